@@ -1,0 +1,6 @@
+from django.apps import AppConfig
+
+
+class BatchexecConfig(AppConfig):
+    name = "batchexec"
+    verbose_name = "Execution on AWS Batch"

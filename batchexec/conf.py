@@ -1,0 +1,35 @@
+"""BATCHEXEC: the settings of the hand-over. Region, credentials and endpoint are boto3's own variables."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from jobs.options import Option, Options, boolean, duration, string, string_list
+
+
+def platform(value: Any) -> str:
+    if value not in ("FARGATE", "EC2"):
+        raise ValueError('"FARGATE" or "EC2"')
+    return str(value)
+
+
+settings = Options(
+    "BATCHEXEC",
+    {
+        "JOB_QUEUE": Option(string, "delayed-jobs"),
+        "JOB_DEFINITION": Option(string, "delayed-jobs"),
+        "JOB_NAME_PREFIX": Option(string, "delayed-job"),
+        # What the container runs; the job's id is appended.
+        "COMMAND": Option(string_list, ["python", "manage.py", "runjob"]),
+        "POLL_INTERVAL": Option(duration, 5),
+        # How long a submission with an unknown outcome is looked for by name before it is repeated.
+        "SETTLE": Option(duration, 60),
+        # How long a Batch job that was submitted may be unknown to DescribeJobs before it counts as gone.
+        "GONE_AFTER": Option(duration, 600),
+        "TERMINATE_ON_CANCEL": Option(boolean, True),
+        "PLATFORM": Option(platform, "FARGATE"),
+        # Part of every Batch job's name, so that two installations on one job queue never adopt each other's
+        # jobs. Empty: made once and kept in the database.
+        "INSTALLATION_ID": Option(string, ""),
+    },
+)

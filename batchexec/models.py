@@ -1,0 +1,43 @@
+from __future__ import annotations
+
+from django.db import models
+from django.utils import timezone
+
+
+class BatchJob(models.Model):
+    """The marker: this job of the queue, under this epoch, is in AWS Batch. One per job in flight."""
+
+    class State(models.TextChoices):
+        SUBMITTING = "submitting"
+        SUBMITTED = "submitted"
+
+    job_id = models.CharField(max_length=64, unique=True, help_text="str() of the job's primary key.")
+    epoch = models.BigIntegerField()
+    job_name = models.CharField(max_length=128)
+    batch_job_id = models.CharField(max_length=64, default="", blank=True)
+    job_queue = models.CharField(max_length=512)
+    job_definition = models.CharField(max_length=512, help_text="With its revision, pinned.")
+    state = models.CharField(max_length=16, choices=State.choices, default=State.SUBMITTING)
+    status = models.CharField(max_length=16, default="", blank=True, help_text="As AWS Batch said last.")
+    status_reason = models.TextField(default="", blank=True)
+    log_stream = models.CharField(max_length=512, default="", blank=True)
+    submitted_at = models.DateTimeField(
+        default=timezone.now, help_text="When the intent was committed, or last repeated."
+    )
+    updated_at = models.DateTimeField(default=timezone.now)
+
+    class Meta:
+        verbose_name = "Batch job"
+
+    def __str__(self) -> str:
+        return f"{self.job_name} ({self.batch_job_id or self.state})"
+
+
+class Installation(models.Model):
+    """The installation's id: one row, made on first use."""
+
+    key = models.CharField(max_length=16, unique=True, default="installation")
+    value = models.CharField(max_length=32)
+
+    def __str__(self) -> str:
+        return self.value

@@ -1,0 +1,53 @@
+"""Delayed jobs in the database of a Django project. `jobs.enqueue(...)`, `jobs.Worker()`, `jobs.Job`."""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from jobs.delayed import delay, handle_asynchronously
+    from jobs.enqueueing import enqueue, enqueue_many
+    from jobs.exceptions import DeserializationError, InvalidCallback, JobError, WorkerTimeout
+    from jobs.lifecycle import Plugin
+    from jobs.models import Job
+    from jobs.payloads import Performable
+    from jobs.worker import Worker
+
+# Loaded on first use: models can't be imported before Django's app registry is ready, and a process that only
+# enqueues needs no worker.
+_EXPORTS = {
+    "DeserializationError": "jobs.exceptions",
+    "InvalidCallback": "jobs.exceptions",
+    "Job": "jobs.models",
+    "JobError": "jobs.exceptions",
+    "Performable": "jobs.payloads",
+    "Plugin": "jobs.lifecycle",
+    "Worker": "jobs.worker",
+    "WorkerTimeout": "jobs.exceptions",
+    "delay": "jobs.delayed",
+    "enqueue": "jobs.enqueueing",
+    "enqueue_many": "jobs.enqueueing",
+    "handle_asynchronously": "jobs.delayed",
+}
+
+__all__ = [
+    "DeserializationError",
+    "InvalidCallback",
+    "Job",
+    "JobError",
+    "Performable",
+    "Plugin",
+    "Worker",
+    "WorkerTimeout",
+    "delay",
+    "enqueue",
+    "enqueue_many",
+    "handle_asynchronously",
+]
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _EXPORTS:
+        raise AttributeError(f"module 'jobs' has no attribute {name!r}")
+    return getattr(import_module(_EXPORTS[name]), name)

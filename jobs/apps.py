@@ -1,0 +1,9 @@
+from django.apps import AppConfig
+
+
+class JobsConfig(AppConfig):
+    name = "jobs"
+    verbose_name = "Delayed jobs"
+
+    def ready(self) -> None:
+        from jobs import checks  # noqa: F401

@@ -1,0 +1,107 @@
+"""The life of a job as events, and plugins around them."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable, Iterable
+from typing import Any
+
+from django.utils.module_loading import import_string
+
+from jobs.exceptions import InvalidCallback
+
+#: Every event with the arguments its callbacks get, as in Delayed Job.
+EVENTS: dict[str, tuple[str, ...]] = {
+    "enqueue": ("job",),
+    "execute": ("worker",),
+    "loop": ("worker",),
+    "perform": ("worker", "job"),
+    "error": ("worker", "job"),
+    "failure": ("worker", "job"),
+    "invoke_job": ("job",),
+}
+PLACES = ("before", "after", "around")
+
+
+class Plugin:
+    """Optional behaviour around the life of a job. Subclass it and name methods for a place and an event:
+
+        execute(worker)           a worker, from start to end
+          loop(worker)            one pass over the queue
+            perform(worker, job)  a reserved job, until its outcome is recorded
+              invoke_job(job)     its hooks and perform(), under its time limit
+              error(worker, job)    its failed attempt is recorded
+                failure(worker, job)  the last one, for good
+        enqueue(job)              from a job object to a row
+
+    `before_<event>` and `after_<event>` take the event's arguments. `around_<event>` takes them and `proceed`, calls
+    `proceed()` or leaves it, and returns its result. The plugin registered first is outermost. After-methods don't run
+    where the event raises. A method named for an unknown event, or with the wrong number of parameters, is an
+    `InvalidCallback` when the class is defined.
+    """
+
+    #: Whether the plugin has jobs executed somewhere else than in the worker. A worker with such a plugin is the only
+    #: one that may take over a job that is being executed without a watcher.
+    hands_over = False
+
+    def __init_subclass__(cls, **kwargs: Any) -> None:
+        super().__init_subclass__(**kwargs)
+        for name, method in vars(cls).items():
+            place, _, event = name.partition("_")
+            if place in PLACES and event and callable(method):
+                _check_callback(cls, method, place, event)
+
+
+def _check_callback(cls: type, method: Callable[..., Any], place: str, event: str) -> None:
+    label = f"{cls.__qualname__}.{place}_{event}"
+    if event not in EVENTS:
+        raise InvalidCallback(f"{label} names no event of a job's life: there are {', '.join(EVENTS)}.")
+    arguments = ("self", *EVENTS[event], *(("proceed",) if place == "around" else ()))
+    try:
+        inspect.signature(method).bind(*arguments)
+    except TypeError:
+        raise InvalidCallback(f"{label} must take ({', '.join(arguments)}).") from None
+
+
+def instantiate(plugins: Iterable[type[Plugin] | str]) -> list[Plugin]:
+    """Plugins from classes and dotted paths; ImportError or InvalidCallback where one is none."""
+    found = []
+    for plugin in plugins:
+        cls = import_string(plugin) if isinstance(plugin, str) else plugin
+        if not (isinstance(cls, type) and issubclass(cls, Plugin)):
+            raise InvalidCallback(f"{plugin!r} is not a subclass of jobs.Plugin.")
+        found.append(cls())
+    return found
+
+
+class Lifecycle:
+    """Runs events through a list of plugins."""
+
+    def __init__(self, plugins: Iterable[Plugin]):
+        self._plugins = list(plugins)
+        self._callbacks = {
+            f"{place}_{event}": [
+                callback for plugin in self._plugins if (callback := getattr(plugin, f"{place}_{event}", None))
+            ]
+            for event in EVENTS
+            for place in PLACES
+        }
+
+    def run(self, event: str, body: Callable[..., Any], *arguments: Any) -> Any:
+        """Befores in order, arounds nested, `body(*arguments)`, afters in order; returns what the arounds make of it."""
+        for callback in self._callbacks[f"before_{event}"]:
+            callback(*arguments)
+
+        def proceed() -> Any:
+            return body(*arguments)
+
+        for around in reversed(self._callbacks[f"around_{event}"]):
+            proceed = _nest(around, arguments, proceed)
+        result = proceed()
+        for callback in self._callbacks[f"after_{event}"]:
+            callback(*arguments)
+        return result
+
+
+def _nest(around: Callable[..., Any], arguments: tuple[Any, ...], proceed: Callable[[], Any]) -> Callable[[], Any]:
+    return lambda: around(*arguments, proceed)

@@ -1,0 +1,153 @@
+"""Settings kept in one dictionary: their types, defaults, environment variables and checks.
+
+Shared by JOBS and BATCHEXEC, so that both read, convert and complain in the same way.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import Any
+
+from django.core import checks
+
+MISSING = object()
+
+
+def duration(value: Any) -> float:
+    """Seconds, from a number of seconds or a timedelta; TypeError or ValueError otherwise."""
+    if isinstance(value, timedelta):
+        value = value.total_seconds()
+    if isinstance(value, bool) or not isinstance(value, (int, float)):
+        raise TypeError("a number of seconds or a timedelta")
+    if not 0 <= value < float("inf"):
+        raise ValueError("a finite number of seconds, 0 or more")
+    return float(value)
+
+
+def integer(value: Any) -> int:
+    if isinstance(value, bool) or not isinstance(value, int):
+        raise TypeError("a whole number")
+    return value
+
+
+def positive_integer(value: Any) -> int:
+    if integer(value) < 1:
+        raise ValueError("a whole number, 1 or more")
+    return int(value)
+
+
+def optional_integer(value: Any) -> int | None:
+    return None if value is None else integer(value)
+
+
+def boolean(value: Any) -> bool:
+    if not isinstance(value, bool):
+        raise TypeError("True or False")
+    return value
+
+
+def string(value: Any) -> str:
+    if not isinstance(value, str):
+        raise TypeError("a string")
+    return value
+
+
+def string_list(value: Any) -> list[str]:
+    if isinstance(value, str) or not all(isinstance(item, str) for item in value):
+        raise TypeError("a list of strings")
+    return list(value)
+
+
+@dataclass(frozen=True)
+class Option:
+    """One key: `convert` accepts a Python value or raises, naming what it wants; `default` is used when unset."""
+
+    convert: Callable[[Any], Any]
+    default: Any
+
+
+class Options:
+    """Reads `django.conf.settings.<name>`, a dictionary, key by key: `options.LEASE`.
+
+    Values are read at every access, so that `override_settings` works in tests. A wrong value raises the
+    same sentence that the system check shows.
+    """
+
+    def __init__(self, name: str, options: Mapping[str, Option]):
+        self._name = name
+        self._options = options
+
+    def __getattr__(self, key: str) -> Any:
+        if key not in self._options:
+            raise AttributeError(f"{self._name} has no key {key!r}")
+        return self._read(key)
+
+    def _given(self) -> Mapping[str, Any]:
+        from django.conf import settings
+
+        given = getattr(settings, self._name, {})
+        return given if isinstance(given, Mapping) else {}
+
+    def _read(self, key: str) -> Any:
+        option = self._options[key]
+        value = self._given().get(key, MISSING)
+        if value is MISSING:
+            return option.convert(option.default)
+        try:
+            return option.convert(value)
+        except (TypeError, ValueError) as error:
+            raise type(error)(f"{self._name}[{key!r}] is {value!r}: it takes {error}.") from None
+
+    def check(self) -> Iterator[checks.CheckMessage]:
+        """Unknown keys and values of the wrong type, as Django system check errors `<name>.E001`, `.E002`."""
+        from django.conf import settings
+
+        label = self._name.lower()
+        given = getattr(settings, self._name, {})
+        if not isinstance(given, Mapping):
+            yield checks.Error(f"{self._name} must be a dictionary, not {type(given).__name__}.", id=f"{label}.E001")
+            return
+        for key in given:
+            if key not in self._options:
+                known = ", ".join(sorted(self._options))
+                yield checks.Error(
+                    f"{self._name} has an unknown key {key!r}.", hint=f"Known: {known}.", id=f"{label}.E001"
+                )
+                continue
+            try:
+                self._read(key)
+            except (TypeError, ValueError) as error:
+                yield checks.Error(str(error), id=f"{label}.E002")
+
+    def from_environment(self, environment: Mapping[str, str]) -> dict[str, Any]:
+        """The dictionary for the settings file, from variables `<name>_<KEY>`.
+
+        JSON is read as JSON, `a,b` as a list where one is wanted, `true`/`yes`/`on` as a bool; what can't be read is
+        passed on as it is, so that the system check can name it.
+        """
+        found = {}
+        for key, option in self._options.items():
+            text = environment.get(f"{self._name}_{key}")
+            if text is not None and text != "":
+                found[key] = _parse(text.strip(), option)
+        return found
+
+
+def _parse(text: str, option: Option) -> Any:
+    if option.convert is string:
+        return text
+    if option.convert is string_list and not text.startswith("["):
+        return [part.strip() for part in text.split(",") if part.strip()]
+    if text.lower() in ("true", "yes", "on"):
+        return True
+    if text.lower() in ("false", "no", "off"):
+        return False
+    if text.lower() in ("none", "null"):
+        return None
+    try:
+        return json.loads(text)
+    except ValueError:
+        return text

@@ -1,0 +1,62 @@
+"""DATABASE_URL to Django's DATABASES entry."""
+
+from __future__ import annotations
+
+import importlib.util
+import sys
+from pathlib import Path
+from typing import Any
+from urllib.parse import unquote, urlsplit
+
+import environ
+from django.core.exceptions import ImproperlyConfigured
+
+#: Where `manage.py localmongo` listens unless told otherwise.
+LOCAL_MONGO_PORT = 27117
+LOCAL_MONGO_URL = f"mongodb://127.0.0.1:{LOCAL_MONGO_PORT}/delayed_jobs?serverSelectionTimeoutMS=5000"
+
+
+def embedded_url(base_dir: Path) -> str:
+    """The database used while DATABASE_URL is unset: SecantusDB, or SQLite where that has no wheel."""
+    if importlib.util.find_spec("secantus"):
+        return LOCAL_MONGO_URL
+    print("SecantusDB isn't installed here: using SQLite in var/ as the embedded database.", file=sys.stderr)
+    return f"sqlite:///{base_dir / 'var' / 'db.sqlite3'}"
+
+
+def parse(url: str) -> dict[str, Any]:
+    """Returns the DATABASES entry for `url`; ImproperlyConfigured where it isn't one we know."""
+    scheme = url.partition(":")[0]
+    if scheme in ("mongodb", "mongodb+srv"):
+        return _mongodb(url)
+    if scheme == "sqlite":
+        return _sqlite(url)
+    if scheme in ("postgres", "postgresql"):
+        return dict(environ.Env.db_url_config(url))
+    raise ImproperlyConfigured(
+        f"DATABASE_URL starts with {scheme!r}: use mongodb://, mongodb+srv://, postgres:// or sqlite:///."
+    )
+
+
+def _mongodb(url: str) -> dict[str, Any]:
+    try:
+        name = unquote(urlsplit(url).path.lstrip("/"))
+    except ValueError as error:
+        raise ImproperlyConfigured(f"DATABASE_URL can't be read as a MongoDB URL: {error}.") from error
+    # The driver reads user, password, TLS, replica set and time-outs from the URL itself.
+    return {"ENGINE": "django_mongodb_backend", "HOST": url, "NAME": name or "delayed_jobs"}
+
+
+def _sqlite(url: str) -> dict[str, Any]:
+    config = dict(environ.Env.db_url_config(url))
+    config["OPTIONS"] = {
+        "timeout": 30,
+        # A transaction that reads first and writes later would fail instead of waiting for its turn.
+        "transaction_mode": "IMMEDIATE",
+        "init_command": "PRAGMA journal_mode=WAL;",
+    }
+    if config["NAME"] != ":memory:":
+        Path(config["NAME"]).parent.mkdir(parents=True, exist_ok=True)
+        # Tests start real worker processes, which an in-memory database would keep out.
+        config["TEST"] = {"NAME": f"{config['NAME']}.test"}
+    return config
