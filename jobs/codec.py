@@ -10,6 +10,7 @@ from __future__ import annotations
 import base64
 import datetime as dt
 import decimal
+import json
 import math
 import uuid
 from collections.abc import Callable
@@ -127,7 +128,12 @@ _TYPES: dict[str, tuple[type, Callable[[Any], Any], Callable[[Any], Any]]] = {
         lambda body: base64.b64decode(body, validate=True),
     ),
     "$tuple": (tuple, _encode_items, lambda body: tuple(decode(item) for item in body)),
-    "$set": (set, _encode_items, lambda body: {decode(item) for item in body}),
+    # In an order of its own, so that equal sets are stored, and signed, alike.
+    "$set": (
+        set,
+        lambda value: sorted(_encode_items(value), key=json.dumps),
+        lambda body: {decode(item) for item in body},
+    ),
 }
 if ObjectId is not None:
     _TYPES["$oid"] = (ObjectId, str, ObjectId)

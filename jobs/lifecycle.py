@@ -80,9 +80,7 @@ class Lifecycle:
     def __init__(self, plugins: Iterable[Plugin]):
         self._plugins = list(plugins)
         self._callbacks = {
-            f"{place}_{event}": [
-                callback for plugin in self._plugins if (callback := getattr(plugin, f"{place}_{event}", None))
-            ]
+            f"{place}_{event}": [callback for plugin in self._plugins if (callback := getattr(plugin, f"{place}_{event}", None))]
             for event in EVENTS
             for place in PLACES
         }
@@ -105,3 +103,8 @@ class Lifecycle:
 
 def _nest(around: Callable[..., Any], arguments: tuple[Any, ...], proceed: Callable[[], Any]) -> Callable[[], Any]:
     return lambda: around(*arguments, proceed)
+
+
+def not_handing_over(plugins: Iterable[type[Plugin] | str]) -> list[type[Plugin] | str]:
+    """The plugins without those that have jobs executed elsewhere: this process is where the job is executed."""
+    return [type(plugin) for plugin in instantiate(plugins) if not plugin.hands_over]

@@ -57,21 +57,15 @@ class AbstractJob(models.Model):
     queue = models.CharField(max_length=255, default="default")
     priority = models.IntegerField(default=0, help_text="Lower runs first.")
     name = models.CharField(max_length=MAX_NAME, default="")
-    handler = models.TextField(
-        default="", help_text="The job object: the dotted path of its class and its fields, in JSON."
-    )
+    handler = models.TextField(default="", help_text="The job object: the dotted path of its class and its fields, in JSON.")
     state = models.CharField(max_length=16, choices=State.choices, default=State.READY)
     run_at = models.DateTimeField(default=timezone.now)
     attempts = models.IntegerField(default=0, help_text="Failed tries so far.")
 
-    locked_at = models.DateTimeField(
-        null=True, blank=True, help_text="When the watching worker last renewed its lease."
-    )
+    locked_at = models.DateTimeField(null=True, blank=True, help_text="When the watching worker last renewed its lease.")
     locked_by = models.CharField(max_length=255, default="", blank=True, help_text="The worker that watches the job.")
     epoch = models.BigIntegerField(default=0, help_text="Rises whenever an execution ends or is given up.")
-    handed_over = models.BooleanField(
-        default=False, help_text="The execution of this epoch is somewhere else than in a worker."
-    )
+    handed_over = models.BooleanField(default=False, help_text="The execution of this epoch is somewhere else than in a worker.")
     runner = models.CharField(max_length=255, default="", blank=True, help_text="Who executes the job.")
     heartbeat_at = models.DateTimeField(null=True, blank=True, help_text="The runner's last sign of life.")
     started_at = models.DateTimeField(null=True, blank=True)
@@ -93,9 +87,7 @@ class AbstractJob(models.Model):
         indexes = [
             # The claim: equality on state (and queue), then the order of the queue.
             models.Index(fields=["state", "priority", "run_at", "id"], name="%(app_label)s_%(class)s_claim"),
-            models.Index(
-                fields=["state", "queue", "priority", "run_at", "id"], name="%(app_label)s_%(class)s_claim_queue"
-            ),
+            models.Index(fields=["state", "queue", "priority", "run_at", "id"], name="%(app_label)s_%(class)s_claim_queue"),
             # Promotion of scheduled jobs that are due.
             models.Index(fields=["state", "run_at"], name="%(app_label)s_%(class)s_due"),
             # Reaping, and letting go of a worker's locks.

@@ -113,9 +113,7 @@ class Options:
         for key in given:
             if key not in self._options:
                 known = ", ".join(sorted(self._options))
-                yield checks.Error(
-                    f"{self._name} has an unknown key {key!r}.", hint=f"Known: {known}.", id=f"{label}.E001"
-                )
+                yield checks.Error(f"{self._name} has an unknown key {key!r}.", hint=f"Known: {known}.", id=f"{label}.E001")
                 continue
             try:
                 self._read(key)

@@ -127,7 +127,12 @@ def call_hook(payload: Any, name: str, *args: Any) -> None:
     """Calls the hook where the payload has one; without arguments where it declares no parameter."""
     hook = getattr(payload, name, None)
     if callable(hook):
-        hook(*args[: _positional(hook)])
+        call_with_accepted(hook, *args)
+
+
+def call_with_accepted(function: Callable[..., Any], *args: Any) -> Any:
+    """Calls `function` with as many of `args` as it declares parameters for."""
+    return function(*args[: _positional(function)])
 
 
 def _positional(function: Callable[..., Any]) -> int:

@@ -40,8 +40,6 @@ def wait_for_port(port: int, seconds: float = 30) -> None:
             time.sleep(0.05)
 
 
-
-
 def _choose() -> None:
     """Runs when the plugin is imported: Django's settings are read right after."""
     global _server, _folder
@@ -50,7 +48,9 @@ def _choose() -> None:
     for name in list(os.environ):
         if name.startswith(("JOBS_", "BATCHEXEC_", "AWS_")):
             del os.environ[name]
-    os.environ.update(AWS_REGION="us-east-1", AWS_DEFAULT_REGION="us-east-1", AWS_ACCESS_KEY_ID="test", AWS_SECRET_ACCESS_KEY="test")
+    os.environ.update(
+        AWS_REGION="us-east-1", AWS_DEFAULT_REGION="us-east-1", AWS_ACCESS_KEY_ID="test", AWS_SECRET_ACCESS_KEY="test"
+    )
     if os.environ.get("DATABASE_URL"):
         return
     _folder = tempfile.mkdtemp(prefix="delayed-jobs-tests-")

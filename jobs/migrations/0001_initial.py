@@ -43,15 +43,11 @@ class Migration(migrations.Migration):
                 ("attempts", models.IntegerField(default=0, help_text="Failed tries so far.")),
                 (
                     "locked_at",
-                    models.DateTimeField(
-                        blank=True, help_text="When the watching worker last renewed its lease.", null=True
-                    ),
+                    models.DateTimeField(blank=True, help_text="When the watching worker last renewed its lease.", null=True),
                 ),
                 (
                     "locked_by",
-                    models.CharField(
-                        blank=True, default="", help_text="The worker that watches the job.", max_length=255
-                    ),
+                    models.CharField(blank=True, default="", help_text="The worker that watches the job.", max_length=255),
                 ),
                 (
                     "epoch",

@@ -1,0 +1,162 @@
+"""From a job object to a row."""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Iterable
+from functools import lru_cache
+from typing import TYPE_CHECKING, Any, cast
+
+from django.utils import timezone
+
+from jobs import execution, payloads
+from jobs.conf import settings
+from jobs.errors import storable
+from jobs.lifecycle import Lifecycle, instantiate
+from jobs.models import MAX_NAME, Job, State
+from jobs.signals import enqueueing
+from jobs.store import store_for
+
+if TYPE_CHECKING:
+    from jobs.models import AbstractJob
+
+#: Rows inserted in one round trip by `enqueue_many`.
+BATCH_SIZE = 1_000
+MAX_TEXT_FIELD = 255
+MAX_PRIORITY = 2**31 - 1
+
+
+def enqueue(
+    payload: Any,
+    *,
+    run_at: dt.datetime | None = None,
+    priority: int | None = None,
+    queue: str | None = None,
+    unique_key: str | None = None,
+    model: type[AbstractJob] = Job,
+    **fields: Any,
+) -> AbstractJob:
+    """Stores `payload`, a `Performable`, as a job to be performed from `run_at` on (now, where it is None).
+
+    `queue`, `priority` and `unique_key` default to what the payload says, then to the settings. `model` is the job class,
+    `fields` are fields of one's own on it. Where the unique key is held already, the job that holds it is returned, with
+    `already_enqueued = True`. With DELAY_JOBS off the job is performed at once and its exception reaches the caller.
+
+    One insert, which joins a transaction that is open: what is rolled back was never enqueued.
+
+    Raises TypeError for what isn't a job object or can't be stored, ValueError for an unsaved model instance or an option out
+    of range.
+    """
+    options = {"run_at": run_at, "priority": priority, "queue": queue, "unique_key": unique_key}
+    job = _build(payload, model, options, fields)
+    return cast("AbstractJob", _lifecycle().run("enqueue", _enqueue_one, job))
+
+
+def enqueue_many(
+    payloads: Iterable[Any],
+    *,
+    run_at: dt.datetime | None = None,
+    priority: int | None = None,
+    queue: str | None = None,
+    model: type[AbstractJob] = Job,
+    **fields: Any,
+) -> list[AbstractJob]:
+    """Like `enqueue` for each of `payloads`, in their order, with one insert per thousand. All are checked before any is stored."""
+    options = {"run_at": run_at, "priority": priority, "queue": queue, "unique_key": None}
+    jobs = [_build(payload, model, options, fields) for payload in payloads]
+    lifecycle = _lifecycle()
+    waiting = [job for job in jobs if lifecycle.run("enqueue", _delayed_or_performed, job)]
+    replaced: dict[int, AbstractJob] = {}
+    for start in range(0, len(waiting), BATCH_SIZE):
+        for refused in store_for(model).insert(waiting[start : start + BATCH_SIZE]):
+            replaced[id(refused)] = _holder_of_key(refused)
+    return [replaced.get(id(job), job) for job in jobs]
+
+
+def _build(payload: Any, model: type[AbstractJob], options: dict[str, Any], fields: dict[str, Any]) -> AbstractJob:
+    payloads.check(payload)
+    queue = options["queue"]
+    if queue is None:
+        queue = getattr(payload, "queue_name", None)
+    if queue is None:
+        queue = settings.DEFAULT_QUEUE_NAME
+    priority = options["priority"]
+    if priority is None:
+        priority = settings.QUEUE_ATTRIBUTES.get(queue, {}).get("priority", settings.DEFAULT_PRIORITY)
+    key = options["unique_key"]
+    if key is None:
+        key = payloads.unique_key(payload)
+    job = model(
+        queue=_text("queue", queue),
+        priority=_priority(priority),
+        unique_key=None if key is None else _text("unique_key", key),
+        name=storable(payloads.display_name(payload))[:MAX_NAME],
+        run_at=_run_at(options["run_at"]),
+        **fields,
+    )
+    job.__dict__["payload"] = payload
+    return job
+
+
+def _enqueue_one(job: AbstractJob) -> AbstractJob:
+    if not _delayed_or_performed(job):
+        return job
+    return _holder_of_key(job) if store_for(type(job)).insert([job]) else job
+
+
+def _delayed_or_performed(job: AbstractJob) -> bool:
+    """Makes the row ready to be stored and returns True; or, with DELAY_JOBS off, performs the job and returns False."""
+    # Before the row is made: Delayed Job's hook may change its run_at, queue or priority.
+    payloads.call_hook(job.payload, "enqueue", job)
+    enqueueing.send(sender=type(job), job=job)
+    job.handler = payloads.dump(job.payload)
+    delayed = settings.DELAY_JOBS
+    if not (delayed(job) if callable(delayed) else delayed):
+        _lifecycle().run("invoke_job", execution.invoke, job)
+        return False
+    job.state = State.SCHEDULED if job.run_at > timezone.now() else State.READY
+    return True
+
+
+def _holder_of_key(job: AbstractJob) -> AbstractJob:
+    """The job that holds the unique key that `job` was refused for; `job` itself where it was free again."""
+    store = store_for(type(job))
+    while True:
+        if holders := store.find({"unique_key": job.unique_key}, limit=1):
+            holders[0].already_enqueued = True
+            return holders[0]
+        if not store.insert([job]):
+            return job
+
+
+def _lifecycle() -> Lifecycle:
+    return _lifecycle_of(tuple(settings.PLUGINS))
+
+
+@lru_cache(maxsize=8)
+def _lifecycle_of(plugins: tuple[str, ...]) -> Lifecycle:
+    return Lifecycle(instantiate(plugins))
+
+
+def _run_at(value: Any) -> dt.datetime:
+    if value is None:
+        return timezone.now()
+    if not isinstance(value, dt.datetime):
+        raise TypeError(f"run_at must be a datetime, not {value!r}.")
+    return timezone.make_aware(value) if timezone.is_naive(value) else value
+
+
+def _priority(value: Any) -> int:
+    if isinstance(value, bool) or not isinstance(value, int):
+        raise TypeError(f"priority must be a whole number, not {value!r}.")
+    if not -MAX_PRIORITY <= value <= MAX_PRIORITY:
+        raise ValueError(f"priority must lie between -{MAX_PRIORITY} and {MAX_PRIORITY}, not be {value}.")
+    return value
+
+
+def _text(label: str, value: Any) -> str:
+    if not isinstance(value, str):
+        raise TypeError(f"{label} must be a string, not {value!r}.")
+    if len(value) > MAX_TEXT_FIELD or storable(value) != value:
+        raise ValueError(f"{label} must be at most {MAX_TEXT_FIELD} characters of valid text, without NUL.")
+    return value

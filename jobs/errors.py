@@ -1,0 +1,42 @@
+"""An exception as text for `last_error`. Whatever an exception contains, this returns a string a database can hold."""
+
+from __future__ import annotations
+
+import traceback
+
+#: Longest message and longest text kept, in characters.
+MAX_MESSAGE = 2_000
+MAX_TEXT = 20_000
+
+
+def describe(error: BaseException) -> str:
+    """`Class: message`, then the traceback; cut in the middle where it is long."""
+    try:
+        frames = "".join(traceback.format_exception(type(error), error, error.__traceback__))
+    except BaseException:  # its text can't be rendered, whatever that raised
+        try:
+            frames = "".join(traceback.format_tb(error.__traceback__))
+        except BaseException:
+            frames = ""
+    return storable(_cut(f"{summary(error)}\n{frames}", MAX_TEXT))
+
+
+def summary(error: BaseException) -> str:
+    """`Class: message`, on its own."""
+    try:
+        message = str(error)
+    except BaseException:
+        message = "(the error's text can't be rendered)"
+    return storable(_cut(f"{type(error).__name__}: {message}", MAX_MESSAGE))
+
+
+def storable(text: str) -> str:
+    """Without what UTF-8 or PostgreSQL can't hold: lone surrogates and NUL."""
+    return text.encode("utf-8", "backslashreplace").decode().replace("\x00", "\\x00")
+
+
+def _cut(text: str, limit: int) -> str:
+    if len(text) <= limit:
+        return text
+    head = limit // 4
+    return f"{text[:head]}\n… {len(text) - limit:,} characters left out …\n{text[head - limit :]}"

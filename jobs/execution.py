@@ -1,0 +1,43 @@
+"""Performing a job: its hooks, perform(), and the limit on its time."""
+
+from __future__ import annotations
+
+import logging
+from typing import TYPE_CHECKING
+
+from jobs import payloads
+from jobs.exceptions import WorkerTimeout
+from jobs.interrupts import time_limit
+
+if TYPE_CHECKING:
+    from jobs.models import AbstractJob
+
+logger = logging.getLogger(__name__)
+
+
+def invoke(job: AbstractJob) -> None:
+    """before, perform, success, after; or error and after where one of them raises. The exception goes on to the caller.
+
+    All of it happens within `max_run_time`; what lasts longer is interrupted by a WorkerTimeout.
+    """
+    payload = job.payload
+    limit = job.max_run_time
+    try:
+        try:
+            with time_limit(limit, WorkerTimeout(f"execution expired (max_run_time is {limit:g} seconds)")):
+                payloads.call_hook(payload, "before", job)
+                payload.perform()
+                payloads.call_hook(payload, "success", job)
+        except BaseException as error:
+            _report_error(payload, job, error)
+            raise
+    finally:
+        payloads.call_hook(payload, "after", job)
+
+
+def _report_error(payload: object, job: AbstractJob, error: BaseException) -> None:
+    try:
+        payloads.call_hook(payload, "error", job, error)
+    except Exception:
+        # What went wrong with the job matters more than what went wrong with telling it.
+        logger.exception("The error hook of job %s raised.", job)

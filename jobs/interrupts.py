@@ -1,0 +1,98 @@
+"""Ending what a thread does from outside: by a timer, or by whoever stops the process."""
+
+from __future__ import annotations
+
+import ctypes
+import signal
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+from jobs.exceptions import Interruption
+
+
+@contextmanager
+def time_limit(seconds: float, error: Interruption) -> Iterator[None]:
+    """Raises `error` in the body once it has lasted `seconds`; 0 means no limit.
+
+    In the main thread a timer signal does it, which also ends a system call that blocks. In another thread the
+    exception is raised between two steps of Python code: code that blocks in C is interrupted when it returns.
+    """
+    if not seconds:
+        yield
+    elif threading.current_thread() is threading.main_thread() and hasattr(signal, "setitimer"):
+        with _alarm(seconds, error):
+            yield
+    else:
+        with _timer(seconds, error):
+            yield
+
+
+@contextmanager
+def _alarm(seconds: float, error: Interruption) -> Iterator[None]:
+    def expire(signum: int, frame: Any) -> None:
+        raise error
+
+    previous = signal.signal(signal.SIGALRM, expire)
+    signal.setitimer(signal.ITIMER_REAL, seconds)
+    try:
+        yield
+    finally:
+        signal.setitimer(signal.ITIMER_REAL, 0)
+        signal.signal(signal.SIGALRM, previous)
+
+
+@contextmanager
+def _timer(seconds: float, error: Interruption) -> Iterator[None]:
+    target = Interruptible(error)
+    timer = threading.Timer(seconds, target.interrupt)
+    timer.daemon = True
+    with target:
+        timer.start()
+        try:
+            yield
+        finally:
+            timer.cancel()
+
+
+class Interruptible:
+    """A stretch of the current thread's work that another thread may interrupt, once, and never after it has ended."""
+
+    def __init__(self, error: Interruption):
+        self._error = error
+        self._lock = threading.Lock()
+        self._thread: int | None = None
+        self._raised = False
+
+    def __enter__(self) -> Interruptible:
+        self._thread = threading.get_ident()
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: Any) -> None:
+        with self._lock:
+            self._thread = None
+        if not self._raised or error is self._error:
+            return
+        if not isinstance(error, _Interrupt):
+            # It may still be on its way into this thread: taken back, it can't strike what comes later.
+            _raise_in(threading.get_ident(), None)
+        raise self._error from error
+
+    def interrupt(self) -> None:
+        """Called by a signal handler in the same thread, raises there, which also ends a system call that blocks."""
+        if self._thread == threading.get_ident():
+            self._raised = True
+            raise self._error
+        with self._lock:
+            if self._thread is not None and not self._raised:
+                self._raised = True
+                _raise_in(self._thread, _Interrupt)
+
+
+class _Interrupt(Interruption):
+    """What is raised in the thread; the stretch's own error takes its place, because only a class can be raised in a thread."""
+
+
+def _raise_in(thread: int, error: type[BaseException] | None) -> None:
+    ctypes.pythonapi.PyThreadState_SetAsyncExc(ctypes.c_ulong(thread), ctypes.py_object(error) if error else None)

@@ -1,0 +1,58 @@
+"""What the container runs. Every Batch job pays for its start: nothing is imported here that performing a job doesn't need."""
+
+from __future__ import annotations
+
+import os
+import signal
+import sys
+from argparse import ArgumentParser
+from typing import Any
+
+from django.core.management.base import BaseCommand
+
+PERFORMED, RAISED, REFUSED, NO_SUCH_JOB, NOT_RECORDED, TERMINATED = 0, 1, 3, 4, 75, 143
+
+
+class Command(BaseCommand):
+    help = (
+        "Performs one job now. Exit status: 0 performed, 1 it raised and that is recorded, 3 refused (not this execution's to run), "
+        "4 no such job, 75 the outcome could not be recorded, 143 ended by SIGTERM, recorded."
+    )
+    requires_system_checks: list[str] = []
+
+    def add_arguments(self, parser: ArgumentParser) -> None:
+        parser.add_argument("id", help="the job's primary key; with JOB_EPOCH in the environment, of that epoch only")
+
+    def handle(self, *args: Any, id: str, **options: Any) -> None:
+        from jobs.conf import settings
+        from jobs.lifecycle import not_handing_over
+        from jobs.running import Refused, run_by_hand, run_registered
+        from jobs.worker import Worker
+
+        worker = Worker(plugins=not_handing_over(settings.PLUGINS))
+        terminated = []
+
+        def terminate(signum: int, frame: Any) -> None:
+            terminated.append(signum)
+            worker.interrupt()
+
+        for signum in (signal.SIGTERM, signal.SIGINT):
+            signal.signal(signum, terminate)
+        epoch = os.environ.get("JOB_EPOCH")
+        try:
+            performed = run_by_hand(worker, id) if epoch is None else run_registered(worker, id, epoch)
+        except LookupError as error:
+            self._leave(NO_SUCH_JOB, str(error))
+        except Refused as error:
+            self._leave(REFUSED, str(error))
+        except Exception as error:
+            self._leave(NOT_RECORDED, f"The outcome of job {id} could not be recorded: {error}")
+        if performed is None:
+            self._leave(REFUSED, f"Job {id} was cancelled or given up while it ran: its outcome was dropped.")
+        if not performed:
+            self._leave(TERMINATED if terminated else RAISED)
+
+    def _leave(self, status: int, message: str = "") -> None:
+        if message:
+            self.stderr.write(message)
+        sys.exit(status)

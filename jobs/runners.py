@@ -1,0 +1,27 @@
+"""Who executes a job: the text in `runner`, unique to one execution.
+
+A worker is `<name>@<epoch>`. A container is `<Batch job id>/<attempt>@<epoch>#<nonce>`: the nonce tells two starts of the same
+container apart, of which only the first may go on.
+"""
+
+from __future__ import annotations
+
+import os
+import secrets
+from collections.abc import Mapping
+
+
+def worker_runner(worker_name: str, epoch: int) -> str:
+    return f"{worker_name}@{epoch}"
+
+
+def container_runner(epoch: int, environment: Mapping[str, str] = os.environ) -> str:
+    """This process as a container: what AWS Batch sets in its environment, or this process's id where it sets nothing."""
+    batch_job_id = environment.get("AWS_BATCH_JOB_ID", "") or f"pid:{os.getpid()}"
+    attempt = environment.get("AWS_BATCH_JOB_ATTEMPT", "") or "1"
+    return f"{batch_job_id[:128]}/{attempt[:8]}@{epoch}#{secrets.token_hex(4)}"
+
+
+def batch_job_id_of(runner: str) -> str:
+    """The Batch job that a container's runner names; empty for another runner."""
+    return runner.partition("/")[0] if "#" in runner.rpartition("@")[2] else ""

@@ -1,0 +1,61 @@
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable
+from typing import Any
+
+from django.db import connections
+
+
+class Slots:
+    """How many jobs a worker performs at once. With one slot they are performed in the calling thread, else in threads."""
+
+    def __init__(self, size: int):
+        self.size = size
+        self._busy = 0
+        self._changed = threading.Condition()
+
+    @property
+    def busy(self) -> int:
+        return self._busy
+
+    def wait_for_free(self, given_up: Callable[[], bool], seconds: float = 1.0) -> bool:
+        """Waits until a slot is free; returns False once `given_up()`, which is asked at least every `seconds`."""
+        with self._changed:
+            while self._busy >= self.size:
+                if given_up():
+                    return False
+                self._changed.wait(seconds)
+        return not given_up()
+
+    def run(self, function: Callable[..., Any], *args: Any) -> None:
+        """Runs it in a slot, one of which must be free."""
+        with self._changed:
+            self._busy += 1
+        if self.size == 1:
+            self._run(function, args)
+        else:
+            # Daemons: a job that can't be interrupted may not keep the process from ending.
+            threading.Thread(target=self._run_in_thread, args=(function, args), daemon=True, name="jobs-slot").start()
+
+    def wait_until_idle(self) -> None:
+        with self._changed:
+            while self._busy:
+                self._changed.wait()
+
+    def _run(self, function: Callable[..., Any], args: tuple[Any, ...]) -> None:
+        try:
+            function(*args)
+        finally:
+            with self._changed:
+                self._busy -= 1
+                self._changed.notify_all()
+
+    def _run_in_thread(self, function: Callable[..., Any], args: tuple[Any, ...]) -> None:
+        def body(*args: Any) -> None:
+            try:
+                function(*args)
+            finally:
+                connections.close_all()
+
+        self._run(body, args)

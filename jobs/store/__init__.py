@@ -1,0 +1,25 @@
+"""Where jobs are kept. The only package of `jobs` that knows which database that is."""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING
+
+from django.db import connections, router
+
+if TYPE_CHECKING:
+    from jobs.models import AbstractJob
+    from jobs.store.base import Store
+
+_BY_VENDOR = {"mongodb": "jobs.store.mongodb.MongoStore"}
+_stores: dict[tuple[type[AbstractJob], str], Store] = {}
+
+
+def store_for(model: type[AbstractJob]) -> Store:
+    """The store of a job model, for the database that the routers name for writing it."""
+    alias = router.db_for_write(model)
+    if (model, alias) not in _stores:
+        path = _BY_VENDOR.get(connections[alias].vendor, "jobs.store.sql.SqlStore")
+        module, _, name = path.rpartition(".")
+        _stores[model, alias] = getattr(import_module(module), name)(model, alias)
+    return _stores[model, alias]

@@ -1,0 +1,131 @@
+"""What a store promises. Every step that decides something is one conditional write, and its count is the answer."""
+
+from __future__ import annotations
+
+import datetime as dt
+import time
+from abc import ABC, abstractmethod
+from collections.abc import Iterable, Mapping
+from typing import TYPE_CHECKING, Any, Protocol
+
+from django.db import connections
+from django.utils import timezone
+
+if TYPE_CHECKING:
+    from jobs.models import AbstractJob
+
+#: Field names to values; a name may end in `__in`, `__lt` or `__lte`.
+Conditions = Mapping[str, Any]
+
+#: The database's clock is asked again after this many seconds; in between, this machine's counts on.
+CLOCK_KEPT_FOR = 30.0
+
+
+class Reserver(Protocol):
+    """Who reserves: what a claim needs to know of a worker."""
+
+    name: str
+    queues: tuple[str, ...]
+    min_priority: int | None
+    max_priority: int | None
+    hands_over: bool
+
+
+def _ticks() -> float:
+    # Goes on while the machine is suspended, where the system has such a clock.
+    return time.clock_gettime(time.CLOCK_BOOTTIME) if hasattr(time, "CLOCK_BOOTTIME") else time.monotonic()
+
+
+class Store(ABC):
+    """One job model in one database."""
+
+    #: Raised while the database can't be reached: worth another try.
+    unavailable: tuple[type[BaseException], ...] = ()
+
+    def __init__(self, model: type[AbstractJob], alias: str):
+        self.model = model
+        self.alias = alias
+        self._clock: tuple[dt.datetime, float] | None = None
+
+    @property
+    def connection(self) -> Any:
+        return connections[self.alias]
+
+    def now(self) -> dt.datetime:
+        """The database's time, in UTC. Leases are measured by it: the workers' own clocks may disagree."""
+        if self._clock is None or _ticks() - self._clock[1] > CLOCK_KEPT_FOR:
+            asked = _ticks()
+            told = self._read_clock()
+            self._clock = (told, (asked + _ticks()) / 2)
+        told, at = self._clock
+        return told + dt.timedelta(seconds=_ticks() - at)
+
+    def claim(self, worker: Reserver) -> AbstractJob | None:
+        """The next job for `worker`, locked by it, in one conditional write; None where there is none."""
+        if worker.hands_over and (detached := self._claim("detached", worker)):
+            return detached
+        return self._claim("ready", worker)
+
+    def _claimed(self, worker: Reserver) -> dict[str, Any]:
+        now = self.now()
+        changes = {"state": "running", "locked_by": worker.name, "locked_at": now, "updated_at": now}
+        if not worker.hands_over:
+            changes.update(started_at=now, heartbeat_at=now)
+        return changes
+
+    def reconnect(self) -> None:
+        """Drops this thread's connection, so that the next call makes a new one."""
+        self.connection.close()
+
+    @abstractmethod
+    def _read_clock(self) -> dt.datetime: ...
+
+    @abstractmethod
+    def _claim(self, state: str, worker: Reserver) -> AbstractJob | None: ...
+
+    @abstractmethod
+    def insert(self, jobs: list[AbstractJob]) -> list[AbstractJob]:
+        """Inserts new rows in one round trip; returns those refused because their unique key is held.
+
+        Joins a transaction that the caller has open, as the only method here.
+        """
+
+    @abstractmethod
+    def get(self, pk: Any) -> AbstractJob | None:
+        """The row as it is now; None where there is none, also for an id that can't be one."""
+
+    @abstractmethod
+    def find(self, where: Conditions, limit: int) -> list[AbstractJob]: ...
+
+    @abstractmethod
+    def change(self, pk: Any, where: Conditions, changes: Mapping[str, Any]) -> bool:
+        """Changes one row if it still is as `where` says, in one write; returns whether it was."""
+
+    @abstractmethod
+    def change_many(self, where: Conditions, changes: Mapping[str, Any], *, raise_epoch: bool = False) -> int:
+        """Changes every row that is as `where` says, each by itself; returns how many there were."""
+
+    @abstractmethod
+    def delete(self, pk: Any, where: Conditions) -> bool:
+        """Deletes one row if it still is as `where` says, in one write; returns whether it was."""
+
+    @abstractmethod
+    def delete_many(self, where: Conditions) -> int: ...
+
+    def id_of(self, pk: Any) -> Any:
+        """The primary key as the model keeps it; None for what can't be one."""
+        try:
+            return self.model._meta.pk.to_python(pk)  # type: ignore[union-attr]
+        except Exception:
+            return None
+
+
+def aware(value: dt.datetime) -> dt.datetime:
+    return value if timezone.is_aware(value) else value.replace(tzinfo=dt.timezone.utc)
+
+
+def inserted(jobs: Iterable[AbstractJob], alias: str) -> None:
+    """Marks instances as rows of the database, as Django does after a save."""
+    for job in jobs:
+        job._state.adding = False
+        job._state.db = alias

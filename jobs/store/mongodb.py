@@ -1,0 +1,154 @@
+"""MongoDB: single-document writes with plain top-level conditions, which it serves from an index and retries across a failover.
+
+The queue's writes go to the driver directly. Django's query sets would wrap several conditions in `$and`, which makes
+them `update_many`, and MongoDB doesn't retry those.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Callable, Mapping
+from typing import TYPE_CHECKING, Any
+
+from bson import ObjectId
+from bson.codec_options import CodecOptions
+from pymongo import ASCENDING, ReadPreference, ReturnDocument
+from pymongo.collection import Collection
+from pymongo.errors import BulkWriteError, ConnectionFailure, DuplicateKeyError
+from pymongo.read_concern import ReadConcern
+from pymongo.write_concern import WriteConcern
+
+from jobs.store.base import Conditions, Reserver, Store, aware, inserted
+
+if TYPE_CHECKING:
+    from jobs.models import AbstractJob
+
+OPERATORS = {"in": "$in", "lt": "$lt", "lte": "$lte"}
+ORDER = [("priority", ASCENDING), ("run_at", ASCENDING), ("_id", ASCENDING)]
+DUPLICATE_KEY = 11000
+
+
+class MongoStore(Store):
+    # Also raised for a primary that steps down, and while none is elected.
+    unavailable = (ConnectionFailure,)
+
+    def __init__(self, model: type[AbstractJob], alias: str):
+        super().__init__(model, alias)
+        self._fields = model._meta.concrete_fields
+        self._columns = {field.attname: field.column for field in self._fields}
+        self._columns["pk"] = "_id"
+        self._converters: list[list[Callable[..., Any]]] | None = None
+
+    @property
+    def collection(self) -> Collection[dict[str, Any]]:
+        """Decisions are read from the primary and written to a majority: a failover may not undo one."""
+        found: Collection[dict[str, Any]] = self.connection.database.get_collection(
+            self.model._meta.db_table,
+            codec_options=CodecOptions(tz_aware=True, tzinfo=dt.timezone.utc),
+            read_preference=ReadPreference.PRIMARY,
+            read_concern=ReadConcern("majority"),
+            write_concern=WriteConcern("majority"),
+        )
+        return found
+
+    def _read_clock(self) -> dt.datetime:
+        return aware(self.connection.database.client.admin.command("hello")["localTime"])
+
+    def _claim(self, state: str, worker: Reserver) -> AbstractJob | None:
+        where: dict[str, Any] = {"state": state}
+        if worker.queues:
+            where["queue"] = worker.queues[0] if len(worker.queues) == 1 else {"$in": list(worker.queues)}
+        bounds = {"$gte": worker.min_priority, "$lte": worker.max_priority}
+        if any(bound is not None for bound in bounds.values()):
+            where["priority"] = {operator: bound for operator, bound in bounds.items() if bound is not None}
+        # Literals, because a worker's name may start with a dollar sign.
+        changes: dict[str, Any] = {key: {"$literal": value} for key, value in self._claimed(worker).items()}
+        if not worker.hands_over:
+            changes["runner"] = {"$concat": [{"$literal": f"{worker.name}@"}, {"$toString": "$epoch"}]}
+        document = self.collection.find_one_and_update(
+            where, [{"$set": changes}], sort=ORDER, return_document=ReturnDocument.AFTER
+        )
+        return None if document is None else self._job(document)
+
+    def insert(self, jobs: list[AbstractJob]) -> list[AbstractJob]:
+        for job in jobs:
+            if job.pk is None:
+                job.pk = ObjectId()
+        documents = [self._document(job) for job in jobs]
+        session = self.connection.session
+        # Inside a transaction its own concerns count, and MongoDB refuses others.
+        collection = self.collection if session is None else self.connection.database[self.model._meta.db_table]
+        refused: list[AbstractJob] = []
+        try:
+            if len(documents) == 1:
+                collection.insert_one(documents[0], session=session)
+            else:
+                collection.insert_many(documents, ordered=False, session=session)
+        except DuplicateKeyError:
+            refused = jobs
+        except BulkWriteError as error:
+            failures = error.details["writeErrors"]
+            if any(failure["code"] != DUPLICATE_KEY for failure in failures):
+                raise
+            refused = [jobs[failure["index"]] for failure in failures]
+        for job in refused:
+            job.pk = None
+        inserted((job for job in jobs if job.pk is not None), self.alias)
+        return refused
+
+    def get(self, pk: Any) -> AbstractJob | None:
+        if (pk := self.id_of(pk)) is None:
+            return None
+        document = self.collection.find_one({"_id": pk})
+        return None if document is None else self._job(document)
+
+    def find(self, where: Conditions, limit: int) -> list[AbstractJob]:
+        return [self._job(document) for document in self.collection.find(self._filter(where), limit=limit)]
+
+    def change(self, pk: Any, where: Conditions, changes: Mapping[str, Any]) -> bool:
+        return self.collection.update_one({"_id": pk, **self._filter(where)}, {"$set": self._values(changes)}).matched_count == 1
+
+    def change_many(self, where: Conditions, changes: Mapping[str, Any], *, raise_epoch: bool = False) -> int:
+        update: dict[str, Any] = {"$set": self._values(changes)}
+        if raise_epoch:
+            update["$inc"] = {"epoch": 1}
+        return self.collection.update_many(self._filter(where), update).matched_count
+
+    def delete(self, pk: Any, where: Conditions) -> bool:
+        return self.collection.delete_one({"_id": pk, **self._filter(where)}).deleted_count == 1
+
+    def delete_many(self, where: Conditions) -> int:
+        return self.collection.delete_many(self._filter(where)).deleted_count
+
+    def _filter(self, where: Conditions) -> dict[str, Any]:
+        found: dict[str, Any] = {}
+        for key, value in where.items():
+            name, _, operator = key.partition("__")
+            found[self._columns[name]] = {OPERATORS[operator]: value} if operator else value
+        return found
+
+    def _values(self, changes: Mapping[str, Any]) -> dict[str, Any]:
+        return {self._columns[name]: value for name, value in changes.items()}
+
+    def _document(self, job: AbstractJob) -> dict[str, Any]:
+        return {field.column: field.get_db_prep_save(getattr(job, field.attname), self.connection) for field in self._fields}
+
+    def _job(self, document: dict[str, Any]) -> AbstractJob:
+        if self._converters is None:
+            self._converters = [self._converters_of(field) for field in self._fields]
+        names, values = [], []
+        for field, converters in zip(self._fields, self._converters, strict=True):
+            if field.column not in document:
+                continue  # written before the field was added: deferred, as Django has it
+            value = document[field.column]
+            for convert in converters:
+                value = convert(value, None, self.connection)
+            names.append(field.attname)
+            values.append(value)
+        return self.model.from_db(self.alias, names, values)
+
+    def _converters_of(self, field: Any) -> list[Callable[..., Any]]:
+        if field.get_internal_type() == "DateTimeField":
+            return []  # aware already, by the codec options
+        column = field.get_col(self.model._meta.db_table)
+        return [*self.connection.ops.get_db_converters(column), *column.get_db_converters(self.connection)]

@@ -1,0 +1,127 @@
+"""SQL: the claim is one UPDATE … RETURNING; the rest is Django's ORM, one statement each."""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+from django.db import IntegrityError, InterfaceError, OperationalError, transaction
+from django.db.models import F, QuerySet
+
+from jobs.runners import worker_runner
+from jobs.store.base import Conditions, Reserver, Store, aware, inserted
+
+if TYPE_CHECKING:
+    from jobs.models import AbstractJob
+
+ORDER = ("priority", "run_at", "pk")
+
+
+class SqlStore(Store):
+    unavailable = (OperationalError, InterfaceError)
+
+    @property
+    def _rows(self) -> QuerySet[AbstractJob]:
+        return self.model._base_manager.using(self.alias)
+
+    def _read_clock(self) -> dt.datetime:
+        if self.connection.vendor == "sqlite":
+            return dt.datetime.now(dt.timezone.utc)  # the database is this process
+        with self.connection.cursor() as cursor:
+            cursor.execute("SELECT CURRENT_TIMESTAMP")
+            return aware(cursor.fetchone()[0])
+
+    def _candidates(self, state: str, worker: Reserver) -> QuerySet[AbstractJob]:
+        rows = self._rows.filter(state=state).order_by(*ORDER)
+        if worker.queues:
+            rows = rows.filter(queue__in=worker.queues)
+        if worker.min_priority is not None:
+            rows = rows.filter(priority__gte=worker.min_priority)
+        if worker.max_priority is not None:
+            rows = rows.filter(priority__lte=worker.max_priority)
+        return rows
+
+    def _claim(self, state: str, worker: Reserver) -> AbstractJob | None:
+        if self.connection.vendor not in ("postgresql", "sqlite"):
+            return self._claim_by_comparing(state, worker)
+        quote = self.connection.ops.quote_name
+        meta = self.model._meta
+        changes = self._claimed(worker)
+        assignments = [f"{quote(meta.get_field(name).column)} = %s" for name in changes]  # type: ignore[union-attr]
+        values = [meta.get_field(name).get_db_prep_save(value, self.connection) for name, value in changes.items()]  # type: ignore[union-attr]
+        if not worker.hands_over:
+            assignments.append(f"{quote('runner')} = %s || CAST({quote('epoch')} AS varchar)")
+            values.append(f"{worker.name}@")
+        pk = quote(meta.pk.column)  # type: ignore[union-attr]
+        chosen, chosen_values = self._candidates(state, worker).values("pk")[:1].query.sql_with_params()
+        if self.connection.features.has_select_for_update_skip_locked:
+            chosen += " FOR UPDATE SKIP LOCKED"
+        # Names come from the model, values are parameters.
+        sql = f"UPDATE {quote(meta.db_table)} SET {', '.join(assignments)} WHERE {pk} = ({chosen}) RETURNING *"  # noqa: S608
+        found = list(self._rows.raw(sql, [*values, *chosen_values]))
+        return found[0] if found else None
+
+    def _claim_by_comparing(self, state: str, worker: Reserver) -> AbstractJob | None:
+        """For databases without RETURNING: reads a few candidates and takes the first that nobody else took."""
+        from jobs.conf import settings
+
+        for job in self._candidates(state, worker)[: settings.READ_AHEAD]:
+            changes = self._claimed(worker)
+            if not worker.hands_over:
+                changes["runner"] = worker_runner(worker.name, job.epoch)
+            if self.change(job.pk, {"state": state, "epoch": job.epoch, "locked_by": job.locked_by}, changes):
+                for name, value in changes.items():
+                    setattr(job, name, value)
+                return job
+        return None
+
+    def insert(self, jobs: list[AbstractJob]) -> list[AbstractJob]:
+        if not any(job.unique_key for job in jobs):
+            self._insert_all(jobs)
+            return []
+        try:
+            # A refused row would otherwise end the caller's own transaction.
+            with transaction.atomic(using=self.alias):
+                self._insert_all(jobs)
+            return []
+        except IntegrityError:
+            if len(jobs) == 1:
+                jobs[0].pk = None
+                return jobs
+        return [refused for job in jobs for refused in self.insert([job])]
+
+    def _insert_all(self, jobs: list[AbstractJob]) -> None:
+        if len(jobs) == 1:
+            jobs[0].save(using=self.alias, force_insert=True)
+        else:
+            self._rows.bulk_create(jobs)
+            inserted(jobs, self.alias)
+
+    def get(self, pk: Any) -> AbstractJob | None:
+        if (pk := self.id_of(pk)) is None:
+            return None
+        try:
+            return self._rows.filter(pk=pk).first()
+        except OverflowError:
+            return None
+
+    def find(self, where: Conditions, limit: int) -> list[AbstractJob]:
+        return list(self._rows.filter(**where)[:limit])
+
+    def change(self, pk: Any, where: Conditions, changes: Mapping[str, Any]) -> bool:
+        return self._rows.filter(pk=pk, **where).update(**changes) == 1
+
+    def change_many(self, where: Conditions, changes: Mapping[str, Any], *, raise_epoch: bool = False) -> int:
+        raised = {"epoch": F("epoch") + 1} if raise_epoch else {}
+        return self._rows.filter(**where).update(**changes, **raised)
+
+    def delete(self, pk: Any, where: Conditions) -> bool:
+        return self._delete(self._rows.filter(pk=pk, **where)) == 1
+
+    def delete_many(self, where: Conditions) -> int:
+        return self._delete(self._rows.filter(**where))
+
+    def _delete(self, rows: QuerySet[AbstractJob]) -> int:
+        # One DELETE by itself: QuerySet.delete() would wrap it in a transaction, three round trips.
+        return int(rows._raw_delete(self.alias))

@@ -1,0 +1,141 @@
+"""Job objects that the tests enqueue. What they do is recorded in `calls`, or, across processes, in a file."""
+
+from __future__ import annotations
+
+import os
+import time
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import jobs
+
+calls: list[Any] = []
+
+
+@dataclass
+class Record(jobs.Performable):
+    value: Any = None
+
+    def perform(self) -> None:
+        calls.append(self.value)
+
+
+@dataclass
+class Fail(jobs.Performable):
+    message: str = "it broke"
+
+    def perform(self) -> None:
+        raise RuntimeError(self.message)
+
+
+class Undecorated(jobs.Performable):
+    a: int
+    b: list[int] = field(default_factory=list)
+
+    def perform(self) -> None:
+        calls.append((self.a, self.b))
+
+
+@dataclass
+class Hooked(jobs.Performable):
+    fails_in: str = ""
+
+    def _called(self, name: str) -> None:
+        calls.append(name)
+        if self.fails_in == name:
+            raise RuntimeError(f"{name} broke")
+
+    def enqueue(self, job: Any) -> None:
+        self._called("enqueue")
+
+    def before(self, job: Any) -> None:
+        self._called("before")
+
+    def perform(self) -> None:
+        self._called("perform")
+
+    def success(self) -> None:  # declares no parameter, so it gets none
+        self._called("success")
+
+    def error(self, job: Any, exception: BaseException) -> None:
+        self._called("error")
+
+    def after(self, job: Any) -> None:
+        self._called("after")
+
+    def failure(self, job: Any) -> None:
+        self._called("failure")
+
+
+@dataclass
+class Append(jobs.Performable):
+    """Appends a line to a file: seen from other processes, and counted."""
+
+    path: str
+    text: str = "performed"
+
+    def perform(self) -> None:
+        append(self.path, self.text)
+
+
+@dataclass
+class Wait(jobs.Performable):
+    """Says that it began, waits for a file to appear, and says that it ended."""
+
+    log: str
+    until: str
+    text: str = ""
+    limit: float = 60
+
+    def perform(self) -> None:
+        append(self.log, f"began {self.text} {os.getpid()}")
+        deadline = time.monotonic() + self.limit
+        while not Path(self.until).exists():
+            if time.monotonic() > deadline:
+                raise TimeoutError(self.until)
+            time.sleep(0.02)
+        append(self.log, f"ended {self.text}")
+
+
+@dataclass
+class Bare:
+    """Not a Performable."""
+
+    def perform(self) -> None:
+        raise AssertionError("never called")
+
+
+class Silent(jobs.Performable):
+    """No perform()."""
+
+
+class Unprintable(Exception):
+    def __str__(self) -> str:
+        raise ValueError("no text")
+
+
+@dataclass
+class Raise(jobs.Performable):
+    kind: str
+
+    def perform(self) -> None:
+        if self.kind == "unprintable":
+            raise Unprintable
+        if self.kind == "huge":
+            raise ValueError("x" * 10_000_000)
+        if self.kind == "binary":
+            raise ValueError("\x00\udcff\ud800 é \x1b[31m")
+        if self.kind == "exit":
+            raise SystemExit(3)
+        if self.kind == "interrupt":
+            raise KeyboardInterrupt
+        if self.kind == "group":
+            raise ExceptionGroup("many", [ValueError("a")] * 3)  # noqa: F821
+        raise AssertionError(self.kind)
+
+
+def append(path: str, text: str) -> None:
+    # One write of less than a page: whole lines also from several processes.
+    with open(path, "a") as file:
+        file.write(f"{text}\n")
