@@ -21,9 +21,7 @@ class BatchJob(models.Model):
     status = models.CharField(max_length=16, default="", blank=True, help_text="As AWS Batch said last.")
     status_reason = models.TextField(default="", blank=True)
     log_stream = models.CharField(max_length=512, default="", blank=True)
-    submitted_at = models.DateTimeField(
-        default=timezone.now, help_text="When the intent was committed, or last repeated."
-    )
+    submitted_at = models.DateTimeField(default=timezone.now, help_text="When the intent was committed, or last repeated.")
     updated_at = models.DateTimeField(default=timezone.now)
 
     class Meta:

@@ -24,7 +24,7 @@ from jobs.exceptions import DeserializationError
 try:
     from bson import ObjectId
 except ImportError:  # without MongoDB there are none to store
-    ObjectId = None
+    ObjectId = None  # type: ignore[assignment,misc]
 
 
 def encode(value: Any) -> Any:
@@ -75,6 +75,11 @@ def decode(value: Any) -> Any:
         raise DeserializationError(f"A stored value of kind {tag!r} can't be read: {error}.") from error
 
 
+def register(tag: str, cls: type, dump: Callable[[Any], Any], load: Callable[[Any], Any]) -> None:
+    """Makes values of `cls` storable: `dump` gives what JSON holds of one, `load` makes one of that."""
+    _TYPES[tag] = (cls, dump, load)
+
+
 def _encode_dict(value: dict[Any, Any]) -> Any:
     plain = all(type(key) is str for key in value)
     if plain and not (len(value) == 1 and next(iter(value)).startswith("$")):
@@ -99,9 +104,10 @@ def _fetch(reference: Any) -> models.Model:
         raise DeserializationError(f"There is no model {label!r} (any more).") from error
     manager = model._base_manager
     if using:
-        manager = manager.using(using[0])  # type: ignore[assignment]
+        manager = manager.using(using[0])
     try:
-        return manager.get(pk=decode(pk))
+        found: models.Model = manager.get(pk=decode(pk))
+        return found
     except model.DoesNotExist as error:
         raise DeserializationError(f"{label} {decode(pk)} doesn't exist (any more).") from error
 

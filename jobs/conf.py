@@ -26,7 +26,7 @@ def bool_or_callable(value: Any) -> Any:
 def signal_exceptions(value: Any) -> bool | str:
     if value not in (True, False, "term"):
         raise ValueError('False, "term" or True')
-    return value  # type: ignore[no-any-return]
+    return value
 
 
 def queue_attributes(value: Any) -> dict[str, dict[str, int]]:

@@ -133,7 +133,7 @@ class _Asynchronous:
         self._name = name
 
     def __call__(self, instance: Any, *args: Any, **kwargs: Any) -> AbstractJob:
-        return self.__get__(instance, type(instance))(*args, **kwargs)  # type: ignore[no-any-return]
+        return self.__get__(instance, type(instance))(*args, **kwargs)
 
     def __get__(self, instance: Any, owner: type) -> Any:
         if instance is None and inspect.isfunction(self._method):

@@ -61,7 +61,7 @@ def enqueue_many(
     model: type[AbstractJob] = Job,
     **fields: Any,
 ) -> list[AbstractJob]:
-    """Like `enqueue` for each of `payloads`, in their order, with one insert per thousand. All are checked before any is stored."""
+    """Like `enqueue` for each of `payloads`, in order, with one insert per thousand. All are checked before any is stored."""
     options = {"run_at": run_at, "priority": priority, "queue": queue, "unique_key": None}
     jobs = [_build(payload, model, options, fields) for payload in payloads]
     lifecycle = _lifecycle()

@@ -25,7 +25,7 @@ HURRY = 5
 
 
 class Hold:
-    """One job that this process watches or executes. `lost` is set once the database says that it isn't this process's any more."""
+    """One job that this process watches or executes. `lost` is set once the database says that it no longer does."""
 
     def __init__(self, job: AbstractJob, where: dict[str, Any], changed: str):
         self.model = type(job)

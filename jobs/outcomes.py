@@ -117,14 +117,14 @@ def _max_attempts(job: AbstractJob) -> int:
     try:
         return job.max_attempts
     except Exception as error:
-        return _default(job, "max_attempts", error, int(settings.MAX_ATTEMPTS))
+        return int(_default(job, "max_attempts", error, settings.MAX_ATTEMPTS))
 
 
 def _destroys(job: AbstractJob) -> bool:
     try:
         return job.destroys_when_failed
     except Exception as error:
-        return _default(job, "destroy_failed_jobs", error, bool(settings.DESTROY_FAILED_JOBS))
+        return bool(_default(job, "destroy_failed_jobs", error, settings.DESTROY_FAILED_JOBS))
 
 
 def _reschedule_at(job: AbstractJob, attempts: int) -> dt.datetime:

@@ -6,7 +6,7 @@ import dataclasses
 import inspect
 import json
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from importlib import import_module
 from typing import Any
 
@@ -15,7 +15,8 @@ from jobs.conf import settings
 from jobs.exceptions import DeserializationError
 from jobs.options import duration
 
-HOOKS = ("enqueue", "before", "success", "error", "after", "failure")
+#: Set on an instance instead of its class, these are stored with its fields. `batch` is what batchexec reads.
+OPTIONS = ("queue_name", "max_attempts", "max_run_time", "destroy_failed_jobs", "batch")
 
 
 class Performable:
@@ -53,32 +54,42 @@ def dump(payload: Any) -> str:
     path = f"{cls.__module__}.{cls.__qualname__}"
     if "<locals>" in path or cls.__module__ == "__main__":
         raise TypeError(f"{path} can't be imported by a worker: define it at the top of a module.")
-    fields = {}
-    for field in dataclasses.fields(payload):
-        if field.init:
-            try:
-                fields[field.name] = codec.encode(getattr(payload, field.name))
-            except (TypeError, ValueError) as error:
-                raise type(error)(f"{cls.__qualname__}.{field.name}: {error}") from None
-    return json.dumps({"class": path, "fields": fields}, ensure_ascii=False, allow_nan=False)
+    names = {field.name for field in dataclasses.fields(payload) if field.init}
+    own = getattr(payload, "__dict__", {})
+    stored = {"class": path, "fields": _encode(payload, sorted(names))}
+    if options := [name for name in OPTIONS if name in own and name not in names]:
+        stored["options"] = _encode(payload, options)
+    return json.dumps(stored, allow_nan=False)
+
+
+def _encode(payload: Any, names: Iterable[str]) -> dict[str, Any]:
+    encoded = {}
+    for name in names:
+        try:
+            encoded[name] = codec.encode(getattr(payload, name))
+        except (TypeError, ValueError) as error:
+            raise type(error)(f"{type(payload).__qualname__}.{name}: {error}") from None
+    return encoded
 
 
 def load(handler: str) -> Any:
     """The job object of a handler; DeserializationError where there is none, whatever the reason."""
     try:
         stored = json.loads(handler)
-        path, fields = stored["class"], stored["fields"]
-        names = set(fields)
+        path, fields, options = stored["class"], dict(stored["fields"]), dict(stored.get("options", {}))
     except (ValueError, TypeError, KeyError, RecursionError) as error:
         raise DeserializationError("The handler is not the JSON of a job: it needs a class and fields.") from error
     cls = _performable(path)
     if "__dataclass_fields__" not in cls.__dict__:
         dataclasses.dataclass(cls)
     expected = {field.name for field in dataclasses.fields(cls) if field.init}  # type: ignore[arg-type]
-    if unknown := names - expected:
+    if unknown := (set(fields) - expected) | (set(options) - set(OPTIONS)):
         raise DeserializationError(f"{path} has no field {', '.join(sorted(unknown))} (any more).")
     try:
-        return cls(**{name: codec.decode(value) for name, value in fields.items()})
+        payload = cls(**{name: codec.decode(value) for name, value in fields.items()})
+        for name, value in options.items():
+            object.__setattr__(payload, name, codec.decode(value))
+        return payload
     except DeserializationError:
         raise
     except Exception as error:

@@ -33,7 +33,7 @@ class Reaper:
         self._worker = worker
 
     @property
-    def _store(self) -> Store:
+    def _store(self) -> Store[Any]:
         return store_for(self._worker.model)
 
     def promote(self) -> int:

@@ -4,7 +4,7 @@ import logging
 import threading
 import time
 from collections.abc import Callable
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 if TYPE_CHECKING:
     from jobs.store.base import Store
@@ -19,7 +19,7 @@ LONGEST_PAUSE = 5.0
 
 
 def until_available(
-    store: Store, function: Callable[[], T], stopping: threading.Event, *, give_up_after: float | None = None
+    store: Store[Any], function: Callable[[], T], stopping: threading.Event, *, give_up_after: float | None = None
 ) -> T | None:
     """Calls `function` again, with a growing pause, while the database can't be reached.
 

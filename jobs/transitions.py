@@ -24,7 +24,7 @@ UNLOCKED: Mapping[str, Any] = {"locked_by": "", "locked_at": None}
 EXECUTION_OVER: Mapping[str, Any] = {**UNLOCKED, "handed_over": False, "runner": "", "heartbeat_at": None}
 
 
-def store_of(job: AbstractJob) -> Store:
+def store_of(job: AbstractJob) -> Store[Any]:
     return store_for(type(job))
 
 
@@ -146,4 +146,4 @@ def runner_is_alive(job: AbstractJob) -> bool:
     """Whether the registered runner has shown a sign of life within the lease, by the database's clock."""
     if not job.runner or job.heartbeat_at is None:
         return False
-    return (store_of(job).now() - job.heartbeat_at).total_seconds() <= settings.LEASE
+    return bool((store_of(job).now() - job.heartbeat_at).total_seconds() <= settings.LEASE)

@@ -16,7 +16,7 @@ from jobs import outcomes, transitions
 from jobs.conf import settings
 from jobs.exceptions import DeserializationError, Terminated
 from jobs.execution import invoke
-from jobs.heartbeat import Heartbeat
+from jobs.heartbeat import Heartbeat, Hold
 from jobs.interrupts import Interruptible
 from jobs.lifecycle import Lifecycle, Plugin, instantiate
 from jobs.models import Job
@@ -89,6 +89,7 @@ class Worker:
         self._succeeded = self._failed = 0
         self._maintained_at = 0.0
         self._on_stop: list[Callable[[], None]] = []
+        self._held: dict[int, Hold] = {}
         self._interrupted = False
         self._performing: dict[int, Interruptible] = {}
 
@@ -131,8 +132,8 @@ class Worker:
 
     def _loop(self) -> None:
         while not self.stopping.is_set():
-            began = time.monotonic()
-            reserved, failed_before = self.lifecycle.run("loop", lambda worker: worker._pass(PASS), self), self._failed
+            began, failed_before = time.monotonic(), self._failed
+            reserved = self.lifecycle.run("loop", lambda worker: worker._pass(PASS), self)
             if reserved:
                 seconds = max(time.monotonic() - began, 1e-6)
                 failed = self._failed - failed_before
@@ -207,13 +208,21 @@ class Worker:
 
         None where the outcome isn't known here: the job was let go of, or isn't this worker's any more.
         """
-        with self.heartbeat.watching(job):
+        with self.heartbeat.watching(job) as hold:
+            self._held[id(job)] = hold
             try:
                 result: bool | None = self.lifecycle.run("perform", lambda worker, job: worker.run(job), self, job)
             except DeserializationError as error:
                 outcomes.failed_for_good(self, job, error)
                 result = False
+            finally:
+                del self._held[id(job)]
         return result
+
+    def still_holds(self, job: AbstractJob) -> bool:
+        """Whether the last renewal of the lease, if there was one, still found the job locked by this worker."""
+        hold = self._held.get(id(job))
+        return hold is None or not hold.lost.is_set()
 
     def run(self, job: AbstractJob) -> bool | None:
         """Performs a reserved job in this process and records its outcome: the block that `perform` callbacks wrap.

@@ -33,9 +33,7 @@ def parse(url: str) -> dict[str, Any]:
         return _sqlite(url)
     if scheme in ("postgres", "postgresql"):
         return dict(environ.Env.db_url_config(url))
-    raise ImproperlyConfigured(
-        f"DATABASE_URL starts with {scheme!r}: use mongodb://, mongodb+srv://, postgres:// or sqlite:///."
-    )
+    raise ImproperlyConfigured(f"DATABASE_URL starts with {scheme!r}: use mongodb://, mongodb+srv://, postgres:// or sqlite:///.")
 
 
 def _mongodb(url: str) -> dict[str, Any]:

@@ -1,4 +1,20 @@
 from django.contrib import admin
-from django.urls import path
+from django.urls import include, path
+from drf_spectacular.renderers import OpenApiJsonRenderer2, OpenApiYamlRenderer2
+from drf_spectacular.views import SpectacularAPIView, SpectacularSwaggerView
 
-urlpatterns = [path("admin/", admin.site.urls)]
+from project import health
+from project.api.urls import tolerant
+
+# JSON unless YAML is asked for: more programs read it.
+schema = SpectacularAPIView.as_view(renderer_classes=[OpenApiJsonRenderer2, OpenApiYamlRenderer2])
+
+urlpatterns = [
+    path("admin/", admin.site.urls),
+    path("", include("posts.urls")),
+    path("", include("comments.urls")),
+    *tolerant("schema", schema, name="schema"),
+    *tolerant("docs", SpectacularSwaggerView.as_view(url_name="schema"), name="docs"),
+    *tolerant("healthz", health.healthz, name="healthz"),
+    *tolerant("readyz", health.readyz, name="readyz"),
+]

@@ -3,20 +3,19 @@
 from __future__ import annotations
 
 from importlib import import_module
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from django.db import connections, router
 
 if TYPE_CHECKING:
-    from jobs.models import AbstractJob
-    from jobs.store.base import Store
+    from jobs.store.base import M, Store
 
 _BY_VENDOR = {"mongodb": "jobs.store.mongodb.MongoStore"}
-_stores: dict[tuple[type[AbstractJob], str], Store] = {}
+_stores: dict[tuple[type, str], Any] = {}
 
 
-def store_for(model: type[AbstractJob]) -> Store:
-    """The store of a job model, for the database that the routers name for writing it."""
+def store_for(model: type[M]) -> Store[M]:
+    """The store of a model, for the database that the routers name for writing it."""
     alias = router.db_for_write(model)
     if (model, alias) not in _stores:
         path = _BY_VENDOR.get(connections[alias].vendor, "jobs.store.sql.SqlStore")

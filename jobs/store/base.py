@@ -6,13 +6,12 @@ import datetime as dt
 import time
 from abc import ABC, abstractmethod
 from collections.abc import Iterable, Mapping
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import Any, Generic, Protocol, TypeVar
 
-from django.db import connections
+from django.db import connections, models
 from django.utils import timezone
 
-if TYPE_CHECKING:
-    from jobs.models import AbstractJob
+M = TypeVar("M", bound=models.Model)
 
 #: Field names to values; a name may end in `__in`, `__lt` or `__lte`.
 Conditions = Mapping[str, Any]
@@ -36,13 +35,13 @@ def _ticks() -> float:
     return time.clock_gettime(time.CLOCK_BOOTTIME) if hasattr(time, "CLOCK_BOOTTIME") else time.monotonic()
 
 
-class Store(ABC):
-    """One job model in one database."""
+class Store(ABC, Generic[M]):
+    """The rows of one model in one database; the model of `claim` is a job."""
 
     #: Raised while the database can't be reached: worth another try.
     unavailable: tuple[type[BaseException], ...] = ()
 
-    def __init__(self, model: type[AbstractJob], alias: str):
+    def __init__(self, model: type[M], alias: str):
         self.model = model
         self.alias = alias
         self._clock: tuple[dt.datetime, float] | None = None
@@ -60,7 +59,7 @@ class Store(ABC):
         told, at = self._clock
         return told + dt.timedelta(seconds=_ticks() - at)
 
-    def claim(self, worker: Reserver) -> AbstractJob | None:
+    def claim(self, worker: Reserver) -> M | None:
         """The next job for `worker`, locked by it, in one conditional write; None where there is none."""
         if worker.hands_over and (detached := self._claim("detached", worker)):
             return detached
@@ -81,21 +80,21 @@ class Store(ABC):
     def _read_clock(self) -> dt.datetime: ...
 
     @abstractmethod
-    def _claim(self, state: str, worker: Reserver) -> AbstractJob | None: ...
+    def _claim(self, state: str, worker: Reserver) -> M | None: ...
 
     @abstractmethod
-    def insert(self, jobs: list[AbstractJob]) -> list[AbstractJob]:
+    def insert(self, jobs: list[M]) -> list[M]:
         """Inserts new rows in one round trip; returns those refused because their unique key is held.
 
         Joins a transaction that the caller has open, as the only method here.
         """
 
     @abstractmethod
-    def get(self, pk: Any) -> AbstractJob | None:
+    def get(self, pk: Any) -> M | None:
         """The row as it is now; None where there is none, also for an id that can't be one."""
 
     @abstractmethod
-    def find(self, where: Conditions, limit: int) -> list[AbstractJob]: ...
+    def find(self, where: Conditions, limit: int) -> list[M]: ...
 
     @abstractmethod
     def change(self, pk: Any, where: Conditions, changes: Mapping[str, Any]) -> bool:
@@ -115,7 +114,7 @@ class Store(ABC):
     def id_of(self, pk: Any) -> Any:
         """The primary key as the model keeps it; None for what can't be one."""
         try:
-            return self.model._meta.pk.to_python(pk)  # type: ignore[union-attr]
+            return self.model._meta.pk.to_python(pk)
         except Exception:
             return None
 
@@ -124,7 +123,7 @@ def aware(value: dt.datetime) -> dt.datetime:
     return value if timezone.is_aware(value) else value.replace(tzinfo=dt.timezone.utc)
 
 
-def inserted(jobs: Iterable[AbstractJob], alias: str) -> None:
+def inserted(jobs: Iterable[models.Model], alias: str) -> None:
     """Marks instances as rows of the database, as Django does after a save."""
     for job in jobs:
         job._state.adding = False

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import datetime as dt
 from collections.abc import Callable, Mapping
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from bson import ObjectId
 from bson.codec_options import CodecOptions
@@ -18,24 +18,21 @@ from pymongo.errors import BulkWriteError, ConnectionFailure, DuplicateKeyError
 from pymongo.read_concern import ReadConcern
 from pymongo.write_concern import WriteConcern
 
-from jobs.store.base import Conditions, Reserver, Store, aware, inserted
-
-if TYPE_CHECKING:
-    from jobs.models import AbstractJob
+from jobs.store.base import Conditions, M, Reserver, Store, aware, inserted
 
 OPERATORS = {"in": "$in", "lt": "$lt", "lte": "$lte"}
 ORDER = [("priority", ASCENDING), ("run_at", ASCENDING), ("_id", ASCENDING)]
 DUPLICATE_KEY = 11000
 
 
-class MongoStore(Store):
+class MongoStore(Store[M]):
     # Also raised for a primary that steps down, and while none is elected.
     unavailable = (ConnectionFailure,)
 
-    def __init__(self, model: type[AbstractJob], alias: str):
+    def __init__(self, model: type[M], alias: str):
         super().__init__(model, alias)
-        self._fields = model._meta.concrete_fields
-        self._columns = {field.attname: field.column for field in self._fields}
+        self._fields: list[Any] = list(model._meta.concrete_fields)
+        self._columns: dict[str, str] = {field.attname: field.column for field in self._fields}
         self._columns["pk"] = "_id"
         self._converters: list[list[Callable[..., Any]]] | None = None
 
@@ -54,7 +51,7 @@ class MongoStore(Store):
     def _read_clock(self) -> dt.datetime:
         return aware(self.connection.database.client.admin.command("hello")["localTime"])
 
-    def _claim(self, state: str, worker: Reserver) -> AbstractJob | None:
+    def _claim(self, state: str, worker: Reserver) -> M | None:
         where: dict[str, Any] = {"state": state}
         if worker.queues:
             where["queue"] = worker.queues[0] if len(worker.queues) == 1 else {"$in": list(worker.queues)}
@@ -70,7 +67,7 @@ class MongoStore(Store):
         )
         return None if document is None else self._job(document)
 
-    def insert(self, jobs: list[AbstractJob]) -> list[AbstractJob]:
+    def insert(self, jobs: list[M]) -> list[M]:
         for job in jobs:
             if job.pk is None:
                 job.pk = ObjectId()
@@ -78,7 +75,7 @@ class MongoStore(Store):
         session = self.connection.session
         # Inside a transaction its own concerns count, and MongoDB refuses others.
         collection = self.collection if session is None else self.connection.database[self.model._meta.db_table]
-        refused: list[AbstractJob] = []
+        refused: list[M] = []
         try:
             if len(documents) == 1:
                 collection.insert_one(documents[0], session=session)
@@ -96,13 +93,13 @@ class MongoStore(Store):
         inserted((job for job in jobs if job.pk is not None), self.alias)
         return refused
 
-    def get(self, pk: Any) -> AbstractJob | None:
+    def get(self, pk: Any) -> M | None:
         if (pk := self.id_of(pk)) is None:
             return None
         document = self.collection.find_one({"_id": pk})
         return None if document is None else self._job(document)
 
-    def find(self, where: Conditions, limit: int) -> list[AbstractJob]:
+    def find(self, where: Conditions, limit: int) -> list[M]:
         return [self._job(document) for document in self.collection.find(self._filter(where), limit=limit)]
 
     def change(self, pk: Any, where: Conditions, changes: Mapping[str, Any]) -> bool:
@@ -130,10 +127,10 @@ class MongoStore(Store):
     def _values(self, changes: Mapping[str, Any]) -> dict[str, Any]:
         return {self._columns[name]: value for name, value in changes.items()}
 
-    def _document(self, job: AbstractJob) -> dict[str, Any]:
+    def _document(self, job: M) -> dict[str, Any]:
         return {field.column: field.get_db_prep_save(getattr(job, field.attname), self.connection) for field in self._fields}
 
-    def _job(self, document: dict[str, Any]) -> AbstractJob:
+    def _job(self, document: dict[str, Any]) -> M:
         if self._converters is None:
             self._converters = [self._converters_of(field) for field in self._fields]
         names, values = [], []

@@ -4,26 +4,24 @@ from __future__ import annotations
 
 import datetime as dt
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from django.db import IntegrityError, InterfaceError, OperationalError, transaction
 from django.db.models import F, QuerySet
 
 from jobs.runners import worker_runner
-from jobs.store.base import Conditions, Reserver, Store, aware, inserted
-
-if TYPE_CHECKING:
-    from jobs.models import AbstractJob
+from jobs.store.base import Conditions, M, Reserver, Store, aware, inserted
 
 ORDER = ("priority", "run_at", "pk")
 
 
-class SqlStore(Store):
+class SqlStore(Store[M]):
     unavailable = (OperationalError, InterfaceError)
 
     @property
-    def _rows(self) -> QuerySet[AbstractJob]:
-        return self.model._base_manager.using(self.alias)
+    def _rows(self) -> QuerySet[M]:
+        rows: QuerySet[M] = self.model._base_manager.using(self.alias)
+        return rows
 
     def _read_clock(self) -> dt.datetime:
         if self.connection.vendor == "sqlite":
@@ -32,7 +30,7 @@ class SqlStore(Store):
             cursor.execute("SELECT CURRENT_TIMESTAMP")
             return aware(cursor.fetchone()[0])
 
-    def _candidates(self, state: str, worker: Reserver) -> QuerySet[AbstractJob]:
+    def _candidates(self, state: str, worker: Reserver) -> QuerySet[M]:
         rows = self._rows.filter(state=state).order_by(*ORDER)
         if worker.queues:
             rows = rows.filter(queue__in=worker.queues)
@@ -42,18 +40,18 @@ class SqlStore(Store):
             rows = rows.filter(priority__lte=worker.max_priority)
         return rows
 
-    def _claim(self, state: str, worker: Reserver) -> AbstractJob | None:
+    def _claim(self, state: str, worker: Reserver) -> M | None:
         if self.connection.vendor not in ("postgresql", "sqlite"):
             return self._claim_by_comparing(state, worker)
         quote = self.connection.ops.quote_name
-        meta = self.model._meta
+        meta: Any = self.model._meta
         changes = self._claimed(worker)
-        assignments = [f"{quote(meta.get_field(name).column)} = %s" for name in changes]  # type: ignore[union-attr]
-        values = [meta.get_field(name).get_db_prep_save(value, self.connection) for name, value in changes.items()]  # type: ignore[union-attr]
+        assignments = [f"{quote(meta.get_field(name).column)} = %s" for name in changes]
+        values = [meta.get_field(name).get_db_prep_save(value, self.connection) for name, value in changes.items()]
         if not worker.hands_over:
             assignments.append(f"{quote('runner')} = %s || CAST({quote('epoch')} AS varchar)")
             values.append(f"{worker.name}@")
-        pk = quote(meta.pk.column)  # type: ignore[union-attr]
+        pk = quote(meta.pk.column)
         chosen, chosen_values = self._candidates(state, worker).values("pk")[:1].query.sql_with_params()
         if self.connection.features.has_select_for_update_skip_locked:
             chosen += " FOR UPDATE SKIP LOCKED"
@@ -62,7 +60,7 @@ class SqlStore(Store):
         found = list(self._rows.raw(sql, [*values, *chosen_values]))
         return found[0] if found else None
 
-    def _claim_by_comparing(self, state: str, worker: Reserver) -> AbstractJob | None:
+    def _claim_by_comparing(self, state: str, worker: Reserver) -> M | None:
         """For databases without RETURNING: reads a few candidates and takes the first that nobody else took."""
         from jobs.conf import settings
 
@@ -76,8 +74,8 @@ class SqlStore(Store):
                 return job
         return None
 
-    def insert(self, jobs: list[AbstractJob]) -> list[AbstractJob]:
-        if not any(job.unique_key for job in jobs):
+    def insert(self, jobs: list[M]) -> list[M]:
+        if all(getattr(job, "unique_key", "") is None for job in jobs):
             self._insert_all(jobs)
             return []
         try:
@@ -91,14 +89,14 @@ class SqlStore(Store):
                 return jobs
         return [refused for job in jobs for refused in self.insert([job])]
 
-    def _insert_all(self, jobs: list[AbstractJob]) -> None:
+    def _insert_all(self, jobs: list[M]) -> None:
         if len(jobs) == 1:
             jobs[0].save(using=self.alias, force_insert=True)
         else:
             self._rows.bulk_create(jobs)
             inserted(jobs, self.alias)
 
-    def get(self, pk: Any) -> AbstractJob | None:
+    def get(self, pk: Any) -> M | None:
         if (pk := self.id_of(pk)) is None:
             return None
         try:
@@ -106,7 +104,7 @@ class SqlStore(Store):
         except OverflowError:
             return None
 
-    def find(self, where: Conditions, limit: int) -> list[AbstractJob]:
+    def find(self, where: Conditions, limit: int) -> list[M]:
         return list(self._rows.filter(**where)[:limit])
 
     def change(self, pk: Any, where: Conditions, changes: Mapping[str, Any]) -> bool:
@@ -122,6 +120,6 @@ class SqlStore(Store):
     def delete_many(self, where: Conditions) -> int:
         return self._delete(self._rows.filter(**where))
 
-    def _delete(self, rows: QuerySet[AbstractJob]) -> int:
+    def _delete(self, rows: QuerySet[M]) -> int:
         # One DELETE by itself: QuerySet.delete() would wrap it in a transaction, three round trips.
         return int(rows._raw_delete(self.alias))

@@ -15,7 +15,7 @@ PERFORMED, RAISED, REFUSED, NO_SUCH_JOB, NOT_RECORDED, TERMINATED = 0, 1, 3, 4, 
 
 class Command(BaseCommand):
     help = (
-        "Performs one job now. Exit status: 0 performed, 1 it raised and that is recorded, 3 refused (not this execution's to run), "
+        "Performs one job now. Exit status: 0 performed, 1 it raised and that is recorded, 3 refused (not this execution's), "
         "4 no such job, 75 the outcome could not be recorded, 143 ended by SIGTERM, recorded."
     )
     requires_system_checks: list[str] = []

@@ -13,9 +13,7 @@ from project.databases import LOCAL_MONGO_PORT
 
 
 class Command(BaseCommand):
-    help = (
-        "Serves the MongoDB wire protocol on this machine (SecantusDB): for development and tests, not for production."
-    )
+    help = "Serves the MongoDB wire protocol on this machine (SecantusDB): for development and tests, not for production."
     # It is what the checks that need a database would wait for.
     requires_system_checks: list[str] = []
 

@@ -1,0 +1,83 @@
+"""What AWS Batch's words for a failed job mean: a table of texts, looked at in this order; the raw text is always kept."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+APPLICATION = "application"
+OUT_OF_MEMORY = "out of memory"
+START = "image or start"
+HOST_LOST = "Spot or host lost"
+TIMED_OUT = "time-out"
+CANCELLED = "cancelled"
+CAPACITY = "capacity"
+CONFIGURATION = "configuration"
+UNKNOWN = "unknown"
+
+#: Beginning of `statusReason` or of the container's `reason` to class. Never the exit status alone: 137 may be any of four.
+REASONS: tuple[tuple[str, str], ...] = (
+    ("Job attempt duration exceeded timeout", TIMED_OUT),
+    ("Host EC2", HOST_LOST),
+    ("Your Spot Task was interrupted", HOST_LOST),
+    ("Timeout waiting for network interface provisioning", HOST_LOST),
+    ("OutOfMemoryError", OUT_OF_MEMORY),
+    ("Canceled by JobStateTimeLimit", CAPACITY),
+    ("CAPACITY:", CAPACITY),
+    ("MISCONFIGURATION:", CONFIGURATION),
+    ("ECS was unable to assume the role", CONFIGURATION),
+    ("ResourceInitializationError", CONFIGURATION),
+    ("CannotPullContainerError", START),
+    ("CannotStartContainerError", START),
+    ("Task failed to start", START),
+    ("Dependent job failed", CONFIGURATION),
+    ("Essential container in task exited", APPLICATION),
+)
+
+
+@dataclass(frozen=True)
+class Failure:
+    kind: str
+    text: str
+
+
+def classify(detail: Mapping[str, Any] | None) -> Failure:
+    """The class of a Batch job that ended without an outcome, and a text that quotes reason, exit status and log stream."""
+    if detail is None:
+        return Failure(UNKNOWN, "AWS Batch doesn't know the job any more, and no outcome was recorded.")
+    container = _container(detail)
+    status_reason, reason = str(detail.get("statusReason") or ""), str(container.get("reason") or "")
+    kind = _kind(detail, status_reason, reason)
+    facts = [
+        f"Batch job {detail.get('jobId')} ended as {detail.get('status')} without recording an outcome ({kind})",
+        f"status reason: {status_reason or 'none'}",
+        f"container reason: {reason}" if reason else "",
+        f"exit code: {container.get('exitCode', 'none')}",
+        f"log stream: {container.get('logStreamName') or 'none'}",
+    ]
+    return Failure(kind, "; ".join(fact for fact in facts if fact))
+
+
+def log_stream(detail: Mapping[str, Any]) -> str:
+    return str(_container(detail).get("logStreamName") or "")
+
+
+def _kind(detail: Mapping[str, Any], status_reason: str, reason: str) -> str:
+    if detail.get("isTerminated") or detail.get("isCancelled"):
+        return CANCELLED
+    for beginning, kind in REASONS:
+        # The container's own reason says more than "Essential container in task exited".
+        if reason.startswith(beginning) or status_reason.startswith(beginning):
+            return kind
+    return UNKNOWN
+
+
+def _container(detail: Mapping[str, Any]) -> Mapping[str, Any]:
+    """The container of the last attempt; jobs with several keep theirs under ecsProperties."""
+    if container := detail.get("container"):
+        return dict(container)
+    for task in detail.get("ecsProperties", {}).get("taskProperties", []):
+        for container in task.get("containers", []):
+            return dict(container)
+    return {}

@@ -1,0 +1,139 @@
+"""The calls of AWS Batch that are about jobs."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+from typing import Any
+
+from batchexec.local import listing
+from batchexec.local.cloud import Cloud
+from batchexec.local.errors import refuse
+from batchexec.local.faults import Faults
+from batchexec.local.job import Job, milliseconds
+from batchexec.local.scheduler import Scheduler
+from batchexec.local.submission import check_timeout, make_job
+
+MAX_DESCRIBED = 100
+MAX_STOPPED = 50
+
+Request = Mapping[str, Any]
+
+
+class BatchApi:
+    """Each method takes a region, the request and its size in bytes, and returns the answer or raises an ApiError."""
+
+    def __init__(
+        self,
+        cloud: Cloud,
+        scheduler: Scheduler,
+        faults: Faults,
+        *,
+        allow_short_timeouts: bool,
+        forget_after: float | None,
+    ):
+        self._cloud = cloud
+        self._scheduler = scheduler
+        self._faults = faults
+        self._allow_short_timeouts = allow_short_timeouts
+        self._forget_after = forget_after
+        self.operations: dict[str, Callable[[str, Request, int], dict[str, Any]]] = {
+            "SubmitJob": self.submit_job,
+            "DescribeJobs": self.describe_jobs,
+            "ListJobs": self.list_jobs,
+            "CancelJob": self.cancel_job,
+            "TerminateJob": self.terminate_job,
+            "CancelJobs": self.cancel_jobs,
+            "TerminateJobs": self.terminate_jobs,
+        }
+
+    def check(self, operation: str, request: Request) -> None:
+        """What AWS refuses and moto doesn't, of the calls that moto answers."""
+        if operation == "RegisterJobDefinition" and request.get("timeout"):
+            check_timeout(request["timeout"], self._allow_short_timeouts)
+
+    def submit_job(self, region: str, request: Request, size: int) -> dict[str, Any]:
+        job = make_job(self._cloud, region, request, size, allow_short_timeouts=self._allow_short_timeouts)
+        self._scheduler.submit(job)
+        return {"jobId": job.id, "jobName": job.name, "jobArn": job.arn}
+
+    def describe_jobs(self, region: str, request: Request, size: int) -> dict[str, Any]:
+        """Unknown ids are left out, as on AWS."""
+        ids = request.get("jobs")
+        if not isinstance(ids, list):
+            raise refuse("jobs must be given.")
+        if len(ids) > MAX_DESCRIBED:
+            raise refuse(f"Maximum number of jobs supported is {MAX_DESCRIBED}")
+        names = dict.fromkeys(str(name).rpartition(":job/")[2] for name in ids)
+        with self._scheduler.lock:
+            self._forget()
+            known = self._scheduler.jobs
+            jobs = self._seen("DescribeJobs", [known[name] for name in names if name in known], region)
+            if any(job.status == "RUNNING" for job in jobs) and self._faults.take("DescribeJobs", {"backwards"}):
+                return {"jobs": [job.describe("RUNNABLE" if job.status == "RUNNING" else "") for job in jobs]}
+            return {"jobs": [job.describe() for job in jobs]}
+
+    def list_jobs(self, region: str, request: Request, size: int) -> dict[str, Any]:
+        given = [key for key in ("jobQueue", "arrayJobId", "multiNodeJobId") if request.get(key)]
+        if given != ["jobQueue"]:
+            raise refuse("Exactly one of jobQueue, arrayJobId and multiNodeJobId must be given; localbatch has queues only.")
+        queue = self._cloud.queue(region, request["jobQueue"])
+        if queue is None:
+            raise refuse(f"Job queue {request['jobQueue']} does not exist.")
+        with self._scheduler.lock:
+            self._forget()
+            jobs = [job for job in self._scheduler.jobs.values() if job.queue_arn == queue.arn]
+            jobs, token = listing.page(listing.select(self._seen("ListJobs", jobs, region), request), request)
+            summaries = [job.summary() for job in jobs]
+        return {"jobSummaryList": summaries} | ({"nextToken": token} if token else {})
+
+    def cancel_job(self, region: str, request: Request, size: int) -> dict[str, Any]:
+        self._scheduler.cancel(_required(request, "jobId"), _required(request, "reason"))
+        return {}
+
+    def terminate_job(self, region: str, request: Request, size: int) -> dict[str, Any]:
+        self._scheduler.terminate(_required(request, "jobId"), _required(request, "reason"))
+        return {}
+
+    def cancel_jobs(self, region: str, request: Request, size: int) -> dict[str, Any]:
+        return _each(request, self._scheduler.cancel)
+
+    def terminate_jobs(self, region: str, request: Request, size: int) -> dict[str, Any]:
+        return _each(request, self._scheduler.terminate)
+
+    def _seen(self, operation: str, jobs: Iterable[Job], region: str) -> list[Job]:
+        """Without jobs of other regions, and without those that a fault hides."""
+        seen = [job for job in jobs if job.region == region]
+        if fault := self._faults.take(operation, {"blind"}):
+            oldest_hidden = milliseconds() - 1000 * fault.seconds()
+            seen = [job for job in seen if job.created_at < oldest_hidden]
+        if self._faults.take(operation, {"forget-all"}):
+            seen = []
+        if self._faults.take(operation, {"forget"}):
+            seen = [job for job in seen if not job.finished]
+        return seen
+
+    def _forget(self) -> None:
+        """Drops jobs that finished too long ago: AWS keeps them for seven days."""
+        if self._forget_after is not None:
+            oldest = milliseconds() - 1000 * self._forget_after
+            jobs = self._scheduler.jobs
+            for job in [job for job in jobs.values() if job.stopped_at is not None and job.stopped_at < oldest]:
+                del jobs[job.id]
+
+
+def _required(request: Request, key: str) -> str:
+    value = request.get(key)
+    if not isinstance(value, str) or not value:
+        raise refuse(f"{key} must be given.")
+    return value
+
+
+def _each(request: Request, stop: Callable[[str, str], None]) -> dict[str, Any]:
+    """The bulk calls: a job that is unknown counts as successful, as on AWS."""
+    jobs = request.get("jobs") or []
+    if not 1 <= len(jobs) <= MAX_STOPPED:
+        raise refuse(f"1 to {MAX_STOPPED} jobs must be given.")
+    reason = _required(request, "reason")
+    for job in jobs:
+        stop(job, reason)
+    return {"successful": jobs, "errors": []}

@@ -1,0 +1,177 @@
+"""The WSGI application: faults and counters in front of the job calls, and moto behind them for everything else."""
+
+from __future__ import annotations
+
+import io
+import json
+import logging
+import re
+import socket
+import struct
+import threading
+from collections.abc import Iterable
+from http.client import responses
+from typing import Any, NoReturn
+
+from batchexec.local.api import BatchApi
+from batchexec.local.calls import Calls
+from batchexec.local.cloud import Cloud, UnknownRegion
+from batchexec.local.errors import ApiError, refuse
+from batchexec.local.faults import CALL_KINDS, Fault, FaultError, Faults, batch_operations
+from batchexec.local.logs import Logs
+
+logger = logging.getLogger(__name__)
+
+CREDENTIAL = re.compile(r"Credential=[^/]*/\d+/(?P<region>[^/]+)/(?P<service>[^/]+)/")
+ERROR_CODES = {
+    400: "ClientException",
+    403: "ExpiredTokenException",
+    429: "TooManyRequestsException",
+    500: "ServerException",
+    503: "ServiceUnavailableException",
+}
+TAG_OPERATIONS = {"GET": "ListTagsForResource", "DELETE": "UntagResource"}
+STRIKES = {*CALL_KINDS, "status"} - {"latency"}
+
+Answer = tuple[int, list[tuple[str, str]], bytes]
+
+
+class Application:
+    """`closing`, once set, ends waits that faults cause."""
+
+    def __init__(self, cloud: Cloud, api: BatchApi, faults: Faults, calls: Calls, logs: Logs):
+        self.closing = threading.Event()
+        self._cloud = cloud
+        self._api = api
+        self._faults = faults
+        self._calls = calls
+        self._logs = logs
+        self._operations = batch_operations()
+
+    def __call__(self, environ: dict[str, Any], start_response: Any) -> Iterable[bytes]:
+        length = int(environ.get("CONTENT_LENGTH") or 0)
+        body = environ["wsgi.input"].read(length) if length else b""
+        if environ["PATH_INFO"] in ("/_faults", "/_calls"):
+            status, headers, content = self._control(environ, body)
+        else:
+            status, headers, content = self._aws(environ, body)
+        headers = [pair for pair in headers if pair[0].lower() != "content-length"]
+        start_response(f"{status} {responses.get(status, 'Unknown')}", [*headers, ("Content-Length", str(len(content)))])
+        return [content]
+
+    def _control(self, environ: dict[str, Any], body: bytes) -> Answer:
+        method, path = environ["REQUEST_METHOD"], environ["PATH_INFO"]
+        if (method, path) == ("POST", "/_faults"):
+            try:
+                specs = json.loads(body or b"[]")
+                if not isinstance(specs, list):
+                    raise FaultError("Faults are given as a JSON list of strings.")
+                self._faults.replace(specs)
+            except ValueError as error:
+                return _json(400, {"message": str(error)})
+        elif (method, path) == ("DELETE", "/_calls"):
+            self._calls.reset()
+        elif method != "GET":
+            return _json(405, {"message": "GET and POST /_faults, GET and DELETE /_calls."})
+        return _json(200, self._faults.show() if path == "/_faults" else self._calls.show())
+
+    def _aws(self, environ: dict[str, Any], body: bytes) -> Answer:
+        region, service, operation = self._identify(environ)
+        self._calls.count(operation)
+        if latency := self._faults.take(operation, {"latency"}):
+            self.closing.wait(latency.seconds())
+        fault = self._faults.take(operation, STRIKES)
+        if fault and fault.kind == "hang-before":
+            self.closing.wait(fault.seconds())
+        answer = None
+        if fault is None or fault.performs_call:
+            answer = self._perform(environ, body, region, service, operation)
+        reply = _reply(fault, answer)
+        if operation == "SubmitJob":
+            self._note_submission(body, answer, reply[0] if reply else "reset")
+        if fault and fault.kind == "hang-after":
+            self.closing.wait(fault.seconds())
+        return reply or reset(environ["werkzeug.socket"])
+
+    def _identify(self, environ: dict[str, Any]) -> tuple[str, str, str]:
+        """Region, service and operation of a request, by its signature, path and target."""
+        scope = CREDENTIAL.search(environ.get("HTTP_AUTHORIZATION", ""))
+        region, service = (scope["region"], scope["service"]) if scope else ("us-east-1", "batch")
+        path = environ["PATH_INFO"]
+        if service == "batch":
+            if path.startswith("/v1/tags/"):
+                return region, service, TAG_OPERATIONS.get(environ["REQUEST_METHOD"], "TagResource")
+            name = path.removeprefix("/v1/")
+            return region, service, self._operations.get(name.lower(), name)
+        return region, service, environ.get("HTTP_X_AMZ_TARGET", path).rpartition(".")[2]
+
+    def _perform(self, environ: dict[str, Any], body: bytes, region: str, service: str, operation: str) -> Answer:
+        try:
+            if service == "batch" and environ["REQUEST_METHOD"] == "POST" and environ["PATH_INFO"].startswith("/v1/"):
+                self._cloud.batch(region)
+                request = _parse(body)
+                if perform := self._api.operations.get(operation):
+                    return _json(200, perform(region, request, len(body)))
+                self._api.check(operation, request)
+        except ApiError as error:
+            return _error(error)
+        except UnknownRegion as error:
+            return _error(refuse(str(error)))
+        if service == "logs":
+            self._logs.copy()
+        return self._ask_moto(environ, body)
+
+    def _ask_moto(self, environ: dict[str, Any], body: bytes) -> Answer:
+        started: list[Any] = []
+
+        def start_response(status: str, headers: list[tuple[str, str]], exc_info: Any = None) -> None:
+            started[:] = [int(status.split()[0]), headers]
+
+        chunks = self._cloud({**environ, "wsgi.input": io.BytesIO(body)}, start_response)
+        try:
+            content = b"".join(chunks)
+        finally:
+            if hasattr(chunks, "close"):
+                chunks.close()
+        return started[0], started[1], content
+
+    def _note_submission(self, body: bytes, answer: Answer | None, reply: int | str) -> None:
+        try:
+            name = _parse(body).get("jobName")
+        except ApiError:
+            name = None
+        accepted = answer is not None and answer[0] == 200
+        self._calls.submission(name, json.loads(answer[2])["jobId"] if answer and accepted else None, reply)
+
+
+def _reply(fault: Fault | None, answer: Answer | None) -> Answer | None:
+    """What is sent; None: the connection is reset."""
+    if fault and fault.status:
+        code = fault.options.get("code") or ERROR_CODES.get(fault.status, "ServerException")
+        return _error(ApiError(fault.status, code, f"The fault {fault.spec} says so."))
+    return None if fault and fault.kind.startswith("reset") else answer
+
+
+def reset(connection: socket.socket) -> NoReturn:
+    """Ends the connection with a TCP reset when it's closed, and never returns."""
+    connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+    raise ConnectionResetError("A fault resets this connection.")
+
+
+def _parse(body: bytes) -> dict[str, Any]:
+    try:
+        request = json.loads(body or b"{}")
+    except ValueError:
+        raise refuse("The request's body is not JSON.") from None
+    if not isinstance(request, dict):
+        raise refuse("The request's body is not a JSON object.")
+    return request
+
+
+def _json(status: int, value: Any) -> Answer:
+    return status, [("Content-Type", "application/json")], json.dumps(value).encode()
+
+
+def _error(error: ApiError) -> Answer:
+    status, headers, content = _json(error.status, {"message": error.message})
+    return status, [*headers, ("x-amzn-ErrorType", error.code)], content

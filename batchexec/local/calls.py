@@ -1,0 +1,33 @@
+"""What was asked of the server: for tests that must know what went over the wire."""
+
+from __future__ import annotations
+
+import threading
+from collections import Counter
+from typing import Any
+
+
+class Calls:
+    """How often each operation was called, and every SubmitJob request with what became of it and of its reply."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self.reset()
+
+    def reset(self) -> None:
+        with self._lock:
+            self._counts: Counter[str] = Counter()
+            self._submissions: list[dict[str, Any]] = []
+
+    def count(self, operation: str) -> None:
+        with self._lock:
+            self._counts[operation] += 1
+
+    def submission(self, job_name: Any, job_id: str | None, reply: int | str) -> None:
+        """`reply` is the HTTP status sent, or what happened to the connection instead."""
+        with self._lock:
+            self._submissions.append({"jobName": job_name, "accepted": job_id is not None, "jobId": job_id, "reply": reply})
+
+    def show(self) -> dict[str, Any]:
+        with self._lock:
+            return {"counts": dict(self._counts), "submissions": [dict(one) for one in self._submissions]}

@@ -1,0 +1,62 @@
+"""A container: one process group on this machine."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+from batchexec.local.leftovers import ProcessGroups, signal_group
+
+# A task on AWS is told its region, but has the credentials of its own role, and AWS's own endpoints.
+KEPT_AWS_VARIABLES = {"AWS_REGION", "AWS_DEFAULT_REGION"}
+
+
+def base_environment() -> dict[str, str]:
+    """This process's environment without what it knows of AWS: a container needs the database, not our credentials."""
+    return {name: value for name, value in os.environ.items() if not name.startswith("AWS_") or name in KEPT_AWS_VARIABLES}
+
+
+class Container:
+    """A command in a session of its own, its output appended to a file.
+
+    Starting raises OSError or ValueError when the command can't be executed.
+    """
+
+    def __init__(self, command: Sequence[str], environment: Mapping[str, str], folder: Path, log: Path, groups: ProcessGroups):
+        if not command:
+            raise ValueError("no command specified")
+        if command[0] == "python":
+            command = [sys.executable, *command[1:]]
+        with log.open("ab") as output:
+            self._process = subprocess.Popen(
+                command,
+                stdin=subprocess.DEVNULL,
+                stdout=output,
+                stderr=subprocess.STDOUT,
+                cwd=folder,
+                env={**base_environment(), **environment},
+                start_new_session=True,
+            )
+        self._groups = groups
+        groups.add(self._process.pid)
+
+    def wait(self) -> int:
+        """Blocks until the command ends, then ends what it left running; 128 + n for a command that signal n killed."""
+        process = self._process
+        if hasattr(os, "waitid"):
+            # Not reaped yet, so that nobody else can have the group's id when it's signalled.
+            os.waitid(os.P_PID, process.pid, os.WEXITED | os.WNOWAIT)
+        else:
+            process.wait()
+        signal_group(process.pid, signal.SIGKILL)
+        code = process.wait()
+        self._groups.remove(process.pid)
+        return code if code >= 0 else 128 - code
+
+    def signal(self, number: int) -> None:
+        if self._process.returncode is None:
+            signal_group(self._process.pid, number)

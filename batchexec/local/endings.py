@@ -1,0 +1,84 @@
+"""How an attempt ends, and whether AWS Batch then tries again.
+
+The texts are AWS's, as documented and seen in the wild: people's code tells failures apart by them.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from batchexec.local.job import Attempt, Job
+
+MAX_REASON = 255
+"""AWS cuts a container's `reason` there."""
+
+
+@dataclass(frozen=True)
+class Ending:
+    """`code_known` False: no exit code is reported; `exit_code` None: the process's own is."""
+
+    status_reason: str
+    reason: str | None = None
+    exit_code: int | None = None
+    code_known: bool = True
+    retryable: bool = True
+    may_succeed: bool = False
+
+
+EXITED = Ending("Essential container in task exited", may_succeed=True)
+TIMED_OUT = Ending("Job attempt duration exceeded timeout", retryable=False)
+OUT_OF_MEMORY = Ending(EXITED.status_reason, reason="OutOfMemoryError: Container killed due to memory usage", exit_code=137)
+CANNOT_PULL = Ending(
+    "Task failed to start",
+    reason="CannotPullContainerError: pull image manifest has been retried 5 time(s): not found",
+    code_known=False,
+)
+EXITED_0_AFTER_SIGTERM = Ending(EXITED.status_reason, exit_code=0, may_succeed=True)
+
+
+def host_terminated(exit_code: int | None) -> Ending:
+    return Ending(
+        "Host EC2 (instance i-0123456789abcdef0) terminated.",
+        exit_code=exit_code,
+        code_known=exit_code is not None,
+    )
+
+
+def cannot_start(command: list[str], error: Exception) -> Ending:
+    text = f"CannotStartContainerError: Error response from daemon: exec {command[:1]}: {error}"
+    return Ending("Task failed to start", reason=text[:MAX_REASON], code_known=False)
+
+
+def terminated(reason: str) -> Ending:
+    return Ending(reason, retryable=False)
+
+
+def tries_again(job: Job, attempt: Attempt) -> bool:
+    """The job's retry strategy: the first rule of evaluateOnExit whose conditions all match decides; none: retry.
+
+    See the API reference of AWS Batch, EvaluateOnExit.
+    """
+    if len(job.attempts) >= job.max_attempts:
+        return False
+    for rule in job.evaluate_on_exit:
+        if _matches(rule, attempt):
+            return rule.get("action", "").upper() == "RETRY"
+    return True
+
+
+def _matches(rule: dict[str, Any], attempt: Attempt) -> bool:
+    code = "" if attempt.exit_code is None else str(attempt.exit_code)
+    seen = {
+        "onStatusReason": attempt.status_reason or "",
+        "onReason": attempt.reason or "",
+        "onExitCode": code,
+    }
+    return all(_like(seen[key], rule[key]) for key in seen if key in rule)
+
+
+def _like(text: str, pattern: str) -> bool:
+    """AWS's patterns: a `*` at the end stands for anything, upper and lower case are the same."""
+    if pattern.endswith("*"):
+        return text.lower().startswith(pattern[:-1].lower())
+    return text.lower() == pattern.lower()

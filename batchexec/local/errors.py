@@ -1,0 +1,18 @@
+"""What AWS answers when it refuses a call."""
+
+from __future__ import annotations
+
+
+class ApiError(Exception):
+    """An HTTP status, AWS's error code, and a message for people."""
+
+    def __init__(self, status: int, code: str, message: str):
+        super().__init__(message)
+        self.status = status
+        self.code = code
+        self.message = message
+
+
+def refuse(message: str) -> ApiError:
+    """AWS Batch calls everything that's wrong with a request a ClientException."""
+    return ApiError(400, "ClientException", message)

@@ -1,0 +1,101 @@
+"""One attempt of a job, from the start of its process to the end of it, with what faults do to it."""
+
+from __future__ import annotations
+
+import signal
+import threading
+from collections.abc import Callable
+
+from batchexec.local import endings
+from batchexec.local.container import Container
+from batchexec.local.endings import Ending
+from batchexec.local.faults import CONTAINER, CONTAINER_KINDS, Faults
+from batchexec.local.job import Job
+from batchexec.local.machine import Machine
+from batchexec.local.timers import Timer, Timers
+
+
+class Execution:
+    """`stop()` may come at any time, before, during and after `run()`; the first reason to end is the one that counts."""
+
+    def __init__(self, job: Job, machine: Machine, timers: Timers, faults: Faults, stop_grace: float):
+        self.job = job
+        self._machine = machine
+        self._timers = timers
+        self._faults = faults
+        self._stop_grace = stop_grace
+        self._lock = threading.Lock()
+        self._ending: Ending | None = None
+        self._containers: list[Container] = []
+        self._running_timers: list[Timer] = []
+
+    def run(self, log_stream: str, started: Callable[[], None]) -> tuple[Ending, int | None]:
+        """Blocks until the attempt has ended; calls `started` when its process runs. Returns how, and the exit code."""
+        faults = {kind: self._faults.take(CONTAINER, {kind}) for kind in CONTAINER_KINDS}
+        if faults["pull-error"]:
+            self._note(endings.CANNOT_PULL)
+        if self._ending:
+            return self._ending, None
+        log = self._machine.logs.open(self.job.id, log_stream, self.job.region)
+        try:
+            container = self._machine.start(self.job)
+        except (OSError, ValueError) as error:
+            return endings.cannot_start(self.job.command(), error), None
+        else:
+            started()
+            if faults["twice"]:
+                self._machine.thread(f"{self.job.id}-twin", self._run_twin)
+            if self.job.timeout:
+                self._after(self.job.timeout, lambda: self.stop(endings.TIMED_OUT))
+            if fault := faults["kill"]:
+                ending = endings.host_terminated(int(fault.options["exit"]) if "exit" in fault.options else None)
+                self._after(fault.seconds("after"), lambda: self._kill(container, ending))
+            if fault := faults["oom"]:
+                self._after(fault.seconds("after"), lambda: self._kill(container, endings.OUT_OF_MEMORY))
+            if (fault := faults["exit0-on-term"]) and "after" in fault.options:
+                self._after(fault.seconds("after"), lambda: container.signal(signal.SIGTERM))
+            self._add(container)
+            code = self._machine.wait(container)
+        finally:
+            for timer in self._running_timers:
+                timer.cancel()
+            self._machine.logs.close(log)
+        if faults["exit0-on-term"] and code in (0, 128 + signal.SIGTERM):
+            return endings.EXITED_0_AFTER_SIGTERM, 0
+        return self._ending or endings.EXITED, code
+
+    def stop(self, ending: Ending) -> None:
+        """SIGTERM, and SIGKILL after the grace, as AWS does to a timed out or terminated job."""
+        if self._note(ending):
+            self._signal(signal.SIGTERM)
+            self._after(self._stop_grace, lambda: self._signal(signal.SIGKILL))
+
+    def _note(self, ending: Ending) -> bool:
+        with self._lock:
+            first = self._ending is None
+            self._ending = self._ending or ending
+            return first
+
+    def _add(self, container: Container) -> None:
+        with self._lock:
+            self._containers.append(container)
+            stopped = self._ending is not None
+        if stopped:
+            container.signal(signal.SIGTERM)
+
+    def _run_twin(self) -> None:
+        twin = self._machine.start(self.job)
+        self._add(twin)
+        self._machine.wait(twin)
+
+    def _kill(self, container: Container, ending: Ending) -> None:
+        self._note(ending)
+        container.signal(signal.SIGKILL)
+
+    def _signal(self, number: int) -> None:
+        with self._lock:
+            for container in self._containers:
+                container.signal(number)
+
+    def _after(self, seconds: float, action: Callable[[], None]) -> None:
+        self._running_timers.append(self._timers.after(seconds, action))

@@ -1,0 +1,158 @@
+"""A Batch job and its attempts, as DescribeJobs and ListJobs show them."""
+
+from __future__ import annotations
+
+import time
+import uuid
+from dataclasses import dataclass, field
+from typing import Any
+
+FINISHED = ("SUCCEEDED", "FAILED")
+BEFORE_STARTING = ("SUBMITTED", "PENDING", "RUNNABLE")
+STATUSES = (*BEFORE_STARTING, "STARTING", "RUNNING", *FINISHED)
+
+
+def milliseconds() -> int:
+    """Now, as AWS writes times."""
+    return int(time.time() * 1000)
+
+
+def present(**values: Any) -> dict[str, Any]:
+    """A dictionary without the keys whose value is None: AWS leaves out what it doesn't know."""
+    return {key: value for key, value in values.items() if value is not None}
+
+
+@dataclass
+class Attempt:
+    task_arn: str
+    started_at: int | None = None
+    stopped_at: int | None = None
+    status_reason: str | None = None
+    exit_code: int | None = None
+    reason: str | None = None
+    log_stream: str | None = None
+
+    def container(self) -> dict[str, Any]:
+        return present(exitCode=self.exit_code, reason=self.reason, logStreamName=self.log_stream, taskArn=self.task_arn)
+
+    def describe(self) -> dict[str, Any]:
+        return present(
+            container=self.container(),
+            startedAt=self.started_at,
+            stoppedAt=self.stopped_at,
+            statusReason=self.status_reason,
+        )
+
+
+@dataclass(eq=False)
+class Job:
+    """What was submitted, merged with its definition, and what has become of it."""
+
+    name: str
+    region: str
+    account: str
+    queue: str
+    queue_arn: str
+    compute_environment: str
+    definition: str
+    definition_arn: str
+    container: dict[str, Any]
+    parameters: dict[str, str] = field(default_factory=dict)
+    tags: dict[str, str] = field(default_factory=dict)
+    depends_on: list[dict[str, str]] = field(default_factory=list)
+    timeout: float | None = None
+    max_attempts: int = 1
+    evaluate_on_exit: list[dict[str, str]] = field(default_factory=list)
+    share_identifier: str | None = None
+    scheduling_priority: int | None = None
+    propagate_tags: bool = False
+
+    number: int = 0  # in order of submission
+    id: str = field(default_factory=lambda: str(uuid.uuid4()))
+    created_at: int = field(default_factory=milliseconds)
+    stopped_at: int | None = None
+    status: str = "SUBMITTED"
+    status_reason: str | None = None
+    attempts: list[Attempt] = field(default_factory=list)
+    is_cancelled: bool = False
+    is_terminated: bool = False
+
+    @property
+    def arn(self) -> str:
+        return f"{self.definition_arn.partition(':job-definition/')[0]}:job/{self.id}"
+
+    @property
+    def finished(self) -> bool:
+        return self.status in FINISHED
+
+    @property
+    def attempt(self) -> Attempt | None:
+        """The latest, if one has started or failed to."""
+        return self.attempts[-1] if self.attempts else None
+
+    def new_attempt(self) -> Attempt:
+        prefix = self.definition_arn.partition(":job-definition/")[0].replace(":batch:", ":ecs:", 1)
+        attempt = Attempt(task_arn=f"{prefix}:task/localbatch/{uuid.uuid4().hex}")
+        self.attempts.append(attempt)
+        return attempt
+
+    def environment(self) -> dict[str, str]:
+        """The container's: the definition's, the submission's, and what AWS Batch adds."""
+        return {
+            **{variable["name"]: variable["value"] for variable in self.container["environment"]},
+            "AWS_BATCH_JOB_ID": self.id,
+            "AWS_BATCH_JOB_ATTEMPT": str(len(self.attempts)),
+            "AWS_BATCH_JQ_NAME": self.queue,
+            "AWS_BATCH_CE_NAME": self.compute_environment,
+        }
+
+    def command(self) -> list[str]:
+        """With the `Ref::name` placeholders filled."""
+        filled = []
+        for part in self.container["command"]:
+            for name in sorted(self.parameters, key=len, reverse=True):
+                part = part.replace(f"Ref::{name}", self.parameters[name])
+            filled.append(part)
+        return filled
+
+    def _shown(self, status: str) -> dict[str, Any]:
+        # While it waits for its next attempt it has no start.
+        started = self.attempt.started_at if self.attempt and status not in BEFORE_STARTING else None
+        return present(
+            jobArn=self.arn,
+            jobId=self.id,
+            jobName=self.name,
+            createdAt=self.created_at,
+            startedAt=started,
+            stoppedAt=self.stopped_at,
+            status=status,
+            statusReason=self.status_reason,
+            jobDefinition=self.definition_arn,
+            isCancelled=self.is_cancelled or None,
+            isTerminated=self.is_terminated or None,
+            shareIdentifier=self.share_identifier,
+            schedulingPriority=self.scheduling_priority,
+        )
+
+    def summary(self) -> dict[str, Any]:
+        """A JobSummary of ListJobs."""
+        container = {}
+        if self.attempt:
+            container = present(exitCode=self.attempt.exit_code, reason=self.attempt.reason)
+        return self._shown(self.status) | ({"container": container} if container else {})
+
+    def describe(self, status: str = "") -> dict[str, Any]:
+        """A JobDetail of DescribeJobs; `status` shows another one than it has (a fault)."""
+        retry = present(attempts=self.max_attempts, evaluateOnExit=self.evaluate_on_exit or None)
+        return self._shown(status or self.status) | present(
+            jobQueue=self.queue_arn,
+            attempts=[attempt.describe() for attempt in self.attempts],
+            dependsOn=self.depends_on,
+            parameters=self.parameters,
+            tags=self.tags,
+            propagateTags=self.propagate_tags,
+            platformCapabilities=["FARGATE"] if "fargatePlatformConfiguration" in self.container else None,
+            retryStrategy=retry,
+            timeout={"attemptDurationSeconds": self.timeout} if self.timeout else None,
+            container=self.container | (self.attempt.container() if self.attempt else {}),
+        )

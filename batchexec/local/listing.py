@@ -1,0 +1,99 @@
+"""ListJobs: filters, order and pages. Rules: API reference of AWS Batch, ListJobs."""
+
+from __future__ import annotations
+
+import base64
+import json
+from collections.abc import Callable, Iterable, Mapping
+from typing import Any
+
+from batchexec.local.errors import refuse
+from batchexec.local.job import STATUSES, Job
+
+MAX_FILTERED = 100
+MAX_BY_STATUS = 1000
+
+Key = tuple[str, int]
+
+
+def select(jobs: Iterable[Job], request: Mapping[str, Any]) -> list[Job]:
+    """Those asked for, newest first.
+
+    One filter at most. Without a filter, those of `jobStatus`, by default RUNNING. With one, jobs of every state, and
+    `jobStatus` is ignored, except with SHARE_IDENTIFIER.
+    """
+    status = request.get("jobStatus")
+    filters = request.get("filters") or []
+    if status is not None and status not in STATUSES:
+        raise refuse(f"jobStatus must be one of {', '.join(STATUSES)}, not {status}.")
+    if len(filters) > 1:
+        raise refuse("Only one filter may be given.")
+    if not filters:
+        found = [job for job in jobs if job.status == (status or "RUNNING")]
+    else:
+        name = filters[0].get("name")
+        matches = _filter(name, filters[0].get("values") or [])
+        found = [job for job in jobs if matches(job)]
+        if name == "SHARE_IDENTIFIER" and status:
+            found = [job for job in found if job.status == status]
+    by_name = bool(filters) and filters[0]["name"] == "JOB_NAME"
+    return sorted(found, key=lambda job: _key(job, by_name))
+
+
+def page(jobs: list[Job], request: Mapping[str, Any]) -> tuple[list[Job], str | None]:
+    """A page, and the token for the next one if there is more. Jobs that appear in between don't shift the pages."""
+    filtered = bool(request.get("filters"))
+    by_name = filtered and request["filters"][0]["name"] == "JOB_NAME"
+    limit = MAX_FILTERED if filtered else MAX_BY_STATUS
+    wanted = request.get("maxResults") or limit
+    if not isinstance(wanted, int) or wanted < 1:
+        raise refuse(f"maxResults must be a positive number, not {wanted}.")
+    if token := request.get("nextToken"):
+        last = _read_token(token)
+        jobs = [job for job in jobs if _key(job, by_name) > last]
+    size = min(wanted, limit)
+    following = _token(_key(jobs[size - 1], by_name)) if len(jobs) > size else None
+    return jobs[:size], following
+
+
+def _key(job: Job, by_name: bool) -> Key:
+    return (job.name.lower() if by_name else "", -job.number)
+
+
+def _token(key: Key) -> str:
+    return base64.urlsafe_b64encode(json.dumps(key).encode()).decode()
+
+
+def _read_token(token: Any) -> Key:
+    try:
+        name, number = json.loads(base64.urlsafe_b64decode(token))
+        return str(name), int(number)
+    except (ValueError, TypeError):
+        raise refuse("nextToken is not one that ListJobs gave.") from None
+
+
+def _filter(name: Any, values: list[str]) -> Callable[[Job], bool]:
+    if not values:
+        raise refuse(f"The filter {name} has no values.")
+    if name == "JOB_NAME":
+        return lambda job: any(_like(job.name.lower(), value.lower()) for value in values)
+    if name == "JOB_DEFINITION":
+        return lambda job: any(
+            value == job.definition_arn or job.definition_arn.endswith(f"/{value}") or _like(job.definition, value)
+            for value in values
+        )
+    if name == "SHARE_IDENTIFIER":
+        return lambda job: job.share_identifier in values
+    if name in ("BEFORE_CREATED_AT", "AFTER_CREATED_AT"):
+        try:
+            moment = int(values[0])
+        except ValueError:
+            raise refuse(f"The filter {name} takes milliseconds since 1970, as a string.") from None
+        if name == "BEFORE_CREATED_AT":
+            return lambda job: job.created_at < moment
+        return lambda job: job.created_at > moment
+    raise refuse(f"There is no filter {name!r}.")
+
+
+def _like(text: str, pattern: str) -> bool:
+    return text.startswith(pattern[:-1]) if pattern.endswith("*") else text == pattern

@@ -1,0 +1,69 @@
+"""What containers run on: their processes, the threads that wait for them, and the end of all of it."""
+
+from __future__ import annotations
+
+import signal
+import threading
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+from batchexec.local.container import Container
+from batchexec.local.job import Job
+from batchexec.local.leftovers import ProcessGroups
+from batchexec.local.logs import Logs
+
+
+class Machine:
+    def __init__(self, folder: Path, groups: ProcessGroups, logs: Logs):
+        self.logs = logs
+        self._folder = folder
+        self._groups = groups
+        self._lock = threading.Lock()
+        self._containers: set[Container] = set()
+        self._threads: set[threading.Thread] = set()
+
+    def start(self, job: Job) -> Container:
+        """A process for the job's attempt; OSError or ValueError when its command can't be executed."""
+        container = Container(job.command(), job.environment(), self._folder, self.logs.path(job.id), self._groups)
+        with self._lock:
+            self._containers.add(container)
+        return container
+
+    def wait(self, container: Container) -> int:
+        """Its exit code."""
+        code = container.wait()
+        with self._lock:
+            self._containers.discard(container)
+        return code
+
+    def thread(self, name: str, target: Callable[[], None]) -> None:
+        """Runs `target` on a thread that `close()` waits for."""
+
+        def run() -> None:
+            try:
+                target()
+            finally:
+                with self._lock:
+                    self._threads.discard(thread)
+
+        thread = threading.Thread(target=run, name=f"localbatch-{name}", daemon=True)
+        with self._lock:
+            self._threads.add(thread)
+        thread.start()
+
+    def close(self, grace: float) -> None:
+        """Ends every process: SIGTERM, `grace` seconds, SIGKILL; returns when all threads have ended."""
+        deadline = time.monotonic() + grace
+        number = signal.SIGTERM
+        while True:
+            with self._lock:
+                threads = list(self._threads)
+                # Again and again, because a thread may have been about to start its process.
+                for container in self._containers:
+                    container.signal(number)
+            if not threads:
+                return
+            if time.monotonic() >= deadline:
+                number = signal.SIGKILL
+            threads[0].join(0.2)

@@ -1,0 +1,163 @@
+"""Moves jobs through their states, and runs a limited number of them at once.
+
+SUBMITTED ──► RUNNABLE ──► STARTING ──► RUNNING ──► SUCCEEDED, FAILED
+    └► PENDING ─┘ ▲                        │
+     (dependsOn)  └──── another attempt ───┘
+"""
+
+from __future__ import annotations
+
+import threading
+from collections import deque
+from collections.abc import Callable
+
+from batchexec.local import endings
+from batchexec.local.endings import Ending
+from batchexec.local.execution import Execution
+from batchexec.local.faults import Faults
+from batchexec.local.job import BEFORE_STARTING, Job, milliseconds
+from batchexec.local.machine import Machine
+from batchexec.local.timers import Timers
+
+
+class Scheduler:
+    """A job that waits costs no thread and no polling; one that runs has a thread that sleeps until its process ends.
+
+    `lock` guards every job's fields: whoever reads them holds it.
+    """
+
+    def __init__(
+        self,
+        machine: Machine,
+        timers: Timers,
+        faults: Faults,
+        *,
+        max_running: int,
+        start_delay: float,
+        stop_grace: float,
+    ):
+        self.lock = threading.RLock()
+        self.jobs: dict[str, Job] = {}
+        self._machine = machine
+        self._timers = timers
+        self._faults = faults
+        self._max_running = max_running
+        self._step = start_delay / 3  # as SUBMITTED, RUNNABLE, STARTING
+        self._stop_grace = stop_grace
+        self._submitted = 0
+        self._pending: set[Job] = set()
+        self._waiting: deque[Job] = deque()
+        self._executions: dict[Job, Execution] = {}
+        self._closing = False
+
+    def submit(self, job: Job) -> None:
+        with self.lock:
+            job.number = self._submitted
+            self._submitted += 1
+            self.jobs[job.id] = job
+            self._later(job, self._check_dependencies)
+
+    def cancel(self, job_id: str, reason: str) -> None:
+        """As CancelJob: a job that is STARTING already, finished or unknown is left alone."""
+        with self.lock:
+            job = self.jobs.get(job_id)
+            if job and job.status in BEFORE_STARTING:
+                job.is_cancelled = True
+                self._finish(job, "FAILED", reason)
+
+    def terminate(self, job_id: str, reason: str) -> None:
+        """As TerminateJob: asynchronous, SIGTERM, after the grace SIGKILL; a finished or unknown job is left alone."""
+        with self.lock:
+            job = self.jobs.get(job_id)
+            if job is None or job.finished:
+                return
+            job.is_terminated = True
+            if job in self._executions:
+                self._executions[job].stop(endings.terminated(reason))
+            else:
+                self._finish(job, "FAILED", reason)
+
+    def close(self, grace: float) -> None:
+        """Starts nothing more, and ends what runs within `grace` seconds."""
+        with self.lock:
+            self._closing = True
+        self._machine.close(grace)
+
+    def _later(self, job: Job, step: Callable[[Job], None]) -> None:
+        def callback() -> None:
+            with self.lock:
+                if not self._closing and not job.finished:
+                    step(job)
+
+        self._timers.after(self._step, callback)
+
+    def _check_dependencies(self, job: Job) -> None:
+        needed = [self.jobs.get(dependency["jobId"]) for dependency in job.depends_on]
+        if any(other is None or other.status == "FAILED" for other in needed):
+            self._finish(job, "FAILED", "Dependent Job failed")
+        elif any(other and other.status != "SUCCEEDED" for other in needed):
+            job.status = "PENDING"
+            self._pending.add(job)
+        else:
+            self._make_runnable(job)
+
+    def _make_runnable(self, job: Job) -> None:
+        self._pending.discard(job)
+        job.status = "RUNNABLE"
+        self._later(job, self._queue)
+
+    def _queue(self, job: Job) -> None:
+        self._waiting.append(job)
+        self._fill()
+
+    def _fill(self) -> None:
+        while self._waiting and len(self._executions) < self._max_running:
+            job = self._waiting.popleft()
+            if not job.finished:
+                job.status = "STARTING"
+                self._executions[job] = Execution(job, self._machine, self._timers, self._faults, self._stop_grace)
+                self._later(job, self._start)
+
+    def _start(self, job: Job) -> None:
+        self._machine.thread(job.id, lambda: self._run(job))
+
+    def _run(self, job: Job) -> None:
+        with self.lock:
+            attempt = job.new_attempt()
+            log_stream = f"{job.definition[:200]}/default/{attempt.task_arn.rpartition('/')[2]}"
+
+        def started() -> None:
+            with self.lock:
+                attempt.started_at = milliseconds()
+                attempt.log_stream = log_stream
+                job.status = "RUNNING"
+                job.status_reason = None
+
+        ending, code = self._executions[job].run(log_stream, started)
+        with self.lock:
+            self._attempt_ended(job, ending, code)
+
+    def _attempt_ended(self, job: Job, ending: Ending, code: int | None) -> None:
+        del self._executions[job]
+        attempt = job.attempts[-1]
+        attempt.stopped_at = milliseconds()
+        attempt.status_reason = ending.status_reason
+        attempt.reason = ending.reason
+        if ending.code_known:
+            attempt.exit_code = code if ending.exit_code is None else ending.exit_code
+        if attempt.exit_code == 0 and ending.may_succeed:
+            self._finish(job, "SUCCEEDED", ending.status_reason)
+        elif ending.retryable and endings.tries_again(job, attempt) and not self._closing:
+            job.status_reason = ending.status_reason
+            self._make_runnable(job)
+        else:
+            self._finish(job, "FAILED", ending.status_reason)
+        self._fill()
+
+    def _finish(self, job: Job, status: str, status_reason: str) -> None:
+        job.status = status
+        job.status_reason = status_reason
+        job.stopped_at = milliseconds()
+        self._pending.discard(job)
+        for other in [other for other in self._pending if any(d["jobId"] == job.id for d in other.depends_on)]:
+            self._check_dependencies(other)

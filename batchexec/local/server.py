@@ -1,0 +1,139 @@
+"""AWS Batch on this machine, as an object: what `manage.py localbatch` serves, and tests use in-process.
+
+with LocalBatch() as batch:
+    client = boto3.client("batch", endpoint_url=batch.url, region_name="us-east-1")
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+import tempfile
+import threading
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any
+
+from django.conf import settings
+
+from batchexec.local.api import BatchApi
+from batchexec.local.app import Application
+from batchexec.local.calls import Calls
+from batchexec.local.cloud import Cloud
+from batchexec.local.faults import Faults
+from batchexec.local.leftovers import ProcessGroups
+from batchexec.local.logs import Logs
+from batchexec.local.machine import Machine
+from batchexec.local.scheduler import Scheduler
+from batchexec.local.timers import Timers
+from batchexec.local.web import HOST, Server, listen
+
+logger = logging.getLogger(__name__)
+
+DEFAULT_MAX_RUNNING = 2 * (os.cpu_count() or 1)
+DEFAULT_START_DELAY = 0.15
+AWS_STOP_GRACE = 30
+SHUTDOWN_GRACE = 3.0
+
+
+class LocalBatch:
+    """A context manager: serves from entering it until leaving it, and leaves no thread and no process behind.
+
+    `url` is for AWS_ENDPOINT_URL_BATCH or `endpoint_url`. A port of 0 takes a free one, and keeps the job's logs in a
+    temporary folder; with any other, they are in `var/localbatch-<port>/<job id>.log`, or in `folder`. Seconds:
+    `start_delay` from SubmitJob to the start of the process, `stop_grace` between SIGTERM and SIGKILL of a job,
+    `shutdown_grace` likewise of all when it ends, `forget_after` until a finished job is unknown (None: never).
+    At most `max_running` containers run at once; the other jobs stay RUNNABLE.
+    Raises FaultError for a malformed fault, and, when entered, OSError if the port is taken.
+    """
+
+    def __init__(
+        self,
+        port: int = 0,
+        *,
+        folder: Path | None = None,
+        faults: Iterable[str] = (),
+        start_delay: float = DEFAULT_START_DELAY,
+        max_running: int = DEFAULT_MAX_RUNNING,
+        stop_grace: float = AWS_STOP_GRACE,
+        shutdown_grace: float = SHUTDOWN_GRACE,
+        forget_after: float | None = None,
+        allow_short_timeouts: bool = False,
+        echo: bool = False,
+    ):
+        if max_running < 1:
+            raise ValueError(f"At least one container must be allowed to run, not {max_running}.")
+        self.port = port
+        self.folder = folder
+        self._faults = Faults(faults)
+        self._calls = Calls()
+        self._shutdown_grace = shutdown_grace
+        self._scheduler_options: dict[str, Any] = {
+            "max_running": max_running,
+            "start_delay": start_delay,
+            "stop_grace": stop_grace,
+        }
+        self._api_options: dict[str, Any] = {
+            "allow_short_timeouts": allow_short_timeouts,
+            "forget_after": forget_after,
+        }
+        self._echo = echo
+        self._temporary: tempfile.TemporaryDirectory[str] | None = None
+
+    @property
+    def url(self) -> str:
+        return f"http://{HOST}:{self.port}"
+
+    def set_faults(self, specs: Iterable[str]) -> None:
+        """Replaces all faults; a malformed one is a FaultError, and changes nothing."""
+        self._faults.replace(specs)
+
+    def faults(self) -> list[dict[str, Any]]:
+        """Those in force: `spec`, and how often each is `left` (None: always)."""
+        return self._faults.show()
+
+    def calls(self) -> dict[str, Any]:
+        """`counts` by operation, and `submissions`: jobName, accepted, jobId, reply."""
+        return self._calls.show()
+
+    def reset_calls(self) -> None:
+        self._calls.reset()
+
+    def __enter__(self) -> LocalBatch:
+        with listen(self.port) as listening:
+            self._cloud = Cloud()
+            self._cloud.batch(os.environ.get("AWS_REGION") or os.environ.get("AWS_DEFAULT_REGION") or "us-east-1")
+            # The port is ours, and with it its folder.
+            folder = self._open_folder()
+            self.port = listening.getsockname()[1]
+            groups = ProcessGroups(folder / "processes")
+            if ended := groups.end_leftovers(self._shutdown_grace):
+                logger.warning("Ended %d processes that a killed localbatch had left behind.", len(ended))
+            self._timers = Timers()
+            logs = Logs(self._cloud, folder, self._timers, echo=self._echo)
+            machine = Machine(settings.BASE_DIR, groups, logs)
+            self._scheduler = Scheduler(machine, self._timers, self._faults, **self._scheduler_options)
+            api = BatchApi(self._cloud, self._scheduler, self._faults, **self._api_options)
+            self._application = Application(self._cloud, api, self._faults, self._calls, logs)
+            self._server = Server(self._application, listening)
+        self._thread = threading.Thread(target=self._server.serve_forever, args=(0.05,), name="localbatch-server", daemon=True)
+        self._thread.start()
+        return self
+
+    def __exit__(self, *exception: object) -> None:
+        self._application.closing.set()
+        self._server.stop()
+        self._thread.join()
+        self._scheduler.close(self._shutdown_grace)
+        self._timers.close()
+        self._cloud.close()
+        if self._temporary:
+            self._temporary.cleanup()
+
+    def _open_folder(self) -> Path:
+        if self.folder is None and self.port == 0:
+            self._temporary = tempfile.TemporaryDirectory(prefix="localbatch-")
+            return Path(self._temporary.name)
+        folder = self.folder or settings.BASE_DIR / "var" / f"localbatch-{self.port}"
+        folder.mkdir(parents=True, exist_ok=True)
+        return Path(folder)

@@ -1,0 +1,70 @@
+"""HTTP: werkzeug's threaded server, such that it can be stopped at once and its connections can be reset."""
+
+from __future__ import annotations
+
+import logging
+import socket
+import threading
+from contextlib import suppress
+from typing import Any
+
+from werkzeug.serving import ThreadedWSGIServer, WSGIRequestHandler
+
+logger = logging.getLogger(__name__)
+
+HOST = "127.0.0.1"
+
+
+def listen(port: int) -> socket.socket:
+    """A listening socket, or OSError if the port is taken; 0 takes a free one."""
+    listening = socket.socket()
+    try:
+        listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        listening.bind((HOST, port))
+        listening.listen(1024)
+    except BaseException:
+        listening.close()
+        raise
+    return listening
+
+
+class Handler(WSGIRequestHandler):
+    def connection_dropped(self, error: BaseException, environ: dict[str, Any] | None = None) -> None:
+        self.close_connection = True
+
+    def log_request(self, code: int | str = "-", size: int | str = "-") -> None:
+        pass
+
+
+class Server(ThreadedWSGIServer):
+    """A thread per connection; `stop()` ends them all."""
+
+    daemon_threads = False  # so that closing the server joins them
+
+    def __init__(self, application: Any, listening: socket.socket):
+        port = listening.getsockname()[1]
+        super().__init__(HOST, port, application, handler=Handler, fd=listening.fileno())
+        self._connections: set[Any] = set()
+        self._lock = threading.Lock()
+
+    def get_request(self) -> tuple[Any, Any]:
+        connection, address = super().get_request()
+        with self._lock:
+            self._connections.add(connection)
+        return connection, address
+
+    def shutdown_request(self, request: Any) -> None:
+        # Closed without a shutdown before it, which would send a FIN where a fault wants a reset.
+        with self._lock:
+            self._connections.discard(request)
+        self.close_request(request)
+
+    def stop(self) -> None:
+        self.shutdown()
+        with self._lock:
+            for connection in self._connections:
+                with suppress(OSError):  # the client is gone already
+                    connection.shutdown(socket.SHUT_RD)
+
+    def log(self, type: str, message: str, *args: Any) -> None:
+        logger.log(logging.ERROR if type == "error" else logging.DEBUG, message, *args)

@@ -1,0 +1,51 @@
+"""What is submitted for a job."""
+
+from __future__ import annotations
+
+import math
+from typing import TYPE_CHECKING, Any
+
+from batchexec.conf import settings
+from batchexec.resources import SHORTEST_TIMEOUT, Resources
+from jobs.options import duration
+
+if TYPE_CHECKING:
+    from batchexec.models import BatchJob
+    from jobs.models import AbstractJob
+
+#: How much longer than `max_run_time` Batch lets a container live, in seconds: to start, and to record its outcome.
+MARGIN = 300
+
+
+def build(job: AbstractJob, marker: BatchJob, resources: Resources) -> dict[str, Any]:
+    """The arguments of SubmitJob. Of the job, only its id and epoch are in it: a payload may be large, or secret."""
+    environment = {"JOB_ID": str(job.pk), "JOB_EPOCH": str(job.epoch), **resources.environment}
+    request: dict[str, Any] = {
+        "jobName": marker.job_name,
+        "jobQueue": marker.job_queue,
+        "jobDefinition": marker.job_definition,
+        "containerOverrides": {
+            "command": [*settings.COMMAND, str(job.pk)],
+            "environment": [{"name": name, "value": value} for name, value in environment.items()],
+        },
+        "retryStrategy": {"attempts": resources.attempts},
+        "tags": dict(resources.tags),
+    }
+    if requirements := resources.requirements():
+        request["containerOverrides"]["resourceRequirements"] = requirements
+    if seconds := _timeout(job, resources):
+        request["timeout"] = {"attemptDurationSeconds": seconds}
+    if resources.share_identifier is not None:
+        request["shareIdentifier"] = resources.share_identifier
+    if resources.scheduling_priority is not None:
+        request["schedulingPriorityOverride"] = resources.scheduling_priority
+    return request
+
+
+def _timeout(job: AbstractJob, resources: Resources) -> int | None:
+    if resources.timeout is not None:
+        return math.ceil(duration(resources.timeout))
+    if limit := job.max_run_time:
+        # The container ends the job itself at its limit, and says so; this is for one that can't any more.
+        return max(SHORTEST_TIMEOUT, math.ceil(limit) + MARGIN)
+    return None

@@ -1,0 +1,4 @@
+from comments.views import CommentViewSet
+from project.api.urls import resource
+
+urlpatterns = resource("comments", CommentViewSet)

@@ -1,0 +1,4 @@
+from posts.views import PostViewSet
+from project.api.urls import resource
+
+urlpatterns = resource("posts", PostViewSet)

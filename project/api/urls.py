@@ -1,0 +1,24 @@
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from django.urls import URLPattern, path
+
+from project.api.views import ResourceViewSet
+
+
+def tolerant(route: str, view: Callable[..., Any], name: str) -> list[URLPattern]:
+    """`route`, with a trailing slash tolerated: answered as it is, since a redirected POST would lose its body."""
+    return [path(route, view, name=name), path(f"{route}/", view)]
+
+
+def resource(prefix: str, viewset: type[ResourceViewSet]) -> list[URLPattern]:
+    """`<prefix>` and `<prefix>/<id>`, named `<model>-list` and `<model>-detail`."""
+    name = viewset.queryset.model._meta.model_name
+    records = viewset.as_view({"get": "list", "post": "create"})
+    record = viewset.as_view({"get": "retrieve", "put": "update", "patch": "partial_update", "delete": "destroy"})
+    return [
+        *tolerant(prefix, records, name=f"{name}-list"),
+        *tolerant(f"{prefix}/<str:id>", record, name=f"{name}-detail"),
+    ]

@@ -1,0 +1,247 @@
+"""The image, the Compose file and the requirements, as far as they can be checked without a container engine."""
+
+from __future__ import annotations
+
+import fnmatch
+import json
+import re
+from pathlib import Path
+
+import pytest
+import yaml
+from django.conf import settings
+
+ROOT = Path(__file__).resolve().parents[2]
+SECRET = re.compile("SECRET|PASSWORD|TOKEN|ACCESS_KEY|CREDENTIAL|DATABASE_URL", re.IGNORECASE)
+
+
+class Stage:
+    def __init__(self, base: str, name: str):
+        self.base, self.name = base, name
+        self.instructions: list[tuple[str, str]] = []
+
+    def all(self, word: str) -> list[str]:
+        return [rest for instruction, rest in self.instructions if instruction == word]
+
+
+def stages() -> dict[str, Stage]:
+    text = re.sub(r"^\s*#.*\n", "", (ROOT / "Dockerfile").read_text(), flags=re.MULTILINE)
+    found: dict[str, Stage] = {}
+    for line in filter(None, map(str.strip, text.replace("\\\n", "").splitlines())):
+        word, _, rest = line.partition(" ")
+        if word == "FROM":
+            base, _, name = rest.partition(" AS ")
+            stage = found[name] = Stage(base, name)
+        else:
+            stage.instructions.append((word, rest.strip()))
+    return found
+
+
+def lineage(name: str) -> list[Stage]:
+    """The stage and those that it is built on, nearest first."""
+    found = stages()
+    line = []
+    while name in found:
+        line.append(found[name])
+        name = found[name].base
+    return line
+
+
+def effective(name: str, word: str) -> str:
+    """What an instruction that overrides itself, such as USER, amounts to in a stage."""
+    return next(stage.all(word)[-1] for stage in lineage(name) if stage.all(word))
+
+
+def instructions(word: str) -> list[str]:
+    return [rest for stage in stages().values() for rest in stage.all(word)]
+
+
+def ignored(path: str) -> bool:
+    """Whether .dockerignore keeps `path` out of the build: the last line that matches it or a folder above decides."""
+    parts = path.split("/")
+    prefixes = ["/".join(parts[: length + 1]) for length in range(len(parts))]
+    answer = False
+    for line in (ROOT / ".dockerignore").read_text().splitlines():
+        if line and not line.startswith("#"):
+            pattern = line.removeprefix("!")
+            if any(matches(prefix, pattern) for prefix in prefixes):
+                answer = not line.startswith("!")
+    return answer
+
+
+def matches(path: str, pattern: str) -> bool:
+    if pattern.startswith("**/"):
+        return fnmatch.fnmatch(path.rpartition("/")[2], pattern[3:])
+    return "/" not in path and fnmatch.fnmatch(path, pattern)
+
+
+class TestDockerfile:
+    def test_the_default_is_the_production_image_and_the_local_one_is_asked_for(self):
+        assert list(stages())[-1] == "runtime"
+        assert "local" in stages()
+
+    def test_every_base_is_pinned_by_tag_or_is_a_stage(self):
+        for stage in stages().values():
+            tag = stage.base.partition(":")[2]
+            assert stage.base in stages() or (tag and tag != "latest"), stage.base
+
+    @pytest.mark.parametrize("name", ["runtime", "local"])
+    def test_it_runs_as_a_fixed_user_other_than_root(self, name):
+        user, _, group = effective(name, "USER").partition(":")
+        assert int(user) > 0
+        assert int(group) > 0
+
+    @pytest.mark.parametrize("name", ["runtime", "local"])
+    def test_the_process_itself_gets_the_signals(self, name):
+        assert json.loads(effective(name, "CMD"))[:2] == ["gunicorn", "project.wsgi"]
+        # An entry point would come before `python manage.py ...`, too.
+        assert not any(stage.all("ENTRYPOINT") for stage in lineage(name))
+
+    def test_the_health_check_is_one_line_of_python_that_compiles(self):
+        command = json.loads(effective("runtime", "HEALTHCHECK").partition("CMD ")[2])
+        assert command[:2] == ["python", "-c"]
+        assert "/healthz" in command[2]
+        compile(command[2], "HEALTHCHECK", "exec")
+
+    def test_debug_is_off(self):
+        assert re.search(r"\bDEBUG=false\b", " ".join(stage.all("ENV")[0] for stage in lineage("base")))
+
+    def test_nothing_is_fetched_by_url(self):
+        assert instructions("ADD") == []
+
+    def test_no_secret_stays_in_the_image(self):
+        for declaration in instructions("ENV") + instructions("ARG"):
+            assert not SECRET.search(declaration), declaration
+        for run in instructions("RUN"):
+            for value in re.findall(r"\bSECRET_KEY=(\S+)", run):
+                assert value.startswith('"$('), "a key made for this build alone"
+
+    def test_what_is_copied_exists_and_is_not_ignored(self):
+        for copy in instructions("COPY"):
+            flags = [word for word in copy.split() if word.startswith("--")]
+            *sources, _ = [word for word in copy.split() if not word.startswith("--")]
+            origin = next((flag.partition("=")[2] for flag in flags if flag.startswith("--from=")), None)
+            if origin is not None:
+                assert origin in stages()
+                continue
+            for source in sources:
+                assert (ROOT / source).exists(), source
+                assert source == "." or not ignored(source), source
+
+    def test_the_requirements_that_it_installs_are_copied_first(self):
+        for stage in stages().values():
+            text = " ".join(rest for above in lineage(stage.name) for rest in above.all("COPY"))
+            for run in stage.all("RUN"):
+                for name in re.findall(r"-r (\S+)", run):
+                    assert name in text.split()
+
+
+class TestDockerignore:
+    @pytest.mark.parametrize(
+        "path",
+        [
+            ".git/config",
+            ".env",
+            ".env.production",
+            "project/.env",
+            "var/db.sqlite3",
+            ".venv/bin/python",
+            ".venv-djongo/bin/python",
+            "tests/__init__.py",
+            "staticfiles/staticfiles.json",
+            "jobs/__pycache__/models.cpython-313.pyc",
+            "id_rsa",
+        ],
+    )
+    def test_what_has_no_business_in_the_image_stays_out(self, path):
+        assert ignored(path)
+
+    def test_what_the_application_consists_of_gets_in(self):
+        packages = {app.partition(".")[0] for app in settings.INSTALLED_APPS}
+        own = {name for name in packages if (ROOT / name).is_dir()}
+        assert {"project", "jobs", "batchexec", "posts", "comments"} <= own
+        for path in ["manage.py", *(f"{name}/__init__.py" for name in sorted(own))]:
+            assert not ignored(path), path
+
+
+@pytest.fixture(scope="module")
+def services():
+    return yaml.safe_load((ROOT / "compose.yaml").read_text())["services"]
+
+
+class TestCompose:
+    def test_the_services(self, services):
+        assert set(services) == {"mongodb", "migrate", "web", "worker", "localbatch"}
+
+    def test_no_secret_is_written_down(self, services):
+        for service in services.values():
+            for name, value in service.get("environment", {}).items():
+                if name == "DATABASE_URL":
+                    assert "@" not in value, "a password"
+                elif SECRET.search(name):
+                    # The dummy key is one that only `localbatch` takes.
+                    assert value.startswith("${") or value == "local", name
+
+    def test_a_missing_secret_key_is_an_error_that_says_what_to_do(self, services):
+        for name in ("migrate", "web", "worker", "localbatch"):
+            assert services[name]["environment"]["SECRET_KEY"].startswith("${SECRET_KEY:?")
+
+    def test_the_stages_exist(self, services):
+        for name in ("migrate", "web", "worker", "localbatch"):
+            assert services[name]["build"]["target"] in stages()
+        assert services["localbatch"]["build"]["target"] == "local"
+
+    def test_services_wait_for_what_they_need(self, services):
+        for name, service in services.items():
+            for needed, how in service.get("depends_on", {}).items():
+                if how["condition"] == "service_healthy":
+                    assert "test" in services[needed]["healthcheck"], f"{name} waits for {needed}"
+                else:
+                    assert how["condition"] == "service_completed_successfully"
+                    assert services[needed]["restart"] == "no"
+        assert set(services["worker"]["depends_on"]) == {"migrate", "localbatch"}
+        assert set(services["web"]["depends_on"]) == {"migrate"}
+
+    def test_the_web_servers_health_check_is_inherited_by_the_web_server_alone(self, services):
+        assert "healthcheck" not in services["web"]
+        for name in ("migrate", "worker"):
+            assert services[name]["healthcheck"] == {"disable": True}
+
+    def test_nothing_is_published_beyond_this_machine(self, services):
+        for service in services.values():
+            assert all(port.startswith("127.0.0.1:") for port in service.get("ports", []))
+
+    def test_the_worker_submits_to_localbatch_and_has_time_to_stop(self, services):
+        worker = services["worker"]
+        port = services["localbatch"]["command"][-1]
+        assert worker["command"] == ["python", "manage.py", "jobworker", "--batch"]
+        assert worker["environment"]["AWS_ENDPOINT_URL_BATCH"] == f"http://localbatch:{port}"
+        assert "stop_grace_period" in worker
+        assert services["localbatch"]["environment"]["DATABASE_URL"] == worker["environment"]["DATABASE_URL"]
+
+
+def requirement_files() -> list[Path]:
+    return sorted(ROOT.glob("requirements*.txt"))
+
+
+def requirements(file: Path, *, included: bool = True) -> list[str]:
+    """The lines of a requirement file, without comments; with those of the files that it includes."""
+    found = []
+    for line in file.read_text().splitlines():
+        line = re.sub(r"(^|\s)#.*", "", line).strip()
+        if line.startswith("-r "):
+            found += requirements(ROOT / line[3:].strip()) if included else []
+        elif line:
+            found.append(line)
+    return found
+
+
+@pytest.mark.parametrize("file", requirement_files(), ids=lambda file: file.name)
+class TestRequirements:
+    def test_every_line_is_pinned(self, file):
+        for line in requirements(file, included=False):
+            assert re.fullmatch(r"[A-Za-z0-9._-]+(\[[a-z,]+\])?==[A-Za-z0-9.]+(\s*;.+)?", line), line
+
+    def test_nothing_is_named_twice(self, file):
+        names = [re.split(r"[\[=<>~;\s]", line)[0].lower().replace("_", "-") for line in requirements(file)]
+        assert sorted(names) == sorted(set(names))
