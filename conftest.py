@@ -2,10 +2,10 @@
 
 import os
 
+import django
+
 from tests.database import pytest_unconfigure  # noqa: F401 (a hook)
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "project.settings")
-
-from django.conf import settings
-
-settings.DATABASES  # noqa: B018 (read now, which tells pytest-django to set Django up)
+# Now, because the conftest files of the folders below import models.
+django.setup()

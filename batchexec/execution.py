@@ -11,6 +11,7 @@ import logging
 import threading
 import time
 from collections.abc import Callable
+from functools import cached_property
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from batchexec import failures, markers, naming, submission
@@ -88,7 +89,7 @@ class Execution:
             self._taken_over = True
             return found
         self._taken_over = False
-        resources = self._resources()
+        resources = self._resources
         definition = self._pinned_definition(resources)
         request = {
             "job_name": naming.job_name(str(self._job.pk), self._job.epoch),
@@ -102,11 +103,17 @@ class Execution:
             raise LetGo
         return marker
 
+    @cached_property
     def _resources(self) -> Resources:
         try:
-            return resources_of(self._job.payload).fitted(settings.PLATFORM)
+            asked = resources_of(self._job.payload)
+            fitted = asked.fitted(settings.PLATFORM)
         except (TypeError, ValueError) as error:
             raise Rejected(str(error)) from error
+        if fitted != asked:
+            sizes = (asked.vcpu, asked.memory, fitted.vcpu, fitted.memory)
+            logger.info("Fargate has no %s vCPU with %s MiB: rounded up to %s with %s.", *sizes, extra=self._label)
+        return fitted
 
     def _pinned_definition(self, resources: Resources) -> str:
         def ask() -> str | NotConfigured:
@@ -130,7 +137,7 @@ class Execution:
         while True:
             self._check_in()
             try:
-                batch_job_id = self._client.submit(submission.build(self._job, marker, self._resources()))
+                batch_job_id = self._client.submit(submission.build(self._job, marker, self._resources))
             except NotAccepted as error:
                 logger.warning("Job %s isn't submitted yet, and is tried again: %s", self._job, error, extra=self._label)
                 self._pause(pause)

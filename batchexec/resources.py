@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -10,8 +9,6 @@ from datetime import timedelta
 from typing import Any
 
 from jobs.options import duration
-
-logger = logging.getLogger(__name__)
 
 GIB = 1024
 #: vCPU to the memory, in MiB, that Fargate offers with it. Source: AWS Batch API, ResourceRequirement.
@@ -92,8 +89,6 @@ class Resources:
         if self.vcpu is None and self.memory is None:
             return self
         vcpu, memory = fargate_pair(self.vcpu or 0, self.memory or 0)
-        if (vcpu, memory) != (self.vcpu, self.memory):
-            logger.info("Fargate has no %s vCPU with %s MiB: rounded up to %g with %d.", self.vcpu, self.memory, vcpu, memory)
         return Resources(**{**self.__dict__, "vcpu": vcpu, "memory": memory})
 
     def requirements(self) -> list[dict[str, str]]:

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 logger = logging.getLogger(__name__)
 
-#: Time between two sweeps of one worker, in seconds, and the markers looked at in one.
+#: Longest time between two sweeps of one worker, in seconds, and the markers looked at in one.
 INTERVAL = 30.0
 BATCH = 1000
 
@@ -33,7 +33,8 @@ class Sweeper:
         self._swept_at: float | None = None
 
     def sweep_if_due(self, model: type[AbstractJob]) -> None:
-        if self._swept_at is not None and time.monotonic() - self._swept_at < INTERVAL:
+        interval = min(INTERVAL, jobs_settings.LEASE)
+        if self._swept_at is not None and time.monotonic() - self._swept_at < interval:
             return
         self._swept_at = time.monotonic()
         try:

@@ -130,16 +130,46 @@ def retry(job: AbstractJob) -> bool:
     if runner_is_alive(job):
         return False
     where = {"epoch": job.epoch, "state__in": list(FINISHED), "runner": job.runner, "heartbeat_at": job.heartbeat_at}
-    now = store_of(job).now()
-    ready = {
-        "state": State.READY,
-        "attempts": 0,
-        "run_at": now,
-        "failed_at": None,
-        "finished_at": None,
-        "started_at": None,
-    }
-    return _change(job, where, {**EXECUTION_OVER, **ready})
+    return _change(job, where, _again(store_of(job).now()))
+
+
+def retry_failed(model: type[AbstractJob]) -> int:
+    """Every failed job becomes ready again, with all its attempts: one statement, however many. Their runners are gone."""
+    store = store_for(model)
+    now = store.now()
+    return store.change_many({"state": State.FAILED, "runner": ""}, {**_again(now), "updated_at": now})
+
+
+def expire(job: AbstractJob) -> bool:
+    """The watcher's lease ends now: what becomes of the job is the reaper's to decide, in this process or another."""
+    return _change(job, {**as_watcher(job), "locked_at": job.locked_at}, {"locked_at": _expired(store_of(job))})
+
+
+def expire_all(model: type[AbstractJob], worker_name: str) -> int:
+    """Every lease of that worker ends now."""
+    store = store_for(model)
+    return store.change_many({"state": State.RUNNING, "locked_by": worker_name}, {"locked_at": _expired(store)})
+
+
+def discard(job: AbstractJob) -> bool:
+    """A finished job's row is deleted."""
+    return store_of(job).delete(job.pk, {"epoch": job.epoch, "state__in": list(FINISHED)})
+
+
+def discard_batch(model: type[AbstractJob], where: Mapping[str, Any], limit: int) -> int:
+    """Up to `limit` rows that are as `where` says are deleted, each on condition that it still is."""
+    store = store_for(model)
+    chosen = store.ids(where, limit)
+    return store.delete_many({**where, "pk__in": chosen}) if chosen else 0
+
+
+def _again(now: dt.datetime) -> dict[str, Any]:
+    afresh = {"attempts": 0, "run_at": now, "failed_at": None, "finished_at": None, "started_at": None}
+    return {**EXECUTION_OVER, **afresh, "state": State.READY}
+
+
+def _expired(store: Store[Any]) -> dt.datetime:
+    return store.now() - dt.timedelta(seconds=2 * settings.LEASE)
 
 
 def runner_is_alive(job: AbstractJob) -> bool:

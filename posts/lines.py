@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, BinaryIO
 
-from rest_framework.exceptions import APIException, ErrorDetail
+from rest_framework.exceptions import APIException
 
 from comments.models import Comment
 from posts.models import Post
@@ -64,7 +64,7 @@ def read(path: str | Path) -> Iterator[PostLine | BadLine]:
             for number, line in enumerate(_lines(file), start=1):
                 if line is None:
                     yield BadLine(number, f"It is longer than {MAX_LINE} bytes.")
-                elif line.strip():
+                elif line := line.strip():
                     yield _parse(number, line, rules)
     except OSError as error:
         raise CannotImport(f"{path} can't be imported: {error.strerror}.") from error
@@ -103,11 +103,11 @@ def _with_keys(post_key: str, comments: list[dict[str, str]]) -> Iterator[Commen
 
 def _first_reason(detail: Any, where: str = "") -> str:
     """`comments[1].name: This field is required.`"""
-    if isinstance(detail, dict):
-        name, inner = next(iter(detail.items()))
-        plain = name == "non_field_errors"
-        return _first_reason(inner, where if plain else f"{where}.{name}".lstrip("."))
     if isinstance(detail, list):
-        index, inner = next((index, inner) for index, inner in enumerate(detail) if inner)
-        return _first_reason(inner, where if isinstance(inner, ErrorDetail) else f"{where}[{index}]")
-    return f"{where}: {detail}" if where else str(detail)
+        return _first_reason(detail[0], where)
+    if not isinstance(detail, dict):
+        return f"{where}: {detail}" if where else str(detail)
+    name, inner = next(iter(detail.items()))
+    if name == "non_field_errors":
+        return _first_reason(inner, where)
+    return _first_reason(inner, f"{where}[{name}]" if isinstance(name, int) else f"{where}.{name}".lstrip("."))

@@ -25,6 +25,15 @@ def is_unavailability(error: BaseException) -> bool:
     return isinstance(error, (ConnectionFailure, OperationalError, InterfaceError))
 
 
+def ask_database() -> None:
+    """Returns when the database answers; raises, or doesn't return, when it doesn't."""
+    if connection.vendor == "mongodb":
+        connection.database.command("ping")
+        return
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT 1")
+
+
 class Question:
     """Asks the database whether it is there, in a thread of its own: drivers may wait for an answer much longer than
     whoever sent the request. One thread at a time: who asks meanwhile waits for the same answer."""
@@ -46,11 +55,7 @@ class Question:
 
     def _ask(self) -> None:
         try:
-            if connection.vendor == "mongodb":
-                connection.database.command("ping")
-            else:
-                with connection.cursor() as cursor:
-                    cursor.execute("SELECT 1")
+            ask_database()
             self._answered = True
         except Exception:  # noqa: S110 - whatever it is, the answer is no
             pass

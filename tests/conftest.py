@@ -1,9 +1,12 @@
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from pathlib import Path
 
 import pytest
+
 from tests import samples
+from tests.processes import Process, processes
 
 
 @pytest.fixture(autouse=True)
@@ -11,3 +14,10 @@ def calls() -> Iterator[list[object]]:
     samples.calls.clear()
     yield samples.calls
     samples.calls.clear()
+
+
+@pytest.fixture
+def start(tmp_path: Path, transactional_db: None) -> Iterator[Callable[..., Process]]:
+    """Starts `manage.py <arguments>` on the tests' database; what is left of it is ended with the test."""
+    with processes(tmp_path) as starter:
+        yield starter

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import jobs
+from batchexec import Resources
 
 calls: list[Any] = []
 
@@ -96,6 +97,19 @@ class Wait(jobs.Performable):
                 raise TimeoutError(self.until)
             time.sleep(0.02)
         append(self.log, f"ended {self.text}")
+
+
+@dataclass
+class Sized(jobs.Performable):
+    text: str
+    queue: str | None = None
+
+    @property
+    def batch(self) -> Resources:
+        return Resources(vcpu=0.3, memory=1500, timeout=600, queue=self.queue, environment={"COLOUR": "blue"})
+
+    def perform(self) -> None:
+        assert os.environ["COLOUR"] == "blue"
 
 
 @dataclass

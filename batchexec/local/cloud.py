@@ -9,6 +9,10 @@ import threading
 from typing import Any
 
 from moto.batch.models import batch_backends
+from moto.ec2.models import ec2_backends
+from moto.ecs.models import ecs_backends
+from moto.iam.models import iam_backends
+from moto.logs.models import logs_backends
 from moto.moto_server.werkzeug_app import DomainDispatcherApplication, create_backend_app
 
 from batchexec.conf import settings
@@ -44,7 +48,8 @@ class Cloud:
         return self._application(environ, start_response)
 
     def close(self) -> None:
-        batch_backends.pop(self.account, None)
+        for backends in (batch_backends, ec2_backends, ecs_backends, iam_backends, logs_backends):
+            backends.pop(self.account, None)
 
     def batch(self, region: str) -> Any:
         """moto's Batch in that region, where a job queue and a job definition stand ready, as BATCHEXEC names them."""

@@ -31,6 +31,7 @@ class Container:
             raise ValueError("no command specified")
         if command[0] == "python":
             command = [sys.executable, *command[1:]]
+        log.parent.mkdir(parents=True, exist_ok=True)
         with log.open("ab") as output:
             self._process = subprocess.Popen(
                 command,

@@ -26,6 +26,7 @@ class Execution:
         self._stop_grace = stop_grace
         self._lock = threading.Lock()
         self._ending: Ending | None = None
+        self._stopping = False
         self._containers: list[Container] = []
         self._running_timers: list[Timer] = []
 
@@ -66,22 +67,29 @@ class Execution:
 
     def stop(self, ending: Ending) -> None:
         """SIGTERM, and SIGKILL after the grace, as AWS does to a timed out or terminated job."""
-        if self._note(ending):
-            self._signal(signal.SIGTERM)
-            self._after(self._stop_grace, lambda: self._signal(signal.SIGKILL))
-
-    def _note(self, ending: Ending) -> bool:
+        self._note(ending)
         with self._lock:
-            first = self._ending is None
+            if self._stopping:
+                return
+            self._stopping = True
+            for container in self._containers:
+                container.signal(signal.SIGTERM)
+        self._timers.after(self._stop_grace, self._kill_all)
+
+    def _kill_all(self) -> None:
+        with self._lock:
+            for container in self._containers:
+                container.signal(signal.SIGKILL)
+
+    def _note(self, ending: Ending) -> None:
+        with self._lock:
             self._ending = self._ending or ending
-            return first
 
     def _add(self, container: Container) -> None:
         with self._lock:
             self._containers.append(container)
-            stopped = self._ending is not None
-        if stopped:
-            container.signal(signal.SIGTERM)
+            if self._stopping:
+                container.signal(signal.SIGTERM)
 
     def _run_twin(self) -> None:
         twin = self._machine.start(self.job)
@@ -91,11 +99,6 @@ class Execution:
     def _kill(self, container: Container, ending: Ending) -> None:
         self._note(ending)
         container.signal(signal.SIGKILL)
-
-    def _signal(self, number: int) -> None:
-        with self._lock:
-            for container in self._containers:
-                container.signal(number)
 
     def _after(self, seconds: float, action: Callable[[], None]) -> None:
         self._running_timers.append(self._timers.after(seconds, action))

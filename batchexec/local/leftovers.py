@@ -34,9 +34,9 @@ class ProcessGroups:
 
     def __init__(self, folder: Path):
         self.folder = folder
-        folder.mkdir(parents=True, exist_ok=True)
 
     def add(self, pid: int) -> None:
+        self.folder.mkdir(parents=True, exist_ok=True)
         (self.folder / str(pid)).write_text(identity(pid) or "")
 
     def remove(self, pid: int) -> None:
@@ -47,6 +47,8 @@ class ProcessGroups:
 
         Returns their ids. Others (gone, id used again, or no /proc to prove it by) are forgotten and not touched.
         """
+        if not self.folder.exists():
+            return []
         noted = {int(file.name): file.read_text() for file in self.folder.iterdir() if file.name.isdigit()}
         ours = [pid for pid, was in noted.items() if was and identity(pid) == was]
         for pid in ours:

@@ -55,15 +55,16 @@ class Machine:
     def close(self, grace: float) -> None:
         """Ends every process: SIGTERM, `grace` seconds, SIGKILL; returns when all threads have ended."""
         deadline = time.monotonic() + grace
-        number = signal.SIGTERM
+        told: set[tuple[Container, int]] = set()
         while True:
+            number = signal.SIGTERM if time.monotonic() < deadline else signal.SIGKILL
             with self._lock:
                 threads = list(self._threads)
-                # Again and again, because a thread may have been about to start its process.
+                # Each is told once, but we look again and again: a thread may have been about to start its process.
                 for container in self._containers:
-                    container.signal(number)
+                    if (container, number) not in told:
+                        told.add((container, number))
+                        container.signal(number)
             if not threads:
                 return
-            if time.monotonic() >= deadline:
-                number = signal.SIGKILL
-            threads[0].join(0.2)
+            threads[0].join(0.1)

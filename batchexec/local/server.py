@@ -1,7 +1,9 @@
-"""AWS Batch on this machine, as an object: what `manage.py localbatch` serves, and tests use in-process.
+"""AWS Batch on this machine, as an object: what `manage.py localbatch` serves, and tests use in-process:
 
-with LocalBatch() as batch:
-    client = boto3.client("batch", endpoint_url=batch.url, region_name="us-east-1")
+    with LocalBatch() as batch:
+        client = boto3.client("batch", endpoint_url=batch.url, region_name="us-east-1")
+
+Any credentials will do.
 """
 
 from __future__ import annotations
@@ -135,5 +137,4 @@ class LocalBatch:
             self._temporary = tempfile.TemporaryDirectory(prefix="localbatch-")
             return Path(self._temporary.name)
         folder = self.folder or settings.BASE_DIR / "var" / f"localbatch-{self.port}"
-        folder.mkdir(parents=True, exist_ok=True)
         return Path(folder)

@@ -13,7 +13,7 @@ from django.utils import timezone
 
 M = TypeVar("M", bound=models.Model)
 
-#: Field names to values; a name may end in `__in`, `__lt` or `__lte`.
+#: Field names to values; a name may end in `__in`, `__lt`, `__lte` or `__icontains`.
 Conditions = Mapping[str, Any]
 
 #: The database's clock is asked again after this many seconds; in between, this machine's counts on.
@@ -95,6 +95,26 @@ class Store(ABC, Generic[M]):
 
     @abstractmethod
     def find(self, where: Conditions, limit: int) -> list[M]: ...
+
+    @abstractmethod
+    def listing(self, where: Conditions, order: str, limit: int) -> list[M]:
+        """Like `find`, ordered by one field, descending where its name begins with `-`."""
+
+    @abstractmethod
+    def ids(self, where: Conditions, limit: int) -> list[Any]:
+        """The primary keys of up to `limit` rows, and nothing else of them."""
+
+    @abstractmethod
+    def count(self, where: Conditions, limit: int) -> int:
+        """How many rows there are, but never more than `limit`: no further is counted."""
+
+    @abstractmethod
+    def count_by_state(self) -> dict[tuple[str, str], int]:
+        """How many jobs there are of every (state, queue) that has any: one pass over an index."""
+
+    @abstractmethod
+    def queues(self) -> set[str]:
+        """The queues that have jobs. Its cost goes with their number, not with the jobs'."""
 
     @abstractmethod
     def change(self, pk: Any, where: Conditions, changes: Mapping[str, Any]) -> bool:

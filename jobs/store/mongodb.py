@@ -7,20 +7,28 @@ them `update_many`, and MongoDB doesn't retry those.
 from __future__ import annotations
 
 import datetime as dt
+import re
 from collections.abc import Callable, Mapping
 from typing import Any
 
 from bson import ObjectId
 from bson.codec_options import CodecOptions
-from pymongo import ASCENDING, ReadPreference, ReturnDocument
+from pymongo import ASCENDING, DESCENDING, ReadPreference, ReturnDocument
 from pymongo.collection import Collection
 from pymongo.errors import BulkWriteError, ConnectionFailure, DuplicateKeyError
 from pymongo.read_concern import ReadConcern
 from pymongo.write_concern import WriteConcern
 
+from jobs.models import State
 from jobs.store.base import Conditions, M, Reserver, Store, aware, inserted
 
-OPERATORS = {"in": "$in", "lt": "$lt", "lte": "$lte"}
+OPERATORS: dict[str, Callable[[Any], Any]] = {
+    "": lambda value: value,
+    "in": lambda value: {"$in": value},
+    "lt": lambda value: {"$lt": value},
+    "lte": lambda value: {"$lte": value},
+    "icontains": lambda value: {"$regex": re.escape(value), "$options": "i"},
+}
 ORDER = [("priority", ASCENDING), ("run_at", ASCENDING), ("_id", ASCENDING)]
 DUPLICATE_KEY = 11000
 
@@ -102,6 +110,28 @@ class MongoStore(Store[M]):
     def find(self, where: Conditions, limit: int) -> list[M]:
         return [self._job(document) for document in self.collection.find(self._filter(where), limit=limit)]
 
+    def listing(self, where: Conditions, order: str, limit: int) -> list[M]:
+        name = order.removeprefix("-")
+        sort = [(self._columns[name], DESCENDING if name != order else ASCENDING)]
+        return [self._job(document) for document in self.collection.find(self._filter(where), sort=sort, limit=limit)]
+
+    def ids(self, where: Conditions, limit: int) -> list[Any]:
+        return [document["_id"] for document in self.collection.find(self._filter(where), {"_id": 1}, limit=limit)]
+
+    def count(self, where: Conditions, limit: int) -> int:
+        return self.collection.count_documents(self._filter(where), limit=limit)
+
+    def count_by_state(self) -> dict[tuple[str, str], int]:
+        # Any string: a condition on the first key has the index serve it, without a look at the documents.
+        any_state = {"$match": {"state": {"$gte": ""}}}
+        group = {"$group": {"_id": {"state": "$state", "queue": "$queue"}, "count": {"$sum": 1}}}
+        found = self.collection.aggregate([any_state, group])
+        return {(document["_id"]["state"], document["_id"]["queue"]): document["count"] for document in found}
+
+    def queues(self) -> set[str]:
+        # By state, because that is what the index begins with.
+        return {queue for state in State.values for queue in self.collection.distinct("queue", {"state": state})}
+
     def change(self, pk: Any, where: Conditions, changes: Mapping[str, Any]) -> bool:
         return self.collection.update_one({"_id": pk, **self._filter(where)}, {"$set": self._values(changes)}).matched_count == 1
 
@@ -121,7 +151,7 @@ class MongoStore(Store[M]):
         found: dict[str, Any] = {}
         for key, value in where.items():
             name, _, operator = key.partition("__")
-            found[self._columns[name]] = {OPERATORS[operator]: value} if operator else value
+            found[self._columns[name]] = OPERATORS[operator](value)
         return found
 
     def _values(self, changes: Mapping[str, Any]) -> dict[str, Any]:

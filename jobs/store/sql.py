@@ -7,8 +7,9 @@ from collections.abc import Mapping
 from typing import Any
 
 from django.db import IntegrityError, InterfaceError, OperationalError, transaction
-from django.db.models import F, QuerySet
+from django.db.models import Count, F, QuerySet
 
+from jobs.models import State
 from jobs.runners import worker_runner
 from jobs.store.base import Conditions, M, Reserver, Store, aware, inserted
 
@@ -106,6 +107,30 @@ class SqlStore(Store[M]):
 
     def find(self, where: Conditions, limit: int) -> list[M]:
         return list(self._rows.filter(**where)[:limit])
+
+    def listing(self, where: Conditions, order: str, limit: int) -> list[M]:
+        return list(self._rows.filter(**where).order_by(order)[:limit])
+
+    def ids(self, where: Conditions, limit: int) -> list[Any]:
+        return list(self._rows.filter(**where).values_list("pk", flat=True)[:limit])
+
+    def count(self, where: Conditions, limit: int) -> int:
+        return self._rows.filter(**where)[:limit].count()
+
+    def count_by_state(self) -> dict[tuple[str, str], int]:
+        found = self._rows.order_by().values_list("state", "queue").annotate(count=Count("pk"))
+        return {(state, queue): count for state, queue, count in found}
+
+    def queues(self) -> set[str]:
+        # From one to the next on the index, because SELECT DISTINCT would read every row's entry.
+        found: set[str] = set()
+        for state in State.values:
+            names = self._rows.filter(state=state).order_by("queue").values_list("queue", flat=True)
+            name = names.first()
+            while name is not None:
+                found.add(name)
+                name = names.filter(queue__gt=name).first()
+        return found
 
     def change(self, pk: Any, where: Conditions, changes: Mapping[str, Any]) -> bool:
         return self._rows.filter(pk=pk, **where).update(**changes) == 1

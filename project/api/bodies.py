@@ -22,12 +22,14 @@ def read_json(body: bytes) -> Any:
         raise ParseError("This is not UTF-8.") from None
     except RecursionError:
         raise ParseError("This JSON is nested too deeply.") from None
-    except ValueError as error:
+    except json.JSONDecodeError as error:
         raise ParseError(f"This is not JSON: {error}.") from None
+    except ValueError:
+        raise ParseError("This JSON has a number that isn't one, or has thousands of digits.") from None
 
 
 def _refuse_constant(name: str) -> Any:
-    raise ValueError(f"{name} is no JSON value")
+    raise ValueError(name)
 
 
 def read_form(body: bytes) -> dict[str, Any]:

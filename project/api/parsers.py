@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from django.core.exceptions import TooManyFieldsSent
 from django.core.files.uploadhandler import FileUploadHandler
 from rest_framework import parsers
 from rest_framework.exceptions import ParseError
@@ -30,6 +31,8 @@ class MultiPartParser(parsers.MultiPartParser):
             # Django replaces what it can't decode. Latin-1 lets every byte through, to be decoded strictly below.
             form = super().parse(stream, media_type, {"request": request, "encoding": "latin-1"}).data
             pairs = [(key, value.encode("latin-1").decode()) for key, values in form.lists() for value in values]
+        except TooManyFieldsSent:
+            raise ParseError("This form has too many fields.") from None
         except UnicodeError:
             raise ParseError("This form is not UTF-8.") from None
         return bodies.nest(pairs)

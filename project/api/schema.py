@@ -44,6 +44,7 @@ class ResourceSchema(AutoSchema):
         if operation is None:
             return None
         responses = operation["responses"]
+        responses["503"] = _response("The database doesn't answer.", DETAIL)
         if "{id}" in self.path:
             responses["404"] = _response("There is no record with this id.", DETAIL)
         if "requestBody" in operation:
@@ -61,6 +62,11 @@ class ResourceSchema(AutoSchema):
             responses["422"] = _response("A parameter is invalid.", MESSAGES)
         return operation
 
+    def _insert_field_validators(self, field: Any, schema: dict[str, Any]) -> None:
+        super()._insert_field_validators(field, schema)
+        if isinstance(field, fields.TextField):
+            schema["pattern"] = f"^{NOT_NUL}*$" if field.allow_blank else rf"^{NOT_NUL}*\S{NOT_NUL}*$"
+
     def _is_list_view(self, serializer: Any = None) -> bool:
         return self.view.action == "list"
 
@@ -77,15 +83,6 @@ def _response(description: str, schema: dict[str, Any]) -> dict[str, Any]:
 
 def _header(description: str) -> dict[str, Any]:
     return {"description": description, "required": True, "schema": {"type": "string"}}
-
-
-class TextFieldExtension(OpenApiSerializerFieldExtension):
-    target_class = fields.TextField
-
-    def map_serializer_field(self, auto_schema: AutoSchema, direction: str) -> dict[str, Any]:
-        schema = auto_schema._map_serializer_field(self.target, direction, bypass_extensions=True)
-        blank = self.target.allow_blank
-        return {**schema, "pattern": f"^{NOT_NUL}*$" if blank else rf"^{NOT_NUL}*\S{NOT_NUL}*$"}
 
 
 class ReferenceFieldExtension(OpenApiSerializerFieldExtension):

@@ -41,8 +41,6 @@ class Command(BaseCommand):
             raise CommandError(f"moto isn't installed ({error}): `pip install -r requirements-local.txt`.") from None
         given = {key: options[key] for key in ("max_running", "start_delay", "stop_grace", "forget_after")}
         stop = threading.Event()
-        for number in (signal.SIGTERM, signal.SIGINT):
-            signal.signal(number, lambda *_: stop.set())
         try:
             server = LocalBatch(
                 port,
@@ -52,6 +50,8 @@ class Command(BaseCommand):
                 **{key: value for key, value in given.items() if value is not None},
             )
             with server:
+                for number in (signal.SIGTERM, signal.SIGINT):
+                    signal.signal(number, lambda *_: stop.set())
                 self.stdout.write(f"AWS Batch is served: export AWS_ENDPOINT_URL_BATCH={server.url}")
                 self.stdout.flush()
                 stop.wait()

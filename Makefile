@@ -1,0 +1,49 @@
+# `make help` lists the targets. Needs Python 3.10 or newer; PYTHON=python3.12 chooses one.
+PYTHON ?= python3
+VENV ?= .venv
+BIN = $(VENV)/bin
+
+.DEFAULT_GOAL := help
+.PHONY: help demo demo-kill dev test test-mongodb test-sqlite lint clean
+
+help: ## list the targets
+	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /\1|/' | while IFS='|' read -r name text; do printf '  make %-14s %s\n' "$$name" "$$text"; done
+
+demo: $(VENV)/.local ## the main job end to end: API, enqueue, worker, AWS Batch, outcome
+	@$(BIN)/python scripts/demo.py
+
+demo-kill: $(VENV)/.local ## the same, with the worker killed by SIGKILL in the middle
+	@$(BIN)/python scripts/demo.py --kill
+
+dev: $(VENV)/.local ## database, local AWS Batch, web server on :8000 and worker, until Ctrl-C
+	@$(BIN)/python scripts/dev.py
+
+test: lint test-mongodb test-sqlite ## lint, types, and the tests on MongoDB's protocol and on SQLite
+
+test-mongodb: $(VENV)/.dev
+	$(BIN)/python -m pytest
+
+test-sqlite: $(VENV)/.dev
+	TEST_DATABASE=sqlite $(BIN)/python -m pytest
+
+lint: $(VENV)/.dev ## ruff, mypy, and migrations that are missing
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/mypy
+	DATABASE_URL=sqlite:///$(CURDIR)/var/lint.sqlite3 $(BIN)/python manage.py makemigrations --check --dry-run
+
+clean: ## remove the virtual environment and all local data
+	rm -rf $(VENV) var .pytest_cache .mypy_cache .ruff_cache .hypothesis
+
+$(VENV)/bin/python:
+	@$(PYTHON) -c 'import sys; sys.exit("Python 3.10 or newer is needed, not %d.%d." % sys.version_info[:2] if sys.version_info < (3, 10) else 0)'
+	$(PYTHON) -m venv $(VENV)
+
+# Stamps: an environment is installed again only when its requirements change.
+$(VENV)/.local: $(VENV)/bin/python requirements.txt requirements-local.txt
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -r requirements-local.txt
+	@touch $@
+
+$(VENV)/.dev: $(VENV)/bin/python requirements.txt requirements-local.txt requirements-dev.txt
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -r requirements-dev.txt
+	@touch $@ $(VENV)/.local

@@ -1,0 +1,37 @@
+"""What the commands' arguments may be. Each function takes the text and raises ArgumentTypeError, saying what it takes."""
+
+from __future__ import annotations
+
+import datetime as dt
+import re
+from argparse import ArgumentTypeError
+
+UNITS = {"": "seconds", "s": "seconds", "m": "minutes", "h": "hours", "d": "days"}
+LONGEST = dt.timedelta(days=36_500)
+MOST = 100_000
+
+
+def duration(value: str) -> dt.timedelta:
+    match = re.fullmatch(r"([0-9]{1,12}(?:\.[0-9]{1,6})?)([smhd]?)", value)
+    try:
+        found = dt.timedelta(**{UNITS[match[2]]: float(match[1])}) if match else None
+    except OverflowError:
+        found = None
+    if found is None or found > LONGEST:
+        raise ArgumentTypeError(f"{value!r} is no length of time: 7d, 12h, 30m, 45s, or seconds; at most 100 years.")
+    return found
+
+
+def limit(value: str) -> int:
+    if not re.fullmatch(r"[0-9]{1,6}", value) or not 1 <= int(value) <= MOST:
+        raise ArgumentTypeError(f"{value!r} is no whole number between 1 and {MOST:,}.")
+    return int(value)
+
+
+def text(value: str) -> str:
+    """Valid text, which a database can be asked for."""
+    try:
+        value.encode()
+    except UnicodeEncodeError:
+        raise ArgumentTypeError(f"{value!r} is no valid text.") from None
+    return value

@@ -1,0 +1,162 @@
+"""What people and programs get to see of jobs."""
+
+from __future__ import annotations
+
+import datetime as dt
+import json
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+from jobs.errors import storable
+from jobs.exceptions import DeserializationError
+from jobs.models import Job, State
+from jobs.store import store_for
+
+if TYPE_CHECKING:
+    from jobs.models import AbstractJob
+    from jobs.store.base import Store
+
+#: Longest payload shown, in characters.
+MAX_PAYLOAD = 100_000
+#: No more jobs than this are counted where a few are as alarming as many.
+MANY = 10_000
+#: Fields that may be long.
+LONG = ("handler", "last_error")
+
+
+def as_dict(job: AbstractJob, *, full: bool = False) -> dict[str, Any]:
+    """The job's fields as JSON holds them: ids as text, datetimes as ISO 8601 in UTC; `error` is the first line of its error.
+
+    With `full` also the long fields, and `payload` (what the handler says) with `payload_error` (why it can't be loaded).
+    """
+    found: dict[str, Any] = {}
+    for model_field in job._meta.concrete_fields:
+        if full or model_field.name not in LONG:
+            found[model_field.name] = _plain(getattr(job, model_field.attname))
+    found["id"] = str(job.pk)
+    found["error"] = first_line(job.last_error)
+    if full:
+        found["payload"] = _parsed(job.handler)
+        found["payload_error"] = payload_error(job)
+    return found
+
+
+def listed(
+    state: str | None = None, queue: str | None = None, name: str | None = None, limit: int = 50, model: type[AbstractJob] = Job
+) -> list[AbstractJob]:
+    """The youngest jobs first; `name` is a part of theirs, in any case."""
+    wanted = {"state": state, "queue": queue, "name__icontains": name}
+    where = {key: value for key, value in wanted.items() if value is not None}
+    return store_for(model).listing(where, "-pk", limit)
+
+
+def payload_text(job: AbstractJob) -> str:
+    """The handler, laid out where it is JSON and as it is where it isn't; cut where it is very long."""
+    parsed = _parsed(job.handler)
+    try:
+        text = job.handler if parsed is None else json.dumps(parsed, indent=2, ensure_ascii=False)
+    except RecursionError:
+        text = job.handler
+    text = storable(text)  # an escaped lone surrogate is valid JSON, but no text that can be written anywhere
+    left_out = len(text) - MAX_PAYLOAD
+    return text if left_out <= 0 else f"{text[:MAX_PAYLOAD]}\n… {left_out:,} characters left out …"
+
+
+def payload_error(job: AbstractJob) -> str | None:
+    """Why the job object can't be loaded; None where it can. Loads it, which imports its class and reads what it refers to."""
+    try:
+        job.payload  # noqa: B018 (loaded on first use)
+    except DeserializationError as error:
+        return str(error)
+    return None
+
+
+def first_line(text: str) -> str:
+    return text.strip().partition("\n")[0]
+
+
+def age(seconds: float) -> str:
+    """A length of time in its largest unit: `45 s`, `12 m`, `3 h`, `7 d`."""
+    for size, unit in ((86400, "d"), (3600, "h"), (60, "m")):
+        if seconds >= size:
+            return f"{int(seconds // size)} {unit}"
+    return f"{max(0, int(seconds))} s"
+
+
+def counts(model: type[AbstractJob] = Job) -> list[dict[str, Any]]:
+    """`state`, `queue` and `count` of every pair that has jobs, in the order of a job's life."""
+    order = State.values
+    found = store_for(model).count_by_state()
+    rows = [{"state": state, "queue": queue, "count": count} for (state, queue), count in found.items()]
+    return sorted(rows, key=lambda row: (order.index(row["state"]) if row["state"] in order else len(order), row["queue"]))
+
+
+def stats(model: type[AbstractJob] = Job) -> dict[str, Any]:
+    """`counts`, their `total`, `detached` ones, and `oldest_due_seconds`: for how long a job that is due has waited, or None."""
+    rows = counts(model)
+    oldest = _longest_due(store_for(model))
+    return {
+        "counts": rows,
+        "total": sum(row["count"] for row in rows),
+        "oldest_due_seconds": None if oldest is None else _waited(store_for(model), oldest.run_at),
+        "detached": sum(row["count"] for row in rows if row["state"] == State.DETACHED),
+    }
+
+
+@dataclass
+class Check:
+    """Whether jobs are taken. `problems` says what isn't as it should be, in one sentence each; empty where all is well."""
+
+    max_age: float
+    oldest_due_seconds: float | None = None
+    detached: int = 0
+    problems: list[str] = field(default_factory=list)
+
+
+def check(max_age: float, model: type[AbstractJob] = Job) -> Check:
+    """Looks for jobs that have been due, and detached jobs that nobody has taken, for longer than `max_age` seconds."""
+    store = store_for(model)
+    found = Check(max_age)
+    oldest = _longest_due(store)
+    if oldest is not None:
+        found.oldest_due_seconds = waited = _waited(store, oldest.run_at)
+        if waited > max_age:
+            found.problems.append(f"Job {oldest} has been due for {waited:.0f} seconds: no worker takes it.")
+    cutoff = store.now() - dt.timedelta(seconds=max_age)
+    found.detached = store.count({"state": State.DETACHED, "updated_at__lt": cutoff}, MANY)
+    if found.detached:
+        found.problems.append(
+            f"{found.detached:,}{' or more' if found.detached == MANY else ''} detached jobs have waited for more than "
+            f"{max_age:g} seconds: only a worker that hands over (jobworker --batch) takes them."
+        )
+    return found
+
+
+def _longest_due(store: Store[Any]) -> Any:
+    now = store.now()
+    due = [
+        job
+        for state in (State.SCHEDULED, State.READY)
+        for job in store.listing({"state": state, "run_at__lte": now}, "run_at", limit=1)
+    ]
+    return min(due, key=lambda job: job.run_at, default=None)
+
+
+def _waited(store: Store[Any], since: dt.datetime) -> float:
+    return round((store.now() - since).total_seconds(), 3)
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, dt.datetime):
+        return value.astimezone(dt.timezone.utc).isoformat(timespec="milliseconds")
+    return value if value is None or isinstance(value, (bool, int, float, str)) else str(value)
+
+
+def _parsed(handler: str) -> Any:
+    def refuse(constant: str) -> Any:
+        raise ValueError(f"{constant} is not JSON.")
+
+    try:
+        return json.loads(handler, parse_constant=refuse)
+    except (ValueError, RecursionError):
+        return None

@@ -1,0 +1,154 @@
+"""The processes of a development machine: started together, and never left behind."""
+
+from __future__ import annotations
+
+import contextlib
+import http.client
+import importlib.util
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Mapping
+from pathlib import Path
+from typing import IO, Any
+
+ROOT = Path(__file__).resolve().parent.parent
+MANAGE = str(ROOT / "manage.py")
+
+#: Seconds from SIGTERM to SIGKILL when the stack ends.
+GRACE = 10.0
+
+
+class StackError(Exception):
+    """A process of the stack didn't come up, or ended; the text names it and its log."""
+
+
+def free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+class Stack:
+    """Database, AWS Batch, web server and worker as processes. As a context manager, ends them all, whatever happens."""
+
+    def __init__(self, folder: Path, environment: Mapping[str, str]):
+        self.folder = folder
+        self.environment = {**os.environ, "PYTHONUNBUFFERED": "1", **environment}
+        self._processes: dict[str, subprocess.Popen[bytes]] = {}
+        self._logs: list[IO[Any]] = []
+        folder.mkdir(parents=True, exist_ok=True)
+
+    def __enter__(self) -> Stack:
+        # Also when it is ended by a signal: by an exception, so that what is open is closed.
+        for signum in (signal.SIGTERM, signal.SIGHUP):
+            signal.signal(signum, _interrupt)
+        return self
+
+    def __exit__(self, *details: object) -> None:
+        # A second Ctrl-C may not leave anything behind.
+        for signum in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+            signal.signal(signum, signal.SIG_IGN)
+        for name in reversed(list(self._processes)):
+            self.end(name)
+        for log in self._logs:
+            log.close()
+
+    def start(self, name: str, *arguments: str, log: bool = True, **environment: str) -> subprocess.Popen[bytes]:
+        """Starts `manage.py <arguments>` in a session of its own, so that Ctrl-C reaches it only through us."""
+        output: IO[Any] | None = None
+        if log:
+            output = (self.folder / f"{name}.log").open("ab")
+            self._logs.append(output)
+        process = subprocess.Popen(
+            [sys.executable, MANAGE, *arguments],
+            cwd=ROOT,
+            env={**self.environment, **environment},
+            stdin=subprocess.DEVNULL,
+            stdout=output,
+            stderr=output and subprocess.STDOUT,
+            start_new_session=True,
+        )
+        self._processes[name] = process
+        return process
+
+    def run(self, *arguments: str) -> str:
+        """Runs `manage.py <arguments>` to its end and returns its output; StackError where it fails."""
+        done = subprocess.run(
+            [sys.executable, MANAGE, *arguments], cwd=ROOT, env=self.environment, capture_output=True, text=True, check=False
+        )
+        if done.returncode:
+            raise StackError(f"manage.py {' '.join(arguments)} failed:\n{done.stdout}{done.stderr}")
+        return done.stdout.strip()
+
+    def end(self, name: str, signum: int = signal.SIGTERM) -> None:
+        """Ends the process and everything it started."""
+        process = self._processes.pop(name)
+        with contextlib.suppress(ProcessLookupError):
+            if process.poll() is None:
+                os.killpg(process.pid, signum)
+                process.wait(GRACE)
+        with contextlib.suppress(ProcessLookupError, PermissionError):
+            os.killpg(process.pid, signal.SIGKILL)  # what it may have left
+        process.wait()
+
+    def check(self) -> None:
+        """StackError where a process has ended by itself."""
+        for name, process in self._processes.items():
+            if process.poll() is not None:
+                raise StackError(f"{name} ended with status {process.returncode}: see {self._log_of(name)}.")
+
+    def wait_for_port(self, name: str, port: int, seconds: float = 30) -> None:
+        self._wait(name, lambda: socket.create_connection(("127.0.0.1", port), timeout=1).close(), seconds)
+
+    def wait_for_page(self, name: str, port: int, path: str, seconds: float = 30) -> None:
+        def get() -> None:
+            connection = http.client.HTTPConnection("127.0.0.1", port, timeout=5)
+            connection.request("GET", path)
+            if connection.getresponse().status != 200:
+                raise OSError("not ready")
+            connection.close()
+
+        self._wait(name, get, seconds)
+
+    def _wait(self, name: str, attempt: Any, seconds: float) -> None:
+        deadline = time.monotonic() + seconds
+        while True:
+            self.check()
+            try:
+                return attempt()  # type: ignore[no-any-return]
+            except (OSError, http.client.HTTPException):
+                if time.monotonic() > deadline:
+                    raise StackError(f"{name} didn't answer within {seconds:g} s: see {self._log_of(name)}.") from None
+            time.sleep(0.05)
+
+    def _log_of(self, name: str) -> Path:
+        return self.folder / f"{name}.log"
+
+    def start_database(self, name: str, port: int) -> None:
+        """The database of DATABASE_URL where it is set; else an embedded MongoDB, or SQLite where that has no wheel."""
+        if self.environment.get("DATABASE_URL"):
+            return
+        if importlib.util.find_spec("secantus"):
+            self.start("database", "localmongo", "--port", str(port), "--data", str(self.folder / "mongo"))
+            self.environment["DATABASE_URL"] = f"mongodb://127.0.0.1:{port}/{name}?serverSelectionTimeoutMS=5000"
+            self.wait_for_port("database", port)
+        else:
+            self.environment["DATABASE_URL"] = f"sqlite:///{self.folder / 'db.sqlite3'}"
+
+    def start_batch(self, port: int) -> None:
+        """A local AWS Batch, and what boto3 needs to talk to it; AWS_ENDPOINT_URL_BATCH where that is set."""
+        if self.environment.get("AWS_ENDPOINT_URL_BATCH"):
+            return
+        self.start("batch", "localbatch", "--port", str(port))
+        for name, value in {"AWS_REGION": "us-east-1", "AWS_ACCESS_KEY_ID": "local", "AWS_SECRET_ACCESS_KEY": "local"}.items():
+            self.environment.setdefault(name, value)
+        self.environment["AWS_ENDPOINT_URL_BATCH"] = f"http://127.0.0.1:{port}"
+        self.wait_for_port("batch", port)
+
+
+def _interrupt(signum: int, frame: object) -> None:
+    raise KeyboardInterrupt

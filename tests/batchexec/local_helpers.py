@@ -1,0 +1,79 @@
+"""A real boto3 client over HTTP, and waiting for conditions."""
+
+from __future__ import annotations
+
+import sys
+import time
+from collections.abc import Callable
+from typing import Any
+
+import boto3
+from botocore.config import Config
+
+ONCE = Config(retries={"total_max_attempts": 1, "mode": "standard"}, connect_timeout=5, read_timeout=5)
+FINISHED = {"SUCCEEDED", "FAILED"}
+
+
+def until(condition: Callable[[], Any], seconds: float = 15) -> Any:
+    """The first true value of `condition()`; fails the test when there is none in time."""
+    deadline = time.monotonic() + seconds
+    while True:
+        if value := condition():
+            return value
+        assert time.monotonic() < deadline, "The condition wasn't met in time."
+        time.sleep(0.01)
+
+
+class Batch:
+    """AWS Batch as a client sees it."""
+
+    def __init__(self, url: str, region: str = "us-east-1", config: Config = ONCE):
+        keys = {"aws_access_key_id": "x", "aws_secret_access_key": "y"}
+        self.client = boto3.client("batch", endpoint_url=url, region_name=region, config=config, **keys)
+        self._logs = lambda: boto3.client("logs", endpoint_url=url, region_name=region, config=config, **keys)
+
+    logs: Any = None
+
+    def submit(self, *command: str, name: str = "a-job", **options: Any) -> str:
+        overrides = {"command": list(command), **options.pop("overrides", {})}
+        reply = self.client.submit_job(
+            jobName=name,
+            jobQueue=options.pop("queue", "delayed-jobs"),
+            jobDefinition=options.pop("definition", "delayed-jobs"),
+            containerOverrides=overrides,
+            **options,
+        )
+        return str(reply["jobId"])
+
+    def python(self, code: str, **options: Any) -> str:
+        return self.submit("python", "-c", code, **options)
+
+    def describe(self, *ids: str) -> Any:
+        return self.client.describe_jobs(jobs=list(ids))["jobs"]
+
+    def status(self, job_id: str) -> str:
+        return str(self.describe(job_id)[0]["status"])
+
+    def until_status(self, job_id: str, *statuses: str) -> Any:
+        return until(lambda: next((job for job in self.describe(job_id) if job["status"] in statuses), None))
+
+    def finished(self, job_id: str) -> Any:
+        return self.until_status(job_id, *FINISHED)
+
+    def listed(self, **request: Any) -> list[str]:
+        reply = self.client.list_jobs(jobQueue="delayed-jobs", **request)
+        return [job["jobId"] for job in reply["jobSummaryList"]]
+
+    def output(self, job_id: str) -> list[str]:
+        stream = self.describe(job_id)[0]["container"]["logStreamName"]
+        logs = self.logs = self.logs or self._logs()
+        reply = logs.get_log_events(logGroupName="/aws/batch/job", logStreamName=stream, startFromHead=True)
+        return [event["message"] for event in reply["events"]]
+
+    def until_output(self, job_id: str, line: str) -> None:
+        """Waits until the running job has printed that line."""
+        self.until_status(job_id, "RUNNING")
+        until(lambda: line in self.output(job_id))
+
+
+PYTHON = sys.executable

@@ -1,0 +1,110 @@
+"""Real processes on the tests' database."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any, TypeVar
+from urllib.parse import urlsplit, urlunsplit
+
+from django.db import connection
+
+ROOT = Path(__file__).resolve().parent.parent
+
+T = TypeVar("T")
+
+#: Seconds. Leases and polls are short in tests, so that a death is noticed soon.
+LEASE = 2.0
+FAST = {
+    "JOBS_LEASE": str(LEASE),
+    "JOBS_SLEEP_DELAY": "0.1",
+    "BATCHEXEC_POLL_INTERVAL": "0.2",
+    "BATCHEXEC_SETTLE": "2",
+    "BATCHEXEC_GONE_AFTER": "3",
+}
+
+
+def wait_for(condition: Callable[[], T], seconds: float = 30, what: str = "") -> T:
+    """Waits until `condition()` is true, and returns it; AssertionError after `seconds`."""
+    deadline = time.monotonic() + seconds
+    while not (found := condition()):
+        assert time.monotonic() < deadline, f"not within {seconds:g} s: {what or condition}"
+        time.sleep(0.02)
+    return found
+
+
+def database_url() -> str:
+    """The URL of the database that this test run made."""
+    url, name = os.environ["DATABASE_URL"], connection.settings_dict["NAME"]
+    if connection.vendor == "sqlite":
+        return f"sqlite:///{name}"
+    return urlunsplit(urlsplit(url)._replace(path=f"/{name}"))
+
+
+def environment(**extra: str) -> dict[str, str]:
+    return {**os.environ, "PYTHONUNBUFFERED": "1", **FAST, "DATABASE_URL": database_url(), **extra}
+
+
+class Process:
+    """`manage.py <arguments>`, with its output kept."""
+
+    def __init__(self, folder: Path, *arguments: str, **extra: str):
+        self.log = folder / f"{arguments[0]}-{time.monotonic_ns()}.log"
+        with self.log.open("wb") as output:
+            self.popen = subprocess.Popen(
+                [sys.executable, "manage.py", *arguments],
+                cwd=ROOT,
+                env=environment(**extra),
+                stdin=subprocess.DEVNULL,
+                stdout=output,
+                stderr=subprocess.STDOUT,
+            )
+
+    @property
+    def output(self) -> str:
+        return self.log.read_text(errors="replace")
+
+    def send(self, signum: int) -> None:
+        self.popen.send_signal(signum)
+
+    def kill(self) -> None:
+        self.popen.kill()
+        self.popen.wait(10)
+
+    def wait(self, seconds: float = 30) -> int:
+        try:
+            return self.popen.wait(seconds)
+        except subprocess.TimeoutExpired:
+            raise AssertionError(f"It didn't end within {seconds:g} s:\n{self.output}") from None
+
+
+@contextmanager
+def processes(folder: Path) -> Iterator[Callable[..., Process]]:
+    """A function that starts processes, all of which are ended afterwards."""
+    started: list[Process] = []
+
+    def start(*arguments: str, **extra: str) -> Process:
+        started.append(Process(folder, *arguments, **extra))
+        return started[-1]
+
+    try:
+        yield start
+    finally:
+        for process in started:
+            if process.popen.poll() is None:
+                process.send(signal.SIGCONT)
+                process.kill()
+
+
+def lines(path: Path) -> list[str]:
+    return path.read_text().splitlines() if path.exists() else []
+
+
+def row(job: Any) -> Any:
+    return type(job).objects.filter(pk=job.pk).first()

@@ -1,0 +1,58 @@
+"""The served schema tells the truth: requests made from it are answered as it says, and none with a server error."""
+
+from __future__ import annotations
+
+import pytest
+import schemathesis
+from hypothesis import HealthCheck, Phase, given, settings
+from schemathesis import GenerationMode
+from schemathesis.specs.openapi.checks import positive_data_acceptance
+
+from comments.models import Comment
+from posts.models import Post
+from project.wsgi import application
+
+pytestmark = pytest.mark.django_db
+
+BOUNDED = settings(
+    max_examples=20,
+    deadline=None,
+    database=None,
+    derandomize=True,
+    phases=[Phase.generate],
+    suppress_health_check=list(HealthCheck),
+)
+
+
+@pytest.fixture
+def api(settings):
+    settings.ALLOWED_HOSTS = ["localhost"]
+    return schemathesis.openapi.from_wsgi("/schema", application)
+
+
+def inapplicable_checks(case):
+    """That a comment's post must exist is nothing that a schema can say."""
+    refers_to_a_post = case.operation.path.startswith("/comments") and case.operation.body
+    return [positive_data_acceptance] if refers_to_a_post else []
+
+
+@pytest.mark.parametrize("mode", list(GenerationMode))
+def test_requests_are_answered_as_the_schema_says(api, mode):
+    operations = [result.ok() for result in api.get_all_operations()]
+    assert len(operations) == 12
+    for operation in operations:
+
+        @given(case=operation.as_strategy(generation_mode=mode))
+        @BOUNDED
+        def is_answered(case):
+            case.call_and_validate(excluded_checks=inapplicable_checks(case))
+
+        is_answered()
+
+
+def test_so_are_sequences_of_requests(api):
+    class Client(api.as_state_machine()):
+        def validate_response(self, response, case, **options):
+            super().validate_response(response, case, excluded_checks=inapplicable_checks(case), **options)
+
+    Client.run(settings=settings(BOUNDED, max_examples=20, stateful_step_count=6))
