@@ -15,7 +15,6 @@ from botocore.exceptions import (
     ConnectTimeoutError,
     EndpointConnectionError,
     NoCredentialsError,
-    NoRegionError,
     ParamValidationError,
     ProxyConnectionError,
     SSLError,
@@ -57,12 +56,12 @@ class BatchClient:
         once = Config(retries={"total_max_attempts": 1, "mode": "standard"}, connect_timeout=10, read_timeout=30)
         often = Config(retries={"total_max_attempts": 3, "mode": "standard"}, connect_timeout=10, read_timeout=30)
         # boto3 itself reads AWS_DEFAULT_REGION alone; ECS, Batch and the other SDKs set AWS_REGION.
-        region = os.environ.get("AWS_REGION") or None
         try:
+            region = os.environ.get("AWS_REGION") or boto3.session.Session().region_name
+            if not region:
+                raise NotConfigured("AWS Batch needs a region: set AWS_REGION.")
             self._once = boto3.client("batch", config=once, region_name=region)
             self._often = boto3.client("batch", config=often, region_name=region)
-        except NoRegionError as error:
-            raise NotConfigured("AWS Batch needs a region: set AWS_REGION (or AWS_DEFAULT_REGION).") from error
         except BotoCoreError as error:
             raise NotConfigured(f"boto3 can't be set up: {error}.") from error
 

@@ -6,7 +6,7 @@ import functools
 import inspect
 import json
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from django.core.signing import BadSignature, Signer
@@ -39,23 +39,23 @@ class PerformableMethod(Performable):
 
     target: Any
     method: str
-    args: list[Any] = field(default_factory=list)
-    kwargs: dict[str, Any] = field(default_factory=dict)
-    signature: str = ""
+    args: list[Any]
+    kwargs: dict[str, Any]
+    signature: str
+
+    @classmethod
+    def signed(cls, target: Any, method: str, args: list[Any], kwargs: dict[str, Any]) -> PerformableMethod:
+        """What a program may make of any target; from a row, where the signature is given, it only comes if that is right."""
+        stored = _stored_target(target, method)
+        return cls(stored, method, args, kwargs, _signer().signature(_canonical(stored, method, args, kwargs)))
 
     def __post_init__(self) -> None:
-        if not self.signature:
-            self.target = _stored_target(self.target, self.method)
-            self.signature = _signer().signature(self._signed())
         try:
-            _signer().unsign(f"{self._signed()}:{self.signature}")
+            _signer().unsign(f"{_canonical(self.target, self.method, self.args, self.kwargs)}:{self.signature}")
         except BadSignature:
             raise DeserializationError(
                 f"The delayed method {self.method!r} isn't signed with this project's SECRET_KEY, so it isn't called."
             ) from None
-
-    def _signed(self) -> str:
-        return json.dumps(codec.encode([self.target, self.method, self.args, self.kwargs]), sort_keys=True)
 
     def perform(self) -> Any:
         target = self.target
@@ -71,6 +71,10 @@ class PerformableMethod(Performable):
         if isinstance(self.target, dict):
             return f"{self.target['class']}.{self.method}"
         return f"{type(self.target).__module__}.{type(self.target).__qualname__}#{self.method}"
+
+
+def _canonical(*parts: Any) -> str:
+    return json.dumps(codec.encode(list(parts)), sort_keys=True)
 
 
 def _stored_target(target: Any, method: str) -> Any:
@@ -95,7 +99,7 @@ class Delayed:
 
     def __getattr__(self, name: str) -> Callable[..., AbstractJob]:
         def enqueue_call(*args: Any, **kwargs: Any) -> AbstractJob:
-            return enqueue(PerformableMethod(self.__target, name, list(args), kwargs), **self.__options)
+            return enqueue(PerformableMethod.signed(self.__target, name, list(args), kwargs), **self.__options)
 
         return enqueue_call
 
@@ -144,7 +148,7 @@ class _Asynchronous:
             options = {
                 key: call_with_accepted(value, target) if callable(value) else value for key, value in self._options.items()
             }
-            return enqueue(PerformableMethod(target, self._name, list(args), kwargs), **options)
+            return enqueue(PerformableMethod.signed(target, self._name, list(args), kwargs), **options)
 
         functools.update_wrapper(call, getattr(self._method, "__func__", self._method))
         setattr(call, NOW, self._method.__get__(instance, owner))

@@ -16,7 +16,6 @@ import tempfile
 import time
 from pathlib import Path
 
-
 ROOT = Path(__file__).resolve().parent.parent
 _server: subprocess.Popen[bytes] | None = None
 _folder = ""

@@ -153,3 +153,24 @@ def append(path: str, text: str) -> None:
     # One write of less than a page: whole lines also from several processes.
     with open(path, "a") as file:
         file.write(f"{text}\n")
+
+
+class Target:
+    """What `delay` and `handle_asynchronously` are tried on."""
+
+    @classmethod
+    def remember(cls, a: Any, b: Any) -> None:
+        calls.append((a, b))
+
+    @classmethod
+    def forget(cls, *args: Any, **kwargs: Any) -> None:
+        calls.append("forgotten")
+
+    @jobs.handle_asynchronously(queue="slow", priority=lambda target: len(target.__name__) + 1)
+    @classmethod
+    def later(cls, text: str) -> str:
+        calls.append(text)
+        return f"result of {text}"
+
+    @jobs.handle_asynchronously()
+    def not_a_model(self) -> None: ...

@@ -53,6 +53,7 @@ class LocalBatch:
         self,
         port: int = 0,
         *,
+        host: str = HOST,
         folder: Path | None = None,
         faults: Iterable[str] = (),
         start_delay: float = DEFAULT_START_DELAY,
@@ -65,6 +66,7 @@ class LocalBatch:
     ):
         if max_running < 1:
             raise ValueError(f"At least one container must be allowed to run, not {max_running}.")
+        self.host = host
         self.port = port
         self.folder = folder
         self._faults = Faults(faults)
@@ -84,7 +86,7 @@ class LocalBatch:
 
     @property
     def url(self) -> str:
-        return f"http://{HOST}:{self.port}"
+        return f"http://{self.host}:{self.port}"
 
     def set_faults(self, specs: Iterable[str]) -> None:
         """Replaces all faults; a malformed one is a FaultError, and changes nothing."""
@@ -102,7 +104,7 @@ class LocalBatch:
         self._calls.reset()
 
     def __enter__(self) -> LocalBatch:
-        with listen(self.port) as listening:
+        with listen(self.host, self.port) as listening:
             self._cloud = Cloud()
             self._cloud.batch(os.environ.get("AWS_REGION") or os.environ.get("AWS_DEFAULT_REGION") or "us-east-1")
             # The port is ours, and with it its folder.

@@ -15,12 +15,12 @@ logger = logging.getLogger(__name__)
 HOST = "127.0.0.1"
 
 
-def listen(port: int) -> socket.socket:
+def listen(host: str, port: int) -> socket.socket:
     """A listening socket, or OSError if the port is taken; 0 takes a free one."""
     listening = socket.socket()
     try:
         listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        listening.bind((HOST, port))
+        listening.bind((host, port))
         listening.listen(1024)
     except BaseException:
         listening.close()
@@ -42,8 +42,8 @@ class Server(ThreadedWSGIServer):
     daemon_threads = False  # so that closing the server joins them
 
     def __init__(self, application: Any, listening: socket.socket):
-        port = listening.getsockname()[1]
-        super().__init__(HOST, port, application, handler=Handler, fd=listening.fileno())
+        host, port = listening.getsockname()[:2]
+        super().__init__(host, port, application, handler=Handler, fd=listening.fileno())
         self._connections: set[Any] = set()
         self._lock = threading.Lock()
 

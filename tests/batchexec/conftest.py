@@ -23,8 +23,8 @@ def batch(transactional_db: None, monkeypatch: pytest.MonkeyPatch) -> Iterator[L
 @pytest.fixture
 def worker(batch: LocalBatch, settings: object) -> Callable[..., Worker]:
     """Workers in this process, as quick as those in processes of their own."""
-    from jobs.conf import settings as jobs_options
     from batchexec.conf import settings as batchexec_options
+    from jobs.conf import settings as jobs_options
 
     settings.JOBS = jobs_options.from_environment(FAST)  # type: ignore[attr-defined]
     settings.BATCHEXEC = batchexec_options.from_environment(FAST)  # type: ignore[attr-defined]

@@ -18,6 +18,7 @@ class Command(BaseCommand):
     requires_system_checks: list[str] = []
 
     def add_arguments(self, parser: ArgumentParser) -> None:
+        parser.add_argument("--host", default="127.0.0.1", help="address to listen on; default: %(default)s")
         parser.add_argument("--port", type=int, default=DEFAULT_PORT, help="default: %(default)s; 0: a free one")
         parser.add_argument("--max-running", type=int, help="containers at once, default: two per core; other jobs stay RUNNABLE")
         parser.add_argument("--start-delay", type=float, help="seconds from SubmitJob to the container's start")
@@ -34,7 +35,9 @@ class Command(BaseCommand):
             "also POST /_faults, a JSON list of them",
         )
 
-    def handle(self, *args: Any, port: int, fault: list[str], allow_short_timeouts: bool, echo: bool, **options: Any) -> None:
+    def handle(
+        self, *args: Any, host: str, port: int, fault: list[str], allow_short_timeouts: bool, echo: bool, **options: Any
+    ) -> None:
         try:
             from batchexec.local.server import LocalBatch
         except ImportError as error:
@@ -44,6 +47,7 @@ class Command(BaseCommand):
         try:
             server = LocalBatch(
                 port,
+                host=host,
                 faults=fault,
                 allow_short_timeouts=allow_short_timeouts,
                 echo=echo,
@@ -56,6 +60,6 @@ class Command(BaseCommand):
                 self.stdout.flush()
                 stop.wait()
         except OSError as error:
-            raise CommandError(f"Port {port} of 127.0.0.1 can't be listened on: {error.strerror}.") from None
+            raise CommandError(f"Port {port} of {host} can't be listened on: {error.strerror}.") from None
         except (ValueError, OverflowError) as error:
             raise CommandError(str(error)) from None

@@ -6,6 +6,7 @@ from typing import Any
 from django.core.management.base import BaseCommand, CommandError
 
 from jobs.conf import settings
+from jobs.exceptions import JobError
 
 BATCH_PLUGIN = "batchexec.plugin.BatchExecution"
 
@@ -37,9 +38,9 @@ class Command(BaseCommand):
                 concurrency=options["concurrency"],
                 plugins=_plugins(options["batch"]),
             )
-        except (ValueError, ImportError) as error:
+            worker.start()
+        except (ValueError, ImportError, JobError) as error:
             raise CommandError(str(error)) from error
-        worker.start()
 
 
 def _plugins(batch: bool) -> list[str]:

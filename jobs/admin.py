@@ -1,0 +1,144 @@
+"""Jobs in Django's admin: to be looked at. They are changed by the queue itself; finished ones may be deleted."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from django.contrib import admin
+from django.contrib.admin.views.main import ChangeList
+from django.core.exceptions import PermissionDenied
+from django.core.paginator import Paginator
+from django.db import models
+from django.http import HttpRequest
+from django.utils import timezone
+from django.utils.functional import cached_property
+from django.utils.html import format_html, format_html_join
+from django.utils.safestring import SafeString
+
+from jobs import reporting, transitions
+from jobs.models import FINISHED, AbstractJob, Job, State
+from jobs.store import store_for
+
+#: What other apps know of a job: each function returns a label and a URL, or None. Shown on the job's page.
+links: list[Callable[[AbstractJob], tuple[str, str] | None]] = []
+
+
+class BoundedPaginator(Paginator):  # type: ignore[type-arg]
+    """Counts and pages no further than `most` rows: of a million, whoever wants others filters or searches."""
+
+    most = 10_000
+
+    @cached_property
+    def count(self) -> int:
+        rows: Any = self.object_list
+        return int(rows[: self.most].count())
+
+
+class ReadOnlyAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
+    """For rows that people look at and programs write. Its pages cost the same, however many rows there are."""
+
+    ordering = ("-pk",)
+    list_per_page = 50
+    paginator = BoundedPaginator
+    show_full_result_count = False
+    #: The query parameters that may filter the list; any other condition could be as expensive as its sender likes.
+    lookups: tuple[str, ...] = ()
+
+    def has_add_permission(self, request: HttpRequest) -> bool:
+        return False
+
+    def has_change_permission(self, request: HttpRequest, obj: models.Model | None = None) -> bool:
+        return False
+
+    def has_delete_permission(self, request: HttpRequest, obj: models.Model | None = None) -> bool:
+        return False
+
+    def lookup_allowed(self, lookup: str, value: str, request: HttpRequest | None = None) -> bool:
+        return lookup in self.lookups
+
+    def get_search_results(
+        self, request: HttpRequest, queryset: models.QuerySet[Any], search_term: str
+    ) -> tuple[models.QuerySet[Any], bool]:
+        """The row of that id, where there is one; else those that contain the words."""
+        pk = store_for(self.model).id_of(search_term.strip())
+        if pk is not None and (found := queryset.filter(pk=pk)).exists():
+            return found, False
+        return super().get_search_results(request, queryset, search_term)
+
+
+class QueueFilter(admin.SimpleListFilter):
+    title = parameter_name = "queue"
+
+    def lookups(self, request: HttpRequest, model_admin: admin.ModelAdmin[Any]) -> list[tuple[str, str]]:
+        return [(queue, queue) for queue in sorted(store_for(model_admin.model).queues())]
+
+    def queryset(self, request: HttpRequest, queryset: models.QuerySet[Any]) -> models.QuerySet[Any]:
+        return queryset if self.value() is None else queryset.filter(queue=self.value())
+
+
+class JobList(ChangeList):
+    def get_queryset(self, *args: Any, **kwargs: Any) -> models.QuerySet[Any]:
+        return super().get_queryset(*args, **kwargs).defer(*reporting.LONG)
+
+
+@admin.register(Job)
+class JobAdmin(ReadOnlyAdmin):
+    list_display = ("name", "state", "queue", "priority", "run_at", "attempts", "locked_by", "runner", "age")
+    list_filter = ("state", QueueFilter)
+    lookups = ("state__exact", "queue")
+    search_fields = ("name", "queue", "locked_by")
+    search_help_text = "An id, or part of a name, a queue or a worker; among failed jobs also of the error."
+    fieldsets = (
+        (None, {"fields": ("id", "name", "state", "queue", "priority", "run_at", "attempts", "unique_key", "elsewhere")}),
+        ("Error", {"fields": ("error",)}),
+        ("Payload", {"fields": ("payload_shown",)}),
+        ("Watched by", {"fields": ("locked_by", "locked_at")}),
+        ("Executed by", {"fields": ("runner", "started_at", "heartbeat_at", "handed_over", "epoch")}),
+        ("History", {"fields": ("created_at", "updated_at", "failed_at", "finished_at")}),
+    )
+
+    def get_changelist(self, request: HttpRequest, **kwargs: Any) -> type[ChangeList]:
+        return JobList
+
+    def get_search_fields(self, request: HttpRequest) -> tuple[str, ...]:
+        # Long texts: searched only where the state narrows them down.
+        searches_errors = request.GET.get("state__exact") == State.FAILED
+        return (*self.search_fields, "last_error") if searches_errors else self.search_fields
+
+    def has_delete_permission(self, request: HttpRequest, obj: models.Model | None = None) -> bool:
+        if isinstance(obj, AbstractJob) and obj.state not in FINISHED:
+            return False
+        return admin.ModelAdmin.has_delete_permission(self, request, obj)
+
+    def delete_model(self, request: HttpRequest, obj: Job) -> None:
+        if not transitions.discard(obj):
+            raise PermissionDenied  # it was retried meanwhile
+
+    def delete_queryset(self, request: HttpRequest, queryset: models.QuerySet[Any]) -> None:
+        for job in queryset:
+            self.delete_model(request, job)
+
+    @admin.display(ordering="created_at")
+    def age(self, job: Job) -> str:
+        return reporting.age((timezone.now() - job.created_at).total_seconds())
+
+    @admin.display(description="payload")
+    def payload_shown(self, job: Job) -> SafeString:
+        reason = reporting.payload_error(job)
+        shown = _preformatted(reporting.payload_text(job))
+        note = format_html('<p class="errornote">It can&#x27;t be loaded: {}</p>', reason) if reason else ""
+        return format_html("{}{}", note, shown)
+
+    @admin.display(description="last error")
+    def error(self, job: Job) -> SafeString | str:
+        return _preformatted(job.last_error) if job.last_error else "-"
+
+    @admin.display(description="see also")
+    def elsewhere(self, job: Job) -> SafeString | str:
+        found = [link for function in links if (link := function(job)) is not None]
+        return format_html_join(", ", '<a href="{1}">{0}</a>', found) or "-"
+
+
+def _preformatted(text: str) -> SafeString:
+    return format_html('<pre style="margin: 0; max-height: 40em; overflow: auto; white-space: pre-wrap">{}</pre>', text)

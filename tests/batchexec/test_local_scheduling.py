@@ -1,0 +1,128 @@
+"""Attempts, dependencies, how many run at once, and what servers and regions don't share."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterator
+
+import pytest
+
+from batchexec.local.server import LocalBatch
+from tests.batchexec.local_helpers import Batch, until
+
+
+@pytest.fixture
+def server() -> Iterator[LocalBatch]:
+    with LocalBatch(start_delay=0.06, stop_grace=0.3, allow_short_timeouts=True, max_running=8) as server:
+        yield server
+
+
+@pytest.fixture
+def batch(server: LocalBatch) -> Batch:
+    return Batch(server.url)
+
+
+def test_attempts_run_the_same_job_again(batch: Batch) -> None:
+    code = "import os, sys; n = os.environ['AWS_BATCH_JOB_ATTEMPT']; print('attempt', n); sys.exit(n != '3')"
+    job = batch.python(code, retryStrategy={"attempts": 5})
+    detail = batch.finished(job)
+    assert detail["status"] == "SUCCEEDED"
+    assert [attempt["container"]["exitCode"] for attempt in detail["attempts"]] == [1, 1, 0]
+    assert len({attempt["container"]["logStreamName"] for attempt in detail["attempts"]}) == 3
+    assert batch.output(job) == ["attempt 3"]
+
+
+def test_attempts_of_the_definition_and_the_last_failure_counts() -> None:
+    with LocalBatch(start_delay=0.6) as server:
+        batch = Batch(server.url)
+        batch.client.register_job_definition(
+            jobDefinitionName="twice",
+            type="container",
+            retryStrategy={"attempts": 2},
+            containerProperties={
+                "image": "x",
+                "command": ["sh", "-c", "exit 4"],
+                "resourceRequirements": [{"type": "VCPU", "value": "1"}, {"type": "MEMORY", "value": "2048"}],
+            },
+        )
+        job = batch.client.submit_job(jobName="x", jobQueue="delayed-jobs", jobDefinition="twice:1")["jobId"]
+        again = until(lambda: [j for j in batch.describe(job) if j["status"] == "RUNNABLE" and j["attempts"]])[0]
+        assert "startedAt" not in again
+        assert again["retryStrategy"] == {"attempts": 2}
+        detail = batch.finished(job)
+        assert (detail["status"], detail["container"]["exitCode"], len(detail["attempts"])) == ("FAILED", 4, 2)
+
+
+@pytest.mark.parametrize(
+    ("rules", "attempts"),
+    [
+        ([{"onExitCode": "3", "action": "EXIT"}], 1),
+        ([{"onExitCode": "4", "action": "EXIT"}], 2),
+        ([{"onStatusReason": "Essential*", "onExitCode": "3", "action": "RETRY"}, {"onExitCode": "*", "action": "EXIT"}], 2),
+        ([{"onReason": "Cannot*", "action": "RETRY"}, {"onExitCode": "*", "action": "exit"}], 1),
+    ],
+)
+def test_evaluate_on_exit(batch: Batch, rules: list[dict[str, str]], attempts: int) -> None:
+    job = batch.submit("sh", "-c", "exit 3", retryStrategy={"attempts": 2, "evaluateOnExit": rules})
+    assert len(batch.finished(job)["attempts"]) == attempts
+
+
+def test_a_dependency_is_waited_for(batch: Batch) -> None:
+    first = batch.submit("sleep", "0.3")
+    second = batch.submit("true", dependsOn=[{"jobId": first}])
+    batch.until_status(second, "PENDING")
+    assert batch.finished(second)["status"] == "SUCCEEDED"
+    assert batch.describe(first)[0]["stoppedAt"] <= batch.describe(second)[0]["startedAt"]
+
+
+def test_a_failed_dependency_fails_its_dependants(batch: Batch) -> None:
+    first = batch.submit("sh", "-c", "sleep 0.2; exit 1")
+    second = batch.submit("true", dependsOn=[{"jobId": first}])
+    third = batch.submit("true", dependsOn=[{"jobId": second}])
+    detail = batch.finished(third)
+    assert (detail["status"], detail["statusReason"], detail["attempts"]) == ("FAILED", "Dependent Job failed", [])
+
+
+def test_jobs_beyond_the_limit_stay_runnable() -> None:
+    with LocalBatch(max_running=2, start_delay=0) as server:
+        batch = Batch(server.url)
+        jobs = [batch.submit("sleep", "0.3") for _ in range(5)]
+        batch.until_status(jobs[1], "RUNNING")
+        assert [job["status"] for job in batch.describe(*jobs)].count("RUNNABLE") == 3
+        assert all(batch.finished(job)["status"] == "SUCCEEDED" for job in jobs)
+
+
+def test_hundreds_wait_without_a_thread_each_and_all_run() -> None:
+    with LocalBatch(max_running=4, start_delay=0) as server:
+        batch = Batch(server.url)
+        blockers = [batch.submit("sleep", "60") for _ in range(4)]
+        jobs = [batch.submit("true") for _ in range(300)]
+        until(lambda: len(batch.listed(jobStatus="RUNNABLE")) == 300)
+        assert threading.active_count() < 20
+        for blocker in blockers:
+            batch.client.terminate_job(jobId=blocker, reason="go")
+        until(lambda: len(batch.listed(jobStatus="SUCCEEDED")) == len(jobs))
+
+
+def test_hundreds_run_at_once() -> None:
+    with LocalBatch(max_running=1000, start_delay=0) as server:
+        batch = Batch(server.url)
+        for _ in range(200):
+            batch.submit("sleep", "60")
+        until(lambda: len(batch.listed()) == 200)
+
+
+def test_two_servers_in_one_process_share_nothing() -> None:
+    with LocalBatch(start_delay=0) as one, LocalBatch(start_delay=0) as two:
+        first, second = Batch(one.url), Batch(two.url)
+        first.client.update_job_queue(jobQueue="delayed-jobs", state="DISABLED")
+        job = second.submit("true")
+        assert second.finished(job)["status"] == "SUCCEEDED"
+        assert first.describe(job) == []
+
+
+def test_every_region_has_the_queue_and_its_own_jobs(server: LocalBatch) -> None:
+    there, here = Batch(server.url, "eu-central-1"), Batch(server.url)
+    job = there.submit("true")
+    assert there.finished(job)["jobArn"].startswith("arn:aws:batch:eu-central-1:")
+    assert here.describe(job) == []

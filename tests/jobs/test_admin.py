@@ -1,0 +1,186 @@
+"""Jobs in Django's admin."""
+
+from __future__ import annotations
+
+import datetime as dt
+from typing import Any
+
+import pytest
+from django.urls import reverse
+from django.utils import timezone
+
+import jobs
+from jobs import transitions
+from jobs.admin import BoundedPaginator
+from jobs.models import Job, State
+from tests.processes import row
+from tests.samples import Fail, Record
+from tests.web import no_collected_static_files  # noqa: F401
+
+pytestmark = pytest.mark.django_db(transaction=True)
+
+LIST = reverse("admin:jobs_job_changelist")
+HOSTILE = "<script>alert('x')</script> {{ 7|add:7 }} %s \x1b[2J"
+
+
+def page_of(job: Any, action: str = "change") -> str:
+    return reverse(f"admin:jobs_job_{action}", args=[job.pk])
+
+
+def set_row(job: Any, **changes: Any) -> None:
+    Job.objects.filter(pk=job.pk).update(**changes)
+
+
+def enqueued(state: str = State.READY, payload: Any = None, **changes: Any) -> Any:
+    job = jobs.enqueue(payload or Record("x"))
+    set_row(job, state=state, **changes)
+    return job
+
+
+def listed(client: Any, **query: str) -> set[Any]:
+    response = client.get(LIST, query)
+    assert response.status_code == 200, response.get("Location")
+    return {job.pk for job in response.context["cl"].result_list}
+
+
+def test_jobs_are_listed_filtered_and_searched(admin_client):
+    ready = enqueued(name="send a letter", locked_by="host:a pid:7")
+    failed = enqueued(State.FAILED, Fail(), queue="mail", last_error="RuntimeError: out of paper")
+    assert listed(admin_client) == {ready.pk, failed.pk}
+    assert listed(admin_client, state__exact="failed") == {failed.pk}
+    assert listed(admin_client, queue="mail") == {failed.pk}
+    assert listed(admin_client, queue="mail", state__exact="ready") == set()
+    assert listed(admin_client, state__exact="bored") == set()
+    for words, expected in [("A LETTER", ready), ("host:a", ready), ("mail", failed), (f" {failed.pk} ", failed)]:
+        assert listed(admin_client, q=words) == {expected.pk}
+    assert listed(admin_client, q="out of paper") == set()
+    assert listed(admin_client, q="out of paper", state__exact="failed") == {failed.pk}
+    for words in ("(", "[a", "*", "\\", "$where", "9" * 30, "9" * 5000, "%", "a\0b", "ü" * 300):
+        assert listed(admin_client, q=words) <= {ready.pk, failed.pk}
+    page = admin_client.get(LIST).content.decode()
+    assert '<a href="?queue=mail">' in page.replace("/admin/jobs/job/?", "?")
+
+
+def test_the_list_can_be_sorted_by_every_column(admin_client):
+    pks = {enqueued().pk for _ in range(3)}
+    for number in range(1, 11):
+        assert listed(admin_client, o=f"{number}.-1") == pks
+
+
+def test_no_more_rows_are_counted_than_can_be_paged(admin_client, monkeypatch):
+    monkeypatch.setattr(BoundedPaginator, "most", 3)
+    jobs.enqueue_many([Record(number) for number in range(5)])
+    response = admin_client.get(LIST)
+    assert response.context["cl"].result_count == 3
+    assert len(response.context["cl"].result_list) == 3
+    assert "There may be more" in response.content.decode()
+
+
+def test_other_conditions_are_refused(admin_client):
+    for query in ({"handler__regex": "("}, {"id": "x"}, {"last_error__icontains": "a"}, {"queue__regex": "("}):
+        assert admin_client.get(LIST, query).status_code == 400
+    assert admin_client.get(LIST, {"p": "nonsense"}).status_code in (200, 302)
+
+
+def test_a_job_is_shown_with_its_payload_and_its_error(admin_client):
+    job = enqueued(payload=Record({"greeting": "hé & <b>"}), last_error="RuntimeError: it broke\n  File <x>, line 7")
+    page = admin_client.get(page_of(job)).content.decode()
+    assert "&quot;greeting&quot;: &quot;hé &amp; &lt;b&gt;&quot;" in page
+    assert "RuntimeError: it broke\n  File &lt;x&gt;, line 7</pre>" in page
+    assert "be loaded" not in page
+    assert '<input type="submit" value="Save"' not in page
+
+
+@pytest.mark.parametrize(
+    "handler",
+    [
+        "",
+        HOSTILE,
+        '{"class": "no.Such", "fields": {"a": "\\ud800<img src=x>"}}',
+        '{"class": "os.system", "fields": {}}',
+        '{"class": "tests.samples.Record", "fields": {"value": {"$model": ["posts.post", 999999999]}}}',
+        "[" * 100_000,
+        '{"class": ' + "[" * 900 + "]" * 900 + ', "fields": {}}',
+        "9" * 5000,
+        '{"class": "tests.samples.Record", "fields": {"value": "' + "x" * 1_000_000 + '"}, "more": 1',
+    ],
+)
+def test_a_payload_that_cannot_be_loaded_is_shown_with_the_reason(admin_client, handler):
+    job = enqueued(handler=handler)
+    response = admin_client.get(page_of(job))
+    page = response.content.decode()
+    assert response.status_code == 200
+    assert "be loaded: " in page
+    assert "<script>alert" not in page
+    assert "<img" not in page.partition('id="content"')[2]
+    assert len(page) < 1_000_000
+
+
+def test_hostile_text_is_escaped_wherever_it_is_shown(admin_client):
+    job = enqueued(
+        State.FAILED, name=HOSTILE, queue=HOSTILE, locked_by=HOSTILE, runner=HOSTILE, last_error=HOSTILE, unique_key=HOSTILE
+    )
+    for url in (LIST, page_of(job), page_of(job, "delete"), page_of(job, "history")):
+        page = admin_client.get(url).content.decode()
+        assert "&lt;script&gt;alert" in page
+        assert "<script>alert" not in page
+        assert "{{ 7|add:7 }}" in page
+
+
+@pytest.mark.parametrize(
+    "pk", ["0", "nonsense", "ffffffffffffffffffffffff", "-1", "9" * 40, "9" * 5000, "a%FFb", "%00", "_", "_5F"]
+)
+@pytest.mark.parametrize("action", ["change/", "delete/", "history/", ""])
+def test_an_id_of_no_job_is_no_error_of_the_server(admin_client, pk, action):
+    for method in (admin_client.get, admin_client.post):
+        assert method(f"{LIST}{pk}/{action}").status_code in (301, 302, 403, 404)
+
+
+def test_nothing_can_be_added_or_edited(admin_client):
+    job = enqueued()
+    assert admin_client.get(reverse("admin:jobs_job_add")).status_code == 403
+    assert admin_client.post(page_of(job), {"state": "failed", "queue": "other"}).status_code == 403
+    assert (row(job).state, row(job).queue) == (State.READY, "default")
+
+
+@pytest.mark.parametrize("state", State.values)
+def test_only_a_finished_job_can_be_deleted(admin_client, state):
+    job = enqueued(state)
+    finished = state in ("succeeded", "failed", "cancelled")
+    assert admin_client.post(page_of(job, "delete"), {"post": "yes"}).status_code == (302 if finished else 403)
+    assert (row(job) is None) == finished
+
+
+def test_several_are_deleted_if_all_are_finished(admin_client):
+    finished, ready = enqueued(State.FAILED), enqueued()
+    chosen = {"action": "delete_selected", "post": "yes", "_selected_action": [str(finished.pk), str(ready.pk)]}
+    admin_client.post(LIST, chosen)
+    assert Job.objects.count() == 2
+    admin_client.post(LIST, {**chosen, "_selected_action": [str(finished.pk)]})
+    assert [job.pk for job in Job.objects.all()] == [ready.pk]
+
+
+def test_a_job_that_is_retried_meanwhile_is_not_deleted(admin_client, monkeypatch):
+    job = enqueued(State.FAILED)
+    discard = transitions.discard
+
+    def late(seen: Any) -> bool:
+        transitions.retry(row(job))
+        return discard(seen)
+
+    monkeypatch.setattr(transitions, "discard", late)
+    assert admin_client.post(page_of(job, "delete"), {"post": "yes"}).status_code == 403
+    assert row(job).state == State.READY
+
+
+def test_strangers_see_nothing(client, django_user_model):
+    job = enqueued()
+    assert client.get(page_of(job)).status_code == 302
+    client.force_login(django_user_model.objects.create_user("staff", is_staff=True))
+    assert client.get(page_of(job)).status_code == 403
+    assert client.get(LIST).status_code == 403
+
+
+def test_the_age_is_how_long_ago_it_was_enqueued(admin_client):
+    enqueued(created_at=timezone.now() - dt.timedelta(hours=30))
+    assert "1 d" in admin_client.get(LIST).content.decode()

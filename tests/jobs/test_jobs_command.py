@@ -1,0 +1,402 @@
+"""`manage.py jobs`: every sub-command, for people and for programs, with its exit statuses."""
+
+from __future__ import annotations
+
+import datetime as dt
+import json
+import subprocess
+import sys
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import pytest
+from django.core.management import load_command_class
+from django.utils import timezone
+
+import jobs
+from jobs import operations
+from jobs.models import Job, State
+from tests.processes import ROOT, environment, row
+from tests.samples import Fail, Record
+
+pytestmark = pytest.mark.django_db(transaction=True)
+
+HOUR = dt.timedelta(hours=1)
+NO_IDS = ["0", "nonsense", "ffffffffffffffffffffffff", "-1", "9" * 40, "9" * 5000, "a\udcffb", "", "../x", "{$ne: 1}"]
+
+
+@dataclass
+class Said:
+    status: int
+    out: str
+    err: str
+
+    @property
+    def json(self) -> Any:
+        return json.loads(self.out)
+
+
+Run = Callable[..., Said]
+
+
+@pytest.fixture
+def run(capsys) -> Run:
+    """The command as it is typed."""
+
+    def run(*arguments: Any) -> Said:
+        status: Any = 0
+        try:
+            load_command_class("jobs", "jobs").run_from_argv(["manage.py", "jobs", *map(str, arguments)])
+        except SystemExit as left:
+            status = left.code
+        said = capsys.readouterr()
+        assert "Traceback" not in said.err
+        return Said(status or 0, said.out, said.err)
+
+    return run
+
+
+def set_row(job: Any, **changes: Any) -> None:
+    Job.objects.filter(pk=job.pk).update(**changes)
+
+
+def enqueued(state: str = State.READY, payload: Any = None, queue: str = "default", **changes: Any) -> Any:
+    job = jobs.enqueue(payload or Record("x"), queue=queue)
+    set_row(job, state=state, **changes)
+    return job
+
+
+# Looking
+
+
+def test_list_shows_the_youngest_first_and_filters(run):
+    old, mail, failed = (
+        enqueued(),
+        enqueued(queue="mail"),
+        enqueued(State.FAILED, Fail(), last_error="Boom: out of paper\n  at x"),
+    )
+    everything = run("list", "--json").json
+    assert [job["id"] for job in everything] == [str(job.pk) for job in (failed, mail, old)]
+    assert everything[0]["error"] == "Boom: out of paper"
+    assert "handler" not in everything[0]
+    assert dt.datetime.fromisoformat(everything[0]["run_at"]).utcoffset() == dt.timedelta(0)
+    for arguments, expected in [
+        (["--state", "failed"], [failed]),
+        (["--queue", "mail"], [mail]),
+        (["--name", "SAMPLES.fail"], [failed]),
+        (["--name", "s.mples"], []),
+        (["--limit", "1"], [failed]),
+        (["--queue", "default", "--state", "ready", "--name", "Record"], [old]),
+    ]:
+        assert [job["id"] for job in run("list", "--json", *arguments).json] == [str(job.pk) for job in expected]
+
+
+def test_list_for_people(run):
+    assert run("list").out == "No jobs.\n"
+    enqueued(State.FAILED, last_error="Boom: out of paper")
+    enqueued(name="evil \x1b[2J\nname")
+    first, second = run("list").out.splitlines()[1:]
+    assert r"evil \x1b[2J\nname" in first
+    assert second.split()[1] == "failed"
+    assert second.endswith("Boom: out of paper")
+    assert run("list", "--limit", "1").out.endswith("… and more: --limit is 1.\n")
+
+
+def test_show_says_all_there_is(run):
+    job = enqueued(payload=Record({"a": "é"}), last_error="Boom\n  at line 7")
+    shown = run("show", job.pk, "--json").json
+    assert shown["id"] == str(job.pk)
+    assert shown["payload"] == {"class": "tests.samples.Record", "fields": {"value": {"a": "é"}}}
+    assert (shown["payload_error"], shown["error"], shown["last_error"]) == (None, "Boom", "Boom\n  at line 7")
+    said = run("show", job.pk).out
+    assert '"a": "é"' in said
+    assert said.endswith("last error\nBoom\n  at line 7\n")
+
+
+@pytest.mark.parametrize(
+    "handler", ["", "not json", '{"class": "no.Such", "fields": {"a": "\\ud800"}}', "[" * 100_000, '{"class": NaN}', "null"]
+)
+def test_show_says_why_a_payload_cannot_be_loaded(run, handler):
+    job = enqueued(handler=handler)
+    said = run("show", job.pk)
+    assert said.status == 0
+    assert "The payload can't be loaded: " in said.out
+    shown = run("show", job.pk, "--json").json
+    assert shown["handler"] == handler
+    assert shown["payload_error"]
+
+
+@pytest.mark.parametrize("action", ["show", "retry", "cancel", "unlock"])
+@pytest.mark.parametrize("pk", NO_IDS)
+def test_an_id_of_no_job_leaves_with_4(run, action, pk):
+    said = run(action, pk, *(["--yes"] if action == "cancel" else []))
+    assert said.status == 4
+    assert said.err.startswith("There is no job ")
+    assert said.err.count("\n") == 1
+
+
+def test_stats(run):
+    assert run("stats", "--json").json == {"counts": [], "total": 0, "oldest_due_seconds": None, "detached": 0}
+    assert run("stats").out == "0 jobs, 0 of them detached.\nNo job is due.\n"
+    enqueued(run_at=timezone.now() - HOUR)
+    enqueued(State.SCHEDULED, run_at=timezone.now() + HOUR)
+    enqueued(State.DETACHED, queue="b")
+    enqueued(State.DETACHED, queue="a")
+    stats = run("stats", "--json").json
+    assert [(found["state"], found["queue"], found["count"]) for found in stats["counts"]] == [
+        ("scheduled", "default", 1),
+        ("ready", "default", 1),
+        ("detached", "a", 1),
+        ("detached", "b", 1),
+    ]
+    assert (stats["total"], stats["detached"]) == (4, 2)
+    assert 3600 <= stats["oldest_due_seconds"] < 3610
+    assert "waited for 360" in run("stats").out
+
+
+def test_check_is_for_monitoring(run):
+    assert run("check").status == 0
+    job = enqueued(run_at=timezone.now() - dt.timedelta(minutes=2))
+    enqueued(State.SCHEDULED, run_at=timezone.now() + HOUR)
+    assert run("check").status == 0
+    late = run("check", "--max-age", "60")
+    assert late.status == 1
+    assert str(job.pk) in late.err
+    assert late.out == ""
+    said = run("check", "--max-age", "60", "--json")
+    assert (said.status, said.json["ok"], len(said.json["problems"])) == (1, False, 1)
+    # Due, but not made ready by any worker.
+    set_row(job, state=State.SCHEDULED)
+    assert run("check", "--max-age", "60").status == 1
+    set_row(job, state=State.RUNNING)
+    assert run("check", "--max-age", "60").status == 0
+
+
+def test_check_reports_detached_jobs_that_nobody_takes(run):
+    job = enqueued(State.DETACHED, run_at=timezone.now() - HOUR)
+    assert run("check").status == 0
+    set_row(job, updated_at=timezone.now() - HOUR)
+    said = run("check")
+    assert said.status == 1
+    assert said.err.startswith("1 detached jobs have waited")
+    assert run("check", "--json").json["detached"] == 1
+
+
+# Retrying, cancelling, unlocking
+
+
+@pytest.mark.parametrize("state", [State.FAILED, State.CANCELLED, State.SUCCEEDED])
+def test_retry_starts_afresh(run, state):
+    hour_ago = timezone.now() - HOUR
+    job = enqueued(state, attempts=25, run_at=hour_ago, failed_at=hour_ago, finished_at=hour_ago)
+    assert run("retry", job.pk, "--json").json == {"retried": 1, "refused": []}
+    now = row(job)
+    assert (now.state, now.attempts, now.failed_at, now.finished_at) == (State.READY, 0, None, None)
+    assert abs((timezone.now() - now.run_at).total_seconds()) < 10
+    assert jobs.Worker().work_off() == (1, 0)
+
+
+def test_retry_of_several_does_what_can_be_done(run):
+    failed, ready = enqueued(State.FAILED), enqueued()
+    said = run("retry", failed.pk, ready.pk)
+    assert said.status == 1
+    assert said.out == "1 job retried.\n"
+    assert said.err == f"Job {ready.pk} is ready: only a failed, cancelled or succeeded job can be retried.\n"
+    assert run("retry", ready.pk, "nonsense").status == 4
+
+
+def test_retry_is_refused_while_a_cancelled_execution_shows_signs_of_life(run):
+    job = enqueued()
+    Job.objects.reserve(jobs.Worker(name="busy"))
+    run("cancel", job.pk, "--yes")
+    said = run("retry", job.pk)
+    assert said.status == 1
+    assert "busy@0 still executes it" in said.err
+    assert row(job).state == State.CANCELLED
+    set_row(job, heartbeat_at=timezone.now() - HOUR)
+    assert run("retry", job.pk).status == 0
+
+
+def test_retry_of_every_failed_job(run):
+    failed = [enqueued(State.FAILED, attempts=3) for _ in range(3)]
+    cancelled = enqueued(State.CANCELLED)
+    assert run("retry", "--failed").out == "3 jobs retried.\n"
+    assert {(row(job).state, row(job).attempts) for job in failed} == {(State.READY, 0)}
+    assert row(cancelled).state == State.CANCELLED
+    assert run("retry", "--failed", "--json").json == {"retried": 0, "refused": []}
+
+
+def test_cancel_keeps_the_row(run):
+    for state in (State.SCHEDULED, State.READY, State.RUNNING, State.DETACHED):
+        job = enqueued(state)
+        assert run("cancel", job.pk, "--yes", "--json").json == {"cancelled": 1, "refused": []}
+        assert row(job).state == State.CANCELLED
+    said = run("cancel", job.pk, "--yes")
+    assert (said.status, said.err) == (1, f"Job {job.pk} is cancelled already.\n")
+
+
+@pytest.mark.parametrize("arguments", [["cancel", "1"], ["clear"]])
+def test_nothing_is_changed_where_nobody_can_be_asked(run, monkeypatch, arguments):
+    job = enqueued()
+    monkeypatch.setattr(sys.stdin, "isatty", lambda: False, raising=False)
+    said = run(*arguments)
+    assert said.status == 1
+    assert said.err.endswith("say --yes.\n")
+    assert said.err.count("\n") == 1
+    assert row(job).state == State.READY
+
+
+@pytest.mark.parametrize(("answer", "left"), [("y", 0), ("YES", 0), ("", 1), ("no", 1), (EOFError, 1), (KeyboardInterrupt, 1)])
+def test_clear_asks_at_a_terminal(run, monkeypatch, answer, left):
+    def answered() -> str:
+        if isinstance(answer, str):
+            return answer
+        raise answer
+
+    enqueued()
+    monkeypatch.setattr(sys.stdin, "isatty", lambda: True, raising=False)
+    monkeypatch.setattr("builtins.input", answered)
+    said = run("clear")
+    assert said.err.startswith("Delete 1 job (1 ready)? [y/N] ")
+    assert (said.status, Job.objects.count()) == (left, left)
+
+
+def test_unlock_goes_by_the_reapers_rules(run):
+    begun, elsewhere, untouched = enqueued(), enqueued(), enqueued()
+    worker = jobs.Worker(name="w")
+    for _ in range(3):
+        Job.objects.reserve(worker)
+    set_row(elsewhere, handed_over=True, runner="")
+    set_row(untouched, runner="", heartbeat_at=None)
+    other = enqueued()
+    Job.objects.reserve(jobs.Worker(name="other"))
+    said = run("unlock", begun.pk, elsewhere.pk, untouched.pk, "--json")
+    assert said.json == {"unlocked": 3, "refused": []}
+    assert (row(begun).state, row(begun).attempts) == (State.SCHEDULED, 1)
+    assert (row(elsewhere).state, row(elsewhere).epoch) == (State.DETACHED, 0)
+    assert (row(untouched).state, row(untouched).attempts) == (State.READY, 0)
+    assert (row(other).state, row(other).locked_by) == (State.RUNNING, "other")
+    again = run("unlock", begun.pk)
+    assert (again.status, again.err) == (1, f"Job {begun.pk} is scheduled, so nobody has it locked.\n")
+
+
+def test_unlock_of_all_that_a_worker_has_locked(run):
+    mine = [enqueued() for _ in range(2)]
+    for _ in mine:
+        Job.objects.reserve(jobs.Worker(name="host:a pid:1"))
+    other = enqueued()
+    Job.objects.reserve(jobs.Worker(name="other"))
+    assert run("unlock", "--worker", "nobody").out == "0 jobs unlocked.\n"
+    assert run("unlock", "--worker", "host:a pid:1").out == "2 jobs unlocked.\n"
+    assert {row(job).state for job in mine} == {State.SCHEDULED}
+    assert row(other).state == State.RUNNING
+
+
+def test_unlock_frees_a_running_row_that_has_no_lease_at_all(run):
+    job = enqueued(State.RUNNING)
+    assert run("unlock", job.pk).status == 0
+    assert row(job).state == State.READY
+
+
+# Deleting
+
+
+def test_clear_leaves_what_is_being_executed_unless_it_is_named(run):
+    for state in State.values:
+        enqueued(state)
+    said = run("clear", "--yes")
+    assert said.out.splitlines()[0] == "5 jobs deleted."
+    assert said.out.splitlines()[1].startswith("2 jobs left, because they are being executed")
+    assert run("clear", "--yes", "--json").json == {"deleted": 0, "left": 2}
+    assert run("clear", "--yes", "--state", "running").out == "1 job deleted.\n"
+    assert list(Job.objects.values_list("state", flat=True)) == ["detached"]
+
+
+def test_clear_by_state_and_queue(run):
+    enqueued(State.FAILED, queue="mail")
+    kept = [enqueued(State.FAILED), enqueued(queue="mail")]
+    assert run("clear", "--state", "failed", "--queue", "mail", "--yes").out == "1 job deleted.\n"
+    assert {job.pk for job in Job.objects.all()} == {job.pk for job in kept}
+    assert run("clear", "--queue", "mail", "--yes").out == "1 job deleted.\n"
+
+
+def test_prune_deletes_what_ended_long_ago_in_batches(run, monkeypatch):
+    monkeypatch.setattr(operations, "BATCH", 2)
+    day_ago = timezone.now() - dt.timedelta(days=1)
+    for state in (State.SUCCEEDED, State.FAILED, State.CANCELLED):
+        for _ in range(3):
+            enqueued(state, finished_at=day_ago)
+    kept = [enqueued(State.FAILED, finished_at=timezone.now() - HOUR), enqueued(run_at=day_ago), enqueued(State.RUNNING)]
+    assert run("prune", "--older-than", "2d").out == "0 jobs deleted.\n"
+    assert run("prune", "--older-than", "12h", "--state", "failed", "--json").json == {"deleted": 3}
+    assert run("prune", "--older-than", "12h").out == "6 jobs deleted.\n"
+    assert {job.pk for job in Job.objects.all()} == {job.pk for job in kept}
+
+
+# Wrong usage, and a database that doesn't answer
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        [],
+        ["explode"],
+        ["list", "--state", "bored"],
+        ["list", "--limit", "0"],
+        ["list", "--limit", "many"],
+        ["list", "--limit", "9" * 30],
+        ["list", "--queue", "a\udcff"],
+        ["show"],
+        ["retry"],
+        ["retry", "1", "--failed"],
+        ["unlock"],
+        ["unlock", "1", "--worker", "w"],
+        ["cancel", "--yes"],
+        ["prune"],
+        ["prune", "--older-than", "soon"],
+        ["prune", "--older-than", "7w"],
+        ["prune", "--older-than", "-1"],
+        ["prune", "--older-than", "9" * 12 + "d"],
+        ["prune", "--older-than", "1d", "--state", "running"],
+        ["check", "--max-age", "nan"],
+    ],
+)
+def test_wrong_usage_leaves_with_2(run, arguments):
+    assert run(*arguments).status == 2
+
+
+@pytest.mark.parametrize(
+    ("text", "seconds"), [("7d", 604_800), ("12h", 43_200), ("30m", 1_800), ("45s", 45), ("90", 90), ("1.5", 1.5), ("0", 0)]
+)
+def test_durations(text, seconds):
+    from jobs.arguments import duration
+
+    assert duration(text).total_seconds() == seconds
+
+
+def test_an_error_of_the_database_is_one_line(run, monkeypatch):
+    def refuse(*args: Any) -> None:
+        raise ConnectionError("nobody there\nand more")
+
+    monkeypatch.setattr("jobs.reporting.stats", refuse)
+    said = run("stats")
+    assert (said.status, said.err) == (1, "ConnectionError: nobody there\n")
+
+
+def test_a_reader_that_has_seen_enough_is_no_error():
+    jobs.enqueue_many([Record(number) for number in range(2_000)])
+    reading = subprocess.Popen(
+        [sys.executable, "manage.py", "jobs", "list", "--limit", "2000"],
+        cwd=ROOT,
+        env=environment(),
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+    )
+    assert reading.stdout is not None
+    assert reading.stdout.readline().startswith(b"ID")
+    reading.stdout.close()
+    assert reading.stderr is not None
+    with reading.stderr as stderr:
+        assert stderr.read() == b""
+    assert reading.wait(30) == 0

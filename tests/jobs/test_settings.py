@@ -1,0 +1,79 @@
+from __future__ import annotations
+
+from datetime import timedelta
+
+import pytest
+
+from batchexec.checks import check_settings as check_batchexec
+from jobs.checks import check_plugins, check_settings
+from jobs.conf import settings as options
+from tests.processes import ROOT
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        {"MAX_ATTEMPT": 3},
+        {"MAX_ATTEMPTS": "three"},
+        {"MAX_ATTEMPTS": 0},
+        {"MAX_RUN_TIME": -1},
+        {"LEASE": 0.5},
+        {"SLEEP_DELAY": True},
+        {"QUEUES": "mail"},
+        {"QUEUE_ATTRIBUTES": {"mail": {"prio": 1}}},
+        {"DELAY_JOBS": "no"},
+        {"RAISE_SIGNAL_EXCEPTIONS": "always"},
+    ],
+)
+def test_a_wrong_setting_is_named_by_a_system_check(settings, wrong):
+    settings.JOBS = wrong
+    (error,) = check_settings(None)
+    assert next(iter(wrong)) in error.msg
+    assert error.id in ("jobs.E001", "jobs.E002")
+
+
+def test_the_defaults_and_both_kinds_of_durations_are_right(settings):
+    assert check_settings(None) == check_plugins(None) == check_batchexec(None) == []
+    settings.JOBS = {"LEASE": timedelta(minutes=1), "MAX_RUN_TIME": 7}
+    assert (options.LEASE, options.MAX_RUN_TIME, options.MAX_ATTEMPTS) == (60.0, 7.0, 25)
+    settings.JOBS = []
+    assert "must be a dictionary" in check_settings(None)[0].msg
+
+
+def test_a_plugin_that_is_none_is_named(settings):
+    settings.JOBS = {"PLUGINS": ["jobs.nothing.Here", "jobs.models.Job"]}
+    assert [error.id for error in check_plugins(None)] == ["jobs.E003", "jobs.E003"]
+
+
+def test_the_environment_is_read_by_the_type_that_is_wanted():
+    read = options.from_environment(
+        {
+            "JOBS_QUEUES": "a, b,",
+            "JOBS_MAX_ATTEMPTS": "3",
+            "JOBS_LEASE": "2.5",
+            "JOBS_DELAY_JOBS": "no",
+            "JOBS_QUEUE_ATTRIBUTES": '{"mail": {"priority": -1}}',
+            "JOBS_RAISE_SIGNAL_EXCEPTIONS": "term",
+            "JOBS_DEFAULT_QUEUE_NAME": "7",
+            "JOBS_MIN_PRIORITY": "",
+            "JOBS_SLEEP_DELAY": "soon",
+            "OTHER": "x",
+        }
+    )
+    assert read == {
+        "QUEUES": ["a", "b"],
+        "MAX_ATTEMPTS": 3,
+        "LEASE": 2.5,
+        "DELAY_JOBS": False,
+        "QUEUE_ATTRIBUTES": {"mail": {"priority": -1}},
+        "RAISE_SIGNAL_EXCEPTIONS": "term",
+        "DEFAULT_QUEUE_NAME": "7",
+        "SLEEP_DELAY": "soon",  # passed on, for the system check to name
+    }
+
+
+def test_jobs_imports_neither_boto3_nor_batchexec():
+    for path in (ROOT / "jobs").rglob("*.py"):
+        for line in path.read_text().splitlines():
+            words = line.split()
+            assert words[:1] not in (["import"], ["from"]) or not words[1].startswith(("boto", "batchexec")), f"{path}: {line}"
