@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import logging
 import threading
+import time
 from collections import defaultdict
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 from django.db import connections
 
+from jobs import codec
 from jobs.conf import settings
 from jobs.models import State
 from jobs.store import store_for
@@ -20,76 +22,98 @@ if TYPE_CHECKING:
 
 logger = logging.getLogger(__name__)
 
-#: A heartbeat that failed is tried again this much sooner than the next one is due.
+#: A heartbeat that failed is tried again so many times sooner than the next one is due.
 HURRY = 5
 
 
 class Hold:
     """One job that this process watches or executes. `lost` is set once the database says that it no longer does."""
 
-    def __init__(self, job: AbstractJob, where: dict[str, Any], changed: str):
-        self.model = type(job)
-        self.pk = job.pk
+    def __init__(self, model: type[AbstractJob], pk: Any, where: dict[str, Any], changed: str):
+        self.model = model
+        self.pk = pk
         self.where = where
         self.changed = changed
+        #: When, by time.monotonic(), an execution that can't be interrupted is to be ended with its process; None: never.
+        self.deadline: float | None = None
         self.lost = threading.Event()
 
     @property
     def group(self) -> tuple[Any, ...]:
         return (self.model, self.changed, *sorted(self.where.items()))
 
+    def described(self) -> dict[str, Any]:
+        """In JSON, for another process."""
+        described = {"model": self.model._meta.label, "pk": codec.encode(self.pk), "where": self.where}
+        return {**described, "changed": self.changed, "deadline": self.deadline}
+
 
 class Heartbeat:
-    """Renews what is held every quarter of the lease, also while a job keeps the process busy. `also` is called at each beat."""
+    """Renews what is held every quarter of the lease. `also` is called at each beat, while something is held."""
 
     def __init__(self, also: Callable[[], None] | None = None):
         self._also = also
         self._holds: dict[int, Hold] = {}
         self._lock = threading.Lock()
-        self._wake = threading.Event()
+        self._stopped = threading.Event()
         self._thread: threading.Thread | None = None
 
     @contextmanager
     def watching(self, job: AbstractJob) -> Iterator[Hold]:
         """Renews the watcher's lease, on condition that the lock and the epoch still are as they are in `job`."""
-        where = {"state": State.RUNNING, "locked_by": job.locked_by, "epoch": job.epoch}
-        with self._held(Hold(job, where, "locked_at")) as hold:
+        where = {"state": str(State.RUNNING), "locked_by": job.locked_by, "epoch": job.epoch}
+        with self._held(Hold(type(job), job.pk, where, "locked_at")) as hold:
             yield hold
 
     @contextmanager
-    def executing(self, job: AbstractJob) -> Iterator[Hold]:
-        """Renews the runner's heartbeat, on condition of being the runner alone: it goes on after a cancel."""
-        with self._held(Hold(job, {"runner": job.runner}, "heartbeat_at")) as hold:
+    def executing(self, job: AbstractJob, limit: float | None = None) -> Iterator[Hold]:
+        """Renews the runner's heartbeat, on condition of being the runner alone: it goes on after a cancel.
+
+        Where the process has a keeper, that ends it once the job has lasted longer than `limit` seconds.
+        """
+        hold = Hold(type(job), job.pk, {"runner": job.runner}, "heartbeat_at")
+        hold.deadline = time.monotonic() + limit if limit else None
+        with self._held(hold):
             yield hold
 
     @contextmanager
     def _held(self, hold: Hold) -> Iterator[Hold]:
         with self._lock:
             self._holds[id(hold)] = hold
-            if self._thread is None:
-                self._wake.clear()
-                self._thread = threading.Thread(target=self._run, name="jobs-heartbeat", daemon=True)
-                self._thread.start()
+            self._begin(hold)
         try:
             yield hold
         finally:
             with self._lock:
                 del self._holds[id(hold)]
+                self._end(hold)
+
+    def _begin(self, hold: Hold) -> None:
+        if self._thread is None:
+            self._stopped.clear()
+            self._thread = threading.Thread(target=self._run, name="jobs-heartbeat", daemon=True)
+            self._thread.start()
+
+    def _end(self, hold: Hold) -> None:
+        pass
 
     def stop(self) -> None:
         """Ends the thread; it starts again with the next hold."""
         with self._lock:
             thread, self._thread = self._thread, None
-            self._wake.set()
+            self._stopped.set()
         if thread is not None:
             thread.join(timeout=10)
 
     def _run(self) -> None:
         me = threading.current_thread()
-        wait = settings.LEASE / 4
+        pause = settings.LEASE / 4
         try:
-            while not self._wake.wait(wait) and self._thread is me:
-                wait = settings.LEASE / 4
+            while True:
+                self._wait(pause)
+                if self._stopped.is_set() or self._thread is not me:
+                    return
+                pause = settings.LEASE / 4
                 try:
                     self.beat()
                     if self._also is not None:
@@ -97,31 +121,40 @@ class Heartbeat:
                 except Exception as error:
                     logger.warning("A heartbeat failed, and is tried again: %s", error)
                     connections.close_all()
-                    wait /= HURRY
+                    pause /= HURRY
         finally:
             connections.close_all()
 
+    def _wait(self, seconds: float) -> None:
+        self._stopped.wait(seconds)
+
     def beat(self) -> None:
-        """One renewal now: one statement for all jobs with the same conditions, which nearly always are all jobs."""
+        """One renewal now."""
         with self._lock:
             holds = list(self._holds.values())
-        groups = defaultdict(list)
-        for hold in holds:
-            if not hold.lost.is_set():
-                groups[hold.group].append(hold)
-        for group in groups.values():
-            self._renew(group)
-
-    def _renew(self, group: list[Hold]) -> None:
-        first = group[0]
-        store = store_for(first.model)
-        where = {"pk__in": [hold.pk for hold in group], **first.where}
-        if store.change_many(where, {first.changed: store.now()}) == len(group):
-            return
-        kept = {job.pk for job in store.find(where, limit=len(group))}
+        lost = renew(hold for hold in holds if not hold.lost.is_set())
         with self._lock:
-            ended = {id(hold) for hold in group} - set(self._holds)
-        for hold in group:
-            if hold.pk not in kept and id(hold) not in ended:
-                logger.warning("Job %s is not held any more: %s isn't renewed.", hold.pk, hold.changed)
-                hold.lost.set()
+            for hold in lost:
+                if id(hold) in self._holds:
+                    hold.lost.set()
+
+
+def renew(holds: Iterable[Hold]) -> list[Hold]:
+    """One statement for all jobs with the same conditions, which nearly always are all; returns those that no longer are held."""
+    groups = defaultdict(list)
+    for hold in holds:
+        groups[hold.group].append(hold)
+    return [lost for group in groups.values() for lost in _renew(group)]
+
+
+def _renew(group: list[Hold]) -> list[Hold]:
+    first = group[0]
+    store = store_for(first.model)
+    where = {"pk__in": [hold.pk for hold in group], **first.where}
+    if store.change_many(where, {first.changed: store.now()}) == len(group):
+        return []
+    kept = {job.pk for job in store.find(where, limit=len(group))}
+    lost = [hold for hold in group if hold.pk not in kept]
+    for hold in lost:
+        logger.info("Job %s is not held any more: its %s isn't renewed.", hold.pk, hold.changed)
+    return lost

@@ -32,6 +32,8 @@ if TYPE_CHECKING:
 
 logger = logging.getLogger(__name__)
 
+#: How long after its time limit a job that can't be interrupted may go on, in seconds, before its process is ended.
+GRACE = 10.0
 #: Jobs performed in one pass of the loop.
 PASS = 100
 #: Scheduled jobs are promoted and expired leases reaped at most this often, in seconds, while a worker is busy.
@@ -65,6 +67,7 @@ class Worker:
         concurrency: int = 1,
         plugins: Iterable[type[Plugin] | str] | None = None,
         model: type[AbstractJob] = Job,
+        heartbeat: Callable[[Callable[[], None]], Heartbeat] = Heartbeat,
     ):
         if isinstance(queues, str):
             raise TypeError(f"queues must be a list of names, not the string {queues!r}.")
@@ -82,7 +85,7 @@ class Worker:
         self.hands_over = any(plugin.hands_over for plugin in self.plugins)
         self.lifecycle = Lifecycle(self.plugins)
         self.stopping = threading.Event()
-        self.heartbeat = Heartbeat(also=self._reap)
+        self.heartbeat = heartbeat(self._reap)
         self._reaper = Reaper(self)
         self._slots = Slots(concurrency)
         self._counting = threading.Lock()
@@ -235,7 +238,7 @@ class Worker:
             logger.warning("[%s] Job %s is executed by somebody else", self, job)
             return None
         logger.info("[%s] Job %s RUNNING", self, job, extra={"job_id": str(job.pk), "job_name": job.name})
-        with self.heartbeat.executing(job):
+        with self.heartbeat.executing(job, self._longest(job)):
             try:
                 with self._interruptible():
                     self.lifecycle.run("invoke_job", invoke, job)
@@ -248,6 +251,13 @@ class Worker:
             if not recorded:
                 outcomes.dropped(self, job)
         return succeeded if recorded else None
+
+    def _longest(self, job: AbstractJob) -> float | None:
+        """Seconds after which the process is ended for a job that could not be interrupted at its limit."""
+        try:
+            return job.max_run_time + GRACE if job.max_run_time else None
+        except Exception:
+            return None  # whatever is wrong with the payload is met, and recorded, when it is performed
 
     @contextmanager
     def _interruptible(self) -> Iterator[None]:

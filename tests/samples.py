@@ -174,3 +174,36 @@ class Target:
 
     @jobs.handle_asynchronously()
     def not_a_model(self) -> None: ...
+
+
+@dataclass
+class Hog(jobs.Performable):
+    """Holds the interpreter's lock in one call of C code for about so many seconds."""
+
+    log: str
+    seconds: float
+
+    def perform(self) -> None:
+        began = time.perf_counter()
+        sum(range(5_000_000))
+        size = int(5_000_000 * self.seconds / (time.perf_counter() - began))
+        append(self.log, "began")
+        sum(range(size))
+        append(self.log, "ended")
+
+
+@dataclass
+class Stubborn(jobs.Performable):
+    """Swallows whatever is raised in it."""
+
+    log: str
+    swallows: str = "Exception"
+
+    def perform(self) -> None:
+        append(self.log, f"began {os.getpid()}")
+        kind = Exception if self.swallows == "Exception" else BaseException
+        while True:
+            try:
+                time.sleep(0.05)
+            except kind:  # noqa: PERF203
+                append(self.log, "swallowed")

@@ -1,6 +1,8 @@
 from __future__ import annotations
 
-from argparse import ArgumentParser
+import argparse
+import sys
+from collections.abc import Iterator
 from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError
@@ -11,35 +13,73 @@ from jobs.exceptions import JobError
 BATCH_PLUGIN = "batchexec.plugin.BatchExecution"
 
 
+def positive(text: str) -> int:
+    if not text.isdecimal() or int(text) < 1:
+        raise argparse.ArgumentTypeError(f"{text!r} is not a whole number, 1 or more")
+    return int(text)
+
+
+def seconds(text: str) -> float:
+    value = float(text)
+    if not 0 <= value < float("inf"):
+        raise argparse.ArgumentTypeError(f"{text!r} is not a number of seconds")
+    return value
+
+
+def pool(text: str) -> tuple[str, int]:
+    """`q1,q2:3`: queues and a number of workers for them. No queues, or `*`, are all; no number is one, as in Delayed Job."""
+    queues, colon, number = text.partition(":")
+    return "" if queues.strip() == "*" else queues, positive(number) if colon else 1
+
+
 class Command(BaseCommand):
     help = "Works off the queue until it is told to stop (TERM or INT; a second one interrupts the jobs in this process)."
 
-    def add_arguments(self, parser: ArgumentParser) -> None:
+    def add_arguments(self, parser: argparse.ArgumentParser) -> None:
         parser.add_argument("--batch", action="store_true", help="have jobs executed on AWS Batch, and wait for them")
-        parser.add_argument("--queues", help="comma-separated names; default: all")
-        parser.add_argument("--concurrency", type=int, default=1, metavar="N", help="jobs at once in this process; default: 1")
+        parser.add_argument("--queues", "--queue", default="", metavar="A,B", help="default: all")
+        parser.add_argument(
+            "--pool", type=pool, action="append", metavar="Q1,Q2:N", help="N workers for these queues; repeatable"
+        )
+        parser.add_argument("--processes", type=positive, metavar="N", help="worker processes; default: this one alone")
+        parser.add_argument("--concurrency", type=positive, default=1, metavar="N", help="jobs at once in a process; default: 1")
         parser.add_argument("--min-priority", type=int, metavar="N")
         parser.add_argument("--max-priority", type=int, metavar="N")
-        parser.add_argument("--sleep-delay", type=float, metavar="S", help="seconds between two looks at an empty queue")
+        parser.add_argument("--sleep-delay", type=seconds, metavar="S", help="seconds between two looks at an empty queue")
         parser.add_argument("--name", help="what locked_by holds; must be unique among running workers")
         parser.add_argument("--exit-on-complete", action="store_true", default=None, help="leave when nothing is left to do")
+        parser.add_argument("--supervisor", type=int, help=argparse.SUPPRESS)
 
     def handle(self, *args: Any, **options: Any) -> None:
+        if options["pool"] and (options["queues"] or options["processes"]):
+            raise CommandError("--pool says which queues and how many processes: leave out --queues and --processes.")
+        if options["pool"] or options["processes"]:
+            from jobs.supervisor import Supervisor, this_command
+
+            sys.exit(Supervisor(list(_children(options)), this_command()).run())
+        self._work(options)
+
+    def _work(self, options: dict[str, Any]) -> None:
+        from jobs.keeper import heartbeat
+        from jobs.supervisor import watch_parent
         from jobs.worker import Worker
 
         try:
             worker = Worker(
                 name=options["name"],
-                queues=[queue.strip() for queue in (options["queues"] or "").split(",") if queue.strip()],
+                queues=[queue.strip() for queue in options["queues"].split(",") if queue.strip()],
                 min_priority=options["min_priority"],
                 max_priority=options["max_priority"],
                 sleep_delay=options["sleep_delay"],
                 exit_on_complete=options["exit_on_complete"],
                 concurrency=options["concurrency"],
                 plugins=_plugins(options["batch"]),
+                heartbeat=heartbeat(),
             )
+            if options["supervisor"]:
+                watch_parent(options["supervisor"], worker.stop)
             worker.start()
-        except (ValueError, ImportError, JobError) as error:
+        except (ValueError, TypeError, ImportError, JobError) as error:
             raise CommandError(str(error)) from error
 
 
@@ -48,3 +88,18 @@ def _plugins(batch: bool) -> list[str]:
     if batch and BATCH_PLUGIN not in plugins:
         plugins.append(BATCH_PLUGIN)
     return plugins
+
+
+def _children(options: dict[str, Any]) -> Iterator[list[str]]:
+    """The arguments of each worker process: named in one sequence, as Delayed Job does."""
+    pools = options["pool"] or [(options["queues"], options["processes"])]
+    queues = [queue for queue, number in pools for _ in range(number)]
+    for index, queue in enumerate(queues):
+        arguments = ["--queues", queue, "--concurrency", str(options["concurrency"])]
+        for flag in ("min_priority", "max_priority", "sleep_delay"):
+            if options[flag] is not None:
+                arguments.append(f"--{flag.replace('_', '-')}={options[flag]}")
+        if options["name"]:
+            arguments += ["--name", f"{options['name']}.{index}"]
+        arguments += [f"--{flag.replace('_', '-')}" for flag in ("batch", "exit_on_complete") if options[flag]]
+        yield arguments

@@ -25,11 +25,12 @@ class Command(BaseCommand):
 
     def handle(self, *args: Any, id: str, **options: Any) -> None:
         from jobs.conf import settings
+        from jobs.keeper import heartbeat
         from jobs.lifecycle import not_handing_over
         from jobs.running import Refused, run_by_hand, run_registered
         from jobs.worker import Worker
 
-        worker = Worker(plugins=not_handing_over(settings.PLUGINS))
+        worker = Worker(plugins=not_handing_over(settings.PLUGINS), heartbeat=heartbeat())
         terminated = []
 
         def terminate(signum: int, frame: Any) -> None:

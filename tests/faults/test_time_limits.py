@@ -1,0 +1,75 @@
+"""Jobs that take too long, and jobs that don't let go of the process."""
+
+from __future__ import annotations
+
+import datetime as dt
+import os
+
+import pytest
+
+import jobs
+from jobs.models import Job, State
+from tests.processes import LEASE, lines, row, wait_for
+from tests.samples import Hog, Record, Stubborn
+
+pytestmark = pytest.mark.django_db(transaction=True)
+
+
+@pytest.mark.parametrize("concurrency", [1, 2])
+def test_a_job_is_ended_at_its_limit_by_what_except_exception_does_not_swallow(settings, tmp_path, concurrency):
+    settings.JOBS = {"MAX_RUN_TIME": dt.timedelta(seconds=0.3)}
+    log = tmp_path / "log"
+    job = jobs.enqueue(Stubborn(str(log)))
+    assert jobs.Worker(concurrency=concurrency).work_off(1) == (0, 1)
+    assert row(job).last_error.startswith("WorkerTimeout: execution expired (max_run_time is 0.3 seconds)")
+    assert "swallowed" not in lines(log)
+
+
+def test_the_shorter_limit_counts_and_is_named(settings, tmp_path):
+    settings.JOBS = {"MAX_RUN_TIME": 3600}
+    payload = Stubborn(str(tmp_path / "log"))
+    payload.max_run_time = 0.2
+    job = jobs.enqueue(payload)
+    jobs.Worker().work_off(1)
+    assert "max_run_time is 0.2 seconds" in row(job).last_error
+    settings.JOBS = {"MAX_RUN_TIME": 0.1}
+    Job.objects.update(state=State.READY)
+    jobs.Worker().work_off(1)
+    assert "max_run_time is 0.1 seconds" in row(job).last_error
+
+
+def test_a_job_that_cannot_be_interrupted_is_recorded_and_its_process_is_ended(start, tmp_path):
+    log = tmp_path / "log"
+    job = jobs.enqueue(Stubborn(str(log), "BaseException"))
+    worker = start("jobworker", JOBS_MAX_RUN_TIME="0.5")
+    wait_for(lambda: lines(log))
+    assert worker.wait(30) == -9
+    wait_for(lambda: row(job).attempts == 1)
+    assert (row(job).state, row(job).epoch) == (State.SCHEDULED, 1)
+    assert "could not be interrupted" in row(job).last_error
+    assert "swallowed" in lines(log)
+
+
+def test_a_lease_is_renewed_while_a_job_holds_the_interpreters_lock(start, tmp_path):
+    log = tmp_path / "log"
+    job = jobs.enqueue(Hog(str(log), LEASE * 3))
+    start("jobworker", "--name", "hogged")
+    wait_for(lambda: lines(log))
+    other = start("jobworker", "--name", "other")
+    wait_for(lambda: "ended" in lines(log))
+    wait_for(lambda: row(job) is None, what="its success was recorded")
+    assert lines(log) == ["began", "ended"]
+    assert "FAILED" not in other.output
+
+
+def test_nothing_of_a_killed_worker_is_left_behind(start, tmp_path):
+    jobs.enqueue(Record())
+    worker = start("jobworker")
+    children = wait_for(lambda: children_of(worker.popen.pid), what="the process that renews leases")
+    worker.kill()
+    wait_for(lambda: not any(os.path.exists(f"/proc/{pid}") for pid in children))
+
+
+def children_of(pid: int) -> list[int]:
+    with open(f"/proc/{pid}/task/{pid}/children") as file:
+        return [int(child) for child in file.read().split()]
