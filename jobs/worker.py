@@ -52,7 +52,8 @@ def default_name() -> str:
 class Worker:
     """Performs jobs. Every parameter left out (None, or no queues) is the setting of that name.
 
-    `name` is what `locked_by` holds; it must be unique among running workers. `concurrency` jobs are performed at once, in
+    `name` is what `locked_by` holds; it must be unique among running workers. One that is given is taken to be the successor
+    of a worker of that name, so that it frees at its start what that one still held. `concurrency` jobs are performed at once, in
     threads where it is more than one. `plugins`, classes or dotted paths, replace the setting's list.
     """
 
@@ -74,6 +75,7 @@ class Worker:
         if concurrency < 1:
             raise ValueError(f"concurrency must be 1 or more, not {concurrency}.")
         self.name = name or default_name()
+        self._name_is_fixed = bool(name)
         self.queues = tuple(queues or settings.QUEUES)
         self.min_priority = settings.MIN_PRIORITY if min_priority is None else min_priority
         self.max_priority = settings.MAX_PRIORITY if max_priority is None else max_priority
@@ -110,6 +112,8 @@ class Worker:
         logger.info("[%s] Starting job worker", self)
         with signals_handled(self):
             try:
+                if self._name_is_fixed:
+                    self.let_go_of_all()  # what a worker of this name held when it was killed needn't wait for its lease
                 self.lifecycle.run("execute", lambda worker: worker._loop(), self)
             finally:
                 self.heartbeat.stop()
