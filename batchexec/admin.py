@@ -11,30 +11,32 @@ from django.utils.text import Truncator
 
 from batchexec import markers
 from batchexec.models import BatchJob
-from jobs.admin import ReadOnlyAdmin, links
+from jobs.admin import ReadOnlyAdmin, instant, links
+from jobs.compat import display
 from jobs.models import AbstractJob
 
 
 @admin.register(BatchJob)
 class BatchJobAdmin(ReadOnlyAdmin):
-    list_display = ("job_name", "job", "batch_job_id", "state", "status", "reason", "log_stream", "submitted_at")
+    list_display = ("job_name", "job", "batch_job_id", "state", "status", "reason", "log_stream", "submitted")
     list_filter = ("state", "status")
     lookups = ("state__exact", "status")
     search_fields = ("job_id", "job_name", "batch_job_id", "status_reason")
     search_help_text = "Part of the id of the job, of the id or name of the Batch job, or of the reason."
     fieldsets = (
         (None, {"fields": ("job", "epoch", "job_name", "batch_job_id")}),
-        ("Submission", {"fields": ("state", "job_queue", "job_definition", "submitted_at")}),
-        ("As AWS Batch said last", {"fields": ("status", "status_reason", "log_stream", "updated_at")}),
+        ("Submission", {"fields": ("state", "job_queue", "job_definition", "submitted")}),
+        ("As AWS Batch said last", {"fields": ("status", "status_reason", "log_stream", "updated")}),
     )
+    submitted, updated = instant("submitted_at"), instant("updated_at")
 
-    @admin.display(ordering="job_id")
+    @display(ordering="job_id")
     def job(self, marker: BatchJob) -> SafeString | str:
         if not marker.job_id:
             return "-"
         return format_html('<a href="{}">{}</a>', reverse("admin:jobs_job_change", args=[quote(marker.job_id)]), marker.job_id)
 
-    @admin.display(description="reason")
+    @display(description="reason")
     def reason(self, marker: BatchJob) -> str:
         return Truncator(marker.status_reason).chars(80)
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import os
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from typing import Any
 
 import boto3
@@ -28,6 +28,9 @@ logger = logging.getLogger(__name__)
 MOST_IDS = 100
 #: Longest `reason` of TerminateJob and CancelJob, in characters. Source: AWS Batch API.
 LONGEST_REASON = 1024
+
+#: How long a reply is waited for, in seconds; a submission without one may have been accepted.
+READ_TIMEOUT = 30
 
 TOO_MANY = {"TooManyRequestsException", "ThrottlingException", "Throttling", "RequestLimitExceeded", "RequestThrottled"}
 
@@ -53,8 +56,8 @@ class BatchClient:
 
     def __init__(self) -> None:
         # SubmitJob has no idempotency token, and a retry by the SDK after a lost reply makes a second job.
-        once = Config(retries={"total_max_attempts": 1, "mode": "standard"}, connect_timeout=10, read_timeout=30)
-        often = Config(retries={"total_max_attempts": 3, "mode": "standard"}, connect_timeout=10, read_timeout=30)
+        once = Config(retries={"total_max_attempts": 1, "mode": "standard"}, connect_timeout=10, read_timeout=READ_TIMEOUT)
+        often = Config(retries={"total_max_attempts": 3, "mode": "standard"}, connect_timeout=10, read_timeout=READ_TIMEOUT)
         # boto3 itself reads AWS_DEFAULT_REGION alone; ECS, Batch and the other SDKs set AWS_REGION.
         try:
             region = os.environ.get("AWS_REGION") or boto3.session.Session().region_name
@@ -90,8 +93,17 @@ class BatchClient:
 
     def find(self, queue: str, name: str) -> list[dict[str, Any]]:
         """Every job of that name in the queue, whatever its state."""
-        pages = self._often.get_paginator("list_jobs").paginate(jobQueue=queue, filters=[{"name": "JOB_NAME", "values": [name]}])
-        return [summary for page in pages for summary in page["jobSummaryList"] if summary["jobName"] == name]
+        return [summary for summary in self._list(queue, name) if summary["jobName"] == name]
+
+    def find_all(self, queue: str, prefix: str) -> list[dict[str, Any]]:
+        """Every job in the queue whose name begins so, whatever its state."""
+        return list(self._list(queue, f"{prefix}*"))
+
+    def _list(self, queue: str, name: str) -> Iterator[dict[str, Any]]:
+        # One filter is all that ListJobs takes; with one it answers with jobs in every state.
+        filters = [{"name": "JOB_NAME", "values": [name]}]
+        for page in self._often.get_paginator("list_jobs").paginate(jobQueue=queue, filters=filters):
+            yield from page["jobSummaryList"]
 
     def pinned_definition(self, name: str) -> str:
         """`name:revision`, of the latest active revision where none is given; NotConfigured where there is none."""

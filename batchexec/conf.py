@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from jobs.options import Option, Options, boolean, duration, string, string_list
+from jobs.options import Option, Options, boolean, duration, non_negative_integer, string, string_list
 
 
 def platform(value: Any) -> str:
@@ -26,6 +26,12 @@ settings = Options(
         "SETTLE": Option(duration, 60),
         # How long a Batch job that was submitted may be unknown to DescribeJobs before it counts as gone.
         "GONE_AFTER": Option(duration, 600),
+        # How long a Batch job may wait to be started before that is reported, and before it is cancelled, which is a failed
+        # attempt; 0: never.
+        "RUNNABLE_REPORT_AFTER": Option(duration, 1800),
+        "RUNNABLE_DEADLINE": Option(duration, 0),
+        # How often AWS may take the machine away (Spot, a lost host) before that costs one of the job's attempts.
+        "INFRASTRUCTURE_RETRIES": Option(non_negative_integer, 0),
         "TERMINATE_ON_CANCEL": Option(boolean, True),
         "PLATFORM": Option(platform, "FARGATE"),
         # Part of every Batch job's name, so that two installations on one job queue never adopt each other's

@@ -16,6 +16,9 @@ CAPACITY = "capacity"
 CONFIGURATION = "configuration"
 UNKNOWN = "unknown"
 
+#: Nothing that the job did, or that somebody would have to mend.
+INFRASTRUCTURE = frozenset({HOST_LOST})
+
 #: Beginning of `statusReason` or of the container's `reason` to class. Never the exit status alone: 137 may be any of four.
 REASONS: tuple[tuple[str, str], ...] = (
     ("Job attempt duration exceeded timeout", TIMED_OUT),

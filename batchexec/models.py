@@ -26,9 +26,27 @@ class BatchJob(models.Model):
 
     class Meta:
         verbose_name = "Batch job"
+        # Beside the unique one, which is partial on MongoDB, so that a look-up needn't be served from it.
+        indexes = [models.Index(fields=["job_id"], name="batchexec_batchjob_job")]
 
     def __str__(self) -> str:
         return f"{self.job_name} ({self.batch_job_id or self.state})"
+
+
+class BatchHistory(models.Model):
+    """What earlier executions of a job leave to the next; only for jobs that Batch failed in such a way."""
+
+    job_id = models.CharField(max_length=64, unique=True)
+    infrastructure_failures = models.IntegerField(default=0, help_text="Those that cost the job no attempt.")
+    memory = models.IntegerField(null=True, blank=True, help_text="MiB, after it ran out of memory.")
+    updated_at = models.DateTimeField(default=timezone.now)
+
+    class Meta:
+        verbose_name_plural = "Batch histories"
+        indexes = [models.Index(fields=["job_id"], name="batchexec_history_job")]
+
+    def __str__(self) -> str:
+        return self.job_id
 
 
 class Installation(models.Model):

@@ -12,6 +12,8 @@ from jobs.store import store_for
 
 #: AWS Batch's limit for a job name, in characters.
 LONGEST = 128
+#: What is left of a name that had to be cut for its hash.
+LONGEST_COMMON = LONGEST - 17
 
 
 def job_name(job_id: str, epoch: int) -> str:
@@ -20,11 +22,20 @@ def job_name(job_id: str, epoch: int) -> str:
     Valid for any prefix and job id. Where it had to be changed or cut, a hash of the whole keeps it unique.
     """
     wanted = f"{settings.JOB_NAME_PREFIX}-{installation_id()}-{job_id}-e{epoch}".lower()
-    name = re.sub(r"[^a-z0-9_-]", "-", wanted).lstrip("-_")
+    name = _valid(wanted)
     if name == wanted and len(name) <= LONGEST:
         return name
     digest = hashlib.sha256(wanted.encode()).hexdigest()[:16]
     return f"{name[: LONGEST - len(digest) - 1]}-{digest}"
+
+
+def common_prefix() -> str:
+    """What the names of all this installation's Batch jobs begin with."""
+    return _valid(f"{settings.JOB_NAME_PREFIX}-{installation_id()}-".lower())[:LONGEST_COMMON]
+
+
+def _valid(name: str) -> str:
+    return re.sub(r"[^a-z0-9_-]", "-", name).lstrip("-_")
 
 
 def installation_id() -> str:

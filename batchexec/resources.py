@@ -49,12 +49,24 @@ class Resources:
     attempts: int = 1
     share_identifier: str | None = None
     scheduling_priority: int | None = None
+    #: Times the memory for the next attempt after one that ran out of it, e.g. 2.
+    on_oom: float | None = None
+    #: How often AWS may take the machine away at no cost to the job's attempts; the setting where it is None.
+    infrastructure_retries: int | None = None
+    #: How long it may wait to be started (seconds or a timedelta) before it is a failed attempt; the setting where it is None.
+    start_within: timedelta | float | None = None
 
     def __post_init__(self) -> None:
         _number("vcpu", self.vcpu, above=0)
         _whole("memory", self.memory, least=4)
         _whole("gpu", self.gpu, least=0)
         _whole("attempts", self.attempts, least=1, most=MOST_ATTEMPTS)
+        _number("on_oom", self.on_oom, above=1)
+        if self.on_oom is not None and self.memory is None:
+            raise ValueError("Resources(on_oom) raises the memory for the next attempt, so it takes a memory to begin with.")
+        _whole("infrastructure_retries", self.infrastructure_retries, least=0)
+        if self.start_within is not None:
+            duration(self.start_within)
         _whole("scheduling_priority", self.scheduling_priority, least=0, most=9999)
         if self.timeout is not None and duration(self.timeout) < SHORTEST_TIMEOUT:
             raise ValueError(f"Resources(timeout={self.timeout!r}): AWS Batch takes no less than {SHORTEST_TIMEOUT} seconds.")

@@ -17,9 +17,12 @@ from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString
 
 from jobs import reporting, transitions
+from jobs.compat import NO_FACETS, display
 from jobs.models import FINISHED, AbstractJob, Job, State
 from jobs.store import store_for
 
+#: Characters of a search that count: databases limit the patterns they take.
+LONGEST_SEARCH = 255
 #: What other apps know of a job: each function returns a label and a URL, or None. Shown on the job's page.
 links: list[Callable[[AbstractJob], tuple[str, str] | None]] = []
 
@@ -35,6 +38,19 @@ class BoundedPaginator(Paginator):  # type: ignore[type-arg]
         return int(rows[: self.most].count())
 
 
+def instant(name: str) -> Callable[[Any, Any], SafeString | str]:
+    """A column for the datetime of that name, to the second: leases and heartbeats are a matter of seconds."""
+
+    @display(description=name.replace("_", " "), ordering=name)
+    def shown(self: Any, row: Any) -> SafeString | str:
+        value = getattr(row, name)
+        if value is None:
+            return "-"
+        return format_html('<span style="white-space: nowrap">{}</span>', f"{timezone.localtime(value):%Y-%m-%d %H:%M:%S %Z}")
+
+    return shown
+
+
 class ReadOnlyAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
     """For rows that people look at and programs write. Its pages cost the same, however many rows there are."""
 
@@ -42,6 +58,7 @@ class ReadOnlyAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
     list_per_page = 50
     paginator = BoundedPaginator
     show_full_result_count = False
+    show_facets = NO_FACETS
     #: The query parameters that may filter the list; any other condition could be as expensive as its sender likes.
     lookups: tuple[str, ...] = ()
 
@@ -61,7 +78,8 @@ class ReadOnlyAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
         self, request: HttpRequest, queryset: models.QuerySet[Any], search_term: str
     ) -> tuple[models.QuerySet[Any], bool]:
         """The row of that id, where there is one; else those that contain the words."""
-        pk = store_for(self.model).id_of(search_term.strip())
+        search_term = search_term.strip()[:LONGEST_SEARCH]
+        pk = store_for(self.model).id_of(search_term)
         if pk is not None and (found := queryset.filter(pk=pk)).exists():
             return found, False
         return super().get_search_results(request, queryset, search_term)
@@ -84,19 +102,24 @@ class JobList(ChangeList):
 
 @admin.register(Job)
 class JobAdmin(ReadOnlyAdmin):
-    list_display = ("name", "state", "queue", "priority", "run_at", "attempts", "locked_by", "runner", "age")
+    list_display = ("name", "state", "queue", "priority", "due", "attempts", "age", "locked_by", "runner")
     list_filter = ("state", QueueFilter)
     lookups = ("state__exact", "queue")
     search_fields = ("name", "queue", "locked_by")
     search_help_text = "An id, or part of a name, a queue or a worker; among failed jobs also of the error."
     fieldsets = (
-        (None, {"fields": ("id", "name", "state", "queue", "priority", "run_at", "attempts", "unique_key", "elsewhere")}),
+        (None, {"fields": ("id", "name", "state", "queue", "priority", "due", "attempts", "unique_key", "elsewhere")}),
         ("Error", {"fields": ("error",)}),
         ("Payload", {"fields": ("payload_shown",)}),
-        ("Watched by", {"fields": ("locked_by", "locked_at")}),
-        ("Executed by", {"fields": ("runner", "started_at", "heartbeat_at", "handed_over", "epoch")}),
-        ("History", {"fields": ("created_at", "updated_at", "failed_at", "finished_at")}),
+        (
+            "Watched by",
+            {"fields": ("locked_by", "locked"), "description": "The lock is a lease; “locked at” is when it was last renewed."},
+        ),
+        ("Executed by", {"fields": ("runner", "started", "heartbeat", "handed_over", "epoch")}),
+        ("History", {"fields": ("created", "updated", "failed", "finished")}),
     )
+    due, locked, started, heartbeat = instant("run_at"), instant("locked_at"), instant("started_at"), instant("heartbeat_at")
+    created, updated, failed, finished = map(instant, ("created_at", "updated_at", "failed_at", "finished_at"))
 
     def get_changelist(self, request: HttpRequest, **kwargs: Any) -> type[ChangeList]:
         return JobList
@@ -119,22 +142,22 @@ class JobAdmin(ReadOnlyAdmin):
         for job in queryset:
             self.delete_model(request, job)
 
-    @admin.display(ordering="created_at")
+    @display(ordering="created_at")
     def age(self, job: Job) -> str:
         return reporting.age((timezone.now() - job.created_at).total_seconds())
 
-    @admin.display(description="payload")
+    @display(description="payload")
     def payload_shown(self, job: Job) -> SafeString:
         reason = reporting.payload_error(job)
         shown = _preformatted(reporting.payload_text(job))
         note = format_html('<p class="errornote">It can&#x27;t be loaded: {}</p>', reason) if reason else ""
         return format_html("{}{}", note, shown)
 
-    @admin.display(description="last error")
+    @display(description="last error")
     def error(self, job: Job) -> SafeString | str:
         return _preformatted(job.last_error) if job.last_error else "-"
 
-    @admin.display(description="see also")
+    @display(description="see also")
     def elsewhere(self, job: Job) -> SafeString | str:
         found = [link for function in links if (link := function(job)) is not None]
         return format_html_join(", ", '<a href="{1}">{0}</a>', found) or "-"

@@ -9,6 +9,7 @@ from argparse import ArgumentTypeError
 UNITS = {"": "seconds", "s": "seconds", "m": "minutes", "h": "hours", "d": "days"}
 LONGEST = dt.timedelta(days=36_500)
 MOST = 100_000
+LONGEST_TEXT = 255
 
 
 def duration(value: str) -> dt.timedelta:
@@ -29,7 +30,9 @@ def limit(value: str) -> int:
 
 
 def text(value: str) -> str:
-    """Valid text, which a database can be asked for."""
+    """Valid text, no longer than what jobs hold: databases limit what they search for."""
+    if len(value) > LONGEST_TEXT:
+        raise ArgumentTypeError(f"it is longer than {LONGEST_TEXT} characters.")
     try:
         value.encode()
     except UnicodeEncodeError:

@@ -5,6 +5,8 @@ from __future__ import annotations
 import logging
 from typing import TYPE_CHECKING
 
+from django.db import connections
+
 from jobs import payloads
 from jobs.exceptions import WorkerTimeout
 from jobs.interrupts import time_limit
@@ -33,6 +35,16 @@ def invoke(job: AbstractJob) -> None:
             raise
     finally:
         payloads.call_hook(payload, "after", job)
+        _end_transactions()
+
+
+def _end_transactions() -> None:
+    """A job that turned autocommit off and left a transaction open would take the record of its outcome into it."""
+    for connection in connections.all():
+        if connection.connection is None or connection.in_atomic_block:
+            continue
+        if connection.autocommit != connection.settings_dict["AUTOCOMMIT"]:
+            connection.close()
 
 
 def _report_error(payload: object, job: AbstractJob, error: BaseException) -> None:

@@ -15,6 +15,7 @@ from django.db import connections
 from jobs import codec
 from jobs.conf import settings
 from jobs.models import State
+from jobs.retrying import brief
 from jobs.store import store_for
 
 if TYPE_CHECKING:
@@ -119,7 +120,8 @@ class Heartbeat:
                     if self._also is not None:
                         self._also()
                 except Exception as error:
-                    logger.warning("A heartbeat failed, and is tried again: %s", error)
+                    logger.warning("A heartbeat failed, and is tried again: %s", brief(error))
+                    self._note_failure()
                     connections.close_all()
                     pause /= HURRY
         finally:
@@ -127,6 +129,12 @@ class Heartbeat:
 
     def _wait(self, seconds: float) -> None:
         self._stopped.wait(seconds)
+
+    def _note_failure(self) -> None:
+        with self._lock:
+            models = {hold.model for hold in self._holds.values()}
+        for model in models:
+            store_for(model).reconnect()
 
     def beat(self) -> None:
         """One renewal now."""

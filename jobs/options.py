@@ -39,6 +39,12 @@ def positive_integer(value: Any) -> int:
     return int(value)
 
 
+def non_negative_integer(value: Any) -> int:
+    if integer(value) < 0:
+        raise ValueError("a whole number, 0 or more")
+    return int(value)
+
+
 def optional_integer(value: Any) -> int | None:
     return None if value is None else integer(value)
 

@@ -30,14 +30,19 @@ LONGEST_BACK_OFF = dt.timedelta(days=3650)
 
 def succeeded(worker: Worker, job: AbstractJob, seconds: float) -> bool:
     """Records success; False where the job isn't this execution's any more."""
-    recorded = _record(job, lambda: transitions.succeed(job))
+    deletes = not job.succeeded_rows_are_kept
+    recorded = _record(job, lambda: transitions.succeed(job), lambda: transitions.has_ended(job, None, deleted=deletes))
     if recorded:
         logger.info("[%s] Job %s COMPLETED after %.4f", worker, job, seconds, extra=_extra(job))
     return recorded
 
 
-def failed(worker: Worker, job: AbstractJob, error: BaseException, where: Mapping[str, Any] | None = None) -> bool:
+def failed(
+    worker: Worker, job: AbstractJob, error: BaseException, where: Mapping[str, Any] | None = None, *, counted: bool = True
+) -> bool:
     """Records a failed attempt: rescheduled with its back-off, or failed for good where it was the last one.
+
+    One that isn't `counted` is rescheduled without costing the job one of its attempts.
 
     `where` is what must still hold of the row; left out, that the job's runner is its executor. False where it doesn't
     hold: then nothing was changed and no `failure` hook was called.
@@ -46,11 +51,13 @@ def failed(worker: Worker, job: AbstractJob, error: BaseException, where: Mappin
     prior = job.attempts
     logger.error("[%s] Job %s FAILED (%d prior attempts) with %s", worker, job, prior, summary(error), extra=_extra(job))
     attempts = prior + 1
-    if attempts >= _max_attempts(job):
+    if counted and attempts >= _max_attempts(job):
         record = _Once(lambda: _fail(worker, job, error, where, attempts))
     else:
-        run_at = _reschedule_at(job, attempts)
-        record = _Once(lambda: _record(job, lambda: transitions.reschedule(job, where, run_at, describe(error))))
+        run_at, text = _reschedule_at(job, attempts), describe(error)
+        kept = attempts if counted else prior
+        write = lambda: transitions.reschedule(job, where, run_at, text, attempts=kept)  # noqa: E731
+        record = _Once(lambda: _record(job, write, lambda: transitions.has_ended(job, text, deleted=False)))
     return _through(worker, "error", record, job)
 
 
@@ -63,13 +70,13 @@ def failed_for_good(worker: Worker, job: AbstractJob, error: DeserializationErro
 def dropped(worker: Worker, job: AbstractJob) -> None:
     """The execution was cancelled or given up meanwhile: its outcome counts for nothing, and its runner is gone now."""
     logger.warning("[%s] Job %s is not this execution's any more: its outcome is dropped", worker, job, extra=_extra(job))
-    _record(job, lambda: transitions.clear_runner(job))
+    _record(job, lambda: transitions.clear_runner(job), lambda: True)
 
 
 def _fail(worker: Worker, job: AbstractJob, error: BaseException, where: Mapping[str, Any], attempts: int) -> bool:
-    destroy = _destroys(job)
-    write = lambda: transitions.fail(job, where, describe(error), attempts=attempts, destroy=destroy)  # noqa: E731
-    record = _Once(lambda: _record(job, write))
+    destroy, text = _destroys(job), describe(error)
+    write = lambda: transitions.fail(job, where, text, attempts=attempts, destroy=destroy)  # noqa: E731
+    record = _Once(lambda: _record(job, write, lambda: transitions.has_ended(job, text, deleted=destroy)))
     recorded = _through(worker, "failure", record, job)
     if recorded:
         logger.error("[%s] Job %s FAILED permanently with %s", worker, job, summary(error), extra=_extra(job))
@@ -99,9 +106,11 @@ def _through(worker: Worker, event: str, record: _Once, job: AbstractJob) -> boo
     return record()
 
 
-def _record(job: AbstractJob, write: Callable[[], bool]) -> bool:
-    store = transitions.store_of(job)
-    return bool(until_available(store, write, threading.Event(), give_up_after=PATIENCE))
+def _record(job: AbstractJob, write: Callable[[], bool], carried_out: Callable[[], bool]) -> bool:
+    """Offers the write until the database can be reached. One that finds nothing to change may have been `carried_out`
+    by an earlier try, whose answer was lost."""
+    store, again = transitions.store_of(job), lambda: write() or carried_out()
+    return bool(until_available(store, write, threading.Event(), give_up_after=PATIENCE, again=again))
 
 
 def _call_failure_hook(job: AbstractJob) -> None:

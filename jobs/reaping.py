@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import datetime as dt
 import logging
+import time
 from typing import TYPE_CHECKING, Any
 
 from jobs import outcomes, transitions
@@ -24,6 +25,8 @@ if TYPE_CHECKING:
 
 logger = logging.getLogger("jobs.worker")
 
+#: Succeeded jobs that were kept for long enough are looked for every so many seconds.
+FORGET_INTERVAL = 60.0
 #: Expired leases read at once.
 BATCH = 500
 
@@ -31,6 +34,7 @@ BATCH = 500
 class Reaper:
     def __init__(self, worker: Worker):
         self._worker = worker
+        self._forgot_at = float("-inf")
 
     @property
     def _store(self) -> Store[Any]:
@@ -42,9 +46,23 @@ class Reaper:
         return self._store.change_many({"state": State.SCHEDULED, "run_at__lte": now}, {"state": State.READY, "updated_at": now})
 
     def reap(self) -> None:
-        """Releases every job whose lease has expired."""
+        """Releases every job whose lease has expired.
+
+        Not right after the database couldn't be reached: nobody could renew a lease then, and the living get the time to.
+        """
+        if self._store.seconds_reachable() < settings.LEASE / 2:
+            return
         cutoff = self._store.now() - dt.timedelta(seconds=settings.LEASE)
         self._release({"state": State.RUNNING, "locked_at__lt": cutoff}, "its lease had expired")
+
+    def forget_succeeded(self) -> None:
+        """Deletes jobs that have been kept after success for as long as the setting says; looked for once in a while."""
+        kept = settings.KEEP_SUCCEEDED_FOR
+        if not kept or time.monotonic() - self._forgot_at < FORGET_INTERVAL:
+            return
+        self._forgot_at = time.monotonic()
+        cutoff = self._store.now() - dt.timedelta(seconds=kept)
+        self._store.delete_many({"state": State.SUCCEEDED, "finished_at__lt": cutoff})
 
     def release_all(self) -> None:
         """Releases every job that is locked by this worker's name."""

@@ -25,3 +25,14 @@ def container_runner(epoch: int, environment: Mapping[str, str] = os.environ) ->
 def batch_job_id_of(runner: str) -> str:
     """The Batch job that a container's runner names; empty for another runner."""
     return runner.partition("/")[0] if "#" in runner.rpartition("@")[2] else ""
+
+
+def is_later_attempt(runner: str, than: str) -> bool:
+    """Whether both are attempts of the same Batch job, and `runner` is the later one."""
+    batch_job_id = batch_job_id_of(runner)
+    return bool(batch_job_id) and batch_job_id == batch_job_id_of(than) and _attempt_of(runner) > _attempt_of(than)
+
+
+def _attempt_of(runner: str) -> int:
+    attempt = runner.partition("/")[2].partition("@")[0]
+    return int(attempt) if attempt.isdecimal() else 0

@@ -60,15 +60,9 @@ def succeed(job: AbstractJob) -> bool:
     return _change(job, where, {**EXECUTION_OVER, **ended})
 
 
-def reschedule(job: AbstractJob, where: Mapping[str, Any], run_at: dt.datetime, error: str) -> bool:
+def reschedule(job: AbstractJob, where: Mapping[str, Any], run_at: dt.datetime, error: str, *, attempts: int) -> bool:
     """A failed attempt, with others to come."""
-    changes = {
-        "state": State.SCHEDULED,
-        "attempts": job.attempts + 1,
-        "run_at": run_at,
-        "last_error": error,
-        "epoch": job.epoch + 1,
-    }
+    changes = {"state": State.SCHEDULED, "attempts": attempts, "run_at": run_at, "last_error": error, "epoch": job.epoch + 1}
     return _change(job, where, {**EXECUTION_OVER, **changes})
 
 
@@ -79,6 +73,17 @@ def fail(job: AbstractJob, where: Mapping[str, Any], error: str, *, attempts: in
     now = store_of(job).now()
     ended = {"state": State.FAILED, "failed_at": now, "finished_at": now, "attempts": attempts, "last_error": error}
     return _change(job, where, {**EXECUTION_OVER, **ended, "unique_key": None, "epoch": job.epoch + 1})
+
+
+def has_ended(job: AbstractJob, error: str | None, *, deleted: bool) -> bool:
+    """Whether the outcome of `job`, as it was read, has been recorded: with this error, or as a success where it is None.
+
+    For a write whose answer was lost. `deleted` says that it would have deleted the row.
+    """
+    row = store_of(job).get(job.pk)
+    if row is None or deleted:
+        return row is None
+    return row.epoch == job.epoch + 1 and (row.state == State.SUCCEEDED if error is None else row.last_error == error)
 
 
 def hand_over(job: AbstractJob) -> bool:
@@ -103,6 +108,24 @@ def register(job: AbstractJob, runner: str) -> bool:
     began = {"runner": runner, "started_at": now, "heartbeat_at": now}
     where = {"epoch": job.epoch, "state__in": [State.RUNNING, State.DETACHED], "runner__in": ["", runner]}
     return _change(job, where, began)
+
+
+def supersede(job: AbstractJob, runner: str) -> bool:
+    """A later attempt of the registered Batch job takes its place, once the earlier one has been silent beyond the lease.
+
+    AWS Batch starts it when the earlier container ended, or when its host was lost: in either case that one may still be
+    alive, but from here on it can't write any more.
+    """
+    if runner_is_alive(job):
+        return False
+    now = store_of(job).now()
+    where = {
+        "epoch": job.epoch,
+        "state__in": [State.RUNNING, State.DETACHED],
+        "runner": job.runner,
+        "heartbeat_at": job.heartbeat_at,
+    }
+    return _change(job, where, {"runner": runner, "started_at": now, "heartbeat_at": now})
 
 
 def take(job: AbstractJob, worker_name: str, runner: str) -> bool:

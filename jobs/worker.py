@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime as dt
 import itertools
 import logging
 import os
@@ -19,9 +20,9 @@ from jobs.execution import invoke
 from jobs.heartbeat import Heartbeat, Hold
 from jobs.interrupts import Interruptible
 from jobs.lifecycle import Lifecycle, Plugin, instantiate
-from jobs.models import Job
+from jobs.models import Job, State
 from jobs.reaping import Reaper
-from jobs.retrying import until_available
+from jobs.retrying import brief, until_available
 from jobs.runners import worker_runner
 from jobs.slots import Slots
 from jobs.stopping import signals_handled
@@ -38,6 +39,10 @@ GRACE = 10.0
 PASS = 100
 #: Scheduled jobs are promoted and expired leases reaped at most this often, in seconds, while a worker is busy.
 MAINTENANCE_INTERVAL = 1.0
+#: What this machine's and the database's count of seconds may differ by while the database can't be reached.
+CLOCKS_DIFFER = 1.0
+#: How long a worker that stops waits for a database that can't be reached, in seconds: whoever stopped it may not wait long.
+PATIENCE_AT_END = 5.0
 
 _numbers = itertools.count(1)
 
@@ -95,7 +100,8 @@ class Worker:
         self._maintained_at = 0.0
         self._on_stop: list[Callable[[], None]] = []
         self._held: dict[int, Hold] = {}
-        self._interrupted = False
+        self._in_hand: set[Any] = set()
+        self.interrupted = False
         self._performing: dict[int, Interruptible] = {}
 
     def __repr__(self) -> str:
@@ -131,7 +137,7 @@ class Worker:
 
     def interrupt(self) -> None:
         """Ends the jobs that are being performed in this process, and any that still begins: each a failed attempt."""
-        self._interrupted = True
+        self.interrupted = True
         # The main thread's own stretch last: there, interrupting raises.
         main = threading.main_thread().ident
         for _, stretch in sorted(self._performing.items(), key=lambda item: item[0] == main):
@@ -175,6 +181,7 @@ class Worker:
             if job is None:
                 break
             reserved += 1
+            self._in_hand.add(job.pk)
             self._slots.run(self._perform_and_count, job)
         return reserved
 
@@ -185,6 +192,7 @@ class Worker:
         self._maintained_at = time.monotonic()
         until_available(self._store, self._reaper.promote, self.stopping)
         until_available(self._store, self._reaper.reap, self.stopping)
+        until_available(self._store, self._reaper.forget_succeeded, self.stopping)
 
     def _reap(self) -> None:
         # With the heartbeat, so that it also happens while every slot is busy for hours.
@@ -195,7 +203,16 @@ class Worker:
         return store_for(self.model)
 
     def _reserve(self) -> AbstractJob | None:
-        return until_available(self._store, lambda: self._store.claim(self), self.stopping)
+        began = time.monotonic()
+
+        def claim_again() -> AbstractJob | None:
+            # A claim may have been carried out, and only its answer lost: such a job is ours, and nobody else would take it.
+            since = self._store.now() - dt.timedelta(seconds=time.monotonic() - began + CLOCKS_DIFFER)
+            where = {"state": State.RUNNING, "locked_by": self.name, "updated_at__gte": since}
+            taken = self._store.find(where, limit=len(self._in_hand) + 1)
+            return next((job for job in taken if job.pk not in self._in_hand), None) or self._store.claim(self)
+
+        return until_available(self._store, lambda: self._store.claim(self), self.stopping, again=claim_again)
 
     # A job
 
@@ -206,6 +223,7 @@ class Worker:
             # Whatever a plugin or the bookkeeping raised: the job keeps its lock until the lease expires.
             logger.exception("[%s] Job %s could not be performed", self, job)
             result = False
+        self._in_hand.discard(job.pk)
         with self._counting:
             self._succeeded += result is True
             self._failed += result is False
@@ -269,7 +287,7 @@ class Worker:
         with Interruptible(Terminated("The worker was told to stop at once.")) as stretch:
             self._performing[thread] = stretch
             try:
-                if self._interrupted:
+                if self.interrupted:
                     stretch.interrupt()
                 yield
             finally:
@@ -277,4 +295,9 @@ class Worker:
 
     def let_go_of_all(self) -> None:
         """Frees every job that is locked by this worker's name."""
-        until_available(self._store, self._reaper.release_all, threading.Event(), give_up_after=settings.LEASE)
+        try:
+            until_available(self._store, self._reaper.release_all, threading.Event(), give_up_after=PATIENCE_AT_END)
+        except Exception as error:
+            if not self._store.is_unavailable(error):
+                raise
+            logger.warning("[%s] Its locks could not be released: they expire by themselves (%s)", self, brief(error))

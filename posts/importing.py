@@ -13,7 +13,7 @@ from itertools import islice
 from pathlib import Path
 from typing import Any
 
-from django.db import IntegrityError, models, transaction
+from django.db import DatabaseError, models, transaction
 
 from comments.models import Comment
 from posts import lines
@@ -108,10 +108,18 @@ def _add_missing(model: type[models.Model], wanted: dict[str, models.Model]) -> 
             with transaction.atomic():
                 model.objects.bulk_create(missing.values())
             added += len(missing)
-        except IntegrityError as error:
+        except DatabaseError as error:  # an IntegrityError, but on djongo
             # Somebody else was faster with one of them: look again. If nobody was, it isn't about keys.
             if len(missing) == last_time:
                 raise
-            # MongoDB keeps what came before the row that it refused.
-            added += getattr(error.__cause__, "details", {}).get("nInserted", 0)
+            added += _inserted_all_the_same(error)
         last_time = len(missing)
+
+
+def _inserted_all_the_same(error: BaseException | None) -> int:
+    """MongoDB keeps what came before the row that it refused; its driver's error, the first cause, says how many."""
+    while error is not None:
+        if found := getattr(error, "details", None):
+            return int(found.get("nInserted", 0))
+        error = error.__cause__
+    return 0

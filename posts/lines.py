@@ -104,7 +104,8 @@ def _with_keys(post_key: str, comments: list[dict[str, str]]) -> Iterator[Commen
 def _first_reason(detail: Any, where: str = "") -> str:
     """`comments[1].name: This field is required.`"""
     if isinstance(detail, list):
-        return _first_reason(detail[0], where)
+        number, first = next((number, item) for number, item in enumerate(detail) if item)
+        return _first_reason(first, f"{where}[{number}]" if isinstance(first, dict) and where else where)
     if not isinstance(detail, dict):
         return f"{where}: {detail}" if where else str(detail)
     name, inner = next(iter(detail.items()))

@@ -2,8 +2,11 @@ import os
 
 from django.core.asgi import get_asgi_application
 
+from project.requests import ASGIRequest
+
 # A web server is production unless somebody says otherwise; `manage.py` alone defaults to development.
 os.environ.setdefault("DEBUG", "false")
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "project.settings")
 
 application = get_asgi_application()
+application.request_class = ASGIRequest

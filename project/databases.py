@@ -29,6 +29,8 @@ def parse(url: str) -> dict[str, Any]:
     scheme = url.partition(":")[0]
     if scheme in ("mongodb", "mongodb+srv"):
         return _mongodb(url)
+    if scheme == "djongo+mongodb":
+        return _djongo(url)
     if scheme == "sqlite":
         return _sqlite(url)
     if scheme in ("postgres", "postgresql"):
@@ -43,6 +45,12 @@ def _mongodb(url: str) -> dict[str, Any]:
         raise ImproperlyConfigured(f"DATABASE_URL can't be read as a MongoDB URL: {error}.") from error
     # The driver reads user, password, TLS, replica set and time-outs from the URL itself.
     return {"ENGINE": "django_mongodb_backend", "HOST": url, "NAME": name or "delayed_jobs"}
+
+
+def _djongo(url: str) -> dict[str, Any]:
+    entry = _mongodb(url.removeprefix("djongo+"))
+    # All threads share one client, which is thread-safe: a request that ends must not close it under the others.
+    return {"ENGINE": "djongo", "NAME": entry["NAME"], "CLIENT": {"host": entry["HOST"]}, "CONN_MAX_AGE": None}
 
 
 def _sqlite(url: str) -> dict[str, Any]:

@@ -20,15 +20,22 @@ PATIENCE = 3.0
 
 def is_unavailability(error: BaseException) -> bool:
     """Whether `error` says that the database can't be reached, as opposed to: that it refused a statement."""
-    if isinstance(error, DatabaseError) and isinstance(error.__cause__, ConnectionFailure):
+    if isinstance(error, (ConnectionFailure, OperationalError, InterfaceError)):
         return True
-    return isinstance(error, (ConnectionFailure, OperationalError, InterfaceError))
+    cause = error.__cause__ if isinstance(error, DatabaseError) else None
+    while cause is not None and not isinstance(cause, ConnectionFailure):
+        cause = cause.__cause__  # djongo wraps it several times
+    return cause is not None
 
 
 def ask_database() -> None:
     """Returns when the database answers; raises, or doesn't return, when it doesn't."""
     if connection.vendor == "mongodb":
         connection.database.command("ping")
+        return
+    if connection.vendor == "djongo":
+        connection.ensure_connection()
+        connection.connection.command("ping")
         return
     with connection.cursor() as cursor:
         cursor.execute("SELECT 1")

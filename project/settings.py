@@ -3,6 +3,7 @@
 import os
 from pathlib import Path
 
+import django
 import environ
 from django.core.exceptions import ImproperlyConfigured
 
@@ -40,6 +41,7 @@ if not DEBUG and not env.str("DATABASE_URL", default=""):
 DATABASE_URL = env.str("DATABASE_URL", default="") or databases.embedded_url(BASE_DIR)
 DATABASES = {"default": databases.parse(DATABASE_URL)}
 ON_MONGODB = DATABASES["default"]["ENGINE"] == "django_mongodb_backend"
+ON_DJONGO = DATABASES["default"]["ENGINE"] == "djongo"
 
 INSTALLED_APPS = [
     "project.apps.MongoAdminConfig" if ON_MONGODB else "django.contrib.admin",
@@ -53,10 +55,10 @@ INSTALLED_APPS = [
     "drf_spectacular",
     "drf_spectacular_sidecar",
     "project.apps.ProjectConfig",
-    "jobs",
-    "batchexec",
-    "posts",
-    "comments",
+    "jobs.apps.JobsConfig",
+    "batchexec.apps.BatchexecConfig",
+    "posts.apps.PostsConfig",
+    "comments.apps.CommentsConfig",
 ]
 if ON_MONGODB:
     DEFAULT_AUTO_FIELD = "django_mongodb_backend.fields.ObjectIdAutoField"
@@ -66,6 +68,8 @@ if ON_MONGODB:
         "auth": "project.mongo_migrations.auth",
         "contenttypes": "project.mongo_migrations.contenttypes",
     }
+elif ON_DJONGO:
+    DEFAULT_AUTO_FIELD = "django.db.models.AutoField"  # its Django knows no other default
 else:
     DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 
@@ -107,11 +111,17 @@ USE_TZ = True
 
 STATIC_URL = "static/"
 STATIC_ROOT = BASE_DIR / "staticfiles"
+if DEBUG:
+    STATIC_ROOT.mkdir(exist_ok=True)  # WhiteNoise warns where it is missing; production fills it by collectstatic
 if not DEBUG:
-    STORAGES = {
-        "default": {"BACKEND": "django.core.files.storage.FileSystemStorage"},
-        "staticfiles": {"BACKEND": "whitenoise.storage.CompressedManifestStaticFilesStorage"},
-    }
+    WHITENOISE_STORAGE = "whitenoise.storage.CompressedManifestStaticFilesStorage"
+    if django.VERSION >= (4, 2):
+        STORAGES = {
+            "default": {"BACKEND": "django.core.files.storage.FileSystemStorage"},
+            "staticfiles": {"BACKEND": WHITENOISE_STORAGE},
+        }
+    else:
+        STATICFILES_STORAGE = WHITENOISE_STORAGE
     SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = env.bool("SECURE_COOKIES", default=True)
     SECURE_SSL_REDIRECT = env.bool("SECURE_SSL_REDIRECT", default=False)
     SECURE_HSTS_SECONDS = env.int("SECURE_HSTS_SECONDS", default=0)

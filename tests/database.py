@@ -1,42 +1,21 @@
 """A pytest plugin: the database that the tests run on.
 
-DATABASE_URL where it is set; else `TEST_DATABASE=sqlite` a SQLite file; else an own SecantusDB, started for this run
-and ended with it, over the real MongoDB wire protocol.
+DATABASE_URL where it is set; else what TEST_DATABASE names: `mongodb` (an own SecantusDB, over the real MongoDB wire
+protocol; the default), `postgres`, `mariadb` (own servers likewise) or `sqlite` (a file). A server is started for this
+run and ended with it.
 """
 
 from __future__ import annotations
 
 import os
 import shutil
-import signal
-import socket
-import subprocess
-import sys
 import tempfile
-import time
 from pathlib import Path
 
-ROOT = Path(__file__).resolve().parent.parent
-_server: subprocess.Popen[bytes] | None = None
+from tests.servers import SERVERS, Server
+
+_server: Server | None = None
 _folder = ""
-
-
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
-
-
-def wait_for_port(port: int, seconds: float = 30) -> None:
-    deadline = time.monotonic() + seconds
-    while True:
-        try:
-            socket.create_connection(("127.0.0.1", port), timeout=1).close()
-            return
-        except OSError:
-            if time.monotonic() > deadline:
-                raise
-            time.sleep(0.05)
 
 
 def _choose() -> None:
@@ -52,21 +31,22 @@ def _choose() -> None:
     )
     if os.environ.get("DATABASE_URL"):
         return
+    wanted = os.environ.get("TEST_DATABASE") or "mongodb"
+    if wanted not in (*SERVERS, "sqlite"):
+        raise SystemExit(f"TEST_DATABASE is {wanted!r}: use {', '.join(SERVERS)} or sqlite.")
     _folder = tempfile.mkdtemp(prefix="delayed-jobs-tests-")
-    if os.environ.get("TEST_DATABASE") == "sqlite":
+    if wanted == "sqlite":
         os.environ["DATABASE_URL"] = f"sqlite:///{_folder}/db.sqlite3"
         return
-    port = free_port()
-    os.environ["DATABASE_URL"] = f"mongodb://127.0.0.1:{port}/jobs?serverSelectionTimeoutMS=5000"
-    command = [sys.executable, str(ROOT / "manage.py"), "localmongo", "--port", str(port), "--data", _folder]
-    _server = subprocess.Popen(command, stderr=subprocess.DEVNULL)
-    wait_for_port(port)
+    server = SERVERS[wanted](Path(_folder))
+    os.environ["DATABASE_URL"] = server.url
+    server.start()
+    _server = server
 
 
 def pytest_unconfigure() -> None:
     if _server is not None:
-        _server.send_signal(signal.SIGTERM)
-        _server.wait(10)
+        _server.stop()
     if _folder:
         shutil.rmtree(_folder, ignore_errors=True)
 

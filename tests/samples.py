@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime as dt
 import os
 import time
 from dataclasses import dataclass, field
@@ -100,6 +101,16 @@ class Wait(jobs.Performable):
 
 
 @dataclass
+class WaitAndFail(Wait):
+    def perform(self) -> None:
+        super().perform()
+        raise RuntimeError("after all")
+
+    def reschedule_at(self, now: dt.datetime, attempts: int) -> dt.datetime:
+        return now + dt.timedelta(hours=1)
+
+
+@dataclass
 class Sized(jobs.Performable):
     text: str
     queue: str | None = None
@@ -110,6 +121,13 @@ class Sized(jobs.Performable):
 
     def perform(self) -> None:
         assert os.environ["COLOUR"] == "blue"
+
+
+@dataclass
+class Greedy(Append):
+    """Gets twice the memory after it ran out of it."""
+
+    batch = Resources(vcpu=1, memory=2048, on_oom=2)
 
 
 @dataclass
@@ -205,5 +223,5 @@ class Stubborn(jobs.Performable):
         while True:
             try:
                 time.sleep(0.05)
-            except kind:  # noqa: PERF203
+            except kind:
                 append(self.log, "swallowed")

@@ -41,7 +41,7 @@ class Scheduler:
         self._machine = machine
         self._timers = timers
         self._faults = faults
-        self._max_running = max_running
+        self.max_running = max_running
         self._step = start_delay / 3  # as SUBMITTED, RUNNABLE, STARTING
         self._stop_grace = stop_grace
         self._submitted = 0
@@ -111,7 +111,7 @@ class Scheduler:
         self._fill()
 
     def _fill(self) -> None:
-        while self._waiting and len(self._executions) < self._max_running:
+        while self._waiting and len(self._executions) < self.max_running:
             job = self._waiting.popleft()
             if not job.finished:
                 job.status = "STARTING"

@@ -44,6 +44,24 @@ class Migration(migrations.Migration):
             ],
             options={
                 "verbose_name": "Batch job",
+                "indexes": [models.Index(fields=["job_id"], name="batchexec_batchjob_job")],
+            },
+        ),
+        migrations.CreateModel(
+            name="BatchHistory",
+            fields=[
+                ("id", primary_key()),
+                ("job_id", models.CharField(max_length=64, unique=True)),
+                (
+                    "infrastructure_failures",
+                    models.IntegerField(default=0, help_text="Those that cost the job no attempt."),
+                ),
+                ("memory", models.IntegerField(blank=True, help_text="MiB, after it ran out of memory.", null=True)),
+                ("updated_at", models.DateTimeField(default=django.utils.timezone.now)),
+            ],
+            options={
+                "verbose_name_plural": "Batch histories",
+                "indexes": [models.Index(fields=["job_id"], name="batchexec_history_job")],
             },
         ),
         migrations.CreateModel(

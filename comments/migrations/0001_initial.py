@@ -1,7 +1,7 @@
 import django.db.models.deletion
 from django.db import migrations, models
 
-from jobs.migrating import primary_key
+from jobs.migrating import primary_key, unique_where_given
 
 
 class Migration(migrations.Migration):
@@ -27,4 +27,5 @@ class Migration(migrations.Migration):
                 "indexes": [models.Index(fields=["import_key"], name="comments_comment_import_key")],
             },
         ),
+        unique_where_given("comments.Comment", "import_key"),
     ]

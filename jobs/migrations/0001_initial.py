@@ -1,7 +1,7 @@
 import django.utils.timezone
 from django.db import migrations, models
 
-from jobs.migrating import primary_key
+from jobs.migrating import primary_key, unique_where_given
 
 
 class Migration(migrations.Migration):
@@ -84,4 +84,5 @@ class Migration(migrations.Migration):
                 "constraints": [models.UniqueConstraint(fields=("unique_key",), name="jobs_job_unique_key")],
             },
         ),
+        unique_where_given("jobs.Job", "unique_key"),
     ]

@@ -10,7 +10,7 @@ from django.db import connections, router
 if TYPE_CHECKING:
     from jobs.store.base import M, Store
 
-_BY_VENDOR = {"mongodb": "jobs.store.mongodb.MongoStore"}
+_BY_VENDOR = {"mongodb": "jobs.store.mongodb.MongoStore", "djongo": "jobs.store.djongo.DjongoStore"}
 _stores: dict[tuple[type, str], Any] = {}
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+import math
 import time
 from abc import ABC, abstractmethod
 from collections.abc import Iterable, Mapping
@@ -13,7 +14,7 @@ from django.utils import timezone
 
 M = TypeVar("M", bound=models.Model)
 
-#: Field names to values; a name may end in `__in`, `__lt`, `__lte` or `__icontains`.
+#: Field names to values; a name may end in `__in`, `__lt`, `__lte`, `__gte` or `__icontains`.
 Conditions = Mapping[str, Any]
 
 #: The database's clock is asked again after this many seconds; in between, this machine's counts on.
@@ -45,6 +46,7 @@ class Store(ABC, Generic[M]):
         self.model = model
         self.alias = alias
         self._clock: tuple[dt.datetime, float] | None = None
+        self._unreachable_at = -math.inf
 
     @property
     def connection(self) -> Any:
@@ -72,9 +74,18 @@ class Store(ABC, Generic[M]):
             changes.update(started_at=now, heartbeat_at=now)
         return changes
 
+    def is_unavailable(self, error: BaseException) -> bool:
+        """Whether `error` says that the database can't be reached, or not now, as opposed to: that it refused a statement."""
+        return isinstance(error, self.unavailable)
+
     def reconnect(self) -> None:
-        """Drops this thread's connection, so that the next call makes a new one."""
+        """The database couldn't be reached: drops this thread's connection, so that the next call makes a new one."""
+        self._unreachable_at = _ticks()
         self.connection.close()
+
+    def seconds_reachable(self) -> float:
+        """How long it is since a call of this process last failed to reach the database."""
+        return _ticks() - self._unreachable_at
 
     @abstractmethod
     def _read_clock(self) -> dt.datetime: ...

@@ -15,7 +15,8 @@ from bson import ObjectId
 from bson.codec_options import CodecOptions
 from pymongo import ASCENDING, DESCENDING, ReadPreference, ReturnDocument
 from pymongo.collection import Collection
-from pymongo.errors import BulkWriteError, ConnectionFailure, DuplicateKeyError
+from pymongo.database import Database
+from pymongo.errors import BulkWriteError, ConnectionFailure, DuplicateKeyError, PyMongoError
 from pymongo.read_concern import ReadConcern
 from pymongo.write_concern import WriteConcern
 
@@ -27,9 +28,9 @@ OPERATORS: dict[str, Callable[[Any], Any]] = {
     "in": lambda value: {"$in": value},
     "lt": lambda value: {"$lt": value},
     "lte": lambda value: {"$lte": value},
+    "gte": lambda value: {"$gte": value},
     "icontains": lambda value: {"$regex": re.escape(value), "$options": "i"},
 }
-ORDER = [("priority", ASCENDING), ("run_at", ASCENDING), ("_id", ASCENDING)]
 DUPLICATE_KEY = 11000
 
 
@@ -41,13 +42,31 @@ class MongoStore(Store[M]):
         super().__init__(model, alias)
         self._fields: list[Any] = list(model._meta.concrete_fields)
         self._columns: dict[str, str] = {field.attname: field.column for field in self._fields}
-        self._columns["pk"] = "_id"
+        self._pk: str = model._meta.pk.column
+        self._columns["pk"] = self._pk
+        self._order = [("priority", ASCENDING), ("run_at", ASCENDING), (self._pk, ASCENDING)]
         self._converters: list[list[Callable[..., Any]]] | None = None
+
+    @property
+    def database(self) -> Database[dict[str, Any]]:
+        return self.connection.database
+
+    @property
+    def session(self) -> Any:
+        """The one of the transaction that the caller has open, or None."""
+        return self.connection.session
+
+    def is_unavailable(self, error: BaseException) -> bool:
+        # The label is on whatever a failover makes of a write that the driver's own retry couldn't save.
+        return super().is_unavailable(error) or (isinstance(error, PyMongoError) and error.has_error_label("RetryableWriteError"))
+
+    def new_keys(self, number: int) -> list[Any]:
+        return [ObjectId() for _ in range(number)]
 
     @property
     def collection(self) -> Collection[dict[str, Any]]:
         """Decisions are read from the primary and written to a majority: a failover may not undo one."""
-        found: Collection[dict[str, Any]] = self.connection.database.get_collection(
+        found: Collection[dict[str, Any]] = self.database.get_collection(
             self.model._meta.db_table,
             codec_options=CodecOptions(tz_aware=True, tzinfo=dt.timezone.utc),
             read_preference=ReadPreference.PRIMARY,
@@ -57,7 +76,7 @@ class MongoStore(Store[M]):
         return found
 
     def _read_clock(self) -> dt.datetime:
-        return aware(self.connection.database.client.admin.command("hello")["localTime"])
+        return aware(self.database.client.admin.command("hello")["localTime"])
 
     def _claim(self, state: str, worker: Reserver) -> M | None:
         where: dict[str, Any] = {"state": state}
@@ -71,18 +90,18 @@ class MongoStore(Store[M]):
         if not worker.hands_over:
             changes["runner"] = {"$concat": [{"$literal": f"{worker.name}@"}, {"$toString": "$epoch"}]}
         document = self.collection.find_one_and_update(
-            where, [{"$set": changes}], sort=ORDER, return_document=ReturnDocument.AFTER
+            where, [{"$set": changes}], sort=self._order, return_document=ReturnDocument.AFTER
         )
         return None if document is None else self._job(document)
 
     def insert(self, jobs: list[M]) -> list[M]:
-        for job in jobs:
-            if job.pk is None:
-                job.pk = ObjectId()
+        keyless = [job for job in jobs if job.pk is None]
+        for job, key in zip(keyless, self.new_keys(len(keyless)), strict=True):
+            job.pk = key
         documents = [self._document(job) for job in jobs]
-        session = self.connection.session
+        session = self.session
         # Inside a transaction its own concerns count, and MongoDB refuses others.
-        collection = self.collection if session is None else self.connection.database[self.model._meta.db_table]
+        collection = self.collection if session is None else self.database[self.model._meta.db_table]
         refused: list[M] = []
         try:
             if len(documents) == 1:
@@ -104,7 +123,7 @@ class MongoStore(Store[M]):
     def get(self, pk: Any) -> M | None:
         if (pk := self.id_of(pk)) is None:
             return None
-        document = self.collection.find_one({"_id": pk})
+        document = self.collection.find_one({self._pk: pk})
         return None if document is None else self._job(document)
 
     def find(self, where: Conditions, limit: int) -> list[M]:
@@ -116,7 +135,8 @@ class MongoStore(Store[M]):
         return [self._job(document) for document in self.collection.find(self._filter(where), sort=sort, limit=limit)]
 
     def ids(self, where: Conditions, limit: int) -> list[Any]:
-        return [document["_id"] for document in self.collection.find(self._filter(where), {"_id": 1}, limit=limit)]
+        found = self.collection.find(self._filter(where), {self._pk: 1}, limit=limit)
+        return [document[self._pk] for document in found]
 
     def count(self, where: Conditions, limit: int) -> int:
         return self.collection.count_documents(self._filter(where), limit=limit)
@@ -133,7 +153,7 @@ class MongoStore(Store[M]):
         return {queue for state in State.values for queue in self.collection.distinct("queue", {"state": state})}
 
     def change(self, pk: Any, where: Conditions, changes: Mapping[str, Any]) -> bool:
-        return self.collection.update_one({"_id": pk, **self._filter(where)}, {"$set": self._values(changes)}).matched_count == 1
+        return self.collection.update_one(self._one(pk, where), {"$set": self._values(changes)}).matched_count == 1
 
     def change_many(self, where: Conditions, changes: Mapping[str, Any], *, raise_epoch: bool = False) -> int:
         update: dict[str, Any] = {"$set": self._values(changes)}
@@ -142,10 +162,13 @@ class MongoStore(Store[M]):
         return self.collection.update_many(self._filter(where), update).matched_count
 
     def delete(self, pk: Any, where: Conditions) -> bool:
-        return self.collection.delete_one({"_id": pk, **self._filter(where)}).deleted_count == 1
+        return self.collection.delete_one(self._one(pk, where)).deleted_count == 1
 
     def delete_many(self, where: Conditions) -> int:
         return self.collection.delete_many(self._filter(where)).deleted_count
+
+    def _one(self, pk: Any, where: Conditions) -> dict[str, Any]:
+        return {self._pk: pk, **self._filter(where)}
 
     def _filter(self, where: Conditions) -> dict[str, Any]:
         found: dict[str, Any] = {}

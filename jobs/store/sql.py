@@ -19,6 +19,10 @@ ORDER = ("priority", "run_at", "pk")
 class SqlStore(Store[M]):
     unavailable = (OperationalError, InterfaceError)
 
+    def is_unavailable(self, error: BaseException) -> bool:
+        # SQLite has the same class for a table or a column that isn't there.
+        return super().is_unavailable(error) and not str(error).startswith("no such ")
+
     @property
     def _rows(self) -> QuerySet[M]:
         rows: QuerySet[M] = self.model._base_manager.using(self.alias)

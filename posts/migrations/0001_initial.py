@@ -1,6 +1,6 @@
 from django.db import migrations, models
 
-from jobs.migrating import primary_key
+from jobs.migrating import primary_key, unique_where_given
 
 
 class Migration(migrations.Migration):
@@ -22,4 +22,5 @@ class Migration(migrations.Migration):
                 "indexes": [models.Index(fields=["import_key"], name="posts_post_import_key")],
             },
         ),
+        unique_where_given("posts.Post", "import_key"),
     ]

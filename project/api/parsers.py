@@ -13,14 +13,15 @@ from rest_framework.exceptions import ParseError
 from project.api import bodies
 
 
+# From `request.body`, not from the stream, because Django limits its size.
 class JSONParser(parsers.JSONParser):
     def parse(self, stream: Any, media_type: str | None = None, parser_context: Any = None) -> Any:
-        return bodies.read_json(stream.read())
+        return bodies.read_json(parser_context["request"].body)
 
 
 class FormParser(parsers.FormParser):
     def parse(self, stream: Any, media_type: str | None = None, parser_context: Any = None) -> Any:
-        return bodies.read_form(stream.read())
+        return bodies.read_form(parser_context["request"].body)
 
 
 class MultiPartParser(parsers.MultiPartParser):

@@ -59,7 +59,7 @@ def test_a_job_and_its_marker_lead_to_each_other(admin_client):
     for url in (page_of(marker), LIST):
         assert f'<a href="{job_page}">{job.pk}</a>' in admin_client.get(url).content.decode()
     unmarked = jobs.enqueue(Record("y"))
-    assert "Batch job" not in admin_client.get(reverse("admin:jobs_job_change", args=[unmarked.pk])).content.decode()
+    assert ">Batch job " not in admin_client.get(reverse("admin:jobs_job_change", args=[unmarked.pk])).content.decode()
 
 
 def test_hostile_text_is_escaped(admin_client):
@@ -85,6 +85,6 @@ def test_nothing_can_be_added_edited_or_deleted(admin_client):
     assert BatchJob.objects.get().state == "submitting"
 
 
-@pytest.mark.parametrize("pk", ["0", "nonsense", "9" * 40, "a%FFb", "%00"])
-def test_an_id_of_no_marker_is_no_error_of_the_server(admin_client, pk):
-    assert admin_client.get(f"{LIST}{pk}/change/").status_code in (302, 404)
+def test_an_id_of_no_marker_is_no_error_of_the_server(admin_client):
+    for pk in ("0", "nonsense", "9" * 40, "a%FFb", "%00"):
+        assert admin_client.get(f"{LIST}{pk}/change/").status_code in (302, 404), pk

@@ -18,7 +18,7 @@ from django.core.management import CommandError, call_command
 
 from batchexec.local.leftovers import ProcessGroups, identity
 from tests.batchexec.local_helpers import Batch, until
-from tests.database import free_port
+from tests.servers import free_port
 
 MANAGE = [sys.executable, str(settings.BASE_DIR / "manage.py"), "localbatch"]
 

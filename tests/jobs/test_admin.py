@@ -11,7 +11,7 @@ from django.utils import timezone
 
 import jobs
 from jobs import transitions
-from jobs.admin import BoundedPaginator
+from jobs.admin import BoundedPaginator, JobAdmin
 from jobs.models import Job, State
 from tests.processes import row
 from tests.samples import Fail, Record
@@ -69,11 +69,13 @@ def test_the_list_can_be_sorted_by_every_column(admin_client):
 
 def test_no_more_rows_are_counted_than_can_be_paged(admin_client, monkeypatch):
     monkeypatch.setattr(BoundedPaginator, "most", 3)
+    monkeypatch.setattr(JobAdmin, "list_per_page", 2)
     jobs.enqueue_many([Record(number) for number in range(5)])
-    response = admin_client.get(LIST)
-    assert response.context["cl"].result_count == 3
-    assert len(response.context["cl"].result_list) == 3
-    assert "There may be more" in response.content.decode()
+    for page, rows in ((1, 2), (2, 1)):
+        response = admin_client.get(LIST, {"p": page})
+        assert response.context["cl"].result_count == 3
+        assert len(response.context["cl"].result_list) == rows
+        assert "There may be more" in response.content.decode()
 
 
 def test_other_conditions_are_refused(admin_client):
@@ -91,29 +93,30 @@ def test_a_job_is_shown_with_its_payload_and_its_error(admin_client):
     assert '<input type="submit" value="Save"' not in page
 
 
-@pytest.mark.parametrize(
-    "handler",
-    [
-        "",
-        HOSTILE,
-        '{"class": "no.Such", "fields": {"a": "\\ud800<img src=x>"}}',
-        '{"class": "os.system", "fields": {}}',
-        '{"class": "tests.samples.Record", "fields": {"value": {"$model": ["posts.post", 999999999]}}}',
-        "[" * 100_000,
-        '{"class": ' + "[" * 900 + "]" * 900 + ', "fields": {}}',
-        "9" * 5000,
-        '{"class": "tests.samples.Record", "fields": {"value": "' + "x" * 1_000_000 + '"}, "more": 1',
-    ],
-)
-def test_a_payload_that_cannot_be_loaded_is_shown_with_the_reason(admin_client, handler):
-    job = enqueued(handler=handler)
-    response = admin_client.get(page_of(job))
-    page = response.content.decode()
-    assert response.status_code == 200
-    assert "be loaded: " in page
-    assert "<script>alert" not in page
-    assert "<img" not in page.partition('id="content"')[2]
-    assert len(page) < 1_000_000
+UNLOADABLE = [
+    "",
+    HOSTILE,
+    '{"class": "no.Such", "fields": {"a": "\\ud800<img src=x>"}}',
+    '{"class": "os.system", "fields": {}}',
+    '{"class": "tests.samples.Record", "fields": {"value": {"$model": ["posts.post", 999999999]}}}',
+    "[" * 100_000,
+    '{"class": ' + "[" * 900 + "]" * 900 + ', "fields": {}}',
+    "9" * 5000,
+    '{"class": "tests.samples.Record", "fields": {"value": "' + "x" * 1_000_000 + '"}, "more": 1',
+]
+
+
+def test_a_payload_that_cannot_be_loaded_is_shown_with_the_reason(admin_client):
+    job = enqueued()
+    for handler in UNLOADABLE:
+        set_row(job, handler=handler)
+        response = admin_client.get(page_of(job))
+        page = response.content.decode()
+        assert response.status_code == 200
+        assert "be loaded: " in page, handler[:100]
+        assert "<script>alert" not in page
+        assert "<img src=x" not in page
+        assert len(page) < 1_000_000
 
 
 def test_hostile_text_is_escaped_wherever_it_is_shown(admin_client):
@@ -127,13 +130,11 @@ def test_hostile_text_is_escaped_wherever_it_is_shown(admin_client):
         assert "{{ 7|add:7 }}" in page
 
 
-@pytest.mark.parametrize(
-    "pk", ["0", "nonsense", "ffffffffffffffffffffffff", "-1", "9" * 40, "9" * 5000, "a%FFb", "%00", "_", "_5F"]
-)
-@pytest.mark.parametrize("action", ["change/", "delete/", "history/", ""])
-def test_an_id_of_no_job_is_no_error_of_the_server(admin_client, pk, action):
-    for method in (admin_client.get, admin_client.post):
-        assert method(f"{LIST}{pk}/{action}").status_code in (301, 302, 403, 404)
+def test_an_id_of_no_job_is_no_error_of_the_server(admin_client):
+    for pk in ("0", "nonsense", "ffffffffffffffffffffffff", "-1", "9" * 40, "9" * 5000, "a%FFb", "%00", "_", "_5F"):
+        for action in ("change/", "delete/", "history/", ""):
+            for method in (admin_client.get, admin_client.post):
+                assert method(f"{LIST}{pk}/{action}").status_code in (301, 302, 403, 404), (pk, action)
 
 
 def test_nothing_can_be_added_or_edited(admin_client):
@@ -143,12 +144,12 @@ def test_nothing_can_be_added_or_edited(admin_client):
     assert (row(job).state, row(job).queue) == (State.READY, "default")
 
 
-@pytest.mark.parametrize("state", State.values)
-def test_only_a_finished_job_can_be_deleted(admin_client, state):
-    job = enqueued(state)
-    finished = state in ("succeeded", "failed", "cancelled")
-    assert admin_client.post(page_of(job, "delete"), {"post": "yes"}).status_code == (302 if finished else 403)
-    assert (row(job) is None) == finished
+def test_only_a_finished_job_can_be_deleted(admin_client):
+    for state in State.values:
+        job = enqueued(state)
+        finished = state in ("succeeded", "failed", "cancelled")
+        assert admin_client.post(page_of(job, "delete"), {"post": "yes"}).status_code == (302 if finished else 403)
+        assert (row(job) is None) == finished
 
 
 def test_several_are_deleted_if_all_are_finished(admin_client):
@@ -170,7 +171,7 @@ def test_a_job_that_is_retried_meanwhile_is_not_deleted(admin_client, monkeypatc
 
     monkeypatch.setattr(transitions, "discard", late)
     assert admin_client.post(page_of(job, "delete"), {"post": "yes"}).status_code == 403
-    assert row(job).state == State.READY
+    assert row(job) is not None
 
 
 def test_strangers_see_nothing(client, django_user_model):

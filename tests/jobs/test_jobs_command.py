@@ -347,6 +347,7 @@ def test_prune_deletes_what_ended_long_ago_in_batches(run, monkeypatch):
         ["list", "--limit", "many"],
         ["list", "--limit", "9" * 30],
         ["list", "--queue", "a\udcff"],
+        ["list", "--name", "x" * 5000],
         ["show"],
         ["retry"],
         ["retry", "1", "--failed"],

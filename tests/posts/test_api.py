@@ -144,6 +144,6 @@ def test_methods_without_a_meaning_are_405_and_answers_are_json_only(client):
     assert client.put("/posts").status_code == 405
     assert client.post("/posts/1").status_code == 405
     assert client.head("/posts").status_code == 200
-    assert client.get("/posts", headers={"accept": "text/html"}).status_code == 406
-    assert client.get("/posts", headers={"accept": "text/html,*/*;q=0.8"}).json() == []
+    assert client.get("/posts", HTTP_ACCEPT="text/html").status_code == 406
+    assert client.get("/posts", HTTP_ACCEPT="text/html,*/*;q=0.8").json() == []
     assert client.get("/posts?format=xml").json() == []

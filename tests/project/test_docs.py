@@ -10,7 +10,7 @@ def test_the_schema_is_json_unless_yaml_is_asked_for(client):
         schema = client.get(path).json()
         assert schema["openapi"].startswith("3.")
         assert set(schema["paths"]) == {"/posts", "/posts/{id}", "/comments", "/comments/{id}"}
-    yaml = client.get("/schema", headers={"accept": "application/yaml"})
+    yaml = client.get("/schema", HTTP_ACCEPT="application/yaml")
     assert yaml.content.startswith(b"openapi: 3.")
 
 

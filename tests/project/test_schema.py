@@ -14,7 +14,7 @@ from project.wsgi import application
 pytestmark = pytest.mark.django_db(transaction=True)
 
 BOUNDED = settings(
-    max_examples=4,
+    max_examples=3,
     deadline=None,
     database=None,
     derandomize=True,

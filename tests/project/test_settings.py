@@ -8,7 +8,7 @@ import sys
 
 import pytest
 
-from tests.database import ROOT
+from tests.servers import ROOT
 
 KEY = "k5v9-w3r8y2u6i1o4p7a0s5d8f3g6h9j2l4z7x1c"
 PRODUCTION = {

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import signal
 import sys
+import threading
 from argparse import ArgumentParser
 from typing import Any
 
@@ -27,7 +28,8 @@ class Command(BaseCommand):
         from jobs.conf import settings
         from jobs.keeper import heartbeat
         from jobs.lifecycle import not_handing_over
-        from jobs.running import Refused, run_by_hand, run_registered
+        from jobs.retrying import brief
+        from jobs.running import NotBegun, Refused, run_by_hand, run_registered
         from jobs.worker import Worker
 
         worker = Worker(plugins=not_handing_over(settings.PLUGINS), heartbeat=heartbeat())
@@ -35,6 +37,8 @@ class Command(BaseCommand):
 
         def terminate(signum: int, frame: Any) -> None:
             terminated.append(signum)
+            # In a thread: this handler may have interrupted somebody who holds the very lock that stopping takes.
+            threading.Thread(target=worker.stopping.set, daemon=True).start()
             worker.interrupt()
 
         for signum in (signal.SIGTERM, signal.SIGINT):
@@ -46,8 +50,10 @@ class Command(BaseCommand):
             self._leave(NO_SUCH_JOB, str(error))
         except Refused as error:
             self._leave(REFUSED, str(error))
+        except NotBegun as error:
+            self._leave(NOT_RECORDED, f"Job {id} was not begun. {error}")
         except Exception as error:
-            self._leave(NOT_RECORDED, f"The outcome of job {id} could not be recorded: {error}")
+            self._leave(NOT_RECORDED, f"The outcome of job {id} could not be recorded: {brief(error)}")
         if performed is None:
             self._leave(REFUSED, f"Job {id} was cancelled or given up while it ran: its outcome was dropped.")
         if not performed:

@@ -1,0 +1,107 @@
+from __future__ import annotations
+
+import json
+import sys
+from argparse import ArgumentParser
+from typing import Any
+
+from django.core.management.base import BaseCommand, CommandError
+
+from batchexec import reconciling
+from batchexec.client import BatchClient, NotConfigured, configuration_error
+from batchexec.models import BatchJob
+from jobs.terminal import printable, table
+
+NOT_MENDED, NO_SUCH_MARKER = 1, 4
+COLUMNS = ("job_id", "epoch", "batch_job_id", "state", "status", "job_queue", "submitted_at", "status_reason")
+
+
+class Command(BaseCommand):
+    help = (
+        "Shows the jobs in AWS Batch, and holds them against their markers. "
+        "Exit status: 0 all is well, 1 something is left to mend, 4 no such marker."
+    )
+
+    def add_arguments(self, parser: ArgumentParser) -> None:
+        commands = parser.add_subparsers(dest="action", required=True, metavar="COMMAND")
+        listing = commands.add_parser("list", help="every job that is in Batch, as it was seen last")
+        show = commands.add_parser("show", help="one of them, with what AWS Batch says now")
+        show.add_argument("id", help="the job's id, or the Batch job's")
+        reconcile = commands.add_parser("reconcile", help="finds what doesn't belong together, on either side, and explains it")
+        reconcile.add_argument("--apply", action="store_true", help="mend it; without it nothing is changed")
+        for command in (listing, show, reconcile):
+            command.add_argument("--json", action="store_true", help="print JSON")
+
+    def handle(self, *args: Any, action: str, **options: Any) -> None:
+        try:
+            status = getattr(self, f"_{action}")(**options)
+        except NotConfigured as error:
+            raise CommandError(str(error)) from error
+        except Exception as error:
+            if text := configuration_error(error):
+                raise CommandError(text) from error
+            if type(error).__module__.startswith("botocore."):
+                raise CommandError(f"AWS Batch can't be asked: {error}") from error
+            raise
+        if status:
+            sys.exit(status)
+
+    def _list(self, json: bool, **options: Any) -> int:
+        found = reconciling.all_markers()
+        if json:
+            self._print_json([_as_json(marker) for marker in found])
+        elif found:
+            rows = [[str(getattr(marker, name)) for name in COLUMNS] for marker in found]
+            self.stdout.write(table([list(COLUMNS), *rows]))
+        return 0
+
+    def _show(self, id: str, json: bool, **options: Any) -> int:
+        marker = reconciling.marker_of(id)
+        if marker is None:
+            self.stderr.write(printable(f"Nothing is in Batch for {id!r}."))
+            return NO_SUCH_MARKER
+        details = BatchClient().describe([marker.batch_job_id]) if marker.batch_job_id else {}
+        shown = {**_as_json(marker), "aws_batch": details.get(marker.batch_job_id)}
+        if json:
+            self._print_json(shown)
+        else:
+            for name, value in shown.items():
+                self.stdout.write(printable(f"{name + ':':<16} {_dump(value) if isinstance(value, dict) else value}"))
+        return 0
+
+    def _reconcile(self, apply: bool, json: bool, **options: Any) -> int:
+        client = BatchClient()
+        shown, left = [], False
+        for finding in reconciling.reconcile(client):
+            mended = bool(apply and finding.mend is not None and finding.mend())
+            left = left or (finding.mend is not None and not mended)
+            shown.append({**_finding(finding), "mended": mended})
+            if not json:
+                state = "mended: " if mended else "would be mended: " if finding.mend is not None else ""
+                subject = f"job {finding.job_id or '?'}, Batch job {finding.batch_job_id or '-'}"
+                remedy = f" ({state}{finding.remedy})" if finding.remedy else ""
+                self.stdout.write(printable(f"{finding.kind}: {subject}: {finding.explanation}{remedy}"))
+        if json:
+            self._print_json(shown)
+        elif not shown:
+            self.stdout.write("Markers, jobs and AWS Batch agree.")
+        elif left and not apply:
+            self.stdout.write("Nothing was changed: --apply mends what can be mended.")
+        return NOT_MENDED if left else 0
+
+    def _print_json(self, value: Any) -> None:
+        self.stdout.write(_dump(value))
+
+
+def _dump(value: Any) -> str:
+    return json.dumps(value, indent=2, default=str)
+
+
+def _as_json(marker: BatchJob) -> dict[str, Any]:
+    names = [field.attname for field in BatchJob._meta.concrete_fields if not field.primary_key]
+    values = {name: getattr(marker, name) for name in names}
+    return {name: value.isoformat() if hasattr(value, "isoformat") else value for name, value in values.items()}
+
+
+def _finding(finding: reconciling.Finding) -> dict[str, Any]:
+    return {name: getattr(finding, name) for name in ("kind", "job_id", "batch_job_id", "explanation", "remedy")}

@@ -1,0 +1,86 @@
+"""What every step of an execution needs: the job's record as it is now, patience, and the moments to let go."""
+
+from __future__ import annotations
+
+import logging
+import threading
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any, TypeVar
+
+from batchexec.client import BatchClient, configuration_error
+from jobs import outcomes
+from jobs.models import State
+from jobs.retrying import until_available
+from jobs.store import store_for
+
+if TYPE_CHECKING:
+    from batchexec.models import BatchJob
+    from jobs.models import AbstractJob
+    from jobs.worker import Worker
+
+logger = logging.getLogger("batchexec.execution")
+
+T = TypeVar("T")
+
+#: Pause before something that AWS Batch didn't take is tried again: the first, and the longest, in seconds.
+FIRST_PAUSE = 1.0
+LONGEST_PAUSE = 30.0
+
+
+class LetGo(Exception):
+    """The worker stops, or doesn't hold the job any more: it is to be watched by somebody else."""
+
+
+class Ended(Exception):
+    """The execution is over, as the job's own record says."""
+
+
+class Steps:
+    def __init__(self, worker: Worker, job: AbstractJob, client: BatchClient):
+        self.worker = worker
+        self.job = job
+        self.client = client
+        self.store = store_for(type(job))
+        self.label = {"job_id": str(job.pk), "job_name": job.name, "epoch": job.epoch}
+
+    def row(self) -> AbstractJob:
+        """The job as it is now. Ended where this execution is over, LetGo where it is another's to watch."""
+        row = self.persist(lambda: self.store.get(self.job.pk))
+        if row is None or row.epoch != self.job.epoch:
+            raise Ended
+        if row.locked_by != self.job.locked_by or row.state != State.RUNNING:
+            raise LetGo
+        return row
+
+    def check_in(self) -> None:
+        """Before each step: LetGo or Ended where the worker is not to go on."""
+        if self.worker.stopping.is_set():
+            raise LetGo
+        if not self.worker.still_holds(self.job):
+            self.row()
+            raise LetGo
+
+    def persist(self, step: Callable[[], T]) -> T:
+        """A step on the database: retried while that can't be reached, because the job goes on meanwhile."""
+        result = until_available(self.store, step, threading.Event(), give_up_after=outcomes.PATIENCE)
+        return result  # type: ignore[return-value]
+
+    def ask_batch(self, question: Callable[[], T]) -> T:
+        """A call that starts nothing: asked again until AWS Batch answers. What is configured wrongly costs the job nothing."""
+        pause = FIRST_PAUSE
+        while True:
+            self.check_in()
+            try:
+                return question()
+            except Exception as error:
+                text = configuration_error(error) or str(error)
+                logger.warning("AWS Batch can't be asked about job %s: %s", self.job, text, extra=self.label)
+            self.pause(pause)
+            pause = min(pause * 2, LONGEST_PAUSE)
+
+    def pause(self, seconds: float) -> None:
+        self.worker.stopping.wait(seconds)
+
+    def log(self, what: str, marker: BatchJob) -> None:
+        extra: dict[str, Any] = {**self.label, "batch_job_id": marker.batch_job_id}
+        logger.info("[%s] Job %s in Batch (%s): %s", self.worker, self.job, marker.batch_job_id or "-", what, extra=extra)

@@ -1,0 +1,49 @@
+"""Batch jobs that don't start: reported, with AWS Batch's own reason, and ended only at a deadline that somebody has set."""
+
+from __future__ import annotations
+
+import time
+from typing import Any
+
+from batchexec.conf import settings
+from batchexec.entering import Entering
+from batchexec.steps import Steps, logger
+from jobs.options import duration
+
+NOT_STARTED = ("SUBMITTED", "PENDING", "RUNNABLE")
+
+
+class Waiting:
+    def __init__(self, steps: Steps, entering: Entering):
+        self._steps = steps
+        self._entering = entering
+        self._since: float | None = None
+        self._reported = False
+        self._cancelled = False
+
+    def look_at(self, detail: dict[str, Any]) -> None:
+        if detail["status"] not in NOT_STARTED:
+            self._since = None
+            return
+        waited = self._waited(detail)
+        reason = str(detail.get("statusReason") or "no reason given")
+        if not self._reported and waited >= settings.RUNNABLE_REPORT_AFTER:
+            self._reported = True
+            text = "Job %s has been %s in Batch for %.0f s: %s"
+            logger.warning(text, self._steps.job, detail["status"], waited, reason, extra=self._steps.label)
+        if not self._cancelled and (deadline := self._deadline()) and waited >= deadline:
+            self._cancelled = True
+            text = f"It did not start within {deadline:g} s: {reason}"
+            self._steps.ask_batch(lambda: self._steps.client.cancel(detail["jobId"], text))
+
+    def _waited(self, detail: dict[str, Any]) -> float:
+        """Seconds: since the submission, or, where an attempt has been running before, since it was seen waiting again."""
+        if self._since is None:
+            self._since = time.monotonic()
+        if detail.get("attempts") or "createdAt" not in detail:
+            return time.monotonic() - self._since
+        return max(0.0, self._steps.store.now().timestamp() - detail["createdAt"] / 1000)
+
+    def _deadline(self) -> float:
+        own = self._entering.resources.start_within
+        return float(settings.RUNNABLE_DEADLINE) if own is None else duration(own)

@@ -1,0 +1,28 @@
+"""What the Django that djongo needs doesn't have."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from django.contrib import admin
+
+try:
+    from django.contrib.admin import display
+except ImportError:  # before Django 3.2
+
+    def display(*, description: str = "", ordering: str = "") -> Callable[[Any], Any]:  # type: ignore[no-redef, misc]
+        def describe(function: Any) -> Any:
+            if description:
+                function.short_description = description
+            if ordering:
+                function.admin_order_field = ordering
+            return function
+
+        return describe
+
+
+#: For ModelAdmin.show_facets, which Django has from 5.0 on.
+NO_FACETS: Any = admin.ShowFacets.NEVER if hasattr(admin, "ShowFacets") else None
+
+__all__ = ["NO_FACETS", "display"]

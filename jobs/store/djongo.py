@@ -1,0 +1,49 @@
+"""djongo: MongoDB's protocol without djongo's translation from SQL, which can do neither a claim nor a conditional write."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from pymongo import ReturnDocument
+from pymongo.database import Database
+
+from jobs.store.base import M
+from jobs.store.mongodb import MongoStore
+
+LARGEST_KEY = 2**63 - 1
+
+
+class DjongoStore(MongoStore[M]):
+    @property
+    def session(self) -> None:
+        """None, because djongo has no transactions."""
+
+    @property
+    def database(self) -> Database[dict[str, Any]]:
+        self.connection.ensure_connection()
+        return self.connection.connection
+
+    def new_keys(self, number: int) -> list[Any]:
+        """Whole numbers, from the sequence that djongo keeps for its own inserts."""
+        sequence = self.database["__schema__"].find_one_and_update(
+            {"name": self.model._meta.db_table, "auto": {"$exists": True}},
+            {"$inc": {"auto.seq": number}},
+            return_document=ReturnDocument.AFTER,
+        )
+        last = int(sequence["auto"]["seq"])
+        return list(range(last - number + 1, last + 1))
+
+    def id_of(self, pk: Any) -> Any:
+        found = super().id_of(pk)
+        return found if found is None or abs(found) <= LARGEST_KEY else None
+
+
+def make_unique_where_given(connection: Any, table: str, column: str) -> None:
+    """djongo's own unique index would take a single null, and a UniqueConstraint of a new table makes none at all."""
+    connection.ensure_connection()
+    collection = connection.connection[table]
+    for name, index in collection.index_information().items():
+        if index.get("unique") and [key for key, _ in index["key"]] == [column]:
+            collection.drop_index(name)
+    given = {column: {"$type": "string"}}
+    collection.create_index([(column, 1)], name=f"{column}_where_given", unique=True, partialFilterExpression=given)

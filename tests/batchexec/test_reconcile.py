@@ -1,0 +1,141 @@
+"""`manage.py batchjobs`: what is in Batch, and what doesn't belong together."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+from django.core.management import call_command
+
+import jobs
+from batchexec import markers, naming
+from batchexec.models import BatchJob
+from jobs import transitions
+from jobs.models import Job, State
+from tests.processes import lines, row, wait_for
+from tests.samples import Append, Wait
+
+pytestmark = pytest.mark.django_db(transaction=True)
+
+
+@pytest.fixture
+def batchjobs(batch, worker, capsys):
+    def run(*arguments: str) -> tuple[int, str]:
+        capsys.readouterr()
+        try:
+            call_command("batchjobs", *arguments)
+            status = 0
+        except SystemExit as error:
+            status = int(error.code or 0)
+        return status, capsys.readouterr().out
+
+    return run
+
+
+def findings(batchjobs, *arguments: str) -> tuple[int, list[dict[str, object]]]:
+    status, output = batchjobs("reconcile", "--json", *arguments)
+    return status, json.loads(output)
+
+
+def submit(client, job: Job, epoch: int = 0) -> str:
+    """A Batch job as a hand-over submits it, that no marker names."""
+    overrides = {
+        "command": ["python", "manage.py", "runjob", str(job.pk)],
+        "environment": [{"name": "JOB_ID", "value": str(job.pk)}, {"name": "JOB_EPOCH", "value": str(epoch)}],
+    }
+    name = naming.job_name(str(job.pk), epoch)
+    return client.submit_job(jobName=name, jobQueue="delayed-jobs", jobDefinition="delayed-jobs:1", containerOverrides=overrides)[
+        "jobId"
+    ]
+
+
+def test_nothing_is_found_where_all_is_well(batchjobs):
+    assert batchjobs("reconcile") == (0, "Markers, jobs and AWS Batch agree.\n")
+    assert batchjobs("list") == (0, "")
+    assert batchjobs("list", "--json") == (0, "[]\n")
+    assert batchjobs("show", "nothing")[0] == 4
+
+
+def test_a_job_in_batch_is_listed_and_shown(batchjobs, start, tmp_path):
+    log, go = tmp_path / "log", tmp_path / "go"
+    job = jobs.enqueue(Wait(str(log), str(go)))
+    start("jobworker", "--batch")
+    wait_for(lambda: lines(log))
+    marker = BatchJob.objects.get()
+    assert str(job.pk) in batchjobs("list")[1]
+    for key in (str(job.pk), marker.batch_job_id):
+        status, output = batchjobs("show", key, "--json")
+        assert status == 0
+        assert json.loads(output)["aws_batch"]["jobName"] == marker.job_name
+    assert findings(batchjobs) == (0, [])
+    go.touch()
+    wait_for(lambda: not BatchJob.objects.exists())
+
+
+def test_a_marker_whose_execution_is_over_is_cleared_on_request_only(batchjobs, tmp_path):
+    job = jobs.enqueue(Append(str(tmp_path / "log")))
+    marker = markers.commit_intent(job, job_name="n", job_queue="delayed-jobs", job_definition="d:1")
+    assert marker is not None
+    job.delete()
+    status, (finding,) = findings(batchjobs)
+    assert (status, finding["kind"], finding["mended"]) == (1, "marker left over", False)
+    assert BatchJob.objects.exists()
+    status, (finding,) = findings(batchjobs, "--apply")
+    assert (status, finding["mended"]) == (0, True)
+    assert not BatchJob.objects.exists()
+
+
+def test_a_batch_job_of_an_epoch_that_is_over_is_found(batchjobs, batch, client_of, tmp_path):
+    client = client_of(batch)
+    batch._scheduler.max_running = 0
+    job = jobs.enqueue(Append(str(tmp_path / "log")))
+    batch_job_id = submit(client, job, epoch=7)
+    status, (finding,) = findings(batchjobs)
+    assert (status, finding["kind"], finding["batch_job_id"]) == (1, "no marker names it", batch_job_id)
+    assert "is over" in str(finding["explanation"])
+    assert findings(batchjobs, "--apply")[0] == 0
+    wait_for(lambda: client.describe_jobs(jobs=[batch_job_id])["jobs"][0]["status"] == "FAILED")
+    assert findings(batchjobs) == (0, [])
+
+
+def test_a_registered_runner_without_a_marker_gets_one(batchjobs, batch, client_of, worker, tmp_path):
+    log, go = tmp_path / "log", tmp_path / "go"
+    job = jobs.enqueue(Wait(str(log), str(go)))
+    mine = Job.objects.reserve(worker())
+    assert transitions.hand_over(mine)
+    status, (finding,) = findings(batchjobs)
+    assert (status, finding["kind"]) == (0, "no marker yet")
+    batch_job_id = submit(client_of(batch), job)
+    wait_for(lambda: lines(log))
+    status, (finding,) = findings(batchjobs, "--apply")
+    assert (status, finding["batch_job_id"], finding["mended"]) == (0, batch_job_id, True)
+    assert BatchJob.objects.get().batch_job_id == batch_job_id
+    assert transitions.detach(row(job))
+    assert findings(batchjobs)[1][0]["kind"] == "nobody watches"
+    go.touch()
+    assert worker().work_off() == (1, 0)
+    assert batch.calls()["counts"]["SubmitJob"] == 1
+
+
+def test_the_batch_job_of_a_cancelled_job_is_terminated_on_request(batchjobs, batch, client_of, worker, tmp_path):
+    log = tmp_path / "log"
+    job = jobs.enqueue(Wait(str(log), str(tmp_path / "never")))
+    mine = Job.objects.reserve(worker())
+    assert transitions.hand_over(mine)
+    batch_job_id = submit(client_of(batch), job)
+    wait_for(lambda: lines(log))
+    assert transitions.cancel(row(job))
+    assert findings(batchjobs, "--apply")[0] == 0
+    wait_for(lambda: client_of(batch).describe_jobs(jobs=[batch_job_id])["jobs"][0]["status"] == "FAILED")
+    assert row(job).state == State.CANCELLED
+
+
+def test_what_is_configured_wrongly_is_one_sentence(start, batch):
+    for broken, said in [
+        ({"AWS_REGION": "", "AWS_DEFAULT_REGION": ""}, "needs a region"),
+        ({"AWS_ENDPOINT_URL_BATCH": "http://127.0.0.1:9"}, "can't be asked"),
+    ]:
+        process = start("batchjobs", "reconcile", **broken)
+        assert process.wait() == 1
+        assert said in process.output
+        assert "Traceback" not in process.output

@@ -1,0 +1,312 @@
+"""The windows in which a hand-over to AWS Batch can lose a job or run it twice, each opened for real.
+
+The numbers are those of the table in docs/hand-over.md.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+import signal
+
+import pytest
+from django.utils import timezone
+
+import jobs
+from batchexec import markers
+from batchexec.models import BatchHistory, BatchJob
+from batchexec.sweeping import Sweeper
+from jobs import transitions
+from jobs.models import Job, State
+from tests.processes import LEASE, lines, row, wait_for
+from tests.samples import Append, Greedy, Wait
+
+pytestmark = pytest.mark.django_db(transaction=True)
+
+PLUGINS = "jobs.plugins.ClearLocks,tests.crash.Crash"
+
+
+def submissions(batch) -> list[str]:
+    return [submission["jobName"] for submission in batch.calls()["submissions"] if submission["accepted"]]
+
+
+@pytest.mark.parametrize("step", ["hand_over", "commit_intent", "submit", "record_submission", "record_status", "clear"])
+@pytest.mark.parametrize("place", ["before", "after"])
+def test_1_2_3_6_7_8_a_worker_that_is_killed_at_any_step_is_replaced_and_the_job_runs_once(batch, start, tmp_path, step, place):
+    log = tmp_path / "log"
+    job = jobs.enqueue(Append(str(log)))
+    victim = start("jobworker", "--batch", JOBS_PLUGINS=PLUGINS, CRASH_AT=f"{place}:{step}")
+    assert victim.wait() == -signal.SIGKILL
+    start("jobworker", "--batch")
+    wait_for(lambda: row(job) is None and not BatchJob.objects.exists(), what="the heir brought it to its end")
+    assert lines(log) == ["performed"]
+    assert len(submissions(batch)) == 1
+
+
+@pytest.mark.parametrize("step", ["settle", "failed"])
+@pytest.mark.parametrize("place", ["before", "after"])
+def test_7_8_a_worker_that_is_killed_while_it_records_a_dead_execution_counts_one_attempt(batch, start, tmp_path, step, place):
+    batch.set_faults(["Container:pull-error:times=1"])
+    job = jobs.enqueue(Append(str(tmp_path / "log")))
+    victim = start("jobworker", "--batch", JOBS_PLUGINS=PLUGINS, CRASH_AT=f"{place}:{step}")
+    assert victim.wait() == -signal.SIGKILL
+    start("jobworker", "--batch")
+    wait_for(lambda: row(job) is None, what="the second attempt succeeded")
+    assert lines(tmp_path / "log") == ["performed"]
+    assert [name[-3:] for name in submissions(batch)] == ["-e0", "-e1"]
+
+
+def test_3_a_reply_that_hangs_is_a_lost_reply(batch, worker, tmp_path, monkeypatch):
+    monkeypatch.setattr("batchexec.client.READ_TIMEOUT", 1)
+    batch.set_faults(["SubmitJob:hang-after:times=1,seconds=5"])
+    jobs.enqueue(Append(str(tmp_path / "log")))
+    assert worker().work_off() == (1, 0)
+    assert lines(tmp_path / "log") == ["performed"]
+    assert len(submissions(batch)) == 1
+
+
+def test_3_4_a_list_that_is_blind_for_longer_than_settle_makes_a_second_batch_job_but_no_second_run(batch, worker, tmp_path):
+    batch.set_faults(["SubmitJob:reset-after:times=1", "ListJobs:blind:seconds=600"])
+    log, go = tmp_path / "log", tmp_path / "go"
+    go.touch()
+    jobs.enqueue(Wait(str(log), str(go)))
+    assert worker().work_off() == (1, 0)
+    assert [line.split()[0] for line in lines(log)] == ["began", "ended"]
+    assert len(set(submissions(batch))) == 1
+
+
+def test_4_of_several_of_one_name_one_is_adopted_and_a_started_one_is_not_terminated(batch, worker, client_of, tmp_path):
+    log, go = tmp_path / "log", tmp_path / "go"
+    job = jobs.enqueue(Wait(str(log), str(go)))
+    first = worker()
+    mine = Job.objects.reserve(first)
+    assert transitions.hand_over(mine)
+    from batchexec.naming import job_name
+
+    name = job_name(str(job.pk), 0)
+    marker = markers.commit_intent(mine, job_name=name, job_queue="delayed-jobs", job_definition="delayed-jobs:1")
+    overrides = {
+        "command": ["python", "manage.py", "runjob", str(job.pk)],
+        "environment": [{"name": "JOB_EPOCH", "value": "0"}],
+    }
+    for _ in range(3):
+        client_of(batch).submit_job(
+            jobName=name, jobQueue="delayed-jobs", jobDefinition="delayed-jobs:1", containerOverrides=overrides
+        )
+    wait_for(lambda: lines(log), what="one of them registered and began")
+    assert transitions.detach(mine)
+    go.touch()
+    assert worker().work_off() == (1, 0)
+    assert [line.split()[0] for line in lines(log)] == ["began", "ended"]
+    assert batch.calls()["counts"].get("TerminateJob", 0) == 0
+    assert marker is not None
+    assert not BatchJob.objects.exists()
+
+
+def test_5_a_worker_that_is_paused_beyond_its_lease_changes_nothing_when_it_wakes(batch, start, tmp_path):
+    log, go = tmp_path / "log", tmp_path / "go"
+    job = jobs.enqueue(Wait(str(log), str(go)))
+    paused = start("jobworker", "--batch", "--name", "paused")
+    wait_for(lambda: lines(log))
+    paused.send(signal.SIGSTOP)
+    start("jobworker", "--batch", "--name", "heir")
+    wait_for(lambda: row(job).locked_by == "heir", seconds=LEASE + 10)
+    paused.send(signal.SIGCONT)
+    wait_for(lambda: "isn't renewed" in paused.output, what="the paused worker noticed")
+    assert (row(job).locked_by, row(job).epoch, row(job).attempts) == ("heir", 0, 0)
+    go.touch()
+    wait_for(lambda: row(job) is None and not BatchJob.objects.exists())
+    assert len(submissions(batch)) == 1
+
+
+def test_9_a_marker_that_outlived_its_job_is_swept_and_nothing_is_submitted(batch, worker, tmp_path):
+    job = jobs.enqueue(Append(str(tmp_path / "log")))
+    assert worker().work_off() == (1, 0)
+    BatchJob.objects.create(
+        job_id=str(job.pk),
+        epoch=0,
+        job_name="n",
+        job_queue="q",
+        job_definition="d:1",
+        updated_at=timezone.now() - dt.timedelta(hours=1),
+    )
+    one = worker(exit_on_complete=True)
+    one.start()
+    assert not BatchJob.objects.exists()
+    assert len(submissions(batch)) == 1
+
+
+def test_10_a_cancel_that_races_the_submission_leaves_no_run_and_no_batch_job(batch, start, tmp_path):
+    batch.set_faults(["SubmitJob:latency:seconds=1"])
+    job = jobs.enqueue(Append(str(tmp_path / "log")))
+    worker = start("jobworker", "--batch")
+    wait_for(lambda: BatchJob.objects.exists(), what="the intent")
+    assert transitions.cancel(row(job))
+    wait_for(lambda: not BatchJob.objects.exists(), what="the marker was cleared")
+    worker.send(signal.SIGTERM)
+    assert worker.wait() == 0
+    assert lines(tmp_path / "log") == []
+    assert (row(job).state, row(job).runner) == (State.CANCELLED, "")
+
+
+def test_11_a_finished_job_that_batch_has_forgotten_is_judged_by_its_own_record(batch, start, worker, tmp_path):
+    log, go = tmp_path / "log", tmp_path / "go"
+    job = jobs.enqueue(Wait(str(log), str(go)))
+    first = start("jobworker", "--batch")
+    wait_for(lambda: lines(log))
+    first.kill()
+    batch.set_faults(["DescribeJobs:forget-all"])
+    go.touch()
+    wait_for(lambda: row(job) is None)
+    BatchJob.objects.update(updated_at=timezone.now() - dt.timedelta(hours=1))
+    worker(exit_on_complete=True).start()
+    assert not BatchJob.objects.exists()
+    assert len(submissions(batch)) == 1
+
+
+def test_11_a_status_that_goes_backwards_is_no_failure(batch, worker, tmp_path):
+    batch.set_faults(["DescribeJobs:backwards:times=3"])
+    log, go = tmp_path / "log", tmp_path / "go"
+    go.touch()
+    jobs.enqueue(Wait(str(log), str(go)))
+    assert worker().work_off() == (1, 0)
+
+
+def test_12_batchs_own_retry_goes_on_only_when_the_earlier_attempt_can_no_longer_write(batch, worker, tmp_path):
+    batch.set_faults(["Container:kill:after=1,times=1"])
+    log, go = tmp_path / "log", tmp_path / "go"
+    payload = Wait(str(log), str(go))
+    payload.batch = {"attempts": 2}
+    job = jobs.enqueue(payload)
+    import threading
+
+    def release() -> None:
+        wait_for(lambda: len(lines(log)) == 2, what="the second attempt began")
+        go.touch()
+
+    thread = threading.Thread(target=release)
+    thread.start()
+    assert worker().work_off() == (1, 0)
+    thread.join(10)
+    assert row(job) is None
+    assert [line.split()[0] for line in lines(log)] == ["began", "began", "ended"]
+    assert len(submissions(batch)) == 1
+
+
+def test_12_the_same_container_started_twice_performs_the_job_once(batch, worker, tmp_path):
+    batch.set_faults(["Container:twice:times=1"])
+    jobs.enqueue(Append(str(tmp_path / "log")))
+    assert worker().work_off() == (1, 0)
+    assert lines(tmp_path / "log") == ["performed"]
+
+
+def test_13_a_container_whose_success_was_recorded_is_not_run_again_though_batch_says_failed(batch, worker, tmp_path):
+    log = tmp_path / "log"
+    job = jobs.enqueue(Lingers(str(log)))
+    batch.set_faults(["Container:kill:after=2,times=1"])
+    assert worker().work_off() == (1, 0) or row(job) is None
+    assert lines(log) == ["performed"]
+    assert row(job) is None
+    assert len(submissions(batch)) == 1
+
+
+class Lingers(Append):
+    """Its container goes on after the outcome is recorded."""
+
+    def perform(self):
+        import atexit
+        import time
+
+        super().perform()
+        atexit.register(time.sleep, 30)
+
+
+def test_14_a_container_that_exits_0_on_sigterm_is_not_taken_for_a_success(batch, worker, tmp_path):
+    batch.set_faults(["Container:exit0-on-term:after=1"])
+    log = tmp_path / "log"
+    job = jobs.enqueue(Wait(str(log), str(tmp_path / "never")))
+    assert worker().work_off() == (0, 1)
+    assert (row(job).state, row(job).attempts) == (State.SCHEDULED, 1)
+
+
+@pytest.mark.parametrize("fault", ["DescribeJobs:503:times=4", "DescribeJobs:reset-before:times=4", "DescribeJobs:403:times=3"])
+def test_16_17_a_poll_that_fails_changes_nothing(batch, worker, tmp_path, fault):
+    batch.set_faults([fault])
+    jobs.enqueue(Append(str(tmp_path / "log")))
+    assert worker().work_off() == (1, 0)
+    assert len(submissions(batch)) == 1
+
+
+def test_17_expired_credentials_cost_the_job_nothing(batch, worker, tmp_path):
+    batch.set_faults(["*:403:times=3"])
+    job = jobs.enqueue(Append(str(tmp_path / "log")))
+    assert worker().work_off() == (1, 0)
+    assert row(job) is None
+    assert len(submissions(batch)) == 1
+
+
+def test_infrastructure_failures_cost_no_attempt_up_to_a_limit(batch, worker, tmp_path, settings):
+    settings.BATCHEXEC = {**settings.BATCHEXEC, "INFRASTRUCTURE_RETRIES": 1}
+    batch.set_faults(["Container:kill:after=0"])
+    job = jobs.enqueue(Wait(str(tmp_path / "log"), str(tmp_path / "never")))
+    for attempts in (0, 1, 2):
+        assert worker().work_off() == (0, 1)
+        assert (row(job).state, row(job).attempts) == (State.SCHEDULED, attempts)
+        assert "Spot or host lost" in row(job).last_error
+        Job.objects.update(state=State.READY)
+    assert BatchHistory.objects.get().infrastructure_failures == 1
+
+
+def test_out_of_memory_raises_the_memory_for_the_next_attempt_where_the_job_says_so(batch, worker, client_of, tmp_path):
+    batch.set_faults(["Container:oom:times=1"])
+    job = jobs.enqueue(Greedy(str(tmp_path / "log")))
+    assert worker().work_off() == (0, 1)
+    Job.objects.update(state=State.READY)
+    assert worker().work_off() == (1, 0)
+    ids = [submission["jobId"] for submission in batch.calls()["submissions"]]
+    details = {detail["jobId"]: detail for detail in client_of(batch).describe_jobs(jobs=ids)["jobs"]}
+    memory = [
+        next(need["value"] for need in details[number]["container"]["resourceRequirements"] if need["type"] == "MEMORY")
+        for number in ids
+    ]
+    assert memory == ["2048", "4096"]
+    assert row(job) is None
+
+
+def test_a_batch_job_that_does_not_start_is_reported_and_ends_only_at_a_deadline(batch, worker, tmp_path, settings, caplog):
+    settings.BATCHEXEC = {**settings.BATCHEXEC, "RUNNABLE_REPORT_AFTER": 0.3}
+    payload = Append(str(tmp_path / "log"))
+    payload.batch = {"start_within": 2}
+    job = jobs.enqueue(payload)
+    with full(batch):
+        assert worker().work_off() == (0, 1)
+    assert "has been RUNNABLE in Batch for" in caplog.text
+    assert "did not start within 2 s" in row(job).last_error
+    assert lines(tmp_path / "log") == []
+
+
+def test_the_sweep_leaves_alone_what_is_in_flight(batch, worker):
+    job = jobs.enqueue(Append("x"))
+    mine = Job.objects.reserve(worker())
+    transitions.hand_over(mine)
+    markers.commit_intent(mine, job_name="n", job_queue="q", job_definition="d:1")
+    BatchJob.objects.update(updated_at=timezone.now() - dt.timedelta(hours=1))
+    from batchexec.client import BatchClient
+
+    assert Sweeper(BatchClient()).sweep(Job) == 0
+    assert BatchJob.objects.get().job_id == str(job.pk)
+
+
+def full(batch):
+    """A compute environment with no room: what is submitted stays RUNNABLE."""
+    from contextlib import contextmanager
+
+    @contextmanager
+    def none():
+        scheduler = batch._scheduler
+        before, scheduler.max_running = scheduler.max_running, 0
+        try:
+            yield
+        finally:
+            scheduler.max_running = before
+
+    return none()

@@ -1,0 +1,44 @@
+"""A plugin that kills its process at a chosen point of the hand-over: CRASH_AT=before:submit, after:record_submission, …"""
+
+from __future__ import annotations
+
+import os
+import signal
+from collections.abc import Callable
+from typing import Any
+
+from batchexec import client, execution, markers
+from jobs import Plugin, outcomes, transitions
+
+#: What may be died before and after, by name.
+STEPS: dict[str, tuple[Any, str]] = {
+    "hand_over": (transitions, "hand_over"),
+    "commit_intent": (markers, "commit_intent"),
+    "submit": (client.BatchClient, "submit"),
+    "record_submission": (markers, "record_submission"),
+    "record_status": (markers, "record_status"),
+    "settle": (execution.Execution, "_settle"),
+    "failed": (outcomes, "failed"),
+    "clear": (markers, "clear"),
+}
+
+
+class Crash(Plugin):
+    pass
+
+
+def _deadly(step: Callable[..., Any], place: str) -> Callable[..., Any]:
+    def wrapper(*args: Any, **kwargs: Any) -> Any:
+        if place == "before":
+            os.kill(os.getpid(), signal.SIGKILL)
+        result = step(*args, **kwargs)
+        os.kill(os.getpid(), signal.SIGKILL)
+        return result
+
+    return wrapper
+
+
+if crash_at := os.environ.get("CRASH_AT"):
+    place, _, name = crash_at.partition(":")
+    owner, attribute = STEPS[name]
+    setattr(owner, attribute, _deadly(getattr(owner, attribute), place))

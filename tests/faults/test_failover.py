@@ -1,0 +1,83 @@
+"""A primary that steps down, as the driver sees it: each kind of write of a job's life fails, once or several times.
+
+Once is the driver's to make good: it sends the same write again, which the server knows. What it can't is the queue's.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import pytest
+from django.db import connection, connections
+
+import jobs
+from jobs.models import Job, State
+from tests.processes import lines, wait_for
+from tests.samples import Append, Fail, Record
+
+pytestmark = pytest.mark.skipif(connection.vendor != "mongodb", reason="only MongoDB has a primary that steps down")
+
+NOT_WRITABLE_PRIMARY = 10107
+
+
+def admin(*command: Any, **arguments: Any) -> None:
+    connections["own"].connection.admin.command(*command, **arguments)
+
+
+@contextmanager
+def failing(command: str, times: int, **how: Any) -> Iterator[None]:
+    Job.objects.exists()  # connects
+    admin("configureFailPoint", "failCommand", mode={"times": times}, data={"failCommands": [command], **how})
+    try:
+        yield
+    finally:
+        admin("configureFailPoint", "failCommand", mode="off")
+
+
+@pytest.mark.parametrize("times", [1, 4])
+@pytest.mark.parametrize("how", [{"errorCode": NOT_WRITABLE_PRIMARY}, {"closeConnection": True}], ids=lambda how: next(iter(how)))
+@pytest.mark.parametrize("command", ["findAndModify", "update", "delete", "find"])
+def test_a_write_that_fails_is_made_good_and_nothing_happens_twice(own, calls, command, how, times):
+    jobs.enqueue_many([Record(number) for number in range(3)])
+    jobs.enqueue(Fail(), priority=1)
+    with failing(command, times, **how):
+        assert jobs.Worker().work_off() == (3, 1)
+    assert calls == [0, 1, 2]
+    job = Job.objects.get()
+    assert (job.state, job.attempts, job.epoch, job.locked_by) == (State.SCHEDULED, 1, 1, "")
+
+
+@pytest.mark.parametrize("how", [{"errorCode": NOT_WRITABLE_PRIMARY}, {"closeConnection": True}], ids=lambda how: next(iter(how)))
+def test_enqueueing_once_through_a_failure_makes_one_job(own, how):
+    with failing("insert", 1, **how):
+        jobs.enqueue(Record())
+        jobs.enqueue_many([Record(), Record()])
+    assert Job.objects.count() == 3
+
+
+def test_a_write_concern_that_was_not_met_is_no_second_write(own, calls):
+    jobs.enqueue(Fail())
+    concern = {"code": 11602, "errmsg": "the primary stepped down before a majority had the write"}
+    with failing("update", 1, writeConcernError=concern):
+        assert jobs.Worker().work_off() == (0, 1)
+    job = Job.objects.get()
+    assert (job.attempts, job.epoch) == (1, 1)
+
+
+def test_workers_go_on_after_a_step_down(own, start_on, tmp_path):
+    log = tmp_path / "log"
+    workers = [start_on("jobworker") for _ in range(2)]
+    jobs.enqueue_many([Append(str(log), str(number)) for number in range(100)])
+    wait_for(lambda: len(lines(log)) > 10)
+    admin("replSetStepDown", 2, force=True)
+    stepped_down = time.monotonic()
+    wait_for(lambda: len(lines(log)) >= 100, 60)
+    wait_for(lambda: not Job.objects.exists())
+    assert time.monotonic() > stepped_down + 1
+    assert sorted(map(int, lines(log))) == list(range(100))
+    for worker in workers:
+        assert worker.popen.poll() is None
+        assert "Traceback" not in worker.output

@@ -1,0 +1,51 @@
+"""Any order of steps, of any actors, alive or stale: the rows stay as the model has them. See docs/queue-model.md."""
+
+from __future__ import annotations
+
+import os
+
+import pytest
+from django.db import connection
+from hypothesis import HealthCheck, settings
+
+from tests.model.base import happenings
+from tests.model.machine import QueueMachine
+
+pytestmark = pytest.mark.django_db(transaction=True)
+
+#: The same examples in every run; MODEL_EXAMPLES=5000 looks for others.
+ASKED_FOR = int(os.environ.get("MODEL_EXAMPLES") or 0)
+USUAL = 100 if connection.vendor == "mongodb" else 200
+
+#: What a run must have come across to be worth anything.
+INTERESTING = {
+    "a cancelled runner has ended",
+    "a late outcome is dropped",
+    "ended without outcome",
+    "ended without outcome: refused",
+    "reaped: changed meanwhile",
+    "reaped: detached",
+    "register: a twin is refused",
+    "retry: refused beside a living runner",
+    "sign of life after a cancel",
+    "take over",
+}
+
+
+class TestWhoeverActsTheRowsAreAsTheModelHasThem(QueueMachine.TestCase):
+    settings = settings(
+        max_examples=ASKED_FOR or USUAL,
+        stateful_step_count=60,
+        derandomize=not ASKED_FOR,
+        database=None,
+        deadline=None,
+        print_blob=True,
+        suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large],
+    )
+
+    def runTest(self) -> None:
+        happenings.clear()
+        super().runTest()
+        assert set(happenings) >= INTERESTING, f"never happened: {INTERESTING - set(happenings)}"
+
+    runTest.is_hypothesis_test = True

@@ -1,0 +1,231 @@
+"""Database servers of one's own: on the loopback interface, in a folder, ended by whoever started them."""
+
+from __future__ import annotations
+
+import os
+import pwd
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import time
+from abc import ABC, abstractmethod
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+ROOT = Path(__file__).resolve().parent.parent
+
+
+def free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+def wait_for_port(
+    port: int, seconds: float = 30, *, given_up: Callable[[], bool] = lambda: False, log: Path | None = None
+) -> None:
+    deadline = time.monotonic() + seconds
+    while True:
+        try:
+            socket.create_connection(("127.0.0.1", port), timeout=1).close()
+            return
+        except OSError as error:
+            if given_up() or time.monotonic() > deadline:
+                raise RuntimeError(f"Nothing answers on port {port}.\n{log.read_text() if log else ''}") from error
+            time.sleep(0.05)
+
+
+class Server(ABC):
+    """A database server in `folder`, which must exist, on a port that it keeps when it is started again."""
+
+    def __init__(self, folder: Path):
+        self.folder = folder
+        self.port = free_port()
+
+    @property
+    @abstractmethod
+    def url(self) -> str: ...
+
+    @abstractmethod
+    def start(self) -> None:
+        """Returns once it accepts connections."""
+
+    @abstractmethod
+    def stop(self) -> None: ...
+
+    @abstractmethod
+    def crash(self) -> None:
+        """Ends it as a crash would: connections break, and what isn't on the disk is gone."""
+
+    @property
+    @abstractmethod
+    def running(self) -> bool: ...
+
+    def _wait_for(self, process: subprocess.Popen[bytes]) -> None:
+        wait_for_port(self.port, given_up=lambda: process.poll() is not None, log=self.folder / "log")
+
+
+class Mongo(Server):
+    """SecantusDB, over the real MongoDB wire protocol."""
+
+    process: subprocess.Popen[bytes]
+    python = sys.executable
+
+    @property
+    def url(self) -> str:
+        return f"mongodb://127.0.0.1:{self.port}/jobs?serverSelectionTimeoutMS=5000"
+
+    def start(self) -> None:
+        serve = "import sys; from secantus.cli import main; sys.exit(main())"
+        options = ["--host", "127.0.0.1", "--port", str(self.port), "--storage-path", str(self.folder / "data")]
+        # As `manage.py localmongo` does, and with failpoints.
+        options += ["--sync-on-commit", "--enable-test-commands", "--log-level", "WARNING"]
+        with (self.folder / "log").open("ab") as log:
+            self.process = subprocess.Popen([self.python, "-c", serve, *options], stdout=log, stderr=log)
+        self._wait_for(self.process)
+
+    def stop(self) -> None:
+        self._end(signal.SIGTERM)
+
+    def crash(self) -> None:
+        self._end(signal.SIGKILL)
+
+    @property
+    def running(self) -> bool:
+        return self.process.poll() is None
+
+    def _end(self, signum: int) -> None:
+        self.process.send_signal(signum)
+        self.process.wait(10)
+
+
+class Djongo(Mongo):
+    """The same for djongo, whose environment can't hold SecantusDB: LOCALMONGO_PYTHON is an interpreter that has it."""
+
+    python = os.environ.get("LOCALMONGO_PYTHON", sys.executable)
+
+    @property
+    def url(self) -> str:
+        return f"djongo+{super().url}"
+
+
+class Postgres(Server):
+    """PostgreSQL, from PATH or where Debian keeps it; as the user `postgres` or `nobody` where we are root, which it refuses."""
+
+    @property
+    def url(self) -> str:
+        return f"postgres://postgres@127.0.0.1:{self.port}/jobs"
+
+    @property
+    def _data(self) -> Path:
+        return self.folder / "data"
+
+    def start(self) -> None:
+        if not self._data.exists():
+            self._initialize()
+        self._run("pg_ctl", "start", "--wait", "--pgdata", self._data, "--log", self.folder / "log")
+
+    def stop(self) -> None:
+        self._run("pg_ctl", "stop", "--wait", "--pgdata", self._data, "--mode", "fast")
+
+    def crash(self) -> None:
+        self._run("pg_ctl", "stop", "--wait", "--pgdata", self._data, "--mode", "immediate")
+
+    @property
+    def running(self) -> bool:
+        return (self._data / "postmaster.pid").exists()
+
+    def create_database(self) -> None:
+        """The one that the URL names. Django's test runner makes its own."""
+        self._run("createdb", "--host", "127.0.0.1", "--port", self.port, "--username", "postgres", "jobs")
+
+    def _initialize(self) -> None:
+        own_by(unprivileged("postgres"), self.folder)
+        options = ["--username", "postgres", "--auth", "trust", "--encoding", "UTF8", "--locale", "C", "--no-sync"]
+        self._run("initdb", "--pgdata", self._data, *options)
+        with (self._data / "postgresql.conf").open("a") as settings:
+            settings.write(f"port = {self.port}\nlisten_addresses = '127.0.0.1'\nunix_socket_directories = ''\n")
+
+    def _run(self, name: str, *arguments: object) -> None:
+        run(find(name, "PostgreSQL", "postgresql"), *arguments, user=unprivileged("postgres"), cwd=self.folder)
+
+
+class MariaDB(Server):
+    """MariaDB, from PATH; as the user `mysql` or `nobody` where we are root."""
+
+    process: subprocess.Popen[bytes]
+
+    @property
+    def url(self) -> str:
+        return f"mysql://root@127.0.0.1:{self.port}/jobs"
+
+    def start(self) -> None:
+        user = unprivileged("mysql")
+        data = self.folder / "data"
+        if not data.exists():
+            own_by(user, self.folder)
+            options = ["--no-defaults", f"--datadir={data}", "--auth-root-authentication-method=normal", "--skip-test-db"]
+            run(find("mariadb-install-db", "MariaDB", "mariadb-server"), *options, user=user, cwd=self.folder)
+        options = [f"--datadir={data}", f"--socket={self.folder}/socket", f"--port={self.port}", "--bind-address=127.0.0.1"]
+        options += ["--character-set-server=utf8mb4", "--skip-name-resolve"]
+        with (self.folder / "log").open("ab") as log:
+            command = [find("mariadbd", "MariaDB", "mariadb-server"), "--no-defaults", *options]
+            self.process = subprocess.Popen(command, user=user, cwd=self.folder, stdout=log, stderr=log)
+        self._wait_for(self.process)
+
+    def stop(self) -> None:
+        self._end(signal.SIGTERM)
+
+    def crash(self) -> None:
+        self._end(signal.SIGKILL)
+
+    @property
+    def running(self) -> bool:
+        return self.process.poll() is None
+
+    def _end(self, signum: int) -> None:
+        self.process.send_signal(signum)
+        self.process.wait(30)
+
+
+#: TEST_DATABASE to the server that it needs.
+SERVERS: dict[str, type[Server]] = {"mongodb": Mongo, "postgres": Postgres, "mariadb": MariaDB, "djongo": Djongo}
+
+
+def find(name: str, product: str, package: str) -> str:
+    """A server's program, on PATH or where Debian keeps PostgreSQL's and MariaDB's."""
+    places = sorted(Path("/usr/lib/postgresql").glob("*/bin"), key=lambda path: path.parent.name.zfill(4), reverse=True)
+    path = os.pathsep.join([os.environ.get("PATH", ""), *map(str, places), "/usr/sbin"])
+    found = shutil.which(name, path=path)
+    if found is None:
+        raise SystemExit(f"These tests need {product}'s server programs ({name}): on Debian, install {package}.")
+    # Debian's link on PATH names a program that looks for its companions beside itself.
+    return str(Path(found).resolve())
+
+
+def unprivileged(preferred: str) -> str | None:
+    """Whom a server is run as: ourselves (None), or, where that is root, a user that can do no harm."""
+    if os.getuid() != 0:
+        return None
+    try:
+        return pwd.getpwnam(preferred).pw_name
+    except KeyError:
+        return "nobody"
+
+
+def own_by(user: str | None, folder: Path) -> None:
+    if user is not None:
+        shutil.chown(folder, user)
+
+
+def run(*command: object, user: str | None, cwd: Path) -> None:
+    options: dict[str, Any] = {} if user is None else {"user": user, "group": pwd.getpwnam(user).pw_gid, "extra_groups": []}
+    # Not into a pipe: the server that pg_ctl leaves behind would keep it open.
+    with (cwd / "output").open("ab+") as output:
+        done = subprocess.run(list(map(str, command)), cwd=cwd, stdout=output, stderr=output, check=False, **options)
+        if done.returncode:
+            output.seek(0)
+            raise RuntimeError(f"{command[0]} failed:\n{output.read().decode(errors='replace')}")
