@@ -35,7 +35,7 @@ class BoundedPaginator(Paginator):  # type: ignore[type-arg]
     @cached_property
     def count(self) -> int:
         rows: Any = self.object_list
-        return int(rows[: self.most].count())
+        return store_for(rows.model).count_rows(rows, self.most)
 
 
 def instant(name: str) -> Callable[[Any, Any], SafeString | str]:
@@ -82,7 +82,12 @@ class ReadOnlyAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
         pk = store_for(self.model).id_of(search_term)
         if pk is not None and (found := queryset.filter(pk=pk)).exists():
             return found, False
-        return super().get_search_results(request, queryset, search_term)
+        return super().get_search_results(request, queryset, store_for(self.model).searchable(search_term))
+
+    def get_object(self, request: HttpRequest, object_id: str, from_field: str | None = None) -> Any:
+        if store_for(self.model).id_of(object_id) is None:
+            return None
+        return super().get_object(request, object_id, from_field)
 
 
 class QueueFilter(admin.SimpleListFilter):

@@ -20,6 +20,7 @@ from jobs.execution import invoke
 from jobs.heartbeat import Heartbeat, Hold
 from jobs.interrupts import Interruptible
 from jobs.lifecycle import Lifecycle, Plugin, instantiate
+from jobs.listening import Listener
 from jobs.models import Job, State
 from jobs.reaping import Reaper
 from jobs.retrying import brief, until_available
@@ -92,6 +93,8 @@ class Worker:
         self.hands_over = any(plugin.hands_over for plugin in self.plugins)
         self.lifecycle = Lifecycle(self.plugins)
         self.stopping = threading.Event()
+        #: Set when there may be something to do: jobs that became ready, or that the worker is to stop.
+        self._news = threading.Event()
         self.heartbeat = heartbeat(self._reap)
         self._reaper = Reaper(self)
         self._slots = Slots(concurrency)
@@ -120,7 +123,8 @@ class Worker:
             try:
                 if self._name_is_fixed:
                     self.let_go_of_all()  # what a worker of this name held when it was killed needn't wait for its lease
-                self.lifecycle.run("execute", lambda worker: worker._loop(), self)
+                with Listener(self._store, self._news.set):
+                    self.lifecycle.run("execute", lambda worker: worker._loop(), self)
             finally:
                 self.heartbeat.stop()
         logger.info("[%s] Stopped", self)
@@ -128,6 +132,7 @@ class Worker:
     def stop(self) -> None:
         """Reserve no more. Jobs in this process finish; those that are executed elsewhere are let go of at once."""
         self.stopping.set()
+        self._news.set()
         for callback in self._on_stop:
             callback()
 
@@ -145,6 +150,7 @@ class Worker:
 
     def _loop(self) -> None:
         while not self.stopping.is_set():
+            self._news.clear()
             began, failed_before = time.monotonic(), self._failed
             reserved = self.lifecycle.run("loop", lambda worker: worker._pass(PASS), self)
             if reserved:
@@ -155,7 +161,7 @@ class Worker:
                 logger.info("[%s] No more jobs available. Exiting", self)
                 break
             else:
-                self.stopping.wait(self._idle_delay())
+                self._news.wait(self._idle_delay())
         self._slots.wait_until_idle()
 
     def _idle_delay(self) -> float:

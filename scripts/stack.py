@@ -139,11 +139,11 @@ class Stack:
         else:
             self.environment["DATABASE_URL"] = f"sqlite:///{self.folder / 'db.sqlite3'}"
 
-    def start_batch(self, port: int) -> None:
+    def start_batch(self, port: int, *options: str) -> None:
         """A local AWS Batch, and what boto3 needs to talk to it; AWS_ENDPOINT_URL_BATCH where that is set."""
         if self.environment.get("AWS_ENDPOINT_URL_BATCH"):
             return
-        self.start("batch", "localbatch", "--port", str(port))
+        self.start("batch", "localbatch", "--port", str(port), *options)
         for name, value in {"AWS_REGION": "us-east-1", "AWS_ACCESS_KEY_ID": "local", "AWS_SECRET_ACCESS_KEY": "local"}.items():
             self.environment.setdefault(name, value)
         self.environment["AWS_ENDPOINT_URL_BATCH"] = f"http://127.0.0.1:{port}"

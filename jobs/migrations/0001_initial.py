@@ -1,7 +1,7 @@
 import django.utils.timezone
 from django.db import migrations, models
 
-from jobs.migrating import primary_key, unique_where_given
+from jobs.migrating import notify_when_ready, primary_key, unique_where_given
 
 
 class Migration(migrations.Migration):
@@ -85,4 +85,5 @@ class Migration(migrations.Migration):
             },
         ),
         unique_where_given("jobs.Job", "unique_key"),
+        notify_when_ready("jobs.Job"),
     ]

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import datetime as dt
 import math
+import threading
 import time
 from abc import ABC, abstractmethod
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any, Generic, Protocol, TypeVar
 
 from django.db import connections, models
@@ -78,6 +79,13 @@ class Store(ABC, Generic[M]):
         """Whether `error` says that the database can't be reached, or not now, as opposed to: that it refused a statement."""
         return isinstance(error, self.unavailable)
 
+    def listen(self, tell: Callable[[], None], stop: threading.Event) -> None:
+        """Calls `tell` whenever jobs may have become ready, from now until `stop` is set.
+
+        Returns at once where the database has nothing of the kind. Polling stays the truth: what is missed here is found
+        by it.
+        """
+
     def reconnect(self) -> None:
         """The database couldn't be reached: drops this thread's connection, so that the next call makes a new one."""
         self._unreachable_at = _ticks()
@@ -141,6 +149,14 @@ class Store(ABC, Generic[M]):
 
     @abstractmethod
     def delete_many(self, where: Conditions) -> int: ...
+
+    def count_rows(self, rows: models.QuerySet[M], limit: int) -> int:
+        """Like `count`, for a query set."""
+        return rows[:limit].count()
+
+    def searchable(self, text: str) -> str:
+        """What a query set's `icontains` takes for `text`."""
+        return text
 
     def id_of(self, pk: Any) -> Any:
         """The primary key as the model keeps it; None for what can't be one."""

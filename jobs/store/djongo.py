@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
+from django.db import models
 from pymongo import ReturnDocument
 from pymongo.database import Database
 
@@ -32,6 +34,14 @@ class DjongoStore(MongoStore[M]):
         )
         last = int(sequence["auto"]["seq"])
         return list(range(last - number + 1, last + 1))
+
+    def count_rows(self, rows: models.QuerySet[M], limit: int) -> int:
+        # djongo counts no subqueries.
+        return len(rows.values_list("pk", flat=True)[:limit])
+
+    def searchable(self, text: str) -> str:
+        """djongo takes it for a regular expression. Brackets, because Django would escape a backslash once more."""
+        return re.sub(r"[\^%]", ".", re.sub(r"[.$|?*+(){}\[]", r"[\g<0>]", text))
 
     def id_of(self, pk: Any) -> Any:
         found = super().id_of(pk)

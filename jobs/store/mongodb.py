@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import datetime as dt
 import re
+import threading
 from collections.abc import Callable, Mapping
 from typing import Any
 
@@ -32,6 +33,8 @@ OPERATORS: dict[str, Callable[[Any], Any]] = {
     "icontains": lambda value: {"$regex": re.escape(value), "$options": "i"},
 }
 DUPLICATE_KEY = 11000
+#: How long the server holds a question for changes before it says that there are none, in milliseconds.
+NEWS_AWAITED = 1000
 
 
 class MongoStore(Store[M]):
@@ -62,6 +65,16 @@ class MongoStore(Store[M]):
 
     def new_keys(self, number: int) -> list[Any]:
         return [ObjectId() for _ in range(number)]
+
+    def listen(self, tell: Callable[[], None], stop: threading.Event) -> None:
+        """A change stream, which takes a replica set."""
+        became_ready = {"updateDescription.updatedFields.state": {"$in": [State.READY, State.DETACHED]}}
+        match = {"$or": [{"operationType": "insert", "fullDocument.state": State.READY}, became_ready]}
+        with self.collection.watch([{"$match": match}, {"$project": {"_id": 1}}], max_await_time_ms=NEWS_AWAITED) as stream:
+            tell()  # for what became ready before this began
+            while not stop.is_set():
+                if stream.try_next() is not None:
+                    tell()
 
     @property
     def collection(self) -> Collection[dict[str, Any]]:

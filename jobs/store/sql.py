@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Mapping
+import threading
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from django.db import IntegrityError, InterfaceError, OperationalError, transaction
@@ -14,6 +15,15 @@ from jobs.runners import worker_runner
 from jobs.store.base import Conditions, M, Reserver, Store, aware, inserted
 
 ORDER = ("priority", "run_at", "pk")
+
+
+#: How often SQLite is asked whether anything has changed, in seconds.
+SQLITE_LOOK = 0.02
+
+
+def ready_channel(table: str) -> str:
+    """The channel on which PostgreSQL tells that jobs became ready: see jobs.migrating.notify_when_ready."""
+    return f"{table}_ready"
 
 
 class SqlStore(Store[M]):
@@ -34,6 +44,25 @@ class SqlStore(Store[M]):
         with self.connection.cursor() as cursor:
             cursor.execute("SELECT CURRENT_TIMESTAMP")
             return aware(cursor.fetchone()[0])
+
+    def listen(self, tell: Callable[[], None], stop: threading.Event) -> None:
+        """LISTEN on PostgreSQL; on SQLite a question that costs next to nothing, asked often."""
+        if self.connection.vendor == "postgresql":
+            with self.connection.cursor() as cursor:
+                cursor.execute(f"LISTEN {self.connection.ops.quote_name(ready_channel(self.model._meta.db_table))}")
+            tell()  # for what became ready before this began
+            while not stop.is_set():
+                for _ in self.connection.connection.notifies(timeout=1.0, stop_after=1):
+                    tell()
+        elif self.connection.vendor == "sqlite":
+            with self.connection.cursor() as cursor:
+                seen = None
+                while not stop.wait(SQLITE_LOOK):
+                    # Changes when another connection has committed something.
+                    version = cursor.execute("PRAGMA data_version").fetchone()
+                    if version != seen:
+                        seen = version
+                        tell()
 
     def _candidates(self, state: str, worker: Reserver) -> QuerySet[M]:
         rows = self._rows.filter(state=state).order_by(*ORDER)

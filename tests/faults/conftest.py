@@ -18,7 +18,16 @@ from project import databases
 from tests.processes import ROOT, Process, processes
 from tests.servers import Mongo, Postgres, Server
 
-OWN: dict[str, type[Server]] = {"mongodb": Mongo, "postgresql": Postgres}
+
+class FrequentlyAsked(Mongo):
+    """A failpoint leaves the topology as it is, and the driver would look at it again after ten seconds only."""
+
+    @property
+    def url(self) -> str:
+        return f"{super().url}&heartbeatFrequencyMS=500"
+
+
+OWN: dict[str, type[Server]] = {"mongodb": FrequentlyAsked, "postgresql": Postgres}
 
 
 class ToOwn:

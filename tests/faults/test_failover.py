@@ -69,7 +69,7 @@ def test_a_write_concern_that_was_not_met_is_no_second_write(own, calls):
 
 def test_workers_go_on_after_a_step_down(own, start_on, tmp_path):
     log = tmp_path / "log"
-    workers = [start_on("jobworker") for _ in range(2)]
+    workers = [start_on("jobworker", JOBS_LEASE="30") for _ in range(2)]
     jobs.enqueue_many([Append(str(log), str(number)) for number in range(100)])
     wait_for(lambda: len(lines(log)) > 10)
     admin("replSetStepDown", 2, force=True)

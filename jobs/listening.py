@@ -1,0 +1,47 @@
+from __future__ import annotations
+
+import logging
+import threading
+from collections.abc import Callable
+from typing import Any
+
+from django.db import connections
+
+from jobs.retrying import brief
+
+logger = logging.getLogger(__name__)
+
+#: After an error, the database is listened to again this many seconds later; polling goes on meanwhile.
+PAUSE = 5.0
+
+
+class Listener:
+    """A thread that calls `tell` as soon as jobs may have become ready. As a context manager, for as long as it is open."""
+
+    def __init__(self, store: Any, tell: Callable[[], None]):
+        self._store = store
+        self._tell = tell
+        self._stop = threading.Event()
+        self._thread = threading.Thread(target=self._run, name="jobs-listener", daemon=True)
+
+    def __enter__(self) -> None:
+        self._thread.start()
+
+    def __exit__(self, *details: object) -> None:
+        # Not waited for: it ends within a second, by itself.
+        self._stop.set()
+
+    def _run(self) -> None:
+        level = logging.INFO
+        try:
+            while not self._stop.is_set():
+                try:
+                    self._store.listen(self._tell, self._stop)
+                    return
+                except Exception as error:
+                    logger.log(level, "The database isn't listened to, only polled: %s", brief(error))
+                    level = logging.DEBUG  # a standalone MongoDB has no change streams: to be said once
+                    connections.close_all()
+                self._stop.wait(PAUSE)
+        finally:
+            connections.close_all()
