@@ -32,6 +32,9 @@ LONGEST_REASON = 1024
 #: How long a reply is waited for, in seconds; a submission without one may have been accepted.
 READ_TIMEOUT = 30
 
+#: Connections kept open to AWS Batch by one client.
+CONNECTIONS = 20
+
 TOO_MANY = {"TooManyRequestsException", "ThrottlingException", "Throttling", "RequestLimitExceeded", "RequestThrottled"}
 
 
@@ -56,8 +59,7 @@ class BatchClient:
 
     def __init__(self) -> None:
         # SubmitJob has no idempotency token, and a retry by the SDK after a lost reply makes a second job.
-        once = Config(retries={"total_max_attempts": 1, "mode": "standard"}, connect_timeout=10, read_timeout=READ_TIMEOUT)
-        often = Config(retries={"total_max_attempts": 3, "mode": "standard"}, connect_timeout=10, read_timeout=READ_TIMEOUT)
+        once, often = _config(tries=1), _config(tries=3)
         # boto3 itself reads AWS_DEFAULT_REGION alone; ECS, Batch and the other SDKs set AWS_REGION.
         try:
             region = os.environ.get("AWS_REGION") or boto3.session.Session().region_name
@@ -130,6 +132,11 @@ class BatchClient:
     def cancel(self, batch_job_id: str, reason: str) -> None:
         """Ends the job if it hasn't started; one that has is left alone."""
         self._often.cancel_job(jobId=batch_job_id, reason=reason[:LONGEST_REASON])
+
+
+def _config(tries: int) -> Config:
+    retries = {"total_max_attempts": tries, "mode": "standard"}
+    return Config(retries=retries, connect_timeout=10, read_timeout=READ_TIMEOUT, max_pool_connections=CONNECTIONS)
 
 
 def is_throttling(error: Exception) -> bool:

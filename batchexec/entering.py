@@ -35,12 +35,16 @@ class Entering:
         marker = self._steps.persist(lambda: markers.find(self._job))
         if marker is not None and marker.epoch == self._job.epoch:
             self._steps.log("takes over", marker)
-            if marker.state == BatchJob.State.SUBMITTING and not self._found(marker):
-                self._submit(marker)
+            if marker.state == BatchJob.State.SUBMITTED:
+                return marker
+            with self._steps.entrance():
+                if not self._found(marker):
+                    self._submit(marker)
+                return marker
+        with self._steps.entrance():
+            marker = self._commit()
+            self._submit(marker)
             return marker
-        marker = self._commit()
-        self._submit(marker)
-        return marker
 
     def _commit(self) -> BatchJob:
         """The intent, before anything is submitted: first on the job, so that no worker performs it itself; then the marker."""

@@ -15,7 +15,7 @@ from batchexec.conf import settings
 from batchexec.entering import Entering
 from batchexec.models import BatchJob
 from batchexec.poller import Poller, Watch
-from batchexec.steps import Ended, LetGo, Steps, logger
+from batchexec.steps import Ended, Gates, LetGo, Steps, logger
 from batchexec.sweeping import TERMINAL, Sweeper
 from batchexec.waiting import Waiting
 from jobs import outcomes, transitions
@@ -30,12 +30,12 @@ if TYPE_CHECKING:
 
 
 class Execution:
-    def __init__(self, worker: Worker, job: AbstractJob, client: BatchClient, poller: Poller):
+    def __init__(self, worker: Worker, job: AbstractJob, client: BatchClient, poller: Poller, gates: Gates):
         self._worker = worker
         self._job = job
         self._client = client
         self._poller = poller
-        self._steps = Steps(worker, job, client)
+        self._steps = Steps(worker, job, client, gates)
         self._entering = Entering(self._steps)
 
     def follow(self) -> bool | None:
@@ -77,6 +77,7 @@ class Execution:
 
     def _wait_for_poll(self, watch: Watch) -> None:
         before = watch.polled
+        self._steps.disconnect()
         while watch.polled == before:
             self._steps.check_in()
             watch.changed.wait(jobs_settings.LEASE / 4)

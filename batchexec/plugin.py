@@ -8,6 +8,7 @@ from batchexec.client import BatchClient
 from batchexec.execution import Execution
 from batchexec.poller import Poller
 from batchexec.preflight import check_configuration
+from batchexec.steps import Gates
 from batchexec.sweeping import Sweeper
 from jobs.lifecycle import Plugin
 
@@ -24,6 +25,9 @@ class BatchExecution(Plugin):
     """
 
     hands_over = True
+
+    def __init__(self) -> None:
+        self._gates = Gates()
 
     @cached_property
     def client(self) -> BatchClient:
@@ -46,4 +50,4 @@ class BatchExecution(Plugin):
         self.sweeper.sweep_if_due(worker.model)
 
     def around_perform(self, worker: Worker, job: AbstractJob, proceed: Callable[[], Any]) -> bool | None:
-        return Execution(worker, job, self.client, self.poller).follow()
+        return Execution(worker, job, self.client, self.poller, self._gates).follow()

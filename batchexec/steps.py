@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import logging
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, TypeVar
+
+from django.db import connections
 
 from batchexec.client import BatchClient, configuration_error
 from jobs import outcomes
@@ -25,6 +28,8 @@ T = TypeVar("T")
 #: Pause before something that AWS Batch didn't take is tried again: the first, and the longest, in seconds.
 FIRST_PAUSE = 1.0
 LONGEST_PAUSE = 30.0
+#: How long a slot waits for its turn before it looks whether it is still to go on, in seconds.
+LONGEST_WAIT = 1.0
 
 
 class LetGo(Exception):
@@ -35,11 +40,20 @@ class Ended(Exception):
     """The execution is over, as the job's own record says."""
 
 
+class Gates:
+    """How many slots of one process do something at once, of the thousand that may be waiting."""
+
+    def __init__(self) -> None:
+        self.database = threading.BoundedSemaphore(10)
+        self.entrance = threading.BoundedSemaphore(10)
+
+
 class Steps:
-    def __init__(self, worker: Worker, job: AbstractJob, client: BatchClient):
+    def __init__(self, worker: Worker, job: AbstractJob, client: BatchClient, gates: Gates):
         self.worker = worker
         self.job = job
         self.client = client
+        self.gates = gates
         self.store = store_for(type(job))
         self.label = {"job_id": str(job.pk), "job_name": job.name, "epoch": job.epoch}
 
@@ -62,8 +76,25 @@ class Steps:
 
     def persist(self, step: Callable[[], T]) -> T:
         """A step on the database: retried while that can't be reached, because the job goes on meanwhile."""
-        result = until_available(self.store, step, threading.Event(), give_up_after=outcomes.PATIENCE)
+        with self.gates.database:
+            result = until_available(self.store, step, threading.Event(), give_up_after=outcomes.PATIENCE)
         return result  # type: ignore[return-value]
+
+    @contextmanager
+    def entrance(self) -> Iterator[None]:
+        """One of the few that submit at once: with a thousand slots, a start would otherwise be a storm."""
+        while not self.gates.entrance.acquire(timeout=LONGEST_WAIT):
+            self.check_in()
+        try:
+            self.check_in()
+            yield
+        finally:
+            self.gates.entrance.release()
+
+    def disconnect(self) -> None:
+        """Before a long wait: a slot that only waits holds no connection to the database."""
+        if threading.current_thread() is not threading.main_thread():
+            connections.close_all()
 
     def ask_batch(self, question: Callable[[], T]) -> T:
         """A call that starts nothing: asked again until AWS Batch answers. What is configured wrongly costs the job nothing."""
@@ -79,6 +110,7 @@ class Steps:
             pause = min(pause * 2, LONGEST_PAUSE)
 
     def pause(self, seconds: float) -> None:
+        self.disconnect()
         self.worker.stopping.wait(seconds)
 
     def log(self, what: str, marker: BatchJob) -> None:
