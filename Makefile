@@ -2,9 +2,12 @@
 PYTHON ?= python3
 VENV ?= .venv
 BIN = $(VENV)/bin
+# Django 3.1, which djongo needs, doesn't run on Python 3.12.
+DJONGO_PYTHON ?= python3.11
+DJONGO_VENV ?= .venv-djongo
 
 .DEFAULT_GOAL := help
-.PHONY: help demo demo-kill dev test test-mongodb test-sqlite lint clean
+.PHONY: help demo demo-kill dev test test-mongodb test-sqlite test-djongo lint clean
 
 help: ## list the targets
 	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /\1|/' | while IFS='|' read -r name text; do printf '  make %-14s %s\n' "$$name" "$$text"; done
@@ -26,14 +29,17 @@ test-mongodb: $(VENV)/.dev
 test-sqlite: $(VENV)/.dev
 	TEST_DATABASE=sqlite $(BIN)/python -m pytest
 
+test-djongo: $(VENV)/.local $(DJONGO_VENV)/.installed ## the tests that make sense on djongo, in its own environment
+	TEST_DATABASE=djongo LOCALMONGO_PYTHON=$(abspath $(BIN)/python) $(DJONGO_VENV)/bin/python -m pytest -c pytest-djongo.ini
+
 lint: $(VENV)/.dev ## ruff, mypy, and migrations that are missing
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
 	$(BIN)/mypy
 	DATABASE_URL=sqlite:///$(CURDIR)/var/lint.sqlite3 $(BIN)/python manage.py makemigrations --check --dry-run
 
-clean: ## remove the virtual environment and all local data
-	rm -rf $(VENV) var .pytest_cache .mypy_cache .ruff_cache .hypothesis
+clean: ## remove the virtual environments and all local data
+	rm -rf $(VENV) $(DJONGO_VENV) var .pytest_cache .mypy_cache .ruff_cache .hypothesis
 
 $(VENV)/bin/python:
 	@$(PYTHON) -c 'import sys; sys.exit("Python 3.10 or newer is needed, not %d.%d." % sys.version_info[:2] if sys.version_info < (3, 10) else 0)'
@@ -47,3 +53,8 @@ $(VENV)/.local: $(VENV)/bin/python requirements.txt requirements-local.txt
 $(VENV)/.dev: $(VENV)/bin/python requirements.txt requirements-local.txt requirements-dev.txt
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check -r requirements-dev.txt
 	@touch $@ $(VENV)/.local
+
+$(DJONGO_VENV)/.installed: requirements-djongo.txt
+	$(DJONGO_PYTHON) -m venv $(DJONGO_VENV)
+	$(DJONGO_VENV)/bin/python -m pip install --quiet --disable-pip-version-check -r requirements-djongo.txt
+	@touch $@

@@ -111,7 +111,7 @@ def _delayed_or_performed(job: AbstractJob) -> bool:
     enqueueing.send(sender=type(job), job=job)
     job.handler = payloads.dump(job.payload)
     delayed = settings.DELAY_JOBS
-    if not (delayed(job) if callable(delayed) else delayed):
+    if not (payloads.call_with_accepted(delayed, job) if callable(delayed) else delayed):
         _lifecycle().run("invoke_job", execution.invoke, job)
         return False
     job.state = State.SCHEDULED if job.run_at > timezone.now() else State.READY

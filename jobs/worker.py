@@ -23,7 +23,7 @@ from jobs.lifecycle import Lifecycle, Plugin, instantiate
 from jobs.listening import Listener
 from jobs.models import Job, State
 from jobs.reaping import Reaper
-from jobs.retrying import brief, until_available
+from jobs.retrying import FIRST_PAUSE, brief, until_available
 from jobs.runners import worker_runner
 from jobs.slots import Slots
 from jobs.stopping import signals_handled
@@ -38,6 +38,9 @@ logger = logging.getLogger(__name__)
 GRACE = 10.0
 #: Jobs performed in one pass of the loop.
 PASS = 100
+#: A worker whose passes fail so often in a row, for another reason than a database that can't be reached, gives up. Delayed
+#: Job: ten errors while it reserves.
+FAILURES_IN_A_ROW = 10
 #: Scheduled jobs are promoted and expired leases reaped at most this often, in seconds, while a worker is busy.
 MAINTENANCE_INTERVAL = 1.0
 #: What this machine's and the database's count of seconds may differ by while the database can't be reached.
@@ -149,10 +152,20 @@ class Worker:
             stretch.interrupt()
 
     def _loop(self) -> None:
+        failures = 0
         while not self.stopping.is_set():
             self._news.clear()
             began, failed_before = time.monotonic(), self._failed
-            reserved = self.lifecycle.run("loop", lambda worker: worker._pass(PASS), self)
+            try:
+                reserved = self.lifecycle.run("loop", lambda worker: worker._pass(PASS), self)
+            except Exception as error:
+                failures += 1
+                if failures == FAILURES_IN_A_ROW:
+                    raise
+                logger.exception("[%s] A pass over the queue failed: %s", self, brief(error))
+                self.stopping.wait(max(self.sleep_delay, FIRST_PAUSE))
+                continue
+            failures = 0
             if reserved:
                 seconds = max(time.monotonic() - began, 1e-6)
                 failed = self._failed - failed_before

@@ -35,7 +35,9 @@ def parse(url: str) -> dict[str, Any]:
         return _sqlite(url)
     if scheme in ("postgres", "postgresql"):
         return dict(environ.Env.db_url_config(url))
-    raise ImproperlyConfigured(f"DATABASE_URL starts with {scheme!r}: use mongodb://, mongodb+srv://, postgres:// or sqlite:///.")
+    raise ImproperlyConfigured(
+        f"DATABASE_URL starts with {scheme!r}: use mongodb://, mongodb+srv://, postgres://, sqlite:/// or djongo+mongodb://."
+    )
 
 
 def _mongodb(url: str) -> dict[str, Any]:

@@ -198,12 +198,12 @@ SERVERS: dict[str, type[Server]] = {"mongodb": Mongo, "postgres": Postgres, "mar
 def find(name: str, product: str, package: str) -> str:
     """A server's program, on PATH or where Debian keeps PostgreSQL's and MariaDB's."""
     places = sorted(Path("/usr/lib/postgresql").glob("*/bin"), key=lambda path: path.parent.name.zfill(4), reverse=True)
-    path = os.pathsep.join([os.environ.get("PATH", ""), *map(str, places), "/usr/sbin"])
+    # Debian's folder first: what it puts on PATH is a wrapper for the cluster of the machine.
+    path = os.pathsep.join([*map(str, places), os.environ.get("PATH", os.defpath), "/usr/sbin"])
     found = shutil.which(name, path=path)
     if found is None:
         raise SystemExit(f"These tests need {product}'s server programs ({name}): on Debian, install {package}.")
-    # Debian's link on PATH names a program that looks for its companions beside itself.
-    return str(Path(found).resolve())
+    return found
 
 
 def unprivileged(preferred: str) -> str | None:

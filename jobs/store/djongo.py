@@ -27,7 +27,7 @@ class DjongoStore(MongoStore[M]):
 
     def new_keys(self, number: int) -> list[Any]:
         """Whole numbers, from the sequence that djongo keeps for its own inserts."""
-        sequence = self.database["__schema__"].find_one_and_update(
+        sequence: Any = self.database["__schema__"].find_one_and_update(
             {"name": self.model._meta.db_table, "auto": {"$exists": True}},
             {"$inc": {"auto.seq": number}},
             return_document=ReturnDocument.AFTER,

@@ -17,7 +17,7 @@ from bson.codec_options import CodecOptions
 from pymongo import ASCENDING, DESCENDING, ReadPreference, ReturnDocument
 from pymongo.collection import Collection
 from pymongo.database import Database
-from pymongo.errors import BulkWriteError, ConnectionFailure, DuplicateKeyError, PyMongoError
+from pymongo.errors import BulkWriteError, ConnectionFailure, DuplicateKeyError, PyMongoError, WriteConcernError
 from pymongo.read_concern import ReadConcern
 from pymongo.write_concern import WriteConcern
 
@@ -38,8 +38,9 @@ NEWS_AWAITED = 1000
 
 
 class MongoStore(Store[M]):
-    # Also raised for a primary that steps down, and while none is elected.
-    unavailable = (ConnectionFailure,)
+    # The first is also raised for a primary that steps down, and while none is elected. The second where one stepped down
+    # before a majority had the write: it may be undone, and to write again waits until it can't be.
+    unavailable = (ConnectionFailure, WriteConcernError)
 
     def __init__(self, model: type[M], alias: str):
         super().__init__(model, alias)

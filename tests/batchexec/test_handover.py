@@ -51,7 +51,7 @@ def test_each_attempt_is_an_execution_of_its_own_with_a_name_of_its_own(batch, w
     try:
         job = jobs.enqueue(Fail())
         worker().work_off()
-        Job.objects.update(run_at=timezone.now() - dt.timedelta(seconds=1))
+        Job.objects.filter(pk=job.pk).update(run_at=timezone.now() - dt.timedelta(seconds=1))
         worker().work_off()
     finally:
         del os.environ["JOBS_MAX_ATTEMPTS"]
@@ -118,7 +118,7 @@ def test_a_container_that_finishes_without_a_watcher_is_not_run_again(batch, wor
     assert stopped.wait(10) == 0
     go.touch()
     wait_for(lambda: row(job) is None, what="the container recorded its success")
-    BatchJob.objects.update(updated_at=timezone.now() - dt.timedelta(hours=1))
+    BatchJob.objects.filter(job_id=str(job.pk)).update(updated_at=timezone.now() - dt.timedelta(hours=1))
     sweeper = start("jobworker", "--batch", "--exit-on-complete")
     assert sweeper.wait() == 0
     assert not BatchJob.objects.exists()
@@ -186,7 +186,7 @@ def test_a_refused_submission_is_a_failed_attempt_that_says_why(batch, worker):
 
 def test_a_job_that_cannot_be_loaded_fails_without_a_submission(batch, worker):
     job = jobs.enqueue(Fail())
-    Job.objects.update(handler="garbage")
+    Job.objects.filter(pk=job.pk).update(handler="garbage")
     assert worker().work_off() == (0, 1)
     assert (row(job).state, row(job).attempts) == (State.FAILED, 0)
     assert submissions(batch) == 0

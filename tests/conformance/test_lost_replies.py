@@ -82,7 +82,7 @@ def test_a_failure_that_was_never_written_is_not_taken_for_recorded(monkeypatch)
 
     def cancelled_meanwhile(*args, **kwargs):
         monkeypatch.setattr(store, "change", original)
-        Job.objects.update(state=State.CANCELLED, epoch=1)
+        Job.objects.filter(epoch=0).update(state=State.CANCELLED, epoch=1)
         raise store.unavailable[0]("the connection broke")
 
     monkeypatch.setattr(store, "change", cancelled_meanwhile)
@@ -92,7 +92,7 @@ def test_a_failure_that_was_never_written_is_not_taken_for_recorded(monkeypatch)
 
 def test_a_registration(lose_reply, calls):
     job = jobs.enqueue(Record("x"))
-    Job.objects.update(state=State.RUNNING, locked_by="w", handed_over=True)
+    Job.objects.filter(epoch=0).update(state=State.RUNNING, locked_by="w", handed_over=True)
     lose_reply("change")
     assert run_registered(jobs.Worker(), str(job.pk), "0") is True
     assert calls == ["x"]

@@ -30,6 +30,21 @@ class FrequentlyAsked(Mongo):
 OWN: dict[str, type[Server]] = {"mongodb": FrequentlyAsked, "postgresql": Postgres}
 
 
+class Own:
+    """The server, and this process's connection to it."""
+
+    def __init__(self, server: Server):
+        self._server = server
+        self.url = server.url
+
+    def crash(self) -> None:
+        connections["own"].close()
+        self._server.crash()
+
+    def start(self) -> None:
+        self._server.start()
+
+
 class ToOwn:
     """A router that sends everything to the server that may be killed."""
 
@@ -58,22 +73,23 @@ def _own_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
 
 
 @pytest.fixture
-def own(_own_server: Server, settings: Any, django_db_blocker: Any) -> Iterator[Server]:
+def own(_own_server: Server, settings: Any, django_db_blocker: Any) -> Iterator[Own]:
     """The server, empty and running; what this process enqueues goes there."""
     connections.settings["own"] = connections.configure_settings({"default": databases.parse(_own_server.url)})["default"]
     settings.DATABASE_ROUTERS = [ToOwn()]
     with django_db_blocker.unblock():
         Job.objects.all().delete()
-        yield _own_server
+        yield Own(_own_server)
         if not _own_server.running:
             _own_server.start()
-        close = getattr(connections["own"], "close_pool", connections["own"].close)
-        close()
+        connections["own"].close()
+        if connection.vendor == "mongodb":
+            connections["own"].close_pool()
     del connections["own"], connections.settings["own"]
 
 
 @pytest.fixture
-def start_on(own: Server, tmp_path: Path) -> Iterator[Callable[..., Process]]:
+def start_on(own: Own, tmp_path: Path) -> Iterator[Callable[..., Process]]:
     """Starts `manage.py <arguments>` on that server."""
     with processes(tmp_path) as start:
         yield lambda *arguments, **extra: start(*arguments, DATABASE_URL=own.url, **extra)

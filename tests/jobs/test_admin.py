@@ -58,7 +58,7 @@ def test_jobs_are_listed_filtered_and_searched(admin_client):
     for words in ("(", "[a", "*", "\\", "$where", "9" * 30, "9" * 5000, "%", "a\0b", "ü" * 300):
         assert listed(admin_client, q=words) <= {ready.pk, failed.pk}
     page = admin_client.get(LIST).content.decode()
-    assert '<a href="?queue=mail">' in page.replace("/admin/jobs/job/?", "?")
+    assert 'href="?queue=mail"' in page.replace("/admin/jobs/job/?", "?")
 
 
 def test_the_list_can_be_sorted_by_every_column(admin_client):

@@ -167,7 +167,9 @@ def test_settings_are_read_by_the_worker_where_no_option_is_given(settings):
     assert (worker.queues, worker.min_priority, worker.exit_on_complete) == (("b",), 0, False)
 
 
-@pytest.mark.parametrize("wrong", [{"queues": "mail"}, {"concurrency": 0}, {"plugins": ["jobs.models.Job"]}, {"plugins": ["x.y"]}])
+@pytest.mark.parametrize(
+    "wrong", [{"queues": "mail"}, {"concurrency": 0}, {"plugins": ["jobs.models.Job"]}, {"plugins": ["x.y"]}]
+)
 def test_options_of_a_worker_that_make_no_sense_are_refused(wrong):
     with pytest.raises((TypeError, ValueError, ImportError, jobs.InvalidCallback)):
         jobs.Worker(**wrong)
@@ -193,3 +195,79 @@ def test_a_job_class_of_ones_own_has_fields_of_its_own_and_a_queue_of_its_own(ow
     assert calls == ["own"]
     jobs.enqueue_many([Fail(), Append("x")], model=own_job, tenant="b")
     assert [job.tenant for job in own_job.objects.all()] == ["b", "b"]
+
+
+def test_an_error_while_reserving_is_logged_and_the_tenth_in_a_row_ends_the_worker(monkeypatch, calls):
+    class Breaks(jobs.Plugin):
+        passes = 0
+
+        def before_loop(self, worker):
+            Breaks.passes += 1
+            if Breaks.passes < 3 or calls:
+                raise RuntimeError("a broken pass")
+
+    jobs.enqueue(Record("performed"))
+    with pytest.raises(RuntimeError, match="a broken pass"):
+        jobs.Worker(plugins=[Breaks], sleep_delay=0).start()
+    assert calls == ["performed"]
+    assert Breaks.passes == 2 + 1 + 10
+
+
+def test_delay_jobs_may_take_no_job(settings, calls):
+    settings.JOBS = {"DELAY_JOBS": lambda: False}
+    jobs.enqueue(Record("at once"))
+    assert calls == ["at once"]
+
+
+def test_no_queue_is_the_payloads_queue():
+    payload = Record()
+    payload.queue_name = "own"
+    assert jobs.enqueue(payload, queue=None).queue == "own"
+
+
+def test_hooks_that_raise_in_error_and_failure_are_logged_and_the_outcome_is_recorded(settings, calls):
+    settings.JOBS = {"MAX_ATTEMPTS": 1}
+
+    for broken in ("error", "failure"):
+        job = jobs.enqueue(BreaksInHooks("perform", broken))
+        assert jobs.Worker().work_off() == (0, 1)
+        assert row(job).state == State.FAILED
+        assert row(job).last_error.startswith("RuntimeError: perform broke")
+
+
+class BreaksInHooks(Hooked):
+    also: str = ""
+
+    def _called(self, name):
+        super()._called(name)
+        if name == self.also:
+            raise RuntimeError(f"{name} broke, too")
+
+
+def test_flags_bound_the_priorities(start, tmp_path):
+    log = tmp_path / "log"
+    for priority in (-5, 0, 5):
+        jobs.enqueue(Append(str(log), str(priority)), priority=priority)
+    assert start("jobworker", "--min-priority", "0", "--max-priority", "0", "--exit-on-complete").wait() == 0
+    assert lines(log) == ["0"]
+
+
+def test_workers_are_named_by_host_and_process():
+    import os
+    import socket
+
+    assert jobs.Worker().name.startswith(f"host:{socket.gethostname()} pid:{os.getpid()}")
+    assert jobs.Worker().name != jobs.Worker().name
+
+
+def test_hooks_and_options_of_a_delayed_methods_target_are_not_taken_over():
+    from posts.models import Post
+
+    post = Post.objects.create(title="t")
+    Post.max_attempts, Post.failure = 1, lambda self, job: pytest.fail("a method that meant something else was called")
+    try:
+        job = jobs.delay(post).refresh_from_db(fields=["nonsense"])
+        assert jobs.Worker().work_off() == (0, 1)
+        assert (row(job).state, row(job).attempts) == (State.SCHEDULED, 1)
+    finally:
+        del Post.max_attempts, Post.failure

@@ -24,7 +24,7 @@ def handed_over(payload) -> Job:
 def test_performs_a_waiting_job_by_hand_due_or_not(start, tmp_path):
     log = tmp_path / "log"
     job = jobs.enqueue(Append(str(log)))
-    Job.objects.update(state=State.SCHEDULED)
+    Job.objects.filter(pk=job.pk).update(state=State.SCHEDULED)
     assert start("runjob", str(job.pk)).wait() == 0
     assert lines(log) == ["performed"]
     assert row(job) is None

@@ -2,17 +2,27 @@
 
 from __future__ import annotations
 
+import datetime as dt
 from collections.abc import Callable
+from contextlib import nullcontext
 
 from hypothesis import strategies as st
 from hypothesis.stateful import rule
 
 from jobs import outcomes, transitions
 from jobs.exceptions import DeserializationError
+from jobs.models import Job
+from jobs.runners import is_later_attempt
 from tests.model.actors import Container, Execution, Handle
 from tests.model.base import picks
-from tests.model.model import ModelJob
+from tests.model.model import SILENT_AFTER, ModelJob
 from tests.model.watching import Watching
+from tests.model.world import with_the_next_answer_lost
+
+Write = Callable[[Execution, Job], bool]
+
+#: Whether the outcome is written, and the answer that it is gets lost.
+lost = st.sampled_from([False, False, False, True])
 
 
 class Executing(Watching):
@@ -25,7 +35,7 @@ class Executing(Watching):
         if not self.waiting_containers():
             return self.hand_over(number, submissions=2)
         self.tick()
-        container = self.pick(self.waiting_containers(), number)
+        container = self.pick_an_actor(self.waiting_containers(), self.may_start, number)
         if container.handle is None:
             container.handle = self.read(container.pk)
             if container.handle is None or container.handle.epoch != container.epoch:
@@ -33,6 +43,9 @@ class Executing(Watching):
                 return self.happened("container: its epoch is over")
         if registers:
             self.register(container)
+
+    def may_start(self, container: Container) -> bool:
+        return self.job_of(container).at(container.epoch, ("running", "detached"))
 
     def register(self, container: Container) -> None:
         assert container.handle is not None
@@ -52,7 +65,10 @@ class Executing(Watching):
         if not self.executions:
             return self.start_container(number, registers=True)
         self.tick()
-        self.sign(self.pick(self.executions, number))
+        self.sign(self.pick_an_actor(self.executions, self.is_named, number))
+
+    def is_named(self, execution: Execution) -> bool:
+        return execution.alive and self.job_of(execution).runs_as(execution.runner)
 
     def sign(self, execution: Execution) -> None:
         job, heartbeat = self.job_of(execution), execution.worker.heartbeat
@@ -66,6 +82,33 @@ class Executing(Watching):
             if job.state == "cancelled":
                 self.happened("sign of life after a cancel")
 
+    @rule(number=picks, in_time=st.booleans(), signs=st.booleans(), ends=st.booleans())
+    def start_a_later_attempt(self, number: int, in_time: bool, signs: bool, ends: bool) -> None:
+        """AWS Batch runs the command again. The earlier container may be alive all the same, and show it meanwhile."""
+        found = [execution for execution in self.executions if execution.in_container]
+        if not found:
+            return self.start_container(number, registers=True)
+        self.tick()
+        earlier = self.pick_an_actor(found, self.executes, number)
+        job = self.job_of(earlier)
+        if in_time and job.heartbeat_at is not None:
+            self.clock.now = max(self.now, job.heartbeat_at + SILENT_AFTER + dt.timedelta(seconds=1))
+        name, attempt = earlier.runner.partition("@")[0].split("/")
+        runner = f"{name}/{int(attempt) + 1}@{earlier.epoch}#nonce"
+        handle = self.read(earlier.pk)
+        if handle is None or handle.epoch != earlier.epoch or not is_later_attempt(runner, handle.seen.runner):
+            return self.happened("later attempt: not this one's to take over")
+        if signs:
+            self.sign(earlier)
+        if self.agree(
+            "later attempt", transitions.supersede(handle.job, runner), job.free_for_a_later_attempt(handle.seen, self.now)
+        ):
+            self.give_up(handle.seen, "a later attempt of its Batch job", silent=True)
+            job.begin(runner, self.now)
+            self.begin(Handle(handle.job, job.snapshot()), earlier.worker, runner, in_container=True)
+            if ends:
+                self.succeeds(earlier)
+
     @rule(number=picks)
     def die(self, number: int) -> None:
         """Killed: it never acts again, and nobody is told."""
@@ -75,34 +118,32 @@ class Executing(Watching):
 
     # Outcomes. One that has recorded its own may try it again, as after a lost reply.
 
-    @rule(number=picks)
-    def succeed(self, number: int) -> None:
+    @rule(number=picks, lost=lost)
+    def succeed(self, number: int, lost: bool = False) -> None:
         if not self.executions:
             return self.start_container(number, registers=True)
         self.tick()
-        self.succeeds(self.pick(self.executions, number))
+        self.succeeds(self.some_execution(number), lost)
 
-    def succeeds(self, execution: Execution) -> None:
-        self._ends(execution, "succeed", outcomes.succeeded(execution.worker, execution.instance(), 0.1), self._succeeded)
+    def succeeds(self, execution: Execution, lost: bool = False) -> None:
+        self._ends(execution, lost, "succeed", lambda x, job: outcomes.succeeded(x.worker, job, 0.1), self._succeeded)
 
-    @rule(number=picks)
-    def fail(self, number: int) -> None:
+    @rule(number=picks, lost=lost)
+    def fail(self, number: int, lost: bool) -> None:
         if not self.executions:
             return self.start_container(number, registers=True)
         self.tick()
-        execution = self.pick(self.executions, number)
-        did = outcomes.failed(execution.worker, execution.instance(), RuntimeError("it broke"))
-        self._ends(execution, "fail", did, self._failed)
+        error = RuntimeError("it broke")
+        self._ends(self.some_execution(number), lost, "fail", lambda x, job: outcomes.failed(x.worker, job, error), self._failed)
 
-    @rule(number=picks)
-    def find_that_its_record_is_gone(self, number: int) -> None:
+    @rule(number=picks, lost=lost)
+    def find_that_its_record_is_gone(self, number: int, lost: bool) -> None:
         if not self.executions:
             return self.start_container(number, registers=True)
         self.tick()
-        execution = self.pick(self.executions, number)
         error = DeserializationError("deleted record")
-        did = outcomes.failed_for_good(execution.worker, execution.instance(), error, as_executor=True)
-        self._ends(execution, "fail for good", did, ModelJob.fail)
+        write = lambda x, job: outcomes.failed_for_good(x.worker, job, error, as_executor=True)  # noqa: E731
+        self._ends(self.some_execution(number), lost, "fail for good", write, ModelJob.fail)
 
     def _succeeded(self, job: ModelJob) -> None:
         job.succeed(kept=self.keeps_succeeded)
@@ -110,9 +151,14 @@ class Executing(Watching):
     def _failed(self, job: ModelJob) -> None:
         self.happened(f"fail: {job.attempt_failed(self.now)}")
 
-    def _ends(self, execution: Execution, what: str, did: bool, outcome: Callable[[ModelJob], None]) -> None:
-        job = self.job_of(execution)
-        if self.agree(what, did, job.executed_by(execution.runner, execution.epoch)):
+    def _ends(self, execution: Execution, lost: bool, what: str, write: Write, outcome: Callable[[ModelJob], None]) -> None:
+        job, may = self.job_of(execution), self.executes(execution)
+        with with_the_next_answer_lost() if lost else nullcontext():
+            did = write(execution, execution.instance())
+        if lost and not may:
+            # It can't tell whether an outcome that is there is its own. What counts is that it changes nothing.
+            self.happened("a late outcome, and its answer is lost")
+        elif self.agree(f"{what}, and the answer is lost" if lost else what, did, may):
             self.record(execution)
             outcome(job)
         else:
@@ -123,3 +169,9 @@ class Executing(Watching):
                 self.happened("a cancelled runner has ended")
                 job.clear_runner()
         execution.alive = False
+
+    def executes(self, execution: Execution) -> bool:
+        return self.job_of(execution).executed_by(execution.runner, execution.epoch)
+
+    def some_execution(self, number: int) -> Execution:
+        return self.pick_an_actor(self.executions, self.executes, number)

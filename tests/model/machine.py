@@ -4,22 +4,24 @@ from __future__ import annotations
 
 import datetime as dt
 from collections.abc import Callable
+from functools import partial
+from typing import Any
 
 from hypothesis import strategies as st
 from hypothesis.stateful import rule
 
 from jobs.reaping import Reaper
 from tests.model.base import picks
-from tests.model.executing import Executing
+from tests.model.model import ModelJob
 from tests.model.operating import Operating
 from tests.model.world import LEASE, after_the_next_read
 
 
-class QueueMachine(Executing, Operating):
+class QueueMachine(Operating):
     @rule(
         number=picks,
         in_time=st.booleans(),
-        meanwhile=st.sampled_from(["", "", "renew", "hand_over", "register", "succeed", "sign"]),
+        meanwhile=st.sampled_from(["", "", "renew", "hand over", "register", "succeed", "sign"]),
     )
     def reap(self, number: int, in_time: bool, meanwhile: str) -> None:
         running = self.model.in_states("running")
@@ -27,22 +29,27 @@ class QueueMachine(Executing, Operating):
             return self.reserve(number)
         self.tick()
         if in_time:
-            self.clock.now = max(self.now, min(job.locked_at for job in running) + dt.timedelta(seconds=LEASE + 1))
+            self.clock.now = max(self.now, max(job.locked_at for job in running) + dt.timedelta(seconds=LEASE + 1))
         read = [job.snapshot() for job in self.model.expired(self.now)]
         worker = self.pick(self.workers, number)
         # Another acts between the reaper's read and its writes.
-        with after_the_next_read(self.meanwhile(meanwhile, number)):
+        with after_the_next_read(self.meanwhile(meanwhile, read)):
             Reaper(worker).reap()
         self.released(read, "reaped", silent=True)
 
-    def meanwhile(self, name: str, number: int) -> Callable[[], None]:
-        started = [container for container in self.waiting_containers() if container.handle is not None]
-        actions: dict[str, tuple[object, Callable[[], None]]] = {
-            "renew": (self.watches, lambda: self.renew(number)),
-            "hand_over": (self.to_hand_over(), lambda: self.hand_over(number, submissions=1)),
-            "register": (started, lambda: self.register(self.pick(started, number))),
-            "succeed": (self.executions, lambda: self.succeed(number)),
-            "sign": (self.executions, lambda: self.show_a_sign_of_life(number)),
+    def meanwhile(self, name: str, read: list[ModelJob]) -> Callable[[], None]:
+        """What another does to one of the jobs that were read, or nothing where nobody can."""
+        pks = {job.pk for job in read}
+        watches = [watch for watch in self.watches if watch.pk in pks and self.holds(watch)]
+        free = [watch for watch in watches if watch in self.to_hand_over() and not watch.seen.handed_over]
+        executions = [execution for execution in self.executions if execution.pk in pks and self.executes(execution)]
+        started = [container for container in self.waiting_containers() if container.pk in pks and container.handle]
+        actions: dict[str, tuple[list[Any], Callable[[Any], None]]] = {
+            "renew": (watches, self.renews),
+            "hand over": (free, lambda watch: self.hands_over(watch, submissions=1)),
+            "register": (started, self.register),
+            "succeed": (executions, self.succeeds),
+            "sign": (executions, self.sign),
         }
-        possible, act = actions.get(name, (None, lambda: None))
-        return act if possible else lambda: None
+        actors, act = actions[name] if name else ([], self.renews)
+        return partial(act, actors[-1]) if actors else lambda: None

@@ -65,6 +65,10 @@ class ModelJob:
         going_on = not self.gone and self.state in ("running", "detached") and self.epoch == epoch
         return going_on and self.runner in ("", runner)
 
+    def free_for_a_later_attempt(self, seen: ModelJob, now: dt.datetime) -> bool:
+        same = (self.runner, self.heartbeat_at) == (seen.runner, seen.heartbeat_at)
+        return self.at(seen.epoch, ("running", "detached")) and same and not seen.runner_is_alive(now)
+
     def at(self, epoch: int, states: tuple[str, ...]) -> bool:
         return not self.gone and self.epoch == epoch and self.state in states
 
@@ -96,13 +100,15 @@ class ModelJob:
         self._execution_over("succeeded")
         self._ended(kept)
 
-    def attempt_failed(self, now: dt.datetime) -> str:
-        """Counted; returns whether there are others to come: "rescheduled", or "failed"."""
-        self.attempts += 1
+    def attempt_failed(self, now: dt.datetime, *, counted: bool = True) -> str:
+        """Returns whether there are others to come: "rescheduled", or "failed"."""
+        attempts = self.attempts + 1
+        if counted:
+            self.attempts = attempts
         if self.attempts >= self.max_attempts:
             self.fail()
             return "failed"
-        self.run_at = now + dt.timedelta(seconds=self.attempts**4 + 5)
+        self.run_at = now + dt.timedelta(seconds=attempts**4 + 5)
         self._execution_over("scheduled")
         return "rescheduled"
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime as dt
 from collections.abc import Callable
 
 from hypothesis import strategies as st
@@ -11,12 +12,12 @@ from jobs import operations, transitions
 from jobs.exceptions import JobError
 from jobs.models import Job
 from tests.model.actors import Handle
-from tests.model.base import picks
+from tests.model.base import STALE, picks
+from tests.model.executing import Executing
 from tests.model.model import FINISHED, SILENT_AFTER, UNFINISHED, ModelJob
-from tests.model.watching import Watching
 
 
-class Operating(Watching):
+class Operating(Executing):
     @rule(number=picks)
     def read_a_row(self, number: int) -> None:
         if found := self.model.present():
@@ -26,6 +27,8 @@ class Operating(Watching):
 
     @rule(number=picks, fresh=st.booleans())
     def cancel(self, number: int, fresh: bool) -> None:
+        if fresh and number < STALE and not any(job.runner for job in self.model.in_states(*UNFINISHED)):
+            return self.start_container(number, registers=True)
         self.tick()
         if not (handle := self.some_handle(number, fresh, *UNFINISHED)):
             self.reserve(number)
@@ -35,17 +38,28 @@ class Operating(Watching):
                 job.cancel()
                 self.happened("cancel: the runner stays named" if job.runner else "cancel: nobody executes it")
 
-    @rule(number=picks, fresh=st.booleans())
-    def retry(self, number: int, fresh: bool) -> None:
+    @rule(number=picks, fresh=st.booleans(), in_time=st.booleans(), signs=st.booleans())
+    def retry(self, number: int, fresh: bool, in_time: bool, signs: bool) -> None:
         self.tick()
-        if not (handle := self.some_handle(number, fresh, *FINISHED)):
+        still_named = any(job.runner for job in self.model.in_states(*FINISHED))
+        if fresh and number < STALE and not still_named and self.model.in_states(*UNFINISHED):
             self.cancel(number, fresh)
+        elif handle := self.some_handle(number, fresh, *FINISHED):
+            self.retries(handle, in_time, signs)
         else:
-            job = self.job_of(handle)
-            if self.agree("retry", done(operations.retry, handle), job.retriable(handle.seen, self.now)):
-                self._begin_again(job)
-            elif job.at(handle.epoch, FINISHED) and job.runner_is_alive(self.now):
-                self.happened("retry: refused beside a living runner")
+            self.cancel(number, fresh)
+
+    def retries(self, handle: Handle, in_time: bool, signs: bool) -> None:
+        job = self.job_of(handle)
+        if in_time and job.runner:
+            self.clock.now = max(self.now, job.heartbeat_at + SILENT_AFTER + dt.timedelta(seconds=1))
+        named = [execution for execution in self.executions if execution.pk == job.pk and self.is_named(execution)]
+        if signs and named:
+            self.sign(named[0])
+        if self.agree("retry", done(operations.retry, handle), job.retriable(handle.seen, self.now)):
+            self._begin_again(job)
+        elif job.at(handle.epoch, FINISHED) and job.runner_is_alive(self.now):
+            self.happened("retry: refused beside a living runner")
 
     @rule()
     def retry_all_failed(self) -> None:

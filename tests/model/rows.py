@@ -7,7 +7,7 @@ from typing import Any
 
 from jobs.models import Job
 from jobs.store import store_for
-from tests.model.model import FINISHED, UNFINISHED, WAITING, ModelJob, ModelQueue
+from tests.model.model import FINISHED, SILENT_AFTER, UNFINISHED, WAITING, ModelJob, ModelQueue
 
 COMPARED = (
     "queue priority run_at unique_key state attempts epoch locked_by locked_at handed_over runner heartbeat_at".split()  # noqa: SIM905
@@ -66,8 +66,18 @@ def check_step(before: Mapping[Any, Job], after: Mapping[Any, Job]) -> None:
         assert again or now.attempts == was.attempts, "an attempt was counted, and no execution ended"
         assert not (was.state in UNFINISHED and now.state in FINISHED), f"{was.state} became {now.state} in the same epoch"
         if was.runner and now.runner != was.runner:
-            assert not now.runner, f"{was.runner} was replaced by {now.runner}"
-            assert was.state == "cancelled"
+            if now.runner:
+                check_later_attempt(was, now)
+            else:
+                assert was.state == "cancelled"
+
+
+def check_later_attempt(was: Job, now: Job) -> None:
+    """Within an epoch a runner is replaced only by its own Batch job's next attempt, once it has been silent."""
+    earlier, later = (row.runner.partition("@")[0].split("/") for row in (was, now))
+    assert later[:-1] == earlier[:-1], f"{was.runner} was replaced by {now.runner}"
+    assert int(later[-1]) == int(earlier[-1]) + 1
+    assert now.heartbeat_at - was.heartbeat_at > SILENT_AFTER
 
 
 def _compared(job: Job | ModelJob) -> dict[str, Any]:

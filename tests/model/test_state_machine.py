@@ -15,7 +15,7 @@ pytestmark = pytest.mark.django_db(transaction=True)
 
 #: The same examples in every run; MODEL_EXAMPLES=5000 looks for others.
 ASKED_FOR = int(os.environ.get("MODEL_EXAMPLES") or 0)
-USUAL = 100 if connection.vendor == "mongodb" else 200
+USUAL = 100 if connection.vendor == "mongodb" else 250
 
 #: What a run must have come across to be worth anything.
 INTERESTING = {
@@ -46,6 +46,6 @@ class TestWhoeverActsTheRowsAreAsTheModelHasThem(QueueMachine.TestCase):
     def runTest(self) -> None:
         happenings.clear()
         super().runTest()
-        assert set(happenings) >= INTERESTING, f"never happened: {INTERESTING - set(happenings)}"
+        assert ASKED_FOR or set(happenings) >= INTERESTING, f"never happened: {INTERESTING - set(happenings)}"
 
     runTest.is_hypothesis_test = True

@@ -20,6 +20,9 @@ class Watching(Queueing):
     def to_hand_over(self) -> list[Watch]:
         return [watch for watch in self.watches if watch.worker.hands_over and not watch.performs_itself]
 
+    def holds(self, watch: Watch) -> bool:
+        return self.job_of(watch).watched_by(watch.worker.name, watch.epoch)
+
     def not_handed_over(self) -> list[Watch]:
         return [watch for watch in self.watches if not watch.seen.handed_over]
 
@@ -31,7 +34,9 @@ class Watching(Queueing):
         if not self.watches:
             return self.reserve(number)
         self.tick()
-        watch = self.pick(self.watches, number)
+        self.renews(self.pick_an_actor(self.watches, self.holds, number))
+
+    def renews(self, watch: Watch) -> None:
         job, heartbeat = self.job_of(watch), watch.worker.heartbeat
         try:
             with heartbeat.watching(watch.job) as hold:
@@ -46,7 +51,9 @@ class Watching(Queueing):
         if not self.to_hand_over():
             return self.reserve_to_hand_over(number)
         self.tick()
-        watch = self.pick(self.to_hand_over(), number)
+        self.hands_over(self.pick_an_actor(self.to_hand_over(), self.holds, number), submissions)
+
+    def hands_over(self, watch: Watch, submissions: int) -> None:
         job = self.job_of(watch)
         did = watch.job.handed_over or transitions.hand_over(watch.job)
         if not watch.seen.handed_over:
@@ -66,7 +73,7 @@ class Watching(Queueing):
         if not found:
             return self.reserve_to_hand_over(number)
         self.tick()
-        watch = self.pick(found, number)
+        watch = self.pick_an_actor(found, self.holds, number)
         job, row, runner = self.job_of(watch), watch.instance(), worker_runner(watch.worker.name, watch.epoch)
         if self.agree("register a worker", transitions.register(row, runner), job.admits(runner, watch.epoch)):
             watch.performs_itself = True
@@ -79,7 +86,7 @@ class Watching(Queueing):
         if not found:
             return self.reserve_to_hand_over(number)
         self.tick()
-        watch = self.pick(found, number)
+        watch = self.pick_an_actor(found, self.holds, number)
         job = self.job_of(watch)
         if watch.seen.handed_over:
             if self.agree("detach", transitions.detach(watch.instance()), job.watched_by(watch.worker.name, watch.epoch)):
@@ -92,7 +99,7 @@ class Watching(Queueing):
         if not self.not_handed_over():
             return self.reserve(number)
         self.tick()
-        watch = self.pick(self.not_handed_over(), number)
+        watch = self.pick_an_actor(self.not_handed_over(), self.holds, number)
         job, runner = self.job_of(watch), worker_runner(watch.worker.name, watch.epoch)
         did = outcomes.failed_for_good(watch.worker, watch.instance(), DeserializationError("changed fields"))
         if self.agree("can't be loaded", did, job.watched_by(watch.worker.name, watch.epoch)):
@@ -108,7 +115,7 @@ class Watching(Queueing):
         found = [watch for watch in self.watches if watch.seen.handed_over]
         if not found:
             return self.hand_over(number, submissions=1)
-        watch = self.pick(found, number)
+        watch = self.pick_an_actor(found, self.holds, number)
         handle = self.read(watch.pk)
         if handle is None or not handle.seen.watched_by(watch.worker.name, watch.epoch):
             return self.happened("look: not this watcher's any more")
@@ -117,14 +124,14 @@ class Watching(Queueing):
             self.tick()
             self.decide(self.looks[-1])
 
-    @rule(number=picks)
-    def decide_late(self, number: int) -> None:
+    @rule(number=picks, counted=st.booleans())
+    def decide_late(self, number: int, counted: bool) -> None:
         if not self.looks:
             return self.look(number, decides=False)
         self.tick()
-        self.decide(self.pick(self.looks, number))
+        self.decide(self.pick(self.looks, number), counted=counted)
 
-    def decide(self, look: Look) -> None:
+    def decide(self, look: Look, *, counted: bool = True) -> None:
         alive = transitions.runner_is_alive(look.job)
         assert alive is look.seen.runner_is_alive(self.now)
         if alive:
@@ -132,8 +139,8 @@ class Watching(Queueing):
             return
         job = self.job_of(look)
         error = Lost("Host EC2 (instance i-0) terminated.")
-        did = outcomes.failed(look.worker, look.instance(), error, transitions.as_seen(look.job))
+        did = outcomes.failed(look.worker, look.instance(), error, transitions.as_seen(look.job), counted=counted)
         if self.agree("ended without outcome", did, job.as_seen(look.seen)):
             self.record(look)
             self.give_up(look.seen, "its Batch job had ended", silent=True)
-            job.attempt_failed(self.now)
+            job.attempt_failed(self.now, counted=counted)

@@ -15,6 +15,7 @@ from django.test import override_settings
 from django.utils import timezone
 
 import jobs
+from jobs import retrying
 from jobs.models import Job
 from jobs.store import store_for
 from jobs.store.base import Store
@@ -83,12 +84,32 @@ def world(clock: Clock, *, keeps_succeeded: bool) -> Iterator[None]:
             mock.patch.object(Store, "now", now),
             mock.patch.object(Store, "seconds_reachable", forever),
             mock.patch.object(timezone, "now", now),
+            mock.patch.object(retrying, "FIRST_PAUSE", 0),
         ):
             store_for(Job).delete_many({})
             yield
             store_for(Job).delete_many({})
     finally:
         logging.disable(logging.NOTSET)
+
+
+@contextmanager
+def with_the_next_answer_lost() -> Iterator[None]:
+    """The next write of one row happens, but whoever made it is told that the database can't be reached."""
+    store = store_for(Job)
+    waiting = ["the answer"]
+
+    def losing(write: Callable[..., bool]) -> Callable[..., bool]:
+        def written(*args: Any, **kwargs: Any) -> bool:
+            result = write(*args, **kwargs)
+            if waiting:
+                raise store.unavailable[0](waiting.pop())
+            return result
+
+        return written
+
+    with mock.patch.multiple(store, change=losing(store.change), delete=losing(store.delete), reconnect=lambda: None):
+        yield
 
 
 @contextmanager

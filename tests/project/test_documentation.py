@@ -1,0 +1,98 @@
+"""What the documentation names exists: files, headings, tests, settings, commands, make targets."""
+
+from __future__ import annotations
+
+import ast
+import re
+from pathlib import Path
+
+import pytest
+from django.core.management import get_commands, load_command_class
+
+from batchexec.conf import settings as batchexec_options
+from jobs.conf import settings as jobs_options
+from jobs.options import Options
+
+ROOT = Path(__file__).resolve().parents[2]
+DOCS = sorted((ROOT / "docs").glob("*.md"))
+PAGES = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", ROOT / "CHANGELOG.md", *DOCS]
+FENCE = re.compile(r"^```.*?^```$", re.MULTILINE | re.DOTALL)
+
+each_page = pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+
+
+def anchors(page: Path) -> set[str]:
+    """What GitHub makes of the headings."""
+    headings = re.findall(r"^#+ (.+)$", FENCE.sub("", page.read_text()), re.MULTILINE)
+    return {re.sub(r"[^\w\- ]", "", heading.lower()).replace(" ", "-") for heading in headings}
+
+
+def existing_tests() -> set[str]:
+    return {
+        node.name
+        for file in (ROOT / "tests").rglob("*.py")
+        for node in ast.walk(ast.parse(file.read_text()))
+        if isinstance(node, ast.FunctionDef) and node.name.startswith("test_")
+    }
+
+
+def targets() -> set[str]:
+    return set(re.findall(r"^([a-z-]+):", (ROOT / "Makefile").read_text(), re.MULTILINE))
+
+
+@each_page
+def test_every_relative_link_leads_somewhere(page):
+    for link in re.findall(r"\]\(([^)\s]+)\)", FENCE.sub("", page.read_text())):
+        if re.match(r"[a-z]+:", link):
+            continue
+        path, _, anchor = link.partition("#")
+        target = (page.parent / path).resolve() if path else page
+        assert target.exists(), link
+        assert not anchor or anchor in anchors(target), link
+
+
+@each_page
+def test_every_test_that_is_named_exists(page):
+    named = set(re.findall(r"`(test_\w+)`", page.read_text()))
+    assert named - existing_tests() == set()
+    assert len(named) > 20 or page.name not in ("parity.md", "hand-over.md")
+
+
+@pytest.mark.parametrize("options", [jobs_options, batchexec_options], ids=lambda options: options._name)
+def test_every_setting_is_in_the_readme_under_its_name(options: Options):
+    table = (ROOT / "README.md").read_text().partition(f"\n| {options._name} |")[2].partition("\n\n")[0]
+    named = {name for row in table.splitlines() for name in re.findall(r"`([A-Z_]+)`", row.split("|")[1] if "|" in row else "")}
+    assert named == set(options._options)
+
+
+@each_page
+def test_every_command_of_manage_py_that_is_named_exists(page):
+    apps = get_commands()
+    for words in re.findall(r"manage\.py ([a-z][a-z ]*)", page.read_text()):
+        name, *more = words.split()
+        assert name in apps, words
+        if name in ("jobs", "batchjobs") and more:
+            assert more[0] in subcommands(name), words
+
+
+@pytest.mark.parametrize("name", ["jobs", "batchjobs"])
+def test_every_subcommand_is_in_the_readme(name):
+    text = (ROOT / "README.md").read_text()
+    for subcommand in subcommands(name):
+        assert f"`{name} {subcommand}" in text
+
+
+def subcommands(name: str) -> set[str]:
+    parser = load_command_class(get_commands()[name], name).create_parser("manage.py", name)
+    return {choice for action in parser._actions if isinstance(action.choices, dict) for choice in action.choices}
+
+
+@each_page
+def test_every_make_target_that_is_named_exists(page):
+    code = "\n".join(re.findall(r"^    .+$|`[^`\n]+`", page.read_text(), re.MULTILINE))
+    assert set(re.findall(r"\bmake ([a-z-]+)", code)) <= targets()
+
+
+@each_page
+def test_nothing_of_one_machine_is_in_it(page):
+    assert not re.search(r"/(?:home|root|Users|work)/\w", page.read_text())

@@ -1,0 +1,17 @@
+"""What is explored: everything with all rules, and the shortest way to what goes wrong without one of them."""
+
+from __future__ import annotations
+
+from tests.protocol.explore import Found, explore
+from tests.protocol.rules import ALL, RULES
+from tests.protocol.state import Bounds
+
+#: Two faults; or one, and an operator who cancels and retries. Together they take half a minute.
+EXPLORATIONS = (Bounds(faults=2, cancels=0, retries=0), Bounds(faults=1, cancels=1, retries=1))
+
+
+def without(name: str) -> Found:
+    """The exploration that finds what that rule is for."""
+    rule = getattr(RULES, name)
+    bounds = Bounds(faults=rule.faults, cancels=rule.cancels, retries=rule.cancels)
+    return explore(ALL._replace(**{name: False}), bounds, rule.start)

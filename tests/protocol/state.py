@@ -1,0 +1,179 @@
+"""One job as the protocol sees it: its row, its marker, its Batch jobs, and what each actor knows. Nothing else exists here.
+
+Times are bits: a lease, a heartbeat or SETTLE either has run out or hasn't.
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+# Who holds the lock: one of the two batch workers, the plain worker, or a worker that is dead.
+NOBODY, PLAIN, DEAD = -1, 2, 3
+# Who is the runner: the number of a Batch job, or one of these.
+NO_RUNNER, PLAIN_RUNNER, DEAD_RUNNER = -1, -2, -3
+#: What a watcher has seen of a runner that has shown a sign of life since: it equals no runner.
+OUTDATED = -4
+NO_BATCH_JOB = -1
+
+SCHEDULED, READY, RUNNING, DETACHED = "scheduled", "ready", "running", "detached"
+SUCCEEDED, FAILED, CANCELLED = "succeeded", "failed", "cancelled"
+FINISHED = frozenset({SUCCEEDED, FAILED, CANCELLED})
+
+
+class Row(NamedTuple):
+    """jobs.models.Job. `lapsed`: locked_at is older than the lease. `stale`: heartbeat_at is."""
+
+    state: str = READY
+    epoch: int = 0
+    attempts: int = 0
+    lock: int = NOBODY
+    lapsed: bool = False
+    handed_over: bool = False
+    runner: int = NO_RUNNER
+    stale: bool = False
+
+
+class Marker(NamedTuple):
+    """batchexec.models.BatchJob. `tries` stands for submitted_at; `settled`: that was longer ago than SETTLE."""
+
+    epoch: int
+    batch_job: int = NO_BATCH_JOB
+    tries: int = 0
+    settled: bool = False
+
+
+class Watcher(NamedTuple):
+    """A worker with --batch: the step it takes next, and what it knows from the steps before.
+
+    `marker_epoch`, `batch_job` and `tries` are its copy of the marker, `seen` is what its last look told.
+    """
+
+    at: str = "idle"
+    epoch: int = 0
+    marker_epoch: int = 0
+    batch_job: int = NO_BATCH_JOB
+    tries: int = 0
+    seen: int = 0
+    others: tuple[int, ...] = ()
+    paused: bool = False
+
+
+class Container(NamedTuple):
+    """A Batch job and its container. `over`: Batch says that it ended, or doesn't know it, although the container lives.
+
+    `listed`: ListJobs has to show it, as it has been there for SETTLE. `silent` and `cancelled` are only there to be checked.
+    """
+
+    epoch: int
+    at: str = "waiting"  # then: registering, running, dropped, gone
+    listed: bool = False
+    over: bool = False
+    paused: bool = False
+    silent: bool = False
+    cancelled: bool = False
+
+
+class Plain(NamedTuple):
+    """A worker without --batch, which performs jobs in its own process."""
+
+    at: str = "idle"  # then: running, dropped
+    epoch: int = 0
+    paused: bool = False
+    silent: bool = False
+    cancelled: bool = False
+
+
+class Bounds(NamedTuple):
+    """`faults`: deaths, pauses, replies lost, refusals, and looks that miss what is there, all together."""
+
+    faults: int = 2
+    attempts: int = 2
+    batch_jobs: int = 3
+    cancels: int = 1
+    retries: int = 1
+
+
+class State(NamedTuple):
+    row: Row
+    marker: Marker | None
+    watchers: tuple[Watcher, Watcher]
+    plain: Plain
+    containers: tuple[Container, ...]
+    faults: int
+    cancels: int
+    retries: int
+    #: Whether anything was ever paused, or ListJobs blind for longer than SETTLE: then a second submission is no waste.
+    excused: bool = False
+    #: The invariant that the step to this state broke.
+    broken: str = ""
+
+
+class Step(NamedTuple):
+    """What an actor may do next. `fault`: it needn't ever happen."""
+
+    text: str
+    after: State
+    fault: bool = False
+
+
+#: Where an exploration begins: with a new job, or, to come to the point sooner, with what such an exploration comes by.
+STARTS: dict[str, tuple[Row, Marker | None, tuple[Container, ...]]] = {
+    "enqueued": (Row(), None, ()),
+    # A failed attempt, whose marker isn't cleared yet.
+    "rescheduled": (Row(READY, epoch=1, attempts=1), Marker(0, batch_job=0), (Container(0, "gone"),)),
+    # Two Batch jobs of one epoch, and nobody who watches.
+    "twins": (Row(DETACHED, handed_over=True), Marker(0, batch_job=0), (Container(0), Container(0))),
+}
+
+
+def initial(bounds: Bounds, start: str = "enqueued") -> State:
+    row, marker, containers = STARTS[start]
+    idle = (Watcher(), Watcher())
+    return State(row, marker, idle, Plain(), containers, bounds.faults, bounds.cancels, bounds.retries, excused=start == "twins")
+
+
+def with_watcher(state: State, number: int, watcher: Watcher) -> State:
+    first, second = state.watchers
+    return state._replace(watchers=(first, watcher) if number else (watcher, second))
+
+
+def with_container(state: State, number: int, container: Container) -> State:
+    containers = state.containers
+    return state._replace(containers=(*containers[:number], container, *containers[number + 1 :]))
+
+
+def canonical(state: State) -> State:
+    """Of states that differ only in the workers' names, or in Batch jobs that are history, one."""
+    for container in state.containers:
+        if container.at == "gone" and container.epoch < state.row.epoch:
+            state = _without_history(state)
+            break
+    first, second = state.watchers
+    if second < first:
+        lock = state.row.lock
+        row = state.row._replace(lock=1 - lock) if lock in (0, 1) else state.row
+        state = state._replace(row=row, watchers=(second, first))
+    return state
+
+
+def _without_history(state: State) -> State:
+    row, marker = state.row, state.marker
+    named = {row.runner, marker.batch_job if marker else NO_BATCH_JOB}
+    for watcher in state.watchers:
+        named.update((watcher.batch_job, watcher.seen, *watcher.others))
+    kept = [n for n, c in enumerate(state.containers) if c.at != "gone" or c.epoch >= row.epoch or n in named]
+    if len(kept) == len(state.containers):
+        return state
+    new = {old: number for number, old in enumerate(kept)}
+
+    def renamed(watcher: Watcher) -> Watcher:
+        batch_job, seen = new.get(watcher.batch_job, watcher.batch_job), new.get(watcher.seen, watcher.seen)
+        return watcher._replace(batch_job=batch_job, seen=seen, others=tuple(new[n] for n in watcher.others))
+
+    first, second = state.watchers
+    return state._replace(
+        row=row._replace(runner=new.get(row.runner, row.runner)),
+        marker=marker and marker._replace(batch_job=new.get(marker.batch_job, marker.batch_job)),
+        watchers=(renamed(first), renamed(second)),
+        containers=tuple(state.containers[n] for n in kept),
+    )
