@@ -7,7 +7,7 @@ DJONGO_PYTHON ?= python3.11
 DJONGO_VENV ?= .venv-djongo
 
 .DEFAULT_GOAL := help
-.PHONY: help demo demo-kill dev test test-mongodb test-sqlite test-djongo lint clean
+.PHONY: help demo demo-kill dev test test-all test-mongodb test-sqlite test-postgres test-djongo lint clean
 
 help: ## list the targets
 	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /\1|/' | while IFS='|' read -r name text; do printf '  make %-14s %s\n' "$$name" "$$text"; done
@@ -23,11 +23,17 @@ dev: $(VENV)/.local ## database, local AWS Batch, web server on :8000 and worker
 
 test: lint test-mongodb test-sqlite ## lint, types, and the tests on MongoDB's protocol and on SQLite
 
+# The parts, one after the other: tests with deadlines need the machine to themselves.
+test-all: lint test-mongodb test-sqlite test-postgres test-djongo ## the same, and on PostgreSQL and djongo, with everything that they need
+
 test-mongodb: $(VENV)/.dev
 	$(BIN)/python -m pytest
 
 test-sqlite: $(VENV)/.dev
 	TEST_DATABASE=sqlite $(BIN)/python -m pytest
+
+test-postgres: $(VENV)/.dev ## the tests on PostgreSQL, whose server programs must be installed
+	TEST_DATABASE=postgres $(BIN)/python -m pytest
 
 test-djongo: $(VENV)/.local $(DJONGO_VENV)/.installed ## the tests that make sense on djongo, in its own environment
 	TEST_DATABASE=djongo LOCALMONGO_PYTHON=$(abspath $(BIN)/python) $(DJONGO_VENV)/bin/python -m pytest -c pytest-djongo.ini
@@ -50,7 +56,7 @@ $(VENV)/.local: $(VENV)/bin/python requirements.txt requirements-local.txt
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check -r requirements-local.txt
 	@touch $@
 
-$(VENV)/.dev: $(VENV)/bin/python requirements.txt requirements-local.txt requirements-dev.txt
+$(VENV)/.dev: $(VENV)/bin/python requirements.txt requirements-local.txt requirements-postgres.txt requirements-dev.txt
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check -r requirements-dev.txt
 	@touch $@ $(VENV)/.local
 

@@ -20,7 +20,7 @@ def embedded_url(base_dir: Path) -> str:
     """The database used while DATABASE_URL is unset: SecantusDB, or SQLite where that has no wheel."""
     if importlib.util.find_spec("secantus"):
         return LOCAL_MONGO_URL
-    print("SecantusDB isn't installed here: using SQLite in var/ as the embedded database.", file=sys.stderr)
+    print("SecantusDB isn't installed here: using SQLite in var/ as the embedded database.", file=sys.stderr)  # noqa: T201
     return f"sqlite:///{base_dir / 'var' / 'db.sqlite3'}"
 
 
@@ -34,7 +34,7 @@ def parse(url: str) -> dict[str, Any]:
     if scheme == "sqlite":
         return _sqlite(url)
     if scheme in ("postgres", "postgresql"):
-        return dict(environ.Env.db_url_config(url))
+        return _postgres(url)
     raise ImproperlyConfigured(
         f"DATABASE_URL starts with {scheme!r}: use mongodb://, mongodb+srv://, postgres://, sqlite:/// or djongo+mongodb://."
     )
@@ -53,6 +53,14 @@ def _djongo(url: str) -> dict[str, Any]:
     entry = _mongodb(url.removeprefix("djongo+"))
     # All threads share one client, which is thread-safe: a request that ends must not close it under the others.
     return {"ENGINE": "djongo", "NAME": entry["NAME"], "CLIENT": {"host": entry["HOST"]}, "CONN_MAX_AGE": None}
+
+
+def _postgres(url: str) -> dict[str, Any]:
+    config = dict(environ.Env.db_url_config(url))
+    # A server that vanishes without a word is noticed within a minute, not after the system's quarter of an hour.
+    noticed = {"connect_timeout": 10, "keepalives_idle": 30, "keepalives_interval": 10, "tcp_user_timeout": 60_000}
+    config["OPTIONS"] = {**noticed, **config.get("OPTIONS", {})}
+    return config
 
 
 def _sqlite(url: str) -> dict[str, Any]:

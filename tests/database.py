@@ -1,7 +1,7 @@
 """A pytest plugin: the database that the tests run on.
 
 DATABASE_URL where it is set; else what TEST_DATABASE names: `mongodb` (an own SecantusDB, over the real MongoDB wire
-protocol; the default), `postgres`, `mariadb` (own servers likewise) or `sqlite` (a file). A server is started for this
+protocol; the default), `postgres` (an own server likewise) or `sqlite` (a file). A server is started for this
 run and ended with it.
 """
 

@@ -30,7 +30,7 @@ FAST = {
 }
 
 
-def wait_for(condition: Callable[[], T], seconds: float = 30, what: str = "") -> T:
+def wait_for(condition: Callable[[], T], seconds: float = 60, what: str = "") -> T:
     """Waits until `condition()` is true, and returns it; AssertionError after `seconds`."""
     deadline = time.monotonic() + seconds
     while not (found := condition()):
@@ -77,7 +77,7 @@ class Process:
         self.popen.kill()
         self.popen.wait(10)
 
-    def wait(self, seconds: float = 30) -> int:
+    def wait(self, seconds: float = 60) -> int:
         try:
             return self.popen.wait(seconds)
         except subprocess.TimeoutExpired:

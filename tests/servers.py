@@ -153,50 +153,12 @@ class Postgres(Server):
         run(find(name, "PostgreSQL", "postgresql"), *arguments, user=unprivileged("postgres"), cwd=self.folder)
 
 
-class MariaDB(Server):
-    """MariaDB, from PATH; as the user `mysql` or `nobody` where we are root."""
-
-    process: subprocess.Popen[bytes]
-
-    @property
-    def url(self) -> str:
-        return f"mysql://root@127.0.0.1:{self.port}/jobs"
-
-    def start(self) -> None:
-        user = unprivileged("mysql")
-        data = self.folder / "data"
-        if not data.exists():
-            own_by(user, self.folder)
-            options = ["--no-defaults", f"--datadir={data}", "--auth-root-authentication-method=normal", "--skip-test-db"]
-            run(find("mariadb-install-db", "MariaDB", "mariadb-server"), *options, user=user, cwd=self.folder)
-        options = [f"--datadir={data}", f"--socket={self.folder}/socket", f"--port={self.port}", "--bind-address=127.0.0.1"]
-        options += ["--character-set-server=utf8mb4", "--skip-name-resolve"]
-        with (self.folder / "log").open("ab") as log:
-            command = [find("mariadbd", "MariaDB", "mariadb-server"), "--no-defaults", *options]
-            self.process = subprocess.Popen(command, user=user, cwd=self.folder, stdout=log, stderr=log)
-        self._wait_for(self.process)
-
-    def stop(self) -> None:
-        self._end(signal.SIGTERM)
-
-    def crash(self) -> None:
-        self._end(signal.SIGKILL)
-
-    @property
-    def running(self) -> bool:
-        return self.process.poll() is None
-
-    def _end(self, signum: int) -> None:
-        self.process.send_signal(signum)
-        self.process.wait(30)
-
-
 #: TEST_DATABASE to the server that it needs.
-SERVERS: dict[str, type[Server]] = {"mongodb": Mongo, "postgres": Postgres, "mariadb": MariaDB, "djongo": Djongo}
+SERVERS: dict[str, type[Server]] = {"mongodb": Mongo, "postgres": Postgres, "djongo": Djongo}
 
 
 def find(name: str, product: str, package: str) -> str:
-    """A server's program, on PATH or where Debian keeps PostgreSQL's and MariaDB's."""
+    """A server's program, on PATH or where Debian keeps PostgreSQL's."""
     places = sorted(Path("/usr/lib/postgresql").glob("*/bin"), key=lambda path: path.parent.name.zfill(4), reverse=True)
     # Debian's folder first: what it puts on PATH is a wrapper for the cluster of the machine.
     path = os.pathsep.join([*map(str, places), os.environ.get("PATH", os.defpath), "/usr/sbin"])

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 import signal
+import threading
 
 import pytest
 from django.utils import timezone
@@ -103,7 +104,8 @@ def test_a_stopped_worker_lets_go_at_once_and_terminates_nothing(batch, worker, 
     assert BatchJob.objects.get().batch_job_id == row(job).runner.partition("/")[0]
     # A worker that doesn't hand over may not take it.
     assert jobs.Worker().work_off() == (0, 0)
-    go.touch()
+    # Not before the worker has taken it over.
+    threading.Timer(2, go.touch).start()
     assert worker().work_off() == (1, 0)
     assert submissions(batch) == 1
     assert batch.calls()["counts"].get("TerminateJob", 0) == 0
@@ -232,7 +234,6 @@ def test_two_workers_that_come_to_one_marker_submit_once(batch, worker, tmp_path
 def test_several_slots_have_their_jobs_in_batch_at_once(batch, worker, tmp_path):
     log, go = tmp_path / "log", tmp_path / "go"
     jobs.enqueue_many([Wait(str(log), str(go), str(number)) for number in range(4)])
-    import threading
 
     def release() -> None:
         wait_for(lambda: len(lines(log)) == 4, what="all four began")

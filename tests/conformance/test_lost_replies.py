@@ -14,6 +14,12 @@ from tests.samples import Fail, Record
 pytestmark = pytest.mark.django_db(transaction=True)
 
 
+@pytest.fixture(autouse=True)
+def reachable_afterwards(monkeypatch):
+    """For the tests that follow: nothing is reaped right after a connection broke."""
+    monkeypatch.setattr(store_for(Job), "_unreachable_at", float("-inf"))
+
+
 @pytest.fixture
 def lose_reply(monkeypatch):
     """Makes the next call of a store's method raise after it has done its work."""

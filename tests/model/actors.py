@@ -12,7 +12,7 @@ from jobs.models import Job
 from tests.model.model import ModelJob
 
 
-@dataclass
+@dataclass(eq=False)
 class Handle:
     """An instance read earlier, and the model's job as it was then."""
 
@@ -32,7 +32,7 @@ class Handle:
         return copy.copy(self.job)
 
 
-@dataclass
+@dataclass(eq=False)
 class Watch(Handle):
     """A worker that has reserved the job, and believes that it watches it."""
 
@@ -40,14 +40,14 @@ class Watch(Handle):
     performs_itself: bool = False
 
 
-@dataclass
+@dataclass(eq=False)
 class Look(Handle):
     """What a watcher read before it decides that the execution ended without an outcome."""
 
     worker: Worker
 
 
-@dataclass
+@dataclass(eq=False)
 class Execution(Handle):
     """Lines of the job being run, in a worker or in a container."""
 
@@ -60,7 +60,7 @@ class Execution(Handle):
     given_up: str = ""
 
 
-@dataclass
+@dataclass(eq=False)
 class Container:
     """Submitted for one epoch of a job. It reads the row when it starts, and registers later."""
 

@@ -16,6 +16,8 @@ from tests.model.base import STALE, picks
 from tests.model.executing import Executing
 from tests.model.model import FINISHED, SILENT_AFTER, UNFINISHED, ModelJob
 
+mostly = st.sampled_from([True, True, True, False])
+
 
 class Operating(Executing):
     @rule(number=picks)
@@ -25,7 +27,7 @@ class Operating(Executing):
             assert handle is not None
             self.handles.append(handle)
 
-    @rule(number=picks, fresh=st.booleans())
+    @rule(number=picks, fresh=mostly)
     def cancel(self, number: int, fresh: bool) -> None:
         if fresh and number < STALE and not any(job.runner for job in self.model.in_states(*UNFINISHED)):
             return self.start_container(number, registers=True)
@@ -38,20 +40,21 @@ class Operating(Executing):
                 job.cancel()
                 self.happened("cancel: the runner stays named" if job.runner else "cancel: nobody executes it")
 
-    @rule(number=picks, fresh=st.booleans(), in_time=st.booleans(), signs=st.booleans())
-    def retry(self, number: int, fresh: bool, in_time: bool, signs: bool) -> None:
+    @rule(number=picks, fresh=mostly, waits=st.booleans(), signs=st.booleans())
+    def retry(self, number: int, fresh: bool, waits: bool, signs: bool) -> None:
         self.tick()
         still_named = any(job.runner for job in self.model.in_states(*FINISHED))
         if fresh and number < STALE and not still_named and self.model.in_states(*UNFINISHED):
             self.cancel(number, fresh)
         elif handle := self.some_handle(number, fresh, *FINISHED):
-            self.retries(handle, in_time, signs)
+            self.retries(handle, waits=waits, signs=signs)
         else:
             self.cancel(number, fresh)
 
-    def retries(self, handle: Handle, in_time: bool, signs: bool) -> None:
+    def retries(self, handle: Handle, *, waits: bool, signs: bool) -> None:
+        """By what was read before the runner had been silent for long enough, and, maybe, had shown itself again."""
         job = self.job_of(handle)
-        if in_time and job.runner:
+        if waits and job.runner:
             self.clock.now = max(self.now, job.heartbeat_at + SILENT_AFTER + dt.timedelta(seconds=1))
         named = [execution for execution in self.executions if execution.pk == job.pk and self.is_named(execution)]
         if signs and named:
@@ -77,7 +80,7 @@ class Operating(Executing):
                 execution.given_up = "cancelled, silent, and retried"
         job.retry(self.now)
 
-    @rule(number=picks, fresh=st.booleans())
+    @rule(number=picks, fresh=mostly)
     def unlock(self, number: int, fresh: bool) -> None:
         self.tick()
         if not (handle := self.some_handle(number, fresh, "running")):
@@ -104,7 +107,7 @@ class Operating(Executing):
     def _reaped_at_once(self) -> None:
         self.released([job.snapshot() for job in self.model.expired(self.now)], "unlocked", silent=False)
 
-    @rule(number=picks, fresh=st.booleans())
+    @rule(number=picks, fresh=mostly)
     def discard(self, number: int, fresh: bool) -> None:
         self.tick()
         if not (handle := self.some_handle(number, fresh, *FINISHED)):

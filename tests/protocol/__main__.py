@@ -23,7 +23,7 @@ def main(arguments: list[str]) -> None:
         _print(explore(ALL, bounds))
     if arguments:
         return
-    for name, rule in RULES._asdict().items():
+    for name, rule in RULES.items():
         print(f"\n{name}: {rule.text} ({rule.where}){'' if rule.in_code else ' [not in the code yet]'}")
         if rule.breaks:
             _print(without(name))

@@ -115,7 +115,7 @@ def after_throttling(s: State, n: int, w: Watcher, rules: Rules, bounds: Bounds)
 def record(s: State, n: int, w: Watcher, rules: Rules, bounds: Bounds) -> Steps:
     """markers.record_submission: the Batch job's id, where none is recorded yet."""
     marker = s.marker
-    if not rules.intent_first and marker is None:
+    if not rules.intent_first and (marker is None or marker.epoch < w.epoch):
         marker = Marker(w.epoch)
     at = "cancelling others" if w.others else "watching"
     if marker is not None and marker.epoch == w.marker_epoch and (marker.batch_job == NO_BATCH_JOB or not rules.record_once):

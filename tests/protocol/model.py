@@ -12,6 +12,6 @@ EXPLORATIONS = (Bounds(faults=2, cancels=0, retries=0), Bounds(faults=1, cancels
 
 def without(name: str) -> Found:
     """The exploration that finds what that rule is for."""
-    rule = getattr(RULES, name)
+    rule = RULES[name]
     bounds = Bounds(faults=rule.faults, cancels=rule.cancels, retries=rule.cancels)
     return explore(ALL._replace(**{name: False}), bounds, rule.start)

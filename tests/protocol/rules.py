@@ -68,90 +68,93 @@ class Rule(NamedTuple):
     in_code: bool = True
 
 
-RULES = Rules(
-    intent_first=Rule("The marker is committed before anything is submitted", "markers.commit_intent", ECONOMY, 0),
-    look_before_repeating=Rule(
+RULES: dict[str, Rule] = {
+    "intent_first": Rule("The marker is committed before anything is submitted", "markers.commit_intent", ECONOMY),
+    "look_before_repeating": Rule(
         "A submission with an unknown outcome is looked for before it is repeated", "Entering._found", ECONOMY
     ),
-    settle=Rule("Absent from ListJobs means absent only after SETTLE", "Entering._found", ECONOMY),
-    intent_renewed=Rule(
+    "settle": Rule("Absent from ListJobs means absent only after SETTLE", "Entering._found", ECONOMY),
+    "intent_renewed": Rule(
         "SETTLE counts from the last try: the intent is renewed after throttling", "Entering._submit", ECONOMY, 2, in_code=False
     ),
-    repeat_conditional=Rule(
+    "repeat_conditional": Rule(
         "Of two workers that come to repeat a submission, one does it",
         "markers.repeat_intent",
         why_kept="cost: it takes a pause, and then a second submission is possible with the rule, too",
     ),
-    no_sdk_retries=Rule("The SDK never retries SubmitJob", "BatchClient.submit", ECONOMY),
-    record_once=Rule(
+    "no_sdk_retries": Rule("The SDK never retries SubmitJob", "BatchClient.submit", ECONOMY),
+    "record_once": Rule(
         "A Batch id is recorded only where none is",
         "markers.record_submission",
         why_kept="cost: the worker comes to the registered Batch job by Execution._settle in any case",
     ),
-    adopt_own_epoch=Rule("A marker of an older epoch is never adopted", "Entering.enter", FOREIGN, 0),
-    replace_conditional=Rule(
+    "adopt_own_epoch": Rule("A marker of an older epoch is never adopted", "Entering.enter", FOREIGN, 0),
+    "replace_conditional": Rule(
         "An older marker is replaced on condition that it still is of that epoch",
         "markers.commit_intent",
         KEPT,
-        1,
-        1,
-        "rescheduled",
+        cancels=1,
+        start="rescheduled",
     ),
-    intent_reread=Rule(
+    "intent_reread": Rule(
         "The marker that is read after replacing one must be of the worker's own epoch",
         "markers.commit_intent",
         FOREIGN,
-        1,
-        1,
-        "rescheduled",
+        cancels=1,
+        start="rescheduled",
         in_code=False,
     ),
-    clear_conditional=Rule("A marker is cleared on condition of its epoch", "markers.clear", KEPT, 0),
-    losers_not_terminated=Rule(
-        "Of several Batch jobs of one epoch, the others are cancelled only before they start", "Entering._adopt", TERMINATED, 2
+    "clear_conditional": Rule("A marker is cleared on condition of its epoch", "markers.clear", KEPT, 0),
+    "losers_not_terminated": Rule(
+        "Of several Batch jobs of one epoch, the others are cancelled only before they start",
+        "Entering._adopt",
+        TERMINATED,
+        start="about to submit",
     ),
-    hand_over_before_marker=Rule(
+    "hand_over_before_marker": Rule(
         "handed_over is set before the marker is committed",
         "Entering._commit",
         why_kept="redundant: between the marker and the submission it would do; the next rule is the one that counts",
     ),
-    hand_over_before_submission=Rule("handed_over is set before anything is submitted", "Entering._commit", OVERLAP),
-    detach=Rule("A handed-over job whose watcher is gone is detached, not made ready", "Reaper._release", OVERLAP),
-    detached_to_batch_only=Rule("Only a worker that hands over takes a detached job", "Store.claim", IN_PROCESS, 1),
-    register_if_free=Rule("A container registers only where nobody has", "transitions.register", ONCE),
-    register_epoch=Rule("A container registers only under its own epoch", "transitions.register", TOO_LATE, 2),
-    outcome_epoch=Rule("An outcome is conditional on its epoch", "transitions.as_executor", CANCELLED, 0, 1),
-    outcome_runner=Rule(
+    "hand_over_before_submission": Rule("handed_over is set before anything is submitted", "Entering._commit", OVERLAP),
+    "detach": Rule("A handed-over job whose watcher is gone is detached, not made ready", "Reaper._release", OVERLAP),
+    "detached_to_batch_only": Rule("Only a worker that hands over takes a detached job", "Store.claim", IN_PROCESS, 1),
+    "register_if_free": Rule("A container registers only where nobody has", "transitions.register", ONCE),
+    "register_epoch": Rule("A container registers only under its own epoch", "transitions.register", TOO_LATE, 2),
+    "outcome_epoch": Rule("An outcome is conditional on its epoch", "transitions.as_executor", CANCELLED, 0, 1),
+    "outcome_runner": Rule(
         "An outcome is conditional on being the runner",
         "transitions.as_executor",
-        why_kept="redundant here; it fences an earlier attempt of the same Batch job (transitions.supersede), which isn't modelled",
+        why_kept="redundant here: it fences an earlier attempt of a Batch job (transitions.supersede), which isn't modelled",
     ),
-    success_by_row=Rule("Success is what the row says, not what Batch says", "Execution._settle", FALSE_SUCCESS),
-    give_up_as_read=Rule("Giving up is conditional on runner and heartbeat as they were read", "transitions.as_seen", OVERLAP),
-    give_up_own_ended=Rule(
-        "An execution is given up only when its own Batch job is over", "Execution._settle", OVERLAP, 1, 0, "twins"
+    "success_by_row": Rule("Success is what the row says, not what Batch says", "Execution._settle", FALSE_SUCCESS),
+    "give_up_as_read": Rule("Giving up is conditional on runner and heartbeat as they were read", "transitions.as_seen", OVERLAP),
+    "give_up_own_ended": Rule(
+        "An execution is given up only when its own Batch job is over", "Execution._settle", OVERLAP, start="twins"
     ),
-    give_up_stale=Rule("An execution is given up only when its heartbeat is stale", "Execution._settle", OVERLAP),
-    runner_reread=Rule(
+    "give_up_stale": Rule("An execution is given up only when its heartbeat is stale", "Execution._settle", OVERLAP),
+    "runner_reread": Rule(
         "A worker that can't record the runner in the marker reads the marker again",
         "Execution._settle",
         LOST,
-        2,
-        0,
-        "twins",
+        start="about to record",
         in_code=False,
     ),
-    refusal_spares_runner=Rule(
-        "A submission that is refused gives up no execution that is registered", "Execution._give_up", OVERLAP, 2, in_code=False
+    "refusal_spares_runner": Rule(
+        "A submission that is refused gives up no execution that is registered",
+        "Execution._give_up",
+        OVERLAP,
+        start="about to submit",
+        in_code=False,
     ),
-    refusal_goes_on=Rule(
+    "refusal_goes_on": Rule(
         "Where giving up after a refusal finds the row changed, the row decides what follows",
         "Execution._give_up",
         KEPT,
         2,
         in_code=False,
     ),
-    cancel_keeps_runner=Rule(
+    "cancel_keeps_runner": Rule(
         "A cancel keeps the runner, and a retry is refused while it lives", "transitions.cancel, retry", OVERLAP, 0, 1
     ),
-)
+}

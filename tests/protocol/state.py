@@ -5,7 +5,7 @@ Times are bits: a lease, a heartbeat or SETTLE either has run out or hasn't.
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 # Who holds the lock: one of the two batch workers, the plain worker, or a worker that is dead.
 NOBODY, PLAIN, DEAD = -1, 2, 3
@@ -117,19 +117,42 @@ class Step(NamedTuple):
 
 
 #: Where an exploration begins: with a new job, or, to come to the point sooner, with what such an exploration comes by.
-STARTS: dict[str, tuple[Row, Marker | None, tuple[Container, ...]]] = {
-    "enqueued": (Row(), None, ()),
+STARTS: dict[str, dict[str, Any]] = {
+    "enqueued": {},
     # A failed attempt, whose marker isn't cleared yet.
-    "rescheduled": (Row(READY, epoch=1, attempts=1), Marker(0, batch_job=0), (Container(0, "gone"),)),
+    "rescheduled": {
+        "row": Row(READY, epoch=1, attempts=1),
+        "marker": Marker(0, batch_job=0),
+        "containers": (Container(0, "gone"),),
+    },
+    # The worker was paused before its first submission.
+    "about to submit": {
+        "row": Row(DETACHED, handed_over=True),
+        "marker": Marker(0),
+        "watchers": (Watcher(), Watcher("submitting", paused=True)),
+        "excused": True,
+    },
     # Two Batch jobs of one epoch, and nobody who watches.
-    "twins": (Row(DETACHED, handed_over=True), Marker(0, batch_job=0), (Container(0), Container(0))),
+    "twins": {
+        "row": Row(DETACHED, handed_over=True),
+        "marker": Marker(0, batch_job=0),
+        "containers": (Container(0), Container(0)),
+        "excused": True,
+    },
+    # The one that isn't in the marker registered, and the worker that was about to record it has been paused since.
+    "about to record": {
+        "row": Row(DETACHED, handed_over=True, runner=1),
+        "marker": Marker(0, batch_job=0),
+        "containers": (Container(0, "gone"), Container(0, "running")),
+        "watchers": (Watcher(), Watcher("recording runner", batch_job=0, seen=1, paused=True)),
+        "excused": True,
+    },
 }
 
 
 def initial(bounds: Bounds, start: str = "enqueued") -> State:
-    row, marker, containers = STARTS[start]
-    idle = (Watcher(), Watcher())
-    return State(row, marker, idle, Plain(), containers, bounds.faults, bounds.cancels, bounds.retries, excused=start == "twins")
+    new = State(Row(), None, (Watcher(), Watcher()), Plain(), (), bounds.faults, bounds.cancels, bounds.retries)
+    return new._replace(**STARTS[start])
 
 
 def with_watcher(state: State, number: int, watcher: Watcher) -> State:

@@ -34,4 +34,4 @@ class Command(BaseCommand):
         # In place of this process, so that signals and the exit status are the server's own.
         serve = "import sys; from secantus.cli import main; sys.exit(main())"
         arguments = ["--host", "127.0.0.1", "--port", str(port), "--storage-path", str(data), "--sync-on-commit"]
-        os.execv(sys.executable, [sys.executable, "-c", serve, *arguments, "--log-level", "WARNING"])
+        os.execv(sys.executable, [sys.executable, "-c", serve, *arguments, "--log-level", "WARNING"])  # noqa: S606

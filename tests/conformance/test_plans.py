@@ -1,0 +1,140 @@
+"""What the queue asks of the database all day is served by an index, in its order, whatever else is in the table.
+
+Several queues at once are several ranges of the index: to merge them, the database may sort, or read the index of all
+queues and skip.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+import itertools
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+from django.db import connection
+from django.utils import timezone
+
+import jobs
+from jobs.models import Job, State
+from jobs.reaping import Reaper
+from jobs.store import store_for
+
+pytestmark = pytest.mark.django_db(transaction=True)
+
+on_mongodb = pytest.mark.skipif(connection.vendor != "mongodb", reason="MongoDB's plans")
+on_sql = pytest.mark.skipif(connection.vendor not in ("postgresql", "sqlite"), reason="SQL plans")
+
+ROWS = 20_000
+MINUTE = dt.timedelta(minutes=1)
+
+STEPS: dict[str, tuple[str, Callable[[], Any]]] = {
+    "claim": ("jobs_job_claim", lambda: Job.objects.reserve(jobs.Worker())),
+    "claim of one queue": ("jobs_job_claim", lambda: Job.objects.reserve(jobs.Worker(queues=["queue 1"]))),
+    "claim of some priorities": ("jobs_job_claim", lambda: Job.objects.reserve(jobs.Worker(min_priority=2, max_priority=7))),
+    "promotion": ("jobs_job_due", lambda: Reaper(jobs.Worker()).promote()),
+    "reaping": ("jobs_job_lease", lambda: Reaper(jobs.Worker()).reap()),
+    "release": ("jobs_job_l", lambda: Reaper(jobs.Worker(name="worker 3")).release_all()),
+}
+
+
+def fill(rows: int = ROWS) -> None:
+    """Jobs in every state, most of them finished; few are due, and no lease has expired."""
+    now = timezone.now()
+    states = itertools.cycle([State.READY, State.SCHEDULED, State.SUCCEEDED, State.FAILED, State.SUCCEEDED, State.RUNNING])
+    numbers = zip(range(rows), states, strict=False)
+    Job.objects.bulk_create(
+        [
+            Job(
+                state=state,
+                queue=f"queue {number % 7}",
+                priority=number % 11,
+                run_at=now + MINUTE * (number % 500 + 1 if state == State.SCHEDULED else -(number % 500)),
+                locked_at=now if state == State.RUNNING else None,
+                locked_by=f"worker {number % 100}" if state == State.RUNNING else "",
+                handler="{}",
+            )
+            for number, state in numbers
+        ],
+        batch_size=1000,
+    )
+
+
+def explained(step: Callable[[], Any]) -> list[str]:
+    """The plan of every statement that `step` executes."""
+    seen: list[tuple[str, Any]] = []
+
+    def record(execute: Any, sql: str, params: Any, many: bool, context: Any) -> Any:
+        seen.append((sql, params))
+        return execute(sql, params, many, context)
+
+    with connection.execute_wrapper(record):
+        step()
+    explain = "EXPLAIN QUERY PLAN" if connection.vendor == "sqlite" else "EXPLAIN"
+    plans = []
+    with connection.cursor() as cursor:
+        for sql, params in seen:
+            if '"jobs_job"' in sql:
+                cursor.execute(f"{explain} {sql}", params)
+                plans.append("\n".join(str(row[-1]) for row in cursor.fetchall()))
+    return plans
+
+
+@on_sql
+def test_every_step_is_served_by_an_index_without_a_sort():
+    fill()
+    with connection.cursor() as cursor:
+        cursor.execute("ANALYZE")
+    store_for(Job).now()
+    for name, (index, step) in STEPS.items():
+        plans = explained(step)
+        assert plans, name
+        assert index in plans[0], f"{name}:\n{plans[0]}"
+        for plan in plans:
+            assert "Sort" not in plan, f"{name}:\n{plan}"
+            assert "TEMP B-TREE" not in plan, f"{name}:\n{plan}"
+            assert "Seq Scan" not in plan, f"{name}:\n{plan}"
+            assert "SCAN jobs_job" not in plan, f"{name}:\n{plan}"
+
+
+@on_mongodb
+def test_the_migrations_made_the_indexes():
+    keys = {name: index["key"] for name, index in store_for(Job).collection.index_information().items()}
+    for index in Job._meta.indexes:
+        expected = [("_id" if name == "id" else name, 1) for name in index.fields]
+        assert keys[index.name] == expected
+    [unique] = [index for index in store_for(Job).collection.index_information().values() if index.get("unique")]
+    assert unique["key"] == [("unique_key", 1)]
+
+
+@on_mongodb
+@pytest.mark.parametrize(
+    ("options", "index"),
+    [
+        ({}, "jobs_job_claim"),
+        ({"queues": ["queue 1"]}, "jobs_job_claim_queue"),
+        ({"min_priority": 1, "max_priority": 9}, "jobs_job_claim"),
+    ],
+)
+def test_the_claim_is_an_indexs_prefix_by_equality_and_the_rest_of_it_as_the_sort(monkeypatch, options, index):
+    """Then MongoDB needs no sort. The stand-in's planner does not rank indexes, so the shape is what can be checked here."""
+    asked: dict[str, Any] = {}
+    store = store_for(Job)
+    collection = type(store.collection)
+    original = collection.find_one_and_update
+
+    def record(self: Any, where: Any, *args: Any, **kwargs: Any) -> Any:
+        asked.update(where=where, sort=kwargs["sort"])
+        return original(self, where, *args, **kwargs)
+
+    monkeypatch.setattr(collection, "find_one_and_update", record)
+    fill(60)
+    assert Job.objects.reserve(jobs.Worker(**options))
+    equal = [(name, 1) for name, value in asked["where"].items() if not isinstance(value, dict)]
+    ranges = [name for name, value in asked["where"].items() if isinstance(value, dict)]
+    assert [*equal, *asked["sort"]] == store.collection.index_information()[index]["key"]
+    assert ranges in ([], ["priority"])
+    assert not any(name.startswith("$") for name in asked["where"])
+    command = {"findAndModify": store.collection.name, "query": asked["where"], "sort": dict(asked["sort"]), "remove": True}
+    plan = store.database.command("explain", command, verbosity="queryPlanner")["queryPlanner"]["winningPlan"]
+    assert "COLLSCAN" not in str(plan)

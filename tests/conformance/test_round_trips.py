@@ -1,0 +1,119 @@
+"""What a job costs the database: counted with the driver's own listener on MongoDB, with Django's query log elsewhere."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+
+import pytest
+from django.db import connection
+from django.test.utils import CaptureQueriesContext
+
+import jobs
+from jobs.models import Job
+from jobs.store import store_for
+from tests.samples import Record
+
+pytestmark = pytest.mark.django_db(transaction=True)
+
+Count = Callable[[], list[str]]
+
+
+@pytest.fixture
+def counting() -> Iterator[Callable[..., object]]:
+    """A context manager that gives the statements sent within it."""
+    if connection.vendor != "mongodb":
+
+        @contextmanager
+        def count():
+            with CaptureQueriesContext(connection) as captured:
+                sent: list[str] = []
+                yield sent
+            sent += [query["sql"].split()[0].upper() for query in captured]
+
+        yield count
+        return
+    from pymongo import monitoring
+
+    class Listener(monitoring.CommandListener):
+        def __init__(self):
+            self.sent: list[str] = []
+
+        def started(self, event):
+            self.sent.append(event.command_name)
+
+        def succeeded(self, event): ...
+
+        def failed(self, event): ...
+
+    listener = Listener()
+    connection.close_pool()
+    options = connection.settings_dict.setdefault("OPTIONS", {})
+    options["event_listeners"] = [listener]
+
+    @contextmanager
+    def count_commands():
+        connection.ensure_connection()
+        listener.sent.clear()
+        sent: list[str] = []
+        yield sent
+        sent += listener.sent
+
+    try:
+        yield count_commands
+    finally:
+        connection.close_pool()
+        del options["event_listeners"]
+
+
+def test_a_job_costs_two_round_trips_and_its_enqueueing_one(counting):
+    store_for(Job).now()  # the clock, which is asked for once in a while
+    worker = jobs.Worker()
+    with counting() as enqueued:
+        jobs.enqueue(Record())
+    assert len(enqueued) == 1
+    with counting() as claimed:
+        job = Job.objects.reserve(worker)
+    assert len(claimed) == 1
+    with counting() as finished:
+        assert worker.run(job) is True
+    assert len(finished) == 1
+
+
+def test_a_failed_attempt_costs_one_round_trip_too(counting):
+    from tests.samples import Fail
+
+    jobs.enqueue(Fail())
+    worker = jobs.Worker()
+    job = Job.objects.reserve(worker)
+    with counting() as failed:
+        assert worker.run(job) is False
+    assert len(failed) == 1
+
+
+def test_many_are_enqueued_in_one_round_trip_a_batch(counting):
+    store_for(Job).now()
+    with counting() as sent:
+        jobs.enqueue_many([Record(number) for number in range(1500)])
+    # On SQL each batch of rows is a transaction of its own.
+    inserts = [statement for statement in sent if statement.lower().startswith("insert")]
+    limit = connection.features.max_query_params or 10**6
+    assert len(inserts) <= max(2, -(-1500 * 22 // limit) + 2)
+
+
+def test_a_pass_over_an_empty_queue_costs_three(counting):
+    """Promotion, reaping, and a claim: each one statement."""
+    store_for(Job).now()
+    worker = jobs.Worker()
+    with counting() as sent:
+        worker.work_off()
+    assert len(sent) <= 3
+
+
+def test_a_hundred_jobs_cost_two_round_trips_each(counting):
+    jobs.enqueue_many([Record(number) for number in range(50)])
+    worker = jobs.Worker()
+    with counting() as sent:
+        assert worker.work_off(50) == (50, 0)
+    maintenance = 6  # promotion and reaping at the start, and again where a second has passed
+    assert 100 <= len(sent) <= 100 + maintenance
