@@ -174,4 +174,5 @@ class Executing(Watching):
         return self.job_of(execution).executed_by(execution.runner, execution.epoch)
 
     def some_execution(self, number: int) -> Execution:
-        return self.pick_an_actor(self.executions, self.executes, number)
+        living_last = sorted(self.executions, key=lambda execution: execution.alive)
+        return self.pick_an_actor(living_last, self.executes, number)

@@ -6,7 +6,7 @@ from tests.protocol.explore import Found, explore
 from tests.protocol.rules import ALL, RULES
 from tests.protocol.state import Bounds
 
-#: Two faults; or one, and an operator who cancels and retries. Together they take half a minute.
+#: Two faults; or one, and an operator who cancels and retries. Together they take less than a minute.
 EXPLORATIONS = (Bounds(faults=2, cancels=0, retries=0), Bounds(faults=1, cancels=1, retries=1))
 
 
