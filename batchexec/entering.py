@@ -72,6 +72,14 @@ class Entering:
             logger.info("Fargate has no %s vCPU with %s MiB: rounded up to %s with %s.", *sizes, extra=self._steps.label)
         return fitted
 
+    @property
+    def wishes(self) -> Resources:
+        """What the job says about retries and waiting: nothing, where that can't be read any more. Never raises."""
+        try:
+            return self.resources
+        except Exception:
+            return Resources()
+
     def _pinned_definition(self) -> str:
         def ask() -> str | NotConfigured:
             try:
@@ -96,6 +104,9 @@ class Entering:
                 logger.warning("Job %s isn't submitted yet, and is tried again: %s", self._job, error, extra=self._steps.label)
                 self._steps.pause(pause)
                 pause = min(pause * 2, LONGEST_PAUSE)
+                # The time to settle counts from the try whose reply may be lost, and only one worker may try.
+                if not self._steps.persist(lambda: markers.repeat_intent(marker)) and self.reread(marker):
+                    return
                 continue
             except Unknown as error:
                 logger.warning("Job %s may be submitted or not: %s", self._job, error, extra=self._steps.label)
@@ -103,9 +114,19 @@ class Entering:
                     return
                 continue
             if not self._record(marker, batch_job_id):
-                self._reread(marker)
+                self.reread(marker)
             self._steps.log("submitted", marker)
             return
+
+    def registered(self) -> BatchJob:
+        """The marker, with the Batch job that is registered as the runner."""
+        runner = batch_job_id_of(self._steps.row().runner)
+        marker = self._steps.persist(lambda: markers.find(self._job))
+        if marker is None or marker.epoch != self._job.epoch or not runner:
+            raise LetGo
+        if not self._record(marker, runner):
+            self.reread(marker)
+        return marker
 
     def _record(self, marker: BatchJob, batch_job_id: str) -> bool:
         return self._steps.persist(lambda: markers.record_submission(marker, batch_job_id))
@@ -118,7 +139,7 @@ class Entering:
         settled = marker.submitted_at + dt.timedelta(seconds=settings.SETTLE)
         while True:
             if runner := batch_job_id_of(self._steps.row().runner):
-                return self._record(marker, runner) or self._reread(marker)
+                return self._record(marker, runner) or self.reread(marker)
             last_look = self._steps.store.now() >= settled
             if found := self._steps.ask_batch(lambda: self._steps.client.find(marker.job_queue, marker.job_name)):
                 self._adopt(marker, found)
@@ -126,12 +147,12 @@ class Entering:
             if last_look:
                 if self._steps.persist(lambda: markers.repeat_intent(marker)):
                     return False
-                if self._reread(marker):
+                if self.reread(marker):
                     return True
                 settled = marker.submitted_at + dt.timedelta(seconds=settings.SETTLE)
             self._steps.pause(settings.SETTLE / LOOKS)
 
-    def _reread(self, marker: BatchJob) -> bool:
+    def reread(self, marker: BatchJob) -> bool:
         """Somebody else wrote to the marker: goes on from what it says now; True where it names a Batch job."""
         current = self._steps.persist(lambda: markers.find(self._job))
         if current is None or current.epoch != marker.epoch:
@@ -147,7 +168,7 @@ class Entering:
         """
         winner, *others = sorted(found, key=lambda job: (PROGRESS.index(job["status"]), job.get("createdAt", 0), job["jobId"]))
         if not self._record(marker, winner["jobId"]):
-            self._reread(marker)
+            self.reread(marker)
         self._steps.log("adopted", marker)
         for other in others:
             if other["jobId"] != marker.batch_job_id:

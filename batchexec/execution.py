@@ -47,7 +47,9 @@ class Execution:
             try:
                 marker = self._entering.enter()
             except Rejected as error:
-                return self._give_up(str(error))
+                if self._give_up(str(error)):
+                    return False
+                marker = self._entering.registered()
             return self._watch(marker)
         except Ended:
             return self._outcome_of_record()
@@ -97,13 +99,14 @@ class Execution:
         row = self._steps.row()
         runner = batch_job_id_of(row.runner)
         if runner and runner != marker.batch_job_id:
-            self._steps.persist(lambda: markers.record_runner(marker, runner))
+            if not self._steps.persist(lambda: markers.record_runner(marker, runner)):
+                self._entering.reread(marker)
             return False
         if row.runner and transitions.runner_is_alive(row):
             return False
         failure = failures.classify(detail)
-        counted = not history.grants_free_retry(row, failure, self._entering.resources)
-        history.remember_memory(row, failure, self._entering.resources)
+        counted = not history.grants_free_retry(row, failure, self._entering.wishes)
+        history.remember_memory(row, failure, self._entering.wishes)
         # Conditional on the runner and its heartbeat as they were just read: a container that shows itself meanwhile wins.
         if not outcomes.failed(self._worker, row, Lost(failure.text), transitions.as_seen(row), counted=counted):
             return False
@@ -111,12 +114,17 @@ class Execution:
         return True
 
     def _give_up(self, text: str) -> bool:
-        """The submission was refused for good: a failed attempt. Ended where somebody else came to an end first."""
-        row = self._steps.row()
-        if not outcomes.failed(self._worker, row, Lost(text), transitions.as_seen(row)):
-            raise Ended
-        self._clear_marker()
-        return False
+        """The submission was refused for good: records a failed attempt; False where a container is at work all the same.
+
+        Another worker's submission may have been accepted, so that one is looked for first, and wins until the very write.
+        """
+        while True:
+            row = self._steps.row()
+            if batch_job_id_of(row.runner):
+                return False
+            if outcomes.failed(self._worker, row, Lost(text), transitions.as_seen(row)):
+                self._clear_marker()
+                return True
 
     def _clear_marker(self) -> BatchJob | None:
         """Clears the marker of this epoch, and returns it as it last was."""

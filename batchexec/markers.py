@@ -46,7 +46,9 @@ def commit_intent(job: AbstractJob, **request: str) -> BatchJob | None:
     changes = {name: getattr(fresh, name) for name in names}
     if not _store().change(old.pk, {"epoch": old.epoch}, changes):
         return None
-    return find(job)
+    # Read again for what a write doesn't return; meanwhile it may have become a later epoch's.
+    found = find(job)
+    return found if found is not None and found.epoch == job.epoch else None
 
 
 def repeat_intent(marker: BatchJob) -> bool:

@@ -45,5 +45,5 @@ class Waiting:
         return max(0.0, self._steps.store.now().timestamp() - detail["createdAt"] / 1000)
 
     def _deadline(self) -> float:
-        own = self._entering.resources.start_within
+        own = self._entering.wishes.start_within
         return float(settings.RUNNABLE_DEADLINE) if own is None else duration(own)

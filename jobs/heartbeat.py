@@ -114,6 +114,10 @@ class Heartbeat:
                 self._wait(pause)
                 if self._stopped.is_set() or self._thread is not me:
                     return
+                with self._lock:
+                    if not self._holds:
+                        self._thread = None
+                        return
                 pause = settings.LEASE / 4
                 try:
                     self.beat()

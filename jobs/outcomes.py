@@ -63,7 +63,7 @@ def failed(
 
 def failed_for_good(worker: Worker, job: AbstractJob, error: DeserializationError, *, as_executor: bool = False) -> bool:
     """A job that can't be loaded: no other attempt would end differently, so none is counted."""
-    where = transitions.as_executor(job) if as_executor else transitions.as_watcher(job)
+    where = transitions.as_executor(job) if as_executor else transitions.as_seen(job)
     return _fail(worker, job, error, where, job.attempts)
 
 

@@ -257,8 +257,7 @@ class Worker:
             try:
                 result: bool | None = self.lifecycle.run("perform", lambda worker, job: worker.run(job), self, job)
             except DeserializationError as error:
-                outcomes.failed_for_good(self, job, error)
-                result = False
+                result = False if outcomes.failed_for_good(self, job, error) else None
             finally:
                 del self._held[id(job)]
         return result

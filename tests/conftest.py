@@ -6,7 +6,12 @@ from pathlib import Path
 import pytest
 
 from tests import samples
+from tests.lanes import is_left_out
 from tests.processes import Process, processes
+
+
+def pytest_ignore_collect(collection_path: Path) -> bool | None:
+    return True if is_left_out(collection_path) else None
 
 
 @pytest.fixture(autouse=True)

@@ -6,6 +6,7 @@ import pytest
 from django.db import OperationalError
 
 import jobs
+from jobs import store as stores
 from jobs.models import Job, State
 from jobs.running import run_by_hand, run_registered
 from jobs.store import store_for
@@ -18,6 +19,13 @@ pytestmark = pytest.mark.django_db(transaction=True)
 def reachable_afterwards(monkeypatch):
     """For the tests that follow: nothing is reaped right after a connection broke."""
     monkeypatch.setattr(store_for(Job), "_unreachable_at", float("-inf"))
+
+
+@pytest.fixture(autouse=True)
+def forgotten():
+    """Right after the database couldn't be reached a store's worker reaps nothing, which the next tests expect."""
+    yield
+    stores._stores.clear()
 
 
 @pytest.fixture

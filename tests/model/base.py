@@ -24,6 +24,9 @@ T = TypeVar("T")
 #: Which of several is meant, counted from the latest, so that a failure shrinks to few actors.
 picks = st.integers(0, 5)
 
+mostly = st.sampled_from([True, True, True, False])
+seldom = st.sampled_from([False, False, False, True])
+
 #: From this number on, an actor is picked that has lost its job.
 STALE = 3
 
@@ -109,8 +112,7 @@ class Base(RuleBasedStateMachine):
         if self.handles and not fresh:
             return self.pick(self.handles, number)
         found = self.model.in_states(*states)
-        executed = lambda job: bool(job.runner)  # noqa: E731
-        return self.read(self.pick_an_actor(found, executed, number).pk) if found else None
+        return self.read(self.pick_an_actor(found, lambda job: bool(job.runner), number).pk) if found else None
 
     def record(self, actor: Handle) -> None:
         """At most one execution's outcome per epoch, by what the queue itself said."""

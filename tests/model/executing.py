@@ -14,15 +14,12 @@ from jobs.exceptions import DeserializationError
 from jobs.models import Job
 from jobs.runners import is_later_attempt
 from tests.model.actors import Container, Execution, Handle
-from tests.model.base import picks
+from tests.model.base import mostly, picks, seldom
 from tests.model.model import SILENT_AFTER, ModelJob
 from tests.model.watching import Watching
 from tests.model.world import with_the_next_answer_lost
 
 Write = Callable[[Execution, Job], bool]
-
-#: Whether the outcome is written, and the answer that it is gets lost.
-lost = st.sampled_from([False, False, False, True])
 
 
 class Executing(Watching):
@@ -82,7 +79,7 @@ class Executing(Watching):
             if job.state == "cancelled":
                 self.happened("sign of life after a cancel")
 
-    @rule(number=picks, in_time=st.booleans(), signs=st.booleans(), ends=st.booleans())
+    @rule(number=picks, in_time=mostly, signs=seldom, ends=st.booleans())
     def start_a_later_attempt(self, number: int, in_time: bool, signs: bool, ends: bool) -> None:
         """AWS Batch runs the command again. The earlier container may be alive all the same, and show it meanwhile."""
         found = [execution for execution in self.executions if execution.in_container]
@@ -100,9 +97,8 @@ class Executing(Watching):
             return self.happened("later attempt: not this one's to take over")
         if signs:
             self.sign(earlier)
-        if self.agree(
-            "later attempt", transitions.supersede(handle.job, runner), job.free_for_a_later_attempt(handle.seen, self.now)
-        ):
+        may = job.free_for_a_later_attempt(handle.seen, self.now)
+        if self.agree("later attempt", transitions.supersede(handle.job, runner), may):
             self.give_up(handle.seen, "a later attempt of its Batch job", silent=True)
             job.begin(runner, self.now)
             self.begin(Handle(handle.job, job.snapshot()), earlier.worker, runner, in_container=True)
@@ -116,10 +112,10 @@ class Executing(Watching):
             self.executions.remove(self.pick(living, number))
             self.happened("die")
 
-    # Outcomes. One that has recorded its own may try it again, as after a lost reply.
+    # Outcomes: recorded, or recorded with the answer lost. One that has recorded its own may try it again.
 
-    @rule(number=picks, lost=lost)
-    def succeed(self, number: int, lost: bool = False) -> None:
+    @rule(number=picks, lost=seldom)
+    def succeed(self, number: int, lost: bool) -> None:
         if not self.executions:
             return self.start_container(number, registers=True)
         self.tick()
@@ -128,7 +124,7 @@ class Executing(Watching):
     def succeeds(self, execution: Execution, lost: bool = False) -> None:
         self._ends(execution, lost, "succeed", lambda x, job: outcomes.succeeded(x.worker, job, 0.1), self._succeeded)
 
-    @rule(number=picks, lost=lost)
+    @rule(number=picks, lost=seldom)
     def fail(self, number: int, lost: bool) -> None:
         if not self.executions:
             return self.start_container(number, registers=True)
@@ -136,7 +132,7 @@ class Executing(Watching):
         error = RuntimeError("it broke")
         self._ends(self.some_execution(number), lost, "fail", lambda x, job: outcomes.failed(x.worker, job, error), self._failed)
 
-    @rule(number=picks, lost=lost)
+    @rule(number=picks, lost=seldom)
     def find_that_its_record_is_gone(self, number: int, lost: bool) -> None:
         if not self.executions:
             return self.start_container(number, registers=True)
@@ -155,9 +151,9 @@ class Executing(Watching):
         job, may = self.job_of(execution), self.executes(execution)
         with with_the_next_answer_lost() if lost else nullcontext():
             did = write(execution, execution.instance())
-        if lost and not may:
-            # It can't tell whether an outcome that is there is its own. What counts is that it changes nothing.
-            self.happened("a late outcome, and its answer is lost")
+        if lost and did and not may:
+            # It can't tell whether an outcome that is there is its own. What counts is that it changed nothing.
+            self.happened("a late outcome, its answer lost, is taken for the recorded one")
         elif self.agree(f"{what}, and the answer is lost" if lost else what, did, may):
             self.record(execution)
             outcome(job)
@@ -174,5 +170,5 @@ class Executing(Watching):
         return self.job_of(execution).executed_by(execution.runner, execution.epoch)
 
     def some_execution(self, number: int) -> Execution:
-        living_last = sorted(self.executions, key=lambda execution: execution.alive)
-        return self.pick_an_actor(living_last, self.executes, number)
+        named_last = sorted(self.executions, key=lambda execution: (execution.alive, self.is_named(execution)))
+        return self.pick_an_actor(named_last, self.executes, number)

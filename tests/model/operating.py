@@ -12,11 +12,9 @@ from jobs import operations, transitions
 from jobs.exceptions import JobError
 from jobs.models import Job
 from tests.model.actors import Handle
-from tests.model.base import STALE, picks
+from tests.model.base import STALE, mostly, picks
 from tests.model.executing import Executing
 from tests.model.model import FINISHED, SILENT_AFTER, UNFINISHED, ModelJob
-
-mostly = st.sampled_from([True, True, True, False])
 
 
 class Operating(Executing):

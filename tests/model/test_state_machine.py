@@ -15,7 +15,7 @@ pytestmark = pytest.mark.django_db(transaction=True)
 
 #: The same examples in every run; MODEL_EXAMPLES=5000 looks for others.
 ASKED_FOR = int(os.environ.get("MODEL_EXAMPLES") or 0)
-USUAL = 100 if connection.vendor == "mongodb" else 250
+USUAL = 120 if connection.vendor == "mongodb" else 250
 
 #: What a run must have come across to be worth anything.
 INTERESTING = {
@@ -23,7 +23,7 @@ INTERESTING = {
     "a late outcome is dropped",
     "ended without outcome",
     "ended without outcome: refused",
-    "reaped: changed meanwhile",
+    "later attempt",
     "reaped: detached",
     "register: a twin is refused",
     "retry: refused beside a living runner",

@@ -24,7 +24,7 @@ def main(arguments: list[str]) -> None:
     if arguments:
         return
     for name, rule in RULES.items():
-        print(f"\n{name}: {rule.text} ({rule.where}){'' if rule.in_code else ' [not in the code yet]'}")
+        print(f"\n{name}: {rule.text} ({rule.where})")
         if rule.breaks:
             _print(without(name))
         else:

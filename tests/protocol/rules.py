@@ -65,7 +65,6 @@ class Rule(NamedTuple):
     cancels: int = 0
     start: str = "enqueued"
     why_kept: str = ""
-    in_code: bool = True
 
 
 RULES: dict[str, Rule] = {
@@ -75,7 +74,7 @@ RULES: dict[str, Rule] = {
     ),
     "settle": Rule("Absent from ListJobs means absent only after SETTLE", "Entering._found", ECONOMY),
     "intent_renewed": Rule(
-        "SETTLE counts from the last try: the intent is renewed after throttling", "Entering._submit", ECONOMY, 2, in_code=False
+        "SETTLE counts from the last try: the intent is renewed after throttling", "Entering._submit", ECONOMY, 2
     ),
     "repeat_conditional": Rule(
         "Of two workers that come to repeat a submission, one does it",
@@ -102,7 +101,6 @@ RULES: dict[str, Rule] = {
         FOREIGN,
         cancels=1,
         start="rescheduled",
-        in_code=False,
     ),
     "clear_conditional": Rule("A marker is cleared on condition of its epoch", "markers.clear", KEPT, 0),
     "losers_not_terminated": Rule(
@@ -138,21 +136,18 @@ RULES: dict[str, Rule] = {
         "Execution._settle",
         LOST,
         start="about to record",
-        in_code=False,
     ),
     "refusal_spares_runner": Rule(
         "A submission that is refused gives up no execution that is registered",
         "Execution._give_up",
         OVERLAP,
         start="about to submit",
-        in_code=False,
     ),
     "refusal_goes_on": Rule(
         "Where giving up after a refusal finds the row changed, the row decides what follows",
         "Execution._give_up",
         KEPT,
         2,
-        in_code=False,
     ),
     "cancel_keeps_runner": Rule(
         "A cancel keeps the runner, and a retry is refused while it lives", "transitions.cancel, retry", OVERLAP, 0, 1
