@@ -4,7 +4,7 @@ import os
 
 import django
 
-from tests.database import pytest_unconfigure  # noqa: F401 (a hook)
+import tests.database  # noqa: F401
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "project.settings")
 # Now, because the conftest files of the folders below import models.

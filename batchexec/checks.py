@@ -10,3 +10,16 @@ from batchexec.conf import settings
 @checks.register("batchexec")
 def check_settings(app_configs: Any, **kwargs: Any) -> list[checks.CheckMessage]:
     return list(settings.check())
+
+
+@checks.register("batchexec", deploy=True)
+def check_aws(app_configs: Any, **kwargs: Any) -> list[checks.CheckMessage]:
+    """Only with `check --deploy`, because it asks AWS Batch. A warning: an image may well be checked where AWS can't be asked."""
+    from batchexec.client import BatchClient, NotConfigured
+    from batchexec.preflight import check_configuration
+
+    try:
+        check_configuration(BatchClient())
+    except (NotConfigured, TypeError, ValueError) as error:
+        return [checks.Warning(str(error), hint="`jobworker --batch` refuses to start like this.", id="batchexec.W001")]
+    return []

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import threading
+from collections.abc import Callable
 
 from django.db import DatabaseError, InterfaceError, OperationalError, connection
-from django.http import HttpRequest, JsonResponse
+from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_safe
 
@@ -87,3 +88,18 @@ def readyz(request: HttpRequest) -> JsonResponse:
     if _question.is_answered(PATIENCE):
         return JsonResponse({"status": "ready"})
     return JsonResponse({"status": "unavailable", "detail": "The database doesn't answer."}, status=503)
+
+
+PATHS = {"/healthz": healthz, "/healthz/": healthz, "/readyz": readyz, "/readyz/": readyz}
+
+
+class HealthMiddleware:
+    """Answers before anything else looks at the request: a load balancer asks by address and without TLS, which would be
+    refused as a Host that isn't allowed, or redirected."""
+
+    def __init__(self, get_response: Callable[[HttpRequest], HttpResponse]):
+        self._get_response = get_response
+
+    def __call__(self, request: HttpRequest) -> HttpResponse:
+        view = PATHS.get(request.path_info)
+        return view(request) if view is not None else self._get_response(request)

@@ -3,7 +3,6 @@ from django.urls import include, path
 from drf_spectacular.renderers import OpenApiJsonRenderer2, OpenApiYamlRenderer2
 from drf_spectacular.views import SpectacularAPIView, SpectacularSwaggerView
 
-from project import health
 from project.api.urls import tolerant
 
 # JSON unless YAML is asked for: more programs read it.
@@ -15,6 +14,4 @@ urlpatterns = [
     path("", include("comments.urls")),
     *tolerant("schema", schema, name="schema"),
     *tolerant("docs", SpectacularSwaggerView.as_view(url_name="schema"), name="docs"),
-    *tolerant("healthz", health.healthz, name="healthz"),
-    *tolerant("readyz", health.readyz, name="readyz"),
 ]

@@ -7,6 +7,7 @@ run and ended with it.
 
 from __future__ import annotations
 
+import atexit
 import os
 import shutil
 import tempfile
@@ -35,6 +36,8 @@ def _choose() -> None:
     if wanted not in (*SERVERS, "sqlite"):
         raise SystemExit(f"TEST_DATABASE is {wanted!r}: use {', '.join(SERVERS)} or sqlite.")
     _folder = tempfile.mkdtemp(prefix="delayed-jobs-tests-")
+    # Not a hook of pytest's: those aren't called where its start or another's end fails.
+    atexit.register(_end)
     if wanted == "sqlite":
         os.environ["DATABASE_URL"] = f"sqlite:///{_folder}/db.sqlite3"
         return
@@ -44,7 +47,7 @@ def _choose() -> None:
     _server = server
 
 
-def pytest_unconfigure() -> None:
+def _end() -> None:
     if _server is not None:
         _server.stop()
     if _folder:
