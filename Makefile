@@ -7,7 +7,7 @@ DJONGO_PYTHON ?= python3.11
 DJONGO_VENV ?= .venv-djongo
 
 .DEFAULT_GOAL := help
-.PHONY: help demo demo-kill dev test test-all test-mongodb test-sqlite test-postgres test-djongo lint clean
+.PHONY: help demo demo-kill dev soak test test-all test-mongodb test-sqlite test-postgres test-djongo lint clean
 
 help: ## list the targets
 	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /\1|/' | while IFS='|' read -r name text; do printf '  make %-14s %s\n' "$$name" "$$text"; done
@@ -20,6 +20,9 @@ demo-kill: $(VENV)/.local ## the same, with the worker killed by SIGKILL in the 
 
 dev: $(VENV)/.local ## database, local AWS Batch, web server on :8000 and worker, until Ctrl-C
 	@$(BIN)/python scripts/dev.py
+
+soak: $(VENV)/.local ## jobs with workers and containers killed at random: make soak JOBS=1000 KILLS=200 SECONDS=900 SEED=7
+	@$(BIN)/python scripts/soak.py $(if $(JOBS),--jobs $(JOBS)) $(if $(KILLS),--kills $(KILLS)) $(if $(SECONDS),--seconds $(SECONDS)) $(if $(SEED),--seed $(SEED))
 
 test: lint test-mongodb test-sqlite ## lint, types, and the tests on MongoDB's protocol and on SQLite
 

@@ -37,7 +37,7 @@ def _choose() -> None:
         raise SystemExit(f"TEST_DATABASE is {wanted!r}: use {', '.join(SERVERS)} or sqlite.")
     _folder = tempfile.mkdtemp(prefix="delayed-jobs-tests-")
     # Not a hook of pytest's: those aren't called where its start or another's end fails.
-    atexit.register(_end)
+    atexit.register(_end, os.getpid())
     if wanted == "sqlite":
         os.environ["DATABASE_URL"] = f"sqlite:///{_folder}/db.sqlite3"
         return
@@ -47,7 +47,9 @@ def _choose() -> None:
     _server = server
 
 
-def _end() -> None:
+def _end(owner: int) -> None:
+    if os.getpid() != owner:
+        return  # a process that a test forked
     if _server is not None:
         _server.stop()
     if _folder:
