@@ -6,9 +6,20 @@ container apart, of which only the first may go on.
 
 from __future__ import annotations
 
+import itertools
 import os
 import secrets
+import socket
 from collections.abc import Mapping
+
+_numbers = itertools.count(1)
+
+
+def default_name() -> str:
+    """A worker's name: Delayed Job's "host:… pid:…", with a number for every further worker of the process."""
+    number = next(_numbers)
+    name = f"host:{socket.gethostname()} pid:{os.getpid()}"
+    return name if number == 1 else f"{name} #{number}"
 
 
 def worker_runner(worker_name: str, epoch: int) -> str:

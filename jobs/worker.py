@@ -2,11 +2,7 @@
 
 from __future__ import annotations
 
-import datetime as dt
-import itertools
 import logging
-import os
-import socket
 import threading
 import time
 from collections.abc import Callable, Iterable, Iterator
@@ -21,10 +17,11 @@ from jobs.heartbeat import Heartbeat, Hold
 from jobs.interrupts import Interruptible
 from jobs.lifecycle import Lifecycle, Plugin, instantiate
 from jobs.listening import Listener
-from jobs.models import Job, State
+from jobs.models import Job
 from jobs.reaping import Reaper
+from jobs.reserving import Reserving
 from jobs.retrying import FIRST_PAUSE, brief, until_available
-from jobs.runners import worker_runner
+from jobs.runners import default_name, worker_runner
 from jobs.slots import Slots
 from jobs.stopping import signals_handled
 from jobs.store import store_for
@@ -43,19 +40,8 @@ PASS = 100
 FAILURES_IN_A_ROW = 10
 #: Scheduled jobs are promoted and expired leases reaped at most this often, in seconds, while a worker is busy.
 MAINTENANCE_INTERVAL = 1.0
-#: What this machine's and the database's count of seconds may differ by while the database can't be reached.
-CLOCKS_DIFFER = 1.0
 #: How long a worker that stops waits for a database that can't be reached, in seconds: whoever stopped it may not wait long.
 PATIENCE_AT_END = 5.0
-
-_numbers = itertools.count(1)
-
-
-def default_name() -> str:
-    """Delayed Job's "host:… pid:…", with a number for every further worker of the process."""
-    number = next(_numbers)
-    name = f"host:{socket.gethostname()} pid:{os.getpid()}"
-    return name if number == 1 else f"{name} #{number}"
 
 
 class Worker:
@@ -106,7 +92,7 @@ class Worker:
         self._maintained_at = 0.0
         self._on_stop: list[Callable[[], None]] = []
         self._held: dict[int, Hold] = {}
-        self._in_hand: set[Any] = set()
+        self._reserving = Reserving(self)
         self.interrupted = False
         self._performing: dict[int, Interruptible] = {}
 
@@ -196,11 +182,10 @@ class Worker:
         reserved = 0
         while reserved < number and self._slots.wait_for_free(given_up=self.stopping.is_set):
             self._maintain()
-            job = self._reserve()
+            job = self._reserving.next(self._store)
             if job is None:
                 break
             reserved += 1
-            self._in_hand.add(job.pk)
             self._slots.run(self._perform_and_count, job)
         return reserved
 
@@ -221,18 +206,6 @@ class Worker:
     def _store(self) -> Any:
         return store_for(self.model)
 
-    def _reserve(self) -> AbstractJob | None:
-        began = time.monotonic()
-
-        def claim_again() -> AbstractJob | None:
-            # A claim may have been carried out, and only its answer lost: such a job is ours, and nobody else would take it.
-            since = self._store.now() - dt.timedelta(seconds=time.monotonic() - began + CLOCKS_DIFFER)
-            where = {"state": State.RUNNING, "locked_by": self.name, "updated_at__gte": since}
-            taken = self._store.find(where, limit=len(self._in_hand) + 1)
-            return next((job for job in taken if job.pk not in self._in_hand), None) or self._store.claim(self)
-
-        return until_available(self._store, lambda: self._store.claim(self), self.stopping, again=claim_again)
-
     # A job
 
     def _perform_and_count(self, job: AbstractJob) -> None:
@@ -242,7 +215,7 @@ class Worker:
             # Whatever a plugin or the bookkeeping raised: the job keeps its lock until the lease expires.
             logger.exception("[%s] Job %s could not be performed", self, job)
             result = False
-        self._in_hand.discard(job.pk)
+        self._reserving.is_done_with(job)
         with self._counting:
             self._succeeded += result is True
             self._failed += result is False

@@ -76,5 +76,5 @@ def test_other_database_errors_are_bugs_and_not_unavailability():
 def test_a_load_balancer_that_asks_by_address_and_without_tls_is_answered(client, settings):
     settings.ALLOWED_HOSTS = ["shop.example"]
     settings.SECURE_SSL_REDIRECT = True
-    assert client.get("/healthz", headers={"host": "10.0.0.7:8000"}).status_code == 200
-    assert client.get("/posts", headers={"host": "10.0.0.7:8000"}).status_code == 400
+    assert client.get("/healthz", HTTP_HOST="10.0.0.7:8000").status_code == 200
+    assert client.get("/posts", HTTP_HOST="10.0.0.7:8000").status_code == 400

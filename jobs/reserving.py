@@ -1,0 +1,42 @@
+from __future__ import annotations
+
+import datetime as dt
+import time
+from typing import TYPE_CHECKING, Any
+
+from jobs.models import State
+from jobs.retrying import until_available
+
+if TYPE_CHECKING:
+    from jobs.models import AbstractJob
+    from jobs.store.base import Store
+    from jobs.worker import Worker
+
+#: What this machine's and the database's count of seconds may differ by while the database can't be reached.
+CLOCKS_DIFFER = 1.0
+
+
+class Reserving:
+    """Claims jobs for a worker, also when the reply to a claim is lost: that job is the worker's, and nobody else would take it."""
+
+    def __init__(self, worker: Worker):
+        self._worker = worker
+        self._in_hand: set[Any] = set()
+
+    def next(self, store: Store[Any]) -> AbstractJob | None:
+        """The next job; None where there is none, or the worker is told to stop before the database answers."""
+        began = time.monotonic()
+
+        def claim_again() -> AbstractJob | None:
+            since = store.now() - dt.timedelta(seconds=time.monotonic() - began + CLOCKS_DIFFER)
+            where = {"state": State.RUNNING, "locked_by": self._worker.name, "updated_at__gte": since}
+            taken = store.find(where, limit=len(self._in_hand) + 1)
+            return next((job for job in taken if job.pk not in self._in_hand), None) or store.claim(self._worker)
+
+        job = until_available(store, lambda: store.claim(self._worker), self._worker.stopping, again=claim_again)
+        if job is not None:
+            self._in_hand.add(job.pk)
+        return job
+
+    def is_done_with(self, job: AbstractJob) -> None:
+        self._in_hand.discard(job.pk)
