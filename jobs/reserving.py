@@ -17,7 +17,7 @@ CLOCKS_DIFFER = 1.0
 
 
 class Reserving:
-    """Claims jobs for a worker, also when the reply to a claim is lost: that job is the worker's, and nobody else would take it."""
+    """Claims jobs for a worker; also where the reply to a claim is lost: that job is its own, and nobody else would take it."""
 
     def __init__(self, worker: Worker):
         self._worker = worker

@@ -136,14 +136,14 @@ class Soak:
 
         if not self.unwatched:
             return
-        rows = {str(job.pk): job.locked_by for job in Job.objects.filter(pk__in=list(self.unwatched)).only("locked_by")}
+        found = Job.objects.filter(pk__in=list(self.unwatched)).only("locked_by", "state")
+        rows = {str(job.pk): (job.state, job.locked_by) for job in found}
         for pk, (name, killed) in list(self.unwatched.items()):
-            if rows.get(pk) == name:
+            state, watcher = rows.get(pk, ("", ""))
+            if state == "detached" or (state == "running" and watcher == name):
                 continue
-            if rows.get(pk, "-") == "":
-                continue  # released, but not watched yet
             del self.unwatched[pk]
-            if pk in rows:
+            if state == "running":
                 self.longest = max(self.longest, time.monotonic() - killed)
 
     def settle(self) -> None:
