@@ -44,9 +44,10 @@ class MongoStore(Store[M]):
 
     def __init__(self, model: type[M], alias: str):
         super().__init__(model, alias)
-        self._fields: list[Any] = list(model._meta.concrete_fields)
+        meta: Any = model._meta
+        self._fields: list[Any] = list(meta.concrete_fields)
         self._columns: dict[str, str] = {field.attname: field.column for field in self._fields}
-        self._pk: str = model._meta.pk.column
+        self._pk: str = meta.pk.column
         self._columns["pk"] = self._pk
         self._order = [("priority", ASCENDING), ("run_at", ASCENDING), (self._pk, ASCENDING)]
         self._converters: list[list[Callable[..., Any]]] | None = None

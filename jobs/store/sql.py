@@ -98,7 +98,8 @@ class SqlStore(Store[M]):
         """For databases without RETURNING: reads a few candidates and takes the first that nobody else took."""
         from jobs.conf import settings
 
-        for job in self._candidates(state, worker)[: settings.READ_AHEAD]:
+        candidates: list[Any] = list(self._candidates(state, worker)[: settings.READ_AHEAD])
+        for job in candidates:
             changes = self._claimed(worker)
             if not worker.hands_over:
                 changes["runner"] = worker_runner(worker.name, job.epoch)

@@ -123,7 +123,8 @@ class Queueing(Base):
     def let_go_of_all(self, number: int) -> None:
         """A worker is told to stop, and frees whatever is locked by its name."""
         self.tick()
-        worker = self.pick(self.workers, number)
+        watching = {job.locked_by for job in self.model.in_states("running")}
+        worker = self.pick_an_actor(self.workers, lambda worker: worker.name in watching, number)
         read = [job.snapshot() for job in self.model.in_states("running") if job.locked_by == worker.name]
         worker.let_go_of_all()
         self.released(read, "let go of", silent=False)

@@ -15,7 +15,7 @@ pytestmark = pytest.mark.django_db(transaction=True)
 
 #: The same examples in every run; MODEL_EXAMPLES=5000 looks for others.
 ASKED_FOR = int(os.environ.get("MODEL_EXAMPLES") or 0)
-USUAL = 120 if connection.vendor == "mongodb" else 250
+USUAL = 150 if connection.vendor == "mongodb" else 200
 
 #: What a run must have come across to be worth anything.
 INTERESTING = {

@@ -102,7 +102,7 @@ class Watching(Queueing):
         watch = self.pick_an_actor(self.not_handed_over(), self.holds, number)
         job, runner = self.job_of(watch), worker_runner(watch.worker.name, watch.epoch)
         did = outcomes.failed_for_good(watch.worker, watch.instance(), DeserializationError("changed fields"))
-        if self.agree("can't be loaded", did, job.watched_by(watch.worker.name, watch.epoch)):
+        if self.agree("can't be loaded", did, job.as_seen(watch.seen)):
             self.record(watch)
             job.fail()
             self.executions = [other for other in self.executions if (other.pk, other.runner) != (watch.pk, runner)]
