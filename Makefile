@@ -24,10 +24,14 @@ dev: $(VENV)/.local ## database, local AWS Batch, web server on :8000 and worker
 soak: $(VENV)/.local ## jobs with workers and containers killed at random: make soak JOBS=1000 KILLS=200 SECONDS=900 SEED=7
 	@$(BIN)/python scripts/soak.py $(if $(JOBS),--jobs $(JOBS)) $(if $(KILLS),--kills $(KILLS)) $(if $(SECONDS),--seconds $(SECONDS)) $(if $(SEED),--seed $(SEED))
 
-test: lint test-mongodb test-sqlite ## lint, types, and the tests on MongoDB's protocol and on SQLite
+# Two lanes at a time: the tests mostly wait for processes.
+LANES = $(MAKE) --no-print-directory --output-sync=target --jobs 2
 
-# The parts, one after the other: tests with deadlines need the machine to themselves.
-test-all: lint test-mongodb test-sqlite test-postgres test-djongo ## the same, and on PostgreSQL and djongo, with everything that they need
+test: lint ## lint, types, and the tests on MongoDB's protocol and on SQLite
+	@$(LANES) test-mongodb test-sqlite
+
+test-all: lint ## the same, and on PostgreSQL and djongo, with everything that they need
+	@$(LANES) test-mongodb test-sqlite test-postgres test-djongo
 
 test-mongodb: $(VENV)/.dev
 	$(BIN)/python -m pytest

@@ -4,6 +4,8 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
+from django.contrib.contenttypes.management import create_contenttypes
+from django.db.models.signals import post_migrate
 
 from tests import samples
 from tests.lanes import is_left_out
@@ -12,6 +14,13 @@ from tests.processes import Process, processes
 
 def pytest_ignore_collect(collection_path: Path) -> bool | None:
     return True if is_left_out(collection_path) else None
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _no_permissions_after_every_test() -> None:
+    """Emptying the database makes every permission again, which costs more than most tests."""
+    post_migrate.disconnect(dispatch_uid="django.contrib.auth.management.create_permissions")
+    post_migrate.disconnect(create_contenttypes)
 
 
 @pytest.fixture(autouse=True)

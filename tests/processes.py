@@ -6,6 +6,7 @@ import os
 import signal
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -13,14 +14,14 @@ from pathlib import Path
 from typing import Any, TypeVar
 from urllib.parse import urlsplit, urlunsplit
 
-from django.db import connection
+from django.db import connection, connections
 
 ROOT = Path(__file__).resolve().parent.parent
 
 T = TypeVar("T")
 
 #: Seconds. Leases and polls are short in tests, so that a death is noticed soon.
-LEASE = 2.0
+LEASE = 3.0
 FAST = {
     "JOBS_LEASE": str(LEASE),
     "JOBS_SLEEP_DELAY": "0.1",
@@ -108,3 +109,22 @@ def lines(path: Path) -> list[str]:
 
 def row(job: Any) -> Any:
     return type(job).objects.filter(pk=job.pk).first()
+
+
+@contextmanager
+def released(go: Path, once: Callable[[], object]) -> Iterator[None]:
+    """Lets a waiting job end, once something has come about while the body runs."""
+
+    def release() -> None:
+        try:
+            wait_for(once)
+        finally:
+            go.touch()
+            connections.close_all()
+
+    thread = threading.Thread(target=release)
+    thread.start()
+    try:
+        yield
+    finally:
+        thread.join(60)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import datetime as dt
 import signal
-import threading
 
 import pytest
 from django.utils import timezone
@@ -14,7 +13,7 @@ from batchexec import markers
 from batchexec.models import BatchJob
 from jobs import transitions
 from jobs.models import Job, State
-from tests.processes import LEASE, lines, row, wait_for
+from tests.processes import LEASE, lines, released, row, wait_for
 from tests.samples import Append, Fail, Sized, Wait
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -105,8 +104,8 @@ def test_a_stopped_worker_lets_go_at_once_and_terminates_nothing(batch, worker, 
     # A worker that doesn't hand over may not take it.
     assert jobs.Worker().work_off() == (0, 0)
     # Not before the worker has taken it over.
-    threading.Timer(2, go.touch).start()
-    assert worker().work_off() == (1, 0)
+    with released(go, once=lambda: row(job).locked_by):
+        assert worker().work_off() == (1, 0)
     assert submissions(batch) == 1
     assert batch.calls()["counts"].get("TerminateJob", 0) == 0
 
@@ -234,13 +233,6 @@ def test_two_workers_that_come_to_one_marker_submit_once(batch, worker, tmp_path
 def test_several_slots_have_their_jobs_in_batch_at_once(batch, worker, tmp_path):
     log, go = tmp_path / "log", tmp_path / "go"
     jobs.enqueue_many([Wait(str(log), str(go), str(number)) for number in range(4)])
-
-    def release() -> None:
-        wait_for(lambda: len(lines(log)) == 4, what="all four began")
-        go.touch()
-
-    thread = threading.Thread(target=release)
-    thread.start()
-    assert worker(concurrency=4).work_off() == (4, 0)
-    thread.join(10)
+    with released(go, once=lambda: len(lines(log)) == 4):
+        assert worker(concurrency=4).work_off() == (4, 0)
     assert submissions(batch) == 4

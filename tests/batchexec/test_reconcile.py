@@ -12,7 +12,7 @@ from batchexec import markers, naming
 from batchexec.models import BatchJob
 from jobs import transitions
 from jobs.models import Job, State
-from tests.processes import lines, row, wait_for
+from tests.processes import lines, released, row, wait_for
 from tests.samples import Append, Wait
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -112,8 +112,8 @@ def test_a_registered_runner_without_a_marker_gets_one(batchjobs, batch, client_
     assert BatchJob.objects.get().batch_job_id == batch_job_id
     assert transitions.detach(row(job))
     assert findings(batchjobs)[1][0]["kind"] == "nobody watches"
-    go.touch()
-    assert worker().work_off() == (1, 0)
+    with released(go, once=lambda: row(job).locked_by):
+        assert worker().work_off() == (1, 0)
     assert batch.calls()["counts"]["SubmitJob"] == 1
 
 

@@ -7,6 +7,8 @@ from __future__ import annotations
 
 import datetime as dt
 import signal
+from collections.abc import Iterator
+from contextlib import contextmanager
 
 import pytest
 from django.utils import timezone
@@ -17,7 +19,7 @@ from batchexec.models import BatchHistory, BatchJob
 from batchexec.sweeping import Sweeper
 from jobs import transitions
 from jobs.models import Job, State
-from tests.processes import LEASE, lines, row, wait_for
+from tests.processes import LEASE, lines, released, row, wait_for
 from tests.samples import Append, Greedy, Wait
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -94,8 +96,8 @@ def test_4_of_several_of_one_name_one_is_adopted_and_a_started_one_is_not_termin
         )
     wait_for(lambda: lines(log), what="one of them registered and began")
     assert transitions.detach(mine)
-    go.touch()
-    assert worker().work_off() == (1, 0)
+    with released(go, once=lambda: row(job).locked_by):
+        assert worker().work_off() == (1, 0)
     assert [line.split()[0] for line in lines(log)] == ["began", "ended"]
     assert batch.calls()["counts"].get("TerminateJob", 0) == 0
     assert marker is not None
@@ -177,16 +179,8 @@ def test_12_batchs_own_retry_goes_on_only_when_the_earlier_attempt_can_no_longer
     payload = Wait(str(log), str(go))
     payload.batch = {"attempts": 2}
     job = jobs.enqueue(payload)
-    import threading
-
-    def release() -> None:
-        wait_for(lambda: len(lines(log)) == 2, what="the second attempt began")
-        go.touch()
-
-    thread = threading.Thread(target=release)
-    thread.start()
-    assert worker().work_off() == (1, 0)
-    thread.join(10)
+    with released(go, once=lambda: len(lines(log)) == 2):
+        assert worker().work_off() == (1, 0)
     assert row(job) is None
     assert [line.split()[0] for line in lines(log)] == ["began", "began", "ended"]
     assert len(submissions(batch)) == 1
@@ -296,17 +290,12 @@ def test_the_sweep_leaves_alone_what_is_in_flight(batch, worker):
     assert BatchJob.objects.get().job_id == str(job.pk)
 
 
-def full(batch):
+@contextmanager
+def full(batch) -> Iterator[None]:
     """A compute environment with no room: what is submitted stays RUNNABLE."""
-    from contextlib import contextmanager
-
-    @contextmanager
-    def none():
-        scheduler = batch._scheduler
-        before, scheduler.max_running = scheduler.max_running, 0
-        try:
-            yield
-        finally:
-            scheduler.max_running = before
-
-    return none()
+    scheduler = batch._scheduler
+    before, scheduler.max_running = scheduler.max_running, 0
+    try:
+        yield
+    finally:
+        scheduler.max_running = before

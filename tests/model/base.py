@@ -114,6 +114,11 @@ class Base(RuleBasedStateMachine):
         found = self.model.in_states(*states)
         return self.read(self.pick_an_actor(found, lambda job: bool(job.runner), number).pk) if found else None
 
+    def outlast(self, job: ModelJob) -> None:
+        """Until its runner has been silent beyond the lease."""
+        if job.heartbeat_at is not None:
+            self.clock.now = max(self.now, job.heartbeat_at + SILENT_AFTER + dt.timedelta(seconds=1))
+
     def record(self, actor: Handle) -> None:
         """At most one execution's outcome per epoch, by what the queue itself said."""
         assert (actor.pk, actor.epoch) not in self.recorded

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import datetime as dt
 from collections.abc import Callable
 from contextlib import nullcontext
 
@@ -15,7 +14,7 @@ from jobs.models import Job
 from jobs.runners import is_later_attempt
 from tests.model.actors import Container, Execution, Handle
 from tests.model.base import mostly, picks, seldom
-from tests.model.model import SILENT_AFTER, ModelJob
+from tests.model.model import ModelJob
 from tests.model.watching import Watching
 from tests.model.world import with_the_next_answer_lost
 
@@ -67,6 +66,11 @@ class Executing(Watching):
     def is_named(self, execution: Execution) -> bool:
         return execution.alive and self.job_of(execution).runs_as(execution.runner)
 
+    def let_it_show_itself(self, job: ModelJob) -> None:
+        for execution in self.executions:
+            if execution.pk == job.pk and self.is_named(execution):
+                self.sign(execution)
+
     def sign(self, execution: Execution) -> None:
         job, heartbeat = self.job_of(execution), execution.worker.heartbeat
         try:
@@ -88,8 +92,8 @@ class Executing(Watching):
         self.tick()
         earlier = self.pick_an_actor(found, self.executes, number)
         job = self.job_of(earlier)
-        if in_time and job.heartbeat_at is not None:
-            self.clock.now = max(self.now, job.heartbeat_at + SILENT_AFTER + dt.timedelta(seconds=1))
+        if in_time:
+            self.outlast(job)
         name, attempt = earlier.runner.partition("@")[0].split("/")
         runner = f"{name}/{int(attempt) + 1}@{earlier.epoch}#nonce"
         handle = self.read(earlier.pk)

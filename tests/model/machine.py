@@ -16,6 +16,17 @@ from tests.model.model import ModelJob
 from tests.model.operating import Operating
 from tests.model.world import LEASE, after_the_next_read
 
+USUAL = (
+    "reap_in_time",
+    "let_go_of_all",
+    "reserve_to_hand_over",
+    "fail_as_usual",
+    "look_and_decide",
+    "cancel_and_retry",
+    "start_twins",
+    "start_a_later_attempt_in_time",
+)
+
 
 class QueueMachine(Operating):
     @rule(
@@ -37,19 +48,31 @@ class QueueMachine(Operating):
             Reaper(worker).reap()
         self.released(read, "reaped", silent=True)
 
-    @rule(what=st.sampled_from(["reap", "let go of all", "take over", "fail", "succeed", "look", "retry"]), number=picks)
+    @rule(what=st.sampled_from(USUAL), number=picks)
     def do_what_is_usual(self, what: str, number: int) -> None:
         """Each example goes without some of the rules, which its chance decides: with this one, none is missed for long."""
-        usual: dict[str, Callable[[], None]] = {
-            "reap": lambda: self.reap(number, in_time=True, meanwhile=""),
-            "let go of all": lambda: self.let_go_of_all(number),
-            "take over": lambda: self.reserve_to_hand_over(number),
-            "fail": lambda: self.fail(number, lost=False),
-            "succeed": lambda: self.succeed(number, lost=False),
-            "look": lambda: self.look(number, decides=True),
-            "retry": lambda: self.retry(number, fresh=True, waits=number % 2 == 1, signs=False),
-        }
-        usual[what]()
+        getattr(self, what)(number)
+
+    def reap_in_time(self, number: int) -> None:
+        self.reap(number, in_time=True, meanwhile="")
+
+    def fail_as_usual(self, number: int) -> None:
+        self.fail(number, lost=False)
+
+    def look_and_decide(self, number: int) -> None:
+        self.look(number, decides=True, waits=True, signs=number % 2 == 1)
+
+    def cancel_and_retry(self, number: int) -> None:
+        self.cancel(number, fresh=True)
+        self.retry(number, fresh=True, waits=number % 2 == 1, signs=False)
+
+    def start_twins(self, number: int) -> None:
+        self.hand_over(number, submissions=2)
+        self.start_container(number, registers=True)
+        self.start_container(number, registers=True)
+
+    def start_a_later_attempt_in_time(self, number: int) -> None:
+        self.start_a_later_attempt(number, in_time=True, signs=False, ends=number % 2 == 1)
 
     def meanwhile(self, name: str, read: list[ModelJob]) -> Callable[[], None]:
         """What another does to one of the jobs that were read, or nothing where nobody can."""

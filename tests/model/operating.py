@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import datetime as dt
 from collections.abc import Callable
 
 from hypothesis import strategies as st
@@ -13,11 +12,11 @@ from jobs.exceptions import JobError
 from jobs.models import Job
 from tests.model.actors import Handle
 from tests.model.base import STALE, mostly, picks
-from tests.model.executing import Executing
 from tests.model.model import FINISHED, SILENT_AFTER, UNFINISHED, ModelJob
+from tests.model.settling import Settling
 
 
-class Operating(Executing):
+class Operating(Settling):
     @rule(number=picks)
     def read_a_row(self, number: int) -> None:
         if found := self.model.present():
@@ -52,11 +51,10 @@ class Operating(Executing):
     def retries(self, handle: Handle, *, waits: bool, signs: bool) -> None:
         """By what was read before the runner had been silent for long enough, and, maybe, had shown itself again."""
         job = self.job_of(handle)
-        if waits and job.runner:
-            self.clock.now = max(self.now, job.heartbeat_at + SILENT_AFTER + dt.timedelta(seconds=1))
-        named = [execution for execution in self.executions if execution.pk == job.pk and self.is_named(execution)]
-        if signs and named:
-            self.sign(named[0])
+        if waits:
+            self.outlast(job)
+        if signs:
+            self.let_it_show_itself(job)
         if self.agree("retry", done(operations.retry, handle), job.retriable(handle.seen, self.now)):
             self._begin_again(job)
         elif job.at(handle.epoch, FINISHED) and job.runner_is_alive(self.now):

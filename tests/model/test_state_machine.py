@@ -15,7 +15,7 @@ pytestmark = pytest.mark.django_db(transaction=True)
 
 #: The same examples in every run; MODEL_EXAMPLES=5000 looks for others.
 ASKED_FOR = int(os.environ.get("MODEL_EXAMPLES") or 0)
-USUAL = 150 if connection.vendor == "mongodb" else 200
+USUAL = {"mongodb": 130}.get(connection.vendor, 200)
 
 #: What a run must have come across to be worth anything.
 INTERESTING = {
@@ -46,6 +46,7 @@ class TestWhoeverActsTheRowsAreAsTheModelHasThem(QueueMachine.TestCase):
     def runTest(self) -> None:
         happenings.clear()
         super().runTest()
-        assert ASKED_FOR or set(happenings) >= INTERESTING, f"never happened: {INTERESTING - set(happenings)}"
+        missed = INTERESTING - set(happenings)
+        assert not missed or self.settings.max_examples < 100
 
     runTest.is_hypothesis_test = True

@@ -1,6 +1,6 @@
-"""Watchers: they renew their lease, hand over, let go, and decide that an execution ended without an outcome.
+"""Watchers: they renew their lease, hand over, and let go.
 
-Each may have lost its job long ago: a watch, and what it read, can act at any time, and again.
+Each may have lost its job long ago: a watch can act at any time, and again.
 """
 
 from __future__ import annotations
@@ -9,9 +9,9 @@ from hypothesis import strategies as st
 from hypothesis.stateful import rule
 
 from jobs import outcomes, transitions
-from jobs.exceptions import DeserializationError, Lost
+from jobs.exceptions import DeserializationError
 from jobs.runners import worker_runner
-from tests.model.actors import Container, Handle, Look, Watch
+from tests.model.actors import Container, Handle, Watch
 from tests.model.base import picks
 from tests.model.queueing import Queueing
 
@@ -106,41 +106,3 @@ class Watching(Queueing):
             self.record(watch)
             job.fail()
             self.executions = [other for other in self.executions if (other.pk, other.runner) != (watch.pk, runner)]
-
-    # Executions that end without an outcome
-
-    @rule(number=picks, decides=st.booleans())
-    def look(self, number: int, decides: bool) -> None:
-        """The Batch job is over: the watcher reads the row, and, at once or later, decides by what it read."""
-        found = [watch for watch in self.watches if watch.seen.handed_over]
-        if not found:
-            return self.hand_over(number, submissions=1)
-        watch = self.pick_an_actor(found, self.holds, number)
-        handle = self.read(watch.pk)
-        if handle is None or not handle.seen.watched_by(watch.worker.name, watch.epoch):
-            return self.happened("look: not this watcher's any more")
-        self.looks.append(Look(handle.job, handle.seen, watch.worker))
-        if decides:
-            self.tick()
-            self.decide(self.looks[-1])
-
-    @rule(number=picks, counted=st.booleans())
-    def decide_late(self, number: int, counted: bool) -> None:
-        if not self.looks:
-            return self.look(number, decides=False)
-        self.tick()
-        self.decide(self.pick(self.looks, number), counted=counted)
-
-    def decide(self, look: Look, *, counted: bool = True) -> None:
-        alive = transitions.runner_is_alive(look.job)
-        assert alive is look.seen.runner_is_alive(self.now)
-        if alive:
-            self.happened("ended without outcome: but the runner is alive")
-            return
-        job = self.job_of(look)
-        error = Lost("Host EC2 (instance i-0) terminated.")
-        did = outcomes.failed(look.worker, look.instance(), error, transitions.as_seen(look.job), counted=counted)
-        if self.agree("ended without outcome", did, job.as_seen(look.seen)):
-            self.record(look)
-            self.give_up(look.seen, "its Batch job had ended", silent=True)
-            job.attempt_failed(self.now, counted=counted)
