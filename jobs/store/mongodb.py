@@ -97,7 +97,8 @@ class MongoStore(Store[M]):
         where: dict[str, Any] = {"state": state}
         if worker.queues:
             where["queue"] = worker.queues[0] if len(worker.queues) == 1 else {"$in": list(worker.queues)}
-        bounds = {"$gte": worker.min_priority, "$lte": worker.max_priority}
+        # Priorities are whole numbers; SecantusDB leaves out the upper bound of `$lte` where it reads a compound index.
+        bounds = {"$gte": worker.min_priority, "$lt": None if worker.max_priority is None else worker.max_priority + 1}
         if any(bound is not None for bound in bounds.values()):
             where["priority"] = {operator: bound for operator, bound in bounds.items() if bound is not None}
         # Literals, because a worker's name may start with a dollar sign.

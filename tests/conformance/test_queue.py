@@ -68,6 +68,17 @@ def test_a_worker_takes_only_its_queues_and_priorities(calls):
     assert calls[2:] == ["e"]
 
 
+@pytest.mark.parametrize(
+    ("least", "most", "expected"),
+    [(0, 0, [0]), (None, 0, [-5, 0]), (0, None, [0, 5]), (-5, 5, [-5, 0, 5]), (1, 4, []), (5, -5, [])],
+)
+def test_bounds_of_priority_are_inclusive(calls, least, most, expected):
+    for priority in (-5, 0, 5):
+        jobs.enqueue(Record(priority), priority=priority)
+    jobs.Worker(min_priority=least, max_priority=most).work_off()
+    assert calls == expected
+
+
 def test_a_job_for_later_waits_until_it_is_due(calls):
     job = jobs.enqueue(Record("later"), run_at=timezone.now() + HOUR)
     assert job.state == State.SCHEDULED
