@@ -20,7 +20,7 @@ from batchexec.sweeping import TERMINAL, Sweeper
 from batchexec.waiting import Waiting
 from jobs import outcomes, transitions
 from jobs.conf import settings as jobs_settings
-from jobs.exceptions import Lost
+from jobs.exceptions import Lost, Terminated
 from jobs.models import State
 from jobs.runners import batch_job_id_of
 
@@ -37,6 +37,7 @@ class Execution:
         self._poller = poller
         self._steps = Steps(worker, job, client, gates)
         self._entering = Entering(self._steps)
+        self._detail: dict[str, Any] | None = None
 
     def follow(self) -> bool | None:
         """Submits the job, or takes it over where it is submitted, and waits for its outcome.
@@ -64,6 +65,7 @@ class Execution:
         try:
             while True:
                 self._wait_for_poll(watch)
+                self._detail = watch.detail
                 if watch.detail is not None:
                     self._see(marker, watch.detail)
                     waiting.look_at(watch.detail)
@@ -139,12 +141,20 @@ class Execution:
         row = self._steps.persist(lambda: self._steps.store.get(self._job.pk))
         if row is not None and row.state == State.CANCELLED and not self._followed_to_its_end():
             return None
+        if row is not None and self._detail is not None:
+            self._refund(row, failures.classify(self._detail))
         marker = self._clear_marker()
         # Deleted: that is success, unless failed jobs are deleted, too.
         succeeded = row.state == State.SUCCEEDED if row is not None else marker is None or marker.status != "FAILED"
         what = "succeeded" if succeeded else row.state if row is not None else "failed"
         logger.info("[%s] Job %s ended in Batch: %s", self._worker, self._job, what, extra=self._steps.label)
         return succeeded
+
+    def _refund(self, row: AbstractJob, failure: failures.Failure) -> None:
+        """A container that was told to end had the time to record a failed attempt, but not to know that AWS took its machine."""
+        interrupted = row.epoch == self._job.epoch + 1 and row.last_error.startswith(f"{Terminated.__name__}:")
+        if interrupted and history.grants_free_retry(row, failure, self._entering.wishes):
+            self._steps.persist(lambda: transitions.refund(row))
 
     def _followed_to_its_end(self) -> bool:
         """Has the Batch job of a cancelled job terminated; False where the worker stops before it is: a sweep finishes that."""

@@ -15,6 +15,7 @@ from batchexec.client import BatchClient
 from batchexec.conf import settings
 from batchexec.models import BatchJob
 from batchexec.sweeping import TERMINAL, Sweeper
+from jobs import transitions
 from jobs.models import Job, State
 from jobs.runners import batch_job_id_of
 from jobs.store import store_for
@@ -125,6 +126,12 @@ def _of_stranger(client: BatchClient, detail: dict[str, Any], rows: dict[str, Jo
             f"{job.runner} is the registered runner, so that this one would be refused.",
             "cancel it, unless it has started",
             lambda: _cancel(client, batch_job_id),
+        )
+    if job.state in (State.SCHEDULED, State.READY):
+        return finding(
+            "its job waits as if nothing had been submitted, so the database is older than the truth.",
+            "have it watched to its end before another is submitted",
+            lambda: transitions.adopt(job) and _make_marker(job, detail),
         )
     return finding("it may still become the registered runner: left alone.")
 

@@ -96,6 +96,21 @@ def detach(job: AbstractJob) -> bool:
     return _change(job, as_watcher(job), {**UNLOCKED, "state": State.DETACHED})
 
 
+def adopt(job: AbstractJob) -> bool:
+    """A waiting job turns out to be executed elsewhere already: the row is older than the truth, as after a restored backup.
+
+    Its execution can't be named any more, so that its outcome will be dropped; but no second one begins beside it.
+    """
+    where = {"epoch": job.epoch, "state__in": [State.SCHEDULED, State.READY], "runner": ""}
+    return _change(job, where, {"state": State.DETACHED, "handed_over": True})
+
+
+def refund(job: AbstractJob) -> bool:
+    """A failed attempt that has been recorded, and is to be tried again, is not to be counted after all."""
+    where = {"epoch": job.epoch, "state__in": [State.SCHEDULED, State.READY], "attempts": job.attempts}
+    return job.attempts > 0 and _change(job, where, {"attempts": job.attempts - 1})
+
+
 def requeue(job: AbstractJob) -> bool:
     """The watcher lets go of a job that nobody has begun to execute; nothing is counted."""
     where = {**as_seen(job), "handed_over": False, "locked_at": job.locked_at}

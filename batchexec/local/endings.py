@@ -34,6 +34,7 @@ CANNOT_PULL = Ending(
     reason="CannotPullContainerError: pull image manifest has been retried 5 time(s): not found",
     code_known=False,
 )
+RECLAIMED = Ending("Your Spot Task was interrupted.")
 EXITED_0_AFTER_SIGTERM = Ending(EXITED.status_reason, exit_code=0, may_succeed=True)
 
 

@@ -53,6 +53,8 @@ class Execution:
                 self._after(fault.seconds("after"), lambda: self._kill(container, ending))
             if fault := faults["oom"]:
                 self._after(fault.seconds("after"), lambda: self._kill(container, endings.OUT_OF_MEMORY))
+            if fault := faults["reclaim"]:
+                self._after(fault.seconds("after"), lambda: self.stop(endings.RECLAIMED))
             if (fault := faults["exit0-on-term"]) and "after" in fault.options:
                 self._after(fault.seconds("after"), lambda: container.signal(signal.SIGTERM))
             self._add(container)

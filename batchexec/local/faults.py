@@ -10,6 +10,7 @@
     DescribeJobs:backwards:times=2       running jobs are shown as RUNNABLE
     Container:kill:after=2,exit=137      the host is lost: SIGKILL; without `exit`, no exit code is known
     Container:oom:after=1                out of memory: SIGKILL, exit code 137
+    Container:reclaim:after=1            Spot takes the machine away: SIGTERM, and SIGKILL after the grace
     Container:exit0-on-term:after=1      SIGTERM (without `after`: somebody else's), after which 0 is recorded as exit code
     Container:twice                      the command runs a second time, beside the first, under the same job id
     Container:pull-error                 the image can't be pulled
@@ -32,6 +33,7 @@ CONTAINER = "Container"
 CONTAINER_KINDS = {
     "kill": {"after", "exit"},
     "oom": {"after"},
+    "reclaim": {"after"},
     "exit0-on-term": {"after"},
     "twice": set(),
     "pull-error": set(),

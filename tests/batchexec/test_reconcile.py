@@ -117,6 +117,31 @@ def test_a_registered_runner_without_a_marker_gets_one(batchjobs, batch, client_
     assert batch.calls()["counts"]["SubmitJob"] == 1
 
 
+def test_15_after_a_restored_backup_a_running_batch_job_is_watched_before_another_is_submitted(
+    batchjobs, batch, worker, start, tmp_path
+):
+    log, go = tmp_path / "log", tmp_path / "go"
+    job = jobs.enqueue(Wait(str(log), str(go)))
+    backup = {field.attname: getattr(row(job), field.attname) for field in Job._meta.concrete_fields}
+    first = start("jobworker", "--batch")
+    wait_for(lambda: lines(log), what="the container began")
+    first.kill()
+    Job.objects.filter(pk=job.pk).delete()
+    BatchJob.objects.filter(job_id=str(job.pk)).delete()
+    Job(**backup).save(force_insert=True)
+    status, (finding,) = findings(batchjobs)
+    assert (status, finding["kind"]) == (1, "no marker names it")
+    assert "older than the truth" in str(finding["explanation"])
+    assert findings(batchjobs, "--apply")[0] == 0
+    assert (row(job).state, row(job).handed_over) == (State.DETACHED, True)
+    with released(go, once=lambda: row(job).locked_by):
+        assert worker().work_off(1) == (0, 1)
+    # Its outcome could not be recorded by a runner that the row doesn't know: a failed attempt, to be tried again.
+    assert (row(job).state, row(job).attempts) == (State.SCHEDULED, 1)
+    assert [line.split()[0] for line in lines(log)] == ["began", "ended"]
+    assert batch.calls()["counts"]["SubmitJob"] == 1
+
+
 def test_the_batch_job_of_a_cancelled_job_is_terminated_on_request(batchjobs, batch, client_of, worker, tmp_path):
     log = tmp_path / "log"
     job = jobs.enqueue(Wait(str(log), str(tmp_path / "never")))

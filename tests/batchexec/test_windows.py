@@ -250,6 +250,19 @@ def test_infrastructure_failures_cost_no_attempt_up_to_a_limit(batch, worker, tm
     assert BatchHistory.objects.get().infrastructure_failures == 1
 
 
+def test_a_spot_reclaim_that_the_container_had_the_time_to_record_costs_no_attempt_either(batch, worker, tmp_path, settings):
+    settings.BATCHEXEC = {**settings.BATCHEXEC, "INFRASTRUCTURE_RETRIES": 1}
+    log = tmp_path / "log"
+    job = jobs.enqueue(Wait(str(log), str(tmp_path / "never")))
+    for began, attempts in ((1, 0), (2, 1)):
+        batch.set_faults(["Container:reclaim:after=3"])
+        assert worker().work_off() == (0, 1)
+        assert len(lines(log)) == began
+        assert row(job).last_error.startswith("Terminated: ")
+        assert (row(job).state, row(job).attempts) == (State.SCHEDULED, attempts)
+        Job.objects.update(state=State.READY)
+
+
 def test_out_of_memory_raises_the_memory_for_the_next_attempt_where_the_job_says_so(batch, worker, client_of, tmp_path):
     batch.set_faults(["Container:oom:times=1"])
     job = jobs.enqueue(Greedy(str(tmp_path / "log")))

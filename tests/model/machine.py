@@ -16,8 +16,10 @@ from tests.model.model import ModelJob
 from tests.model.operating import Operating
 from tests.model.world import LEASE, after_the_next_read
 
+MEANWHILE = ("renew", "hand over", "register", "succeed", "sign")
 USUAL = (
     "reap_in_time",
+    "reap_while_another_acts",
     "let_go_of_all",
     "reserve_to_hand_over",
     "fail_as_usual",
@@ -32,7 +34,7 @@ class QueueMachine(Operating):
     @rule(
         number=picks,
         in_time=st.booleans(),
-        meanwhile=st.sampled_from(["", "", "renew", "hand over", "register", "succeed", "sign"]),
+        meanwhile=st.sampled_from(["", "", *MEANWHILE]),
     )
     def reap(self, number: int, in_time: bool, meanwhile: str) -> None:
         running = self.model.in_states("running")
@@ -55,6 +57,9 @@ class QueueMachine(Operating):
 
     def reap_in_time(self, number: int) -> None:
         self.reap(number, in_time=True, meanwhile="")
+
+    def reap_while_another_acts(self, number: int) -> None:
+        self.reap(number, in_time=True, meanwhile=MEANWHILE[number % len(MEANWHILE)])
 
     def fail_as_usual(self, number: int) -> None:
         self.fail(number, lost=False)
