@@ -159,6 +159,9 @@ SPECTACULAR_SETTINGS = {
     "SWAGGER_UI_SETTINGS": {"deepLinking": True, "validatorUrl": None},
 }
 
+# /metrics for Prometheus, which says what is in the queues.
+METRICS = env.bool("METRICS", default=DEBUG)
+
 JOBS = jobs_options.from_environment(os.environ)
 BATCHEXEC = batchexec_options.from_environment(os.environ)
 

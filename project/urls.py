@@ -4,6 +4,7 @@ from drf_spectacular.renderers import OpenApiJsonRenderer2, OpenApiYamlRenderer2
 from drf_spectacular.views import SpectacularAPIView, SpectacularSwaggerView
 
 from project.api.urls import tolerant
+from project.metrics import metrics
 
 # JSON unless YAML is asked for: more programs read it.
 schema = SpectacularAPIView.as_view(renderer_classes=[OpenApiJsonRenderer2, OpenApiYamlRenderer2])
@@ -13,5 +14,6 @@ urlpatterns = [
     path("", include("posts.urls")),
     path("", include("comments.urls")),
     *tolerant("schema", schema, name="schema"),
+    *tolerant("metrics", metrics, name="metrics"),
     *tolerant("docs", SpectacularSwaggerView.as_view(url_name="schema"), name="docs"),
 ]
