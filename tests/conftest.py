@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 from django.contrib.contenttypes.management import create_contenttypes
+from django.contrib.contenttypes.models import ContentType
 from django.db.models.signals import post_migrate
 
 from tests import samples
@@ -21,6 +22,11 @@ def _no_permissions_after_every_test() -> None:
     """Emptying the database makes every permission again, which costs more than most tests."""
     post_migrate.disconnect(dispatch_uid="django.contrib.auth.management.create_permissions")
     post_migrate.disconnect(create_contenttypes)
+
+
+@pytest.fixture(autouse=True)
+def _content_types_are_made_when_asked_for() -> None:
+    ContentType.objects.clear_cache()  # of rows that an earlier test's end has deleted
 
 
 @pytest.fixture(autouse=True)
