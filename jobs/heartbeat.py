@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import logging
 import threading
 import time
@@ -27,10 +28,15 @@ logger = logging.getLogger(__name__)
 HURRY = 5
 
 
+_numbers = itertools.count(1)
+
+
 class Hold:
     """One job that this process watches or executes. `lost` is set once the database says that it no longer does."""
 
     def __init__(self, model: type[AbstractJob], pk: Any, where: dict[str, Any], changed: str):
+        #: Unique in this process.
+        self.number = next(_numbers)
         self.model = model
         self.pk = pk
         self.where = where
@@ -46,7 +52,7 @@ class Hold:
     def described(self) -> dict[str, Any]:
         """In JSON, for another process."""
         described = {"model": self.model._meta.label, "pk": codec.encode(self.pk), "where": self.where}
-        return {**described, "changed": self.changed, "deadline": self.deadline}
+        return {**described, "changed": self.changed}
 
 
 class Heartbeat:
@@ -80,13 +86,13 @@ class Heartbeat:
     @contextmanager
     def _held(self, hold: Hold) -> Iterator[Hold]:
         with self._lock:
-            self._holds[id(hold)] = hold
+            self._holds[hold.number] = hold
             self._begin(hold)
         try:
             yield hold
         finally:
             with self._lock:
-                del self._holds[id(hold)]
+                del self._holds[hold.number]
                 self._end(hold)
 
     def _begin(self, hold: Hold) -> None:
@@ -147,7 +153,7 @@ class Heartbeat:
         lost = renew(hold for hold in holds if not hold.lost.is_set())
         with self._lock:
             for hold in lost:
-                if id(hold) in self._holds:
+                if hold.number in self._holds:
                     hold.lost.set()
 
 

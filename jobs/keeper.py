@@ -7,6 +7,7 @@ dead, so nothing is renewed for it.
 
 from __future__ import annotations
 
+import contextlib
 import json
 import logging
 import os
@@ -15,7 +16,7 @@ import signal
 import threading
 import time
 from collections.abc import Callable
-from typing import Any
+from functools import cached_property
 
 from django.apps import apps
 from django.db import connections
@@ -26,6 +27,11 @@ from jobs.heartbeat import HURRY, Heartbeat, Hold, renew
 
 logger = logging.getLogger(__name__)
 
+#: What the worker tells is gathered for so long, in seconds: to wake a second process for every job would slow both down.
+GATHER = 0.05
+#: What the pipe is to hold meanwhile, in bytes, where the system lets it be set.
+PIPE_SIZE = 2**20
+
 
 class Keeper(Heartbeat):
     """A Heartbeat whose beats are another process's; should that die, this process's own take its place."""
@@ -33,6 +39,7 @@ class Keeper(Heartbeat):
     def __init__(self, also: Callable[[], None] | None = None):
         super().__init__(also)
         told, self._tell = os.pipe()
+        _enlarge(self._tell)
         self._told_back, tell_back = os.pipe()
         if os.fork() == 0:
             os.close(self._tell)
@@ -40,19 +47,20 @@ class Keeper(Heartbeat):
             _Child(told, tell_back).run()
         os.close(told)
         os.close(tell_back)
+        self._woken, self._wake = os.pipe()
         self._dead = False
 
     def _begin(self, hold: Hold) -> None:
-        self._send({"id": id(hold), **hold.described()})
+        self._send(f"+{hold.number} {hold.deadline or 0} {json.dumps(hold.described())}\n")
         super()._begin(hold)
 
     def _end(self, hold: Hold) -> None:
-        self._send({"id": id(hold)})
+        self._send(f"-{hold.number}\n")
 
-    def _send(self, message: dict[str, Any]) -> None:
+    def _send(self, line: str) -> None:
         try:
             # Shorter than a pipe's atomic write: lines of several threads don't mix.
-            os.write(self._tell, json.dumps(message).encode() + b"\n")
+            os.write(self._tell, line.encode())
         except OSError:
             self._dead = True
 
@@ -62,7 +70,10 @@ class Keeper(Heartbeat):
             return super()._wait(seconds)
         deadline = time.monotonic() + seconds
         while not self._stopped.is_set() and (left := deadline - time.monotonic()) > 0:
-            if not select.select([self._told_back], [], [], min(left, 1.0))[0]:
+            readable = select.select([self._told_back, self._woken], [], [], left)[0]
+            if self._woken in readable:
+                os.read(self._woken, 1)
+            if self._told_back not in readable:
                 continue
             received = os.read(self._told_back, 65536)
             if not received:
@@ -70,6 +81,11 @@ class Keeper(Heartbeat):
                 self._dead = True
                 return
             self._mark_lost({int(line) for line in received.split()})
+
+    def stop(self) -> None:
+        self._stopped.set()
+        os.write(self._wake, b".")
+        super().stop()
 
     def _mark_lost(self, ids: set[int]) -> None:
         with self._lock:
@@ -87,7 +103,7 @@ class _Child:
     def __init__(self, told: int, tell_back: int):
         self._told, self._tell_back = told, tell_back
         self._parent = os.getppid()
-        self._holds: dict[int, Hold] = {}
+        self._holds: dict[int, Told] = {}
         self._unfinished = b""
 
     def run(self) -> None:
@@ -104,10 +120,12 @@ class _Child:
     def _loop(self) -> None:
         next_beat = time.monotonic() + settings.LEASE / 4
         while True:
-            deadlines = [hold.deadline for hold in self._holds.values() if hold.deadline]
+            deadlines = [told.deadline for told in self._holds.values() if told.deadline]
             wait = min([next_beat, *deadlines]) - time.monotonic()
-            if select.select([self._told], [], [], max(wait, 0))[0] and not self._receive():
-                return
+            if select.select([self._told], [], [], max(wait, 0))[0]:
+                time.sleep(GATHER)
+                if not self._receive():
+                    return
             if os.getppid() != self._parent:
                 return  # the pipe may have been inherited by something that the job forked
             if time.monotonic() >= next_beat:
@@ -115,14 +133,14 @@ class _Child:
             self._end_what_is_overdue()
 
     def _receive(self) -> bool:
-        received = os.read(self._told, 65536)
+        received = os.read(self._told, PIPE_SIZE)
         *lines, self._unfinished = (self._unfinished + received).split(b"\n")
         for line in lines:
-            message = json.loads(line)
-            if "where" in message:
-                self._holds[message["id"]] = _hold(message)
+            number, *told = line[1:].split(b" ", 2)
+            if line.startswith(b"+"):
+                self._holds[int(number)] = Told(float(told[0]), told[1])
             else:
-                self._holds.pop(message["id"], None)
+                self._holds.pop(int(number), None)
         return bool(received)
 
     def _beat(self) -> float:
@@ -130,9 +148,9 @@ class _Child:
         if is_stopped(self._parent):
             return settings.LEASE / 4 / HURRY
         try:
-            ids = {id(hold): number for number, hold in self._holds.items()}
-            for lost in renew(list(self._holds.values())):
-                os.write(self._tell_back, b"%d\n" % ids[id(lost)])
+            numbers = {told.hold: number for number, told in self._holds.items()}
+            for lost in renew(list(numbers)):
+                os.write(self._tell_back, b"%d\n" % numbers[lost])
         except OSError:
             raise
         except Exception as error:
@@ -142,20 +160,33 @@ class _Child:
         return settings.LEASE / 4
 
     def _end_what_is_overdue(self) -> None:
-        for hold in list(self._holds.values()):
-            if hold.deadline and time.monotonic() >= hold.deadline:
+        for told in list(self._holds.values()):
+            if told.deadline and time.monotonic() >= told.deadline:
                 from jobs.overdue import record
 
-                record(hold)
+                record(told.hold)
                 os.kill(self._parent, signal.SIGKILL)
                 return
 
 
-def _hold(message: dict[str, Any]) -> Hold:
-    model = apps.get_model(message["model"])
-    hold = Hold(model, codec.decode(message["pk"]), message["where"], message["changed"])
-    hold.deadline = message["deadline"]
-    return hold
+class Told:
+    """A hold as the worker told it. Most end before they are looked at."""
+
+    def __init__(self, deadline: float, text: bytes):
+        self.deadline = deadline
+        self._text = text
+
+    @cached_property
+    def hold(self) -> Hold:
+        told = json.loads(self._text)
+        return Hold(apps.get_model(told["model"]), codec.decode(told["pk"]), told["where"], told["changed"])
+
+
+def _enlarge(pipe: int) -> None:
+    import fcntl
+
+    with contextlib.suppress(OSError, AttributeError):
+        fcntl.fcntl(pipe, fcntl.F_SETPIPE_SZ, PIPE_SIZE)
 
 
 def is_stopped(pid: int) -> bool:

@@ -48,7 +48,7 @@ class JobManager(models.Manager["AbstractJob"]):
         """
         from jobs.store import store_for
 
-        return store_for(self.model).claim(worker)
+        return next(iter(store_for(self.model).claim(worker)), None)
 
 
 class AbstractJob(models.Model):

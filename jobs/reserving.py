@@ -23,20 +23,20 @@ class Reserving:
         self._worker = worker
         self._in_hand: set[Any] = set()
 
-    def next(self, store: Store[Any]) -> AbstractJob | None:
-        """The next job; None where there is none, or the worker is told to stop before the database answers."""
+    def next(self, store: Store[Any], limit: int) -> list[AbstractJob]:
+        """Up to `limit` next jobs, in one statement where the database can; none, too, where the worker is told to stop before
+        the database answers."""
         began = time.monotonic()
 
-        def claim_again() -> AbstractJob | None:
+        def claim_again() -> list[AbstractJob]:
             since = store.now() - dt.timedelta(seconds=time.monotonic() - began + CLOCKS_DIFFER)
             where = {"state": State.RUNNING, "locked_by": self._worker.name, "updated_at__gte": since}
-            taken = store.find(where, limit=len(self._in_hand) + 1)
-            return next((job for job in taken if job.pk not in self._in_hand), None) or store.claim(self._worker)
+            taken = store.find(where, limit=len(self._in_hand) + limit)
+            return [job for job in taken if job.pk not in self._in_hand][:limit] or store.claim(self._worker, limit)
 
-        job = until_available(store, lambda: store.claim(self._worker), self._worker.stopping, again=claim_again)
-        if job is not None:
-            self._in_hand.add(job.pk)
-        return job
+        jobs = until_available(store, lambda: store.claim(self._worker, limit), self._worker.stopping, again=claim_again) or []
+        self._in_hand.update(job.pk for job in jobs)
+        return jobs
 
     def is_done_with(self, job: AbstractJob) -> None:
         self._in_hand.discard(job.pk)

@@ -19,6 +19,10 @@ class Slots:
     def busy(self) -> int:
         return self._busy
 
+    @property
+    def free(self) -> int:
+        return self.size - self._busy
+
     def wait_for_free(self, given_up: Callable[[], bool], seconds: float = 1.0) -> bool:
         """Waits until a slot is free; returns False once `given_up()`, which is asked at least every `seconds`."""
         with self._changed:

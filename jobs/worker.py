@@ -35,6 +35,8 @@ logger = logging.getLogger(__name__)
 GRACE = 10.0
 #: Jobs performed in one pass of the loop.
 PASS = 100
+#: Jobs reserved by one statement, for as many free slots.
+MOST_AT_ONCE = 100
 #: A worker whose passes fail so often in a row, for another reason than a database that can't be reached, gives up. Delayed
 #: Job: ten errors while it reserves.
 FAILURES_IN_A_ROW = 10
@@ -182,11 +184,12 @@ class Worker:
         reserved = 0
         while reserved < number and self._slots.wait_for_free(given_up=self.stopping.is_set):
             self._maintain()
-            job = self._reserving.next(self._store)
-            if job is None:
+            jobs = self._reserving.next(self._store, min(self._slots.free, number - reserved, MOST_AT_ONCE))
+            if not jobs:
                 break
-            reserved += 1
-            self._slots.run(self._perform_and_count, job)
+            reserved += len(jobs)
+            for job in jobs:
+                self._slots.run(self._perform_and_count, job)
         return reserved
 
     def _maintain(self, *, always: bool = False) -> None:
@@ -268,7 +271,8 @@ class Worker:
     def _longest(self, job: AbstractJob) -> float | None:
         """Seconds after which the process is ended for a job that could not be interrupted at its limit."""
         try:
-            return job.max_run_time + GRACE if job.max_run_time else None
+            limit = job.max_run_time
+            return limit + GRACE if limit else None
         except Exception:
             return None  # whatever is wrong with the payload is met, and recorded, when it is performed
 

@@ -7,7 +7,8 @@ import math
 import threading
 import time
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from operator import attrgetter
 from typing import Any, Generic, Protocol, TypeVar
 
 from django.db import connections, models
@@ -18,6 +19,8 @@ M = TypeVar("M", bound=models.Model)
 #: Field names to values; a name may end in `__in`, `__lt`, `__lte`, `__gte` or `__icontains`.
 Conditions = Mapping[str, Any]
 
+#: The order of the queue.
+ORDER = ("priority", "run_at", "pk")
 #: The database's clock is asked again after this many seconds; in between, this machine's counts on.
 CLOCK_KEPT_FOR = 30.0
 
@@ -46,6 +49,9 @@ class Store(ABC, Generic[M]):
     def __init__(self, model: type[M], alias: str):
         self.model = model
         self.alias = alias
+        self._fields: list[Any] = list(model._meta.concrete_fields)
+        self._names: list[str] = [field.attname for field in self._fields]
+        self._converters: dict[str, list[Callable[..., Any]]] | None = None
         self._clock: tuple[dt.datetime, float] | None = None
         self._unreachable_at = -math.inf
 
@@ -62,11 +68,10 @@ class Store(ABC, Generic[M]):
         told, at = self._clock
         return told + dt.timedelta(seconds=_ticks() - at)
 
-    def claim(self, worker: Reserver) -> M | None:
-        """The next job for `worker`, locked by it, in one conditional write; None where there is none."""
-        if worker.hands_over and (detached := self._claim("detached", worker)):
-            return detached
-        return self._claim("ready", worker)
+    def claim(self, worker: Reserver, limit: int = 1) -> list[M]:
+        """Up to `limit` next jobs for `worker`, locked by it, in the order of the queue: detached ones before ready ones."""
+        claimed = self._claim("detached", worker, limit) if worker.hands_over else []
+        return claimed if len(claimed) == limit else claimed + self._claim("ready", worker, limit - len(claimed))
 
     def _claimed(self, worker: Reserver) -> dict[str, Any]:
         now = self.now()
@@ -74,6 +79,24 @@ class Store(ABC, Generic[M]):
         if not worker.hands_over:
             changes.update(started_at=now, heartbeat_at=now)
         return changes
+
+    def _instance(self, names: Sequence[str], values: Sequence[Any]) -> M:
+        """A model instance from what the driver returned for those fields."""
+        if self._converters is None:
+            self._converters = {field.attname: self._converters_of(field) for field in self._fields}
+        connection, converters = self.connection, self._converters
+        values = list(values)
+        for index, name in enumerate(names):
+            for convert in converters[name]:
+                values[index] = convert(values[index], None, connection)
+        return self.model.from_db(self.alias, names, values)
+
+    def _converters_of(self, field: Any) -> list[Callable[..., Any]]:
+        column = field.get_col(self.model._meta.db_table)
+        return [*self.connection.ops.get_db_converters(column), *column.get_db_converters(self.connection)]
+
+    def _in_order(self, jobs: list[M]) -> list[M]:
+        return sorted(jobs, key=attrgetter(*ORDER)) if len(jobs) > 1 else jobs
 
     def is_unavailable(self, error: BaseException) -> bool:
         """Whether `error` says that the database can't be reached, or not now, as opposed to: that it refused a statement."""
@@ -99,7 +122,8 @@ class Store(ABC, Generic[M]):
     def _read_clock(self) -> dt.datetime: ...
 
     @abstractmethod
-    def _claim(self, state: str, worker: Reserver) -> M | None: ...
+    def _claim(self, state: str, worker: Reserver, limit: int) -> list[M]:
+        """Each by a conditional write: what another worker claims at the same moment is its alone."""
 
     @abstractmethod
     def insert(self, jobs: list[M]) -> list[M]:

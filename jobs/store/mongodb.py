@@ -33,6 +33,8 @@ OPERATORS: dict[str, Callable[[Any], Any]] = {
     "icontains": lambda value: {"$regex": re.escape(value), "$options": "i"},
 }
 DUPLICATE_KEY = 11000
+#: So many jobs and more are claimed together, in three round trips; fewer one by one.
+FEW = 4
 #: How long the server holds a question for changes before it says that there are none, in milliseconds.
 NEWS_AWAITED = 1000
 
@@ -45,12 +47,10 @@ class MongoStore(Store[M]):
     def __init__(self, model: type[M], alias: str):
         super().__init__(model, alias)
         meta: Any = model._meta
-        self._fields: list[Any] = list(meta.concrete_fields)
         self._columns: dict[str, str] = {field.attname: field.column for field in self._fields}
         self._pk: str = meta.pk.column
         self._columns["pk"] = self._pk
         self._order = [("priority", ASCENDING), ("run_at", ASCENDING), (self._pk, ASCENDING)]
-        self._converters: list[list[Callable[..., Any]]] | None = None
 
     @property
     def database(self) -> Database[dict[str, Any]]:
@@ -93,22 +93,43 @@ class MongoStore(Store[M]):
     def _read_clock(self) -> dt.datetime:
         return aware(self.database.client.admin.command("hello")["localTime"])
 
-    def _claim(self, state: str, worker: Reserver) -> M | None:
-        where: dict[str, Any] = {"state": state}
+    def _claim(self, state: str, worker: Reserver, limit: int) -> list[M]:
+        if limit >= FEW and (claimed := self._claim_many(state, worker, limit)):
+            return claimed
+        lock = self._lock(worker, self._claimed(worker))
+        document = self.collection.find_one_and_update(
+            self._wanted(state, worker), lock, sort=self._order, return_document=ReturnDocument.AFTER
+        )
+        return [] if document is None else [self._job(document)]
+
+    def _claim_many(self, state: str, worker: Reserver, limit: int) -> list[M]:
+        """In three round trips: chosen, each locked on condition that it still waits, and those that this worker got."""
+        wanted = self._wanted(state, worker)
+        chosen = [document[self._pk] for document in self.collection.find(wanted, {self._pk: 1}, sort=self._order, limit=limit)]
+        if not chosen:
+            return []
+        changes = self._claimed(worker)
+        self.collection.update_many({self._pk: {"$in": chosen}, "state": state}, self._lock(worker, changes))
+        # As this very call locked them, to the millisecond: another worker may have been quicker with some.
+        own = {self._pk: {"$in": chosen}, **{name: changes[name] for name in ("state", "locked_by", "locked_at")}}
+        return self._in_order([self._job(document) for document in self.collection.find(own)])
+
+    def _wanted(self, state: str, worker: Reserver) -> dict[str, Any]:
+        wanted: dict[str, Any] = {"state": state}
         if worker.queues:
-            where["queue"] = worker.queues[0] if len(worker.queues) == 1 else {"$in": list(worker.queues)}
+            wanted["queue"] = worker.queues[0] if len(worker.queues) == 1 else {"$in": list(worker.queues)}
         # Priorities are whole numbers; SecantusDB leaves out the upper bound of `$lte` where it reads a compound index.
         bounds = {"$gte": worker.min_priority, "$lt": None if worker.max_priority is None else worker.max_priority + 1}
         if any(bound is not None for bound in bounds.values()):
-            where["priority"] = {operator: bound for operator, bound in bounds.items() if bound is not None}
+            wanted["priority"] = {operator: bound for operator, bound in bounds.items() if bound is not None}
+        return wanted
+
+    def _lock(self, worker: Reserver, changes: Mapping[str, Any]) -> list[dict[str, Any]]:
         # Literals, because a worker's name may start with a dollar sign.
-        changes: dict[str, Any] = {key: {"$literal": value} for key, value in self._claimed(worker).items()}
+        assigned: dict[str, Any] = {key: {"$literal": value} for key, value in changes.items()}
         if not worker.hands_over:
-            changes["runner"] = {"$concat": [{"$literal": f"{worker.name}@"}, {"$toString": "$epoch"}]}
-        document = self.collection.find_one_and_update(
-            where, [{"$set": changes}], sort=self._order, return_document=ReturnDocument.AFTER
-        )
-        return None if document is None else self._job(document)
+            assigned["runner"] = {"$concat": [{"$literal": f"{worker.name}@"}, {"$toString": "$epoch"}]}
+        return [{"$set": assigned}]
 
     def insert(self, jobs: list[M]) -> list[M]:
         keyless = [job for job in jobs if job.pk is None]
@@ -200,21 +221,10 @@ class MongoStore(Store[M]):
         return {field.column: field.get_db_prep_save(getattr(job, field.attname), self.connection) for field in self._fields}
 
     def _job(self, document: dict[str, Any]) -> M:
-        if self._converters is None:
-            self._converters = [self._converters_of(field) for field in self._fields]
-        names, values = [], []
-        for field, converters in zip(self._fields, self._converters, strict=True):
-            if field.column not in document:
-                continue  # written before the field was added: deferred, as Django has it
-            value = document[field.column]
-            for convert in converters:
-                value = convert(value, None, self.connection)
-            names.append(field.attname)
-            values.append(value)
-        return self.model.from_db(self.alias, names, values)
+        # A field that is missing was added after the document was written: deferred, as Django has it.
+        found = [(field.attname, document[field.column]) for field in self._fields if field.column in document]
+        return self._instance([name for name, _ in found], [value for _, value in found])
 
     def _converters_of(self, field: Any) -> list[Callable[..., Any]]:
-        if field.get_internal_type() == "DateTimeField":
-            return []  # aware already, by the codec options
-        column = field.get_col(self.model._meta.db_table)
-        return [*self.connection.ops.get_db_converters(column), *column.get_db_converters(self.connection)]
+        # Datetimes are aware already, by the codec options.
+        return [] if field.get_internal_type() == "DateTimeField" else super()._converters_of(field)

@@ -1,24 +1,35 @@
-"""SQL: the claim is one UPDATE … RETURNING; the rest is Django's ORM, one statement each."""
+"""SQL: the claim is one UPDATE … RETURNING, every other write one statement; what is only read is read by Django's ORM."""
 
 from __future__ import annotations
 
 import datetime as dt
 import threading
 from collections.abc import Callable, Mapping
+from functools import cached_property
 from typing import Any
 
 from django.db import IntegrityError, InterfaceError, OperationalError, transaction
-from django.db.models import Count, F, QuerySet
+from django.db.models import Count, QuerySet
 
 from jobs.models import State
 from jobs.runners import worker_runner
-from jobs.store.base import Conditions, M, Reserver, Store, aware, inserted
-
-ORDER = ("priority", "run_at", "pk")
-
+from jobs.store.base import ORDER, Conditions, M, Reserver, Store, aware, inserted
+from jobs.store.statements import Sql, Statements
 
 #: How often SQLite is asked whether anything has changed, in seconds.
 SQLITE_LOOK = 0.02
+
+
+def _wanted(state: str, worker: Reserver) -> dict[str, Any]:
+    """What a job must be for `worker` to claim it."""
+    wanted: dict[str, Any] = {"state": state}
+    if worker.queues:
+        wanted["queue__in"] = worker.queues
+    if worker.min_priority is not None:
+        wanted["priority__gte"] = worker.min_priority
+    if worker.max_priority is not None:
+        wanted["priority__lte"] = worker.max_priority
+    return wanted
 
 
 def ready_channel(table: str) -> str:
@@ -32,6 +43,10 @@ class SqlStore(Store[M]):
     def is_unavailable(self, error: BaseException) -> bool:
         # SQLite has the same class for a table or a column that isn't there.
         return super().is_unavailable(error) and not str(error).startswith("no such ")
+
+    @cached_property
+    def _statements(self) -> Statements:
+        return Statements(self.model, self.connection)
 
     @property
     def _rows(self) -> QuerySet[M]:
@@ -64,41 +79,36 @@ class SqlStore(Store[M]):
                         seen = version
                         tell()
 
-    def _candidates(self, state: str, worker: Reserver) -> QuerySet[M]:
-        rows = self._rows.filter(state=state).order_by(*ORDER)
-        if worker.queues:
-            rows = rows.filter(queue__in=worker.queues)
-        if worker.min_priority is not None:
-            rows = rows.filter(priority__gte=worker.min_priority)
-        if worker.max_priority is not None:
-            rows = rows.filter(priority__lte=worker.max_priority)
-        return rows
-
-    def _claim(self, state: str, worker: Reserver) -> M | None:
+    def _claim(self, state: str, worker: Reserver, limit: int) -> list[M]:
         if self.connection.vendor not in ("postgresql", "sqlite"):
-            return self._claim_by_comparing(state, worker)
-        quote = self.connection.ops.quote_name
-        meta: Any = self.model._meta
-        changes = self._claimed(worker)
-        assignments = [f"{quote(meta.get_field(name).column)} = %s" for name in changes]
-        values = [meta.get_field(name).get_db_prep_save(value, self.connection) for name, value in changes.items()]
+            return self._claim_by_comparing(state, worker, limit)
+        statements = self._statements
+        assigned, parameters = statements.assignments(self._claimed(worker))
         if not worker.hands_over:
-            assignments.append(f"{quote('runner')} = %s || CAST({quote('epoch')} AS varchar)")
-            values.append(f"{worker.name}@")
-        pk = quote(meta.pk.column)
-        chosen, chosen_values = self._candidates(state, worker).values("pk")[:1].query.sql_with_params()
+            assigned += f", {statements.column('runner')} = %s || CAST({statements.column('epoch')} AS varchar)"
+            parameters.append(f"{worker.name}@")
+        where, values = statements.where(_wanted(state, worker))
+        order = ", ".join(map(statements.column, ORDER))
+        chosen = f"SELECT {statements.pk} FROM {statements.table} WHERE {where} ORDER BY {order} LIMIT {limit:d}"  # noqa: S608
         if self.connection.features.has_select_for_update_skip_locked:
-            chosen += " FOR UPDATE SKIP LOCKED"
-        # Names come from the model, values are parameters.
-        sql = f"UPDATE {quote(meta.db_table)} SET {', '.join(assignments)} WHERE {pk} = ({chosen}) RETURNING *"  # noqa: S608
-        found = list(self._rows.raw(sql, [*values, *chosen_values]))
-        return found[0] if found else None
+            # An array is made once; a subquery might be read again for every row, and lock more than its limit.
+            chosen = f"= ANY(ARRAY({chosen} FOR UPDATE SKIP LOCKED))"
+        else:
+            chosen = f"IN ({chosen})"
+        sql = f"UPDATE {statements.table} SET {assigned} WHERE {statements.pk} {chosen} RETURNING {statements.columns}"  # noqa: S608
+        with self.connection.cursor() as cursor:
+            cursor.execute(sql, parameters + values)
+            rows = cursor.fetchall()
+        return self._in_order([self._instance(self._names, row) for row in rows])
 
-    def _claim_by_comparing(self, state: str, worker: Reserver) -> M | None:
-        """For databases without RETURNING: reads a few candidates and takes the first that nobody else took."""
+    def _claim_by_comparing(self, state: str, worker: Reserver, limit: int) -> list[M]:
+        """For databases without RETURNING: reads a few candidates and takes those that nobody else took."""
         from jobs.conf import settings
 
-        candidates: list[Any] = list(self._candidates(state, worker)[: settings.READ_AHEAD])
+        candidates: list[Any] = list(
+            self._rows.filter(**_wanted(state, worker)).order_by(*ORDER)[: max(limit, settings.READ_AHEAD)]
+        )
+        claimed = []
         for job in candidates:
             changes = self._claimed(worker)
             if not worker.hands_over:
@@ -106,8 +116,10 @@ class SqlStore(Store[M]):
             if self.change(job.pk, {"state": state, "epoch": job.epoch, "locked_by": job.locked_by}, changes):
                 for name, value in changes.items():
                     setattr(job, name, value)
-                return job
-        return None
+                claimed.append(job)
+                if len(claimed) == limit:
+                    break
+        return claimed
 
     def insert(self, jobs: list[M]) -> list[M]:
         if all(getattr(job, "unique_key", "") is None for job in jobs):
@@ -167,18 +179,18 @@ class SqlStore(Store[M]):
         return found
 
     def change(self, pk: Any, where: Conditions, changes: Mapping[str, Any]) -> bool:
-        return self._rows.filter(pk=pk, **where).update(**changes) == 1
+        return self._execute(self._statements.update({"pk": pk, **where}, changes)) == 1
 
     def change_many(self, where: Conditions, changes: Mapping[str, Any], *, raise_epoch: bool = False) -> int:
-        raised = {"epoch": F("epoch") + 1} if raise_epoch else {}
-        return self._rows.filter(**where).update(**changes, **raised)
+        return self._execute(self._statements.update(where, changes, raise_epoch=raise_epoch))
 
     def delete(self, pk: Any, where: Conditions) -> bool:
-        return self._delete(self._rows.filter(pk=pk, **where)) == 1
+        return self._execute(self._statements.delete({"pk": pk, **where})) == 1
 
     def delete_many(self, where: Conditions) -> int:
-        return self._delete(self._rows.filter(**where))
+        return self._execute(self._statements.delete(where))
 
-    def _delete(self, rows: QuerySet[M]) -> int:
-        # One DELETE by itself: QuerySet.delete() would wrap it in a transaction, three round trips.
-        return int(rows._raw_delete(self.alias))
+    def _execute(self, statement: Sql) -> int:
+        with self.connection.cursor() as cursor:
+            cursor.execute(*statement)
+            return int(cursor.rowcount)
