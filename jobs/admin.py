@@ -94,7 +94,9 @@ class QueueFilter(admin.SimpleListFilter):
     title = parameter_name = "queue"
 
     def lookups(self, request: HttpRequest, model_admin: admin.ModelAdmin[Any]) -> list[tuple[str, str]]:
-        return [(queue, queue) for queue in sorted(store_for(model_admin.model).queues())]
+        store = store_for(model_admin.model)
+        queues = {queue for state in State.values for queue in store.queues(state)}
+        return [(queue, queue) for queue in sorted(queues)]
 
     def queryset(self, request: HttpRequest, queryset: models.QuerySet[Any]) -> models.QuerySet[Any]:
         return queryset if self.value() is None else queryset.filter(queue=self.value())

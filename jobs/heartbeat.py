@@ -49,10 +49,9 @@ class Hold:
     def group(self) -> tuple[Any, ...]:
         return (self.model, self.changed, *sorted(self.where.items()))
 
-    def described(self) -> dict[str, Any]:
-        """In JSON, for another process."""
-        described = {"model": self.model._meta.label, "pk": codec.encode(self.pk), "where": self.where}
-        return {**described, "changed": self.changed}
+    def described(self) -> tuple[Any, ...]:
+        """In plain values, for another process."""
+        return self.model._meta.label, codec.encode(self.pk), self.where, self.changed
 
 
 class Heartbeat:

@@ -8,15 +8,17 @@ dead, so nothing is renewed for it.
 from __future__ import annotations
 
 import contextlib
-import json
 import logging
+import marshal
 import os
 import select
 import signal
+import struct
 import threading
 import time
 from collections.abc import Callable
 from functools import cached_property
+from typing import Any
 
 from django.apps import apps
 from django.db import connections
@@ -27,6 +29,8 @@ from jobs.heartbeat import HURRY, Heartbeat, Hold, renew
 
 logger = logging.getLogger(__name__)
 
+#: A message in the pipe: its length, then what was marshalled.
+LENGTH = struct.Struct("=I")
 #: What the worker tells is gathered for so long, in seconds: to wake a second process for every job would slow both down.
 GATHER = 0.05
 #: What the pipe is to hold meanwhile, in bytes, where the system lets it be set.
@@ -51,16 +55,17 @@ class Keeper(Heartbeat):
         self._dead = False
 
     def _begin(self, hold: Hold) -> None:
-        self._send(f"+{hold.number} {hold.deadline or 0} {json.dumps(hold.described())}\n")
+        self._send((hold.number, hold.deadline, *hold.described()))
         super()._begin(hold)
 
     def _end(self, hold: Hold) -> None:
-        self._send(f"-{hold.number}\n")
+        self._send((hold.number,))
 
-    def _send(self, line: str) -> None:
+    def _send(self, message: tuple[Any, ...]) -> None:
+        data = marshal.dumps(message)
         try:
-            # Shorter than a pipe's atomic write: lines of several threads don't mix.
-            os.write(self._tell, line.encode())
+            # Shorter than a pipe's atomic write: messages of several threads don't mix.
+            os.write(self._tell, LENGTH.pack(len(data)) + data)
         except OSError:
             self._dead = True
 
@@ -134,13 +139,18 @@ class _Child:
 
     def _receive(self) -> bool:
         received = os.read(self._told, PIPE_SIZE)
-        *lines, self._unfinished = (self._unfinished + received).split(b"\n")
-        for line in lines:
-            number, *told = line[1:].split(b" ", 2)
-            if line.startswith(b"+"):
-                self._holds[int(number)] = Told(float(told[0]), told[1])
+        data, at = self._unfinished + received, 0
+        while len(data) - at >= LENGTH.size:
+            [length] = LENGTH.unpack_from(data, at)
+            if len(data) - at < LENGTH.size + length:
+                break
+            at += LENGTH.size + length
+            number, *told = marshal.loads(data[at - length : at])  # noqa: S302 (written by this process's own parent)
+            if told:
+                self._holds[number] = Told(*told)
             else:
-                self._holds.pop(int(number), None)
+                self._holds.pop(number, None)
+        self._unfinished = data[at:]
         return bool(received)
 
     def _beat(self) -> float:
@@ -170,16 +180,16 @@ class _Child:
 
 
 class Told:
-    """A hold as the worker told it. Most end before they are looked at."""
+    """A hold as the worker told it. Most end before anybody looks at them."""
 
-    def __init__(self, deadline: float, text: bytes):
+    def __init__(self, deadline: float | None, *described: Any):
         self.deadline = deadline
-        self._text = text
+        self._described = described
 
     @cached_property
     def hold(self) -> Hold:
-        told = json.loads(self._text)
-        return Hold(apps.get_model(told["model"]), codec.decode(told["pk"]), told["where"], told["changed"])
+        label, pk, where, changed = self._described
+        return Hold(apps.get_model(label), codec.decode(pk), where, changed)
 
 
 def _enlarge(pipe: int) -> None:

@@ -11,11 +11,13 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from django.db import models
+from django.db.models import Q
 from django.utils import timezone
 from django.utils.functional import cached_property
 
 from jobs import payloads
 from jobs.conf import settings
+from jobs.indexes import PartialIndex
 
 if TYPE_CHECKING:
     from jobs.worker import Worker
@@ -85,14 +87,28 @@ class AbstractJob(models.Model):
     class Meta:
         abstract = True
         indexes = [
-            # The claim: equality on state (and queue), then the order of the queue.
-            models.Index(fields=["state", "priority", "run_at", "id"], name="%(app_label)s_%(class)s_claim"),
+            # The claim: equality on state (and queue), then the order of the queue. The second one also counts the queues.
+            PartialIndex(
+                fields=["state", "priority", "run_at", "id"], name="%(app_label)s_%(class)s_claim", condition=Q(state=State.READY)
+            ),
             models.Index(fields=["state", "queue", "priority", "run_at", "id"], name="%(app_label)s_%(class)s_claim_queue"),
-            # Promotion of scheduled jobs that are due.
-            models.Index(fields=["state", "run_at"], name="%(app_label)s_%(class)s_due"),
+            # Promotion of scheduled jobs that are due, and for how long a job has been due.
+            PartialIndex(
+                fields=["state", "run_at"],
+                name="%(app_label)s_%(class)s_due",
+                condition=Q(state=State.SCHEDULED) | Q(state=State.READY),
+            ),
             # Reaping, and letting go of a worker's locks.
-            models.Index(fields=["state", "locked_at"], name="%(app_label)s_%(class)s_lease"),
-            models.Index(fields=["locked_by"], name="%(app_label)s_%(class)s_locked_by"),
+            PartialIndex(fields=["state", "locked_at"], name="%(app_label)s_%(class)s_lease", condition=Q(state=State.RUNNING)),
+            PartialIndex(fields=["locked_by"], name="%(app_label)s_%(class)s_locked_by", condition=Q(state=State.RUNNING)),
+            # Pruning.
+            PartialIndex(
+                fields=["state", "finished_at"],
+                name="%(app_label)s_%(class)s_ended",
+                condition=Q(finished_at__isnull=False),
+            ),
+            # Lists of the jobs in one state, the newest first.
+            models.Index(fields=["state", "id"], name="%(app_label)s_%(class)s_list"),
         ]
         constraints = [models.UniqueConstraint(fields=["unique_key"], name="%(app_label)s_%(class)s_unique_key")]
 

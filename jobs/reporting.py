@@ -20,6 +20,8 @@ if TYPE_CHECKING:
 MAX_PAYLOAD = 100_000
 #: No more jobs than this are counted where a few are as alarming as many.
 MANY = 10_000
+#: Jobs counted of each state and queue.
+MOST = 100_000
 #: Fields that may be long.
 LONG = ("handler", "last_error")
 
@@ -84,19 +86,26 @@ def age(seconds: float) -> str:
 
 
 def counts(model: type[AbstractJob] = Job) -> list[dict[str, Any]]:
-    """`state`, `queue` and `count` of every pair that has jobs, in the order of a job's life."""
+    """`state`, `queue` and `count` of every pair that has jobs, in the order of a job's life.
+
+    None is counted beyond MOST, so that a look at a queue never costs more than a look at so many entries of an index.
+    """
     order = State.values
-    found = store_for(model).count_by_state()
+    found = store_for(model).count_by_state(MOST)
     rows = [{"state": state, "queue": queue, "count": count} for (state, queue), count in found.items()]
     return sorted(rows, key=lambda row: (order.index(row["state"]) if row["state"] in order else len(order), row["queue"]))
 
 
 def stats(model: type[AbstractJob] = Job) -> dict[str, Any]:
-    """`counts`, their `total`, `detached` ones, and `oldest_due_seconds`: for how long a job that is due has waited, or None."""
+    """`counts`, their `total`, `detached` ones, and `oldest_due_seconds`: for how long a job that is due has waited, or None.
+
+    Where `counted_up_to` is the count of a state and queue, there may be more.
+    """
     rows = counts(model)
     oldest = _longest_due(store_for(model))
     return {
         "counts": rows,
+        "counted_up_to": MOST,
         "total": sum(row["count"] for row in rows),
         "oldest_due_seconds": None if oldest is None else _waited(store_for(model), oldest.run_at),
         "detached": sum(row["count"] for row in rows if row["state"] == State.DETACHED),

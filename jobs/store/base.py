@@ -14,6 +14,8 @@ from typing import Any, Generic, Protocol, TypeVar
 from django.db import connections, models
 from django.utils import timezone
 
+from jobs.models import State
+
 M = TypeVar("M", bound=models.Model)
 
 #: Field names to values; a name may end in `__in`, `__lt`, `__lte`, `__gte` or `__icontains`.
@@ -151,13 +153,15 @@ class Store(ABC, Generic[M]):
     def count(self, where: Conditions, limit: int) -> int:
         """How many rows there are, but never more than `limit`: no further is counted."""
 
-    @abstractmethod
-    def count_by_state(self) -> dict[tuple[str, str], int]:
-        """How many jobs there are of every (state, queue) that has any: one pass over an index."""
+    def count_by_state(self, limit: int) -> dict[tuple[str, str], int]:
+        """How many jobs there are of every (state, queue) that has any, but never more than `limit` of each."""
+        pairs = [(state, queue) for state in State.values for queue in self.queues(state)]
+        counts = {pair: self.count({"state": pair[0], "queue": pair[1]}, limit) for pair in pairs}
+        return {pair: count for pair, count in counts.items() if count}
 
     @abstractmethod
-    def queues(self) -> set[str]:
-        """The queues that have jobs. Its cost goes with their number, not with the jobs'."""
+    def queues(self, state: str) -> set[str]:
+        """The queues that have jobs in that state. On an index, at a cost that goes with their number, not with the jobs'."""
 
     @abstractmethod
     def change(self, pk: Any, where: Conditions, changes: Mapping[str, Any]) -> bool:

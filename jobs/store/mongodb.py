@@ -178,16 +178,8 @@ class MongoStore(Store[M]):
     def count(self, where: Conditions, limit: int) -> int:
         return self.collection.count_documents(self._filter(where), limit=limit)
 
-    def count_by_state(self) -> dict[tuple[str, str], int]:
-        # Any string: a condition on the first key has the index serve it, without a look at the documents.
-        any_state = {"$match": {"state": {"$gte": ""}}}
-        group = {"$group": {"_id": {"state": "$state", "queue": "$queue"}, "count": {"$sum": 1}}}
-        found = self.collection.aggregate([any_state, group])
-        return {(document["_id"]["state"], document["_id"]["queue"]): document["count"] for document in found}
-
-    def queues(self) -> set[str]:
-        # By state, because that is what the index begins with.
-        return {queue for state in State.values for queue in self.collection.distinct("queue", {"state": state})}
+    def queues(self, state: str) -> set[str]:
+        return set(self.collection.distinct("queue", {"state": state}))
 
     def change(self, pk: Any, where: Conditions, changes: Mapping[str, Any]) -> bool:
         return self.collection.update_one(self._one(pk, where), {"$set": self._values(changes)}).matched_count == 1

@@ -9,9 +9,8 @@ from functools import cached_property
 from typing import Any
 
 from django.db import IntegrityError, InterfaceError, OperationalError, transaction
-from django.db.models import Count, QuerySet
+from django.db.models import QuerySet
 
-from jobs.models import State
 from jobs.runners import worker_runner
 from jobs.store.base import ORDER, Conditions, M, Reserver, Store, aware, inserted
 from jobs.store.statements import Sql, Statements
@@ -163,19 +162,14 @@ class SqlStore(Store[M]):
     def count(self, where: Conditions, limit: int) -> int:
         return self._rows.filter(**where)[:limit].count()
 
-    def count_by_state(self) -> dict[tuple[str, str], int]:
-        found = self._rows.order_by().values_list("state", "queue").annotate(count=Count("pk"))
-        return {(state, queue): count for state, queue, count in found}
-
-    def queues(self) -> set[str]:
+    def queues(self, state: str) -> set[str]:
         # From one to the next on the index, because SELECT DISTINCT would read every row's entry.
         found: set[str] = set()
-        for state in State.values:
-            names = self._rows.filter(state=state).order_by("queue").values_list("queue", flat=True)
-            name = names.first()
-            while name is not None:
-                found.add(name)
-                name = names.filter(queue__gt=name).first()
+        names = self._rows.filter(state=state).order_by("queue").values_list("queue", flat=True)
+        name = names.first()
+        while name is not None:
+            found.add(name)
+            name = names.filter(queue__gt=name).first()
         return found
 
     def change(self, pk: Any, where: Conditions, changes: Mapping[str, Any]) -> bool:

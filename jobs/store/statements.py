@@ -36,7 +36,10 @@ class Statements:
         for key, value in conditions.items():
             name, _, operator = key.partition("__")
             column, field = self._fields[name]
-            if operator == "in":
+            if name == "state" and not operator and value.isalpha():
+                # Written out, so that a partial index is seen to serve it without a look at the parameters.
+                parts.append(f"{column} = '{value}'")
+            elif operator == "in":
                 parts.append(f"{column} IN ({', '.join(['%s'] * len(value)) or 'NULL'})")
                 parameters += [self._prepared(field, item) for item in value]
             elif value is None:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import datetime as dt
 import itertools
+import re
 from collections.abc import Callable
 from typing import Any
 
@@ -16,6 +17,7 @@ from django.db import connection
 from django.utils import timezone
 
 import jobs
+from jobs import operations, reporting
 from jobs.models import Job, State
 from jobs.reaping import Reaper
 from jobs.store import store_for
@@ -30,11 +32,15 @@ MINUTE = dt.timedelta(minutes=1)
 
 STEPS: dict[str, tuple[str, Callable[[], Any]]] = {
     "claim": ("jobs_job_claim", lambda: Job.objects.reserve(jobs.Worker())),
-    "claim of one queue": ("jobs_job_claim", lambda: Job.objects.reserve(jobs.Worker(queues=["queue 1"]))),
+    "claim of one queue": ("jobs_job_claim_queue", lambda: Job.objects.reserve(jobs.Worker(queues=["queue 1"]))),
     "claim of some priorities": ("jobs_job_claim", lambda: Job.objects.reserve(jobs.Worker(min_priority=2, max_priority=7))),
     "promotion": ("jobs_job_due", lambda: Reaper(jobs.Worker()).promote()),
     "reaping": ("jobs_job_lease", lambda: Reaper(jobs.Worker()).reap()),
-    "release": ("jobs_job_l", lambda: Reaper(jobs.Worker(name="worker 3")).release_all()),
+    "pruning": ("jobs_job_ended", lambda: operations.prune(MINUTE)),
+    "listing": ("jobs_job_(list|pkey)", lambda: reporting.listed(State.FAILED, None, None, 20)),
+    "counting": ("jobs_job_claim_queue", reporting.counts),
+    "the oldest that is due": ("jobs_job_due", reporting.stats),
+    "release": ("jobs_job_locked_by", lambda: Reaper(jobs.Worker(name="worker 3")).release_all()),
 }
 
 
@@ -89,7 +95,7 @@ def test_every_step_is_served_by_an_index_without_a_sort():
     for name, (index, step) in STEPS.items():
         plans = explained(step)
         assert plans, name
-        assert index in plans[0], f"{name}:\n{plans[0]}"
+        assert any(re.search(rf"\b{index}\b", plan) for plan in plans), f"{name}:\n{plans}"
         for plan in plans:
             assert "Sort" not in plan, f"{name}:\n{plan}"
             assert "TEMP B-TREE" not in plan, f"{name}:\n{plan}"

@@ -139,7 +139,8 @@ class Command(BaseCommand):
         if options["json"]:
             return self._say_json(found)
         if found["counts"]:
-            rows = [(row["state"], row["queue"], f"{row['count']:,}") for row in found["counts"]]
+            most = found["counted_up_to"]
+            rows = [(row["state"], row["queue"], f"{row['count']:,}{'+' * (row['count'] == most)}") for row in found["counts"]]
             self._say(table([("STATE", "QUEUE", "JOBS"), *rows]) + "\n")
         oldest = found["oldest_due_seconds"]
         self._say(f"{found['total']:,} jobs, {found['detached']:,} of them detached.")
