@@ -1,6 +1,7 @@
 """Django settings, read from the environment and from .env (see .env.example for every variable)."""
 
 import os
+import sys
 from pathlib import Path
 
 import django
@@ -9,7 +10,7 @@ from django.core.exceptions import ImproperlyConfigured
 
 from batchexec.conf import settings as batchexec_options
 from jobs.conf import settings as jobs_options
-from project import databases
+from project import databases, mongodb
 
 BASE_DIR = Path(__file__).resolve().parent.parent
 
@@ -44,7 +45,7 @@ ON_MONGODB = DATABASES["default"]["ENGINE"] == "django_mongodb_backend"
 ON_DJONGO = DATABASES["default"]["ENGINE"] == "djongo"
 
 INSTALLED_APPS = [
-    "project.apps.MongoAdminConfig" if ON_MONGODB else "django.contrib.admin",
+    "project.apps.MongoAdminConfig" if ON_MONGODB else "project.apps.AdminConfig",
     "project.apps.MongoAuthConfig" if ON_MONGODB else "django.contrib.auth",
     "project.apps.MongoContentTypesConfig" if ON_MONGODB else "django.contrib.contenttypes",
     "django.contrib.sessions",
@@ -68,6 +69,8 @@ if ON_MONGODB:
         "auth": "project.mongo_migrations.auth",
         "contenttypes": "project.mongo_migrations.contenttypes",
     }
+    if sys.platform == "linux" and "django.contrib.gis" not in INSTALLED_APPS:
+        GDAL_LIBRARY_PATH = mongodb.NoLibrary()
 elif ON_DJONGO:
     DEFAULT_AUTO_FIELD = "django.db.models.AutoField"  # its Django knows no other default
 else:

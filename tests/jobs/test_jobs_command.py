@@ -16,6 +16,7 @@ from django.utils import timezone
 
 import jobs
 from jobs import operations
+from jobs import reporting
 from jobs.models import Job, State
 from tests.processes import ROOT, environment, row
 from tests.samples import Fail, Record
@@ -137,7 +138,8 @@ def test_an_id_of_no_job_leaves_with_4(run, action, pk):
 
 
 def test_stats(run):
-    assert run("stats", "--json").json == {"counts": [], "total": 0, "oldest_due_seconds": None, "detached": 0}
+    nothing = {"counts": [], "counted_up_to": 100_000, "total": 0, "oldest_due_seconds": None, "detached": 0}
+    assert run("stats", "--json").json == nothing
     assert run("stats").out == "0 jobs, 0 of them detached.\nNo job is due.\n"
     enqueued(run_at=timezone.now() - HOUR)
     enqueued(State.SCHEDULED, run_at=timezone.now() + HOUR)
@@ -153,6 +155,18 @@ def test_stats(run):
     assert (stats["total"], stats["detached"]) == (4, 2)
     assert 3600 <= stats["oldest_due_seconds"] < 3610
     assert "waited for 360" in run("stats").out
+
+
+def test_stats_count_no_further_than_what_costs_little(run, monkeypatch):
+    monkeypatch.setattr(reporting, "MOST", 2)
+    for number in range(4):
+        enqueued(queue="many" if number else "one")
+    stats = run("stats", "--json").json
+    assert [(found["queue"], found["count"]) for found in stats["counts"]] == [("many", 2), ("one", 1)]
+    assert stats["counted_up_to"] == 2
+    out = run("stats").out
+    assert "2+" in out
+    assert "1+" not in out
 
 
 def test_check_is_for_monitoring(run):

@@ -34,6 +34,8 @@ def pool(text: str) -> tuple[str, int]:
 
 class Command(BaseCommand):
     help = "Works off the queue until it is told to stop (TERM or INT; a second one interrupts the jobs in this process)."
+    # Not those of the web side: they import the URLconf with every view, which a worker would keep in memory for nothing.
+    requires_system_checks = ["jobs", "batchexec"]
 
     def add_arguments(self, parser: argparse.ArgumentParser) -> None:
         parser.add_argument("--batch", action="store_true", help="have jobs executed on AWS Batch, and wait for them")
