@@ -15,8 +15,7 @@ from django.core.management import load_command_class
 from django.utils import timezone
 
 import jobs
-from jobs import operations
-from jobs import reporting
+from jobs import operations, reporting
 from jobs.models import Job, State
 from tests.processes import ROOT, environment, row
 from tests.samples import Fail, Record
