@@ -59,7 +59,10 @@ def _postgres(url: str) -> dict[str, Any]:
     config = dict(environ.Env.db_url_config(url))
     # A server that vanishes without a word is noticed within a minute, not after the system's quarter of an hour.
     noticed = {"connect_timeout": 10, "keepalives_idle": 30, "keepalives_interval": 10, "tcp_user_timeout": 60_000}
-    config["OPTIONS"] = {**noticed, **config.get("OPTIONS", {})}
+    # The queue's own statements are prepared from the fifth time on; `?prepare_threshold=none` where a pooler can't have that.
+    options = {"prepare_threshold": "5", **noticed, **config.get("OPTIONS", {})}
+    threshold = options["prepare_threshold"]
+    config["OPTIONS"] = {**options, "prepare_threshold": int(threshold) if str(threshold).isdecimal() else None}
     return config
 
 

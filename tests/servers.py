@@ -138,9 +138,9 @@ class Postgres(Server):
     def running(self) -> bool:
         return (self._data / "postmaster.pid").exists()
 
-    def create_database(self) -> None:
-        """The one that the URL names. Django's test runner makes its own."""
-        self._run("createdb", "--host", "127.0.0.1", "--port", self.port, "--username", "postgres", "jobs")
+    def create_database(self, name: str = "jobs") -> None:
+        """By default the one that the URL names. Django's test runner makes its own."""
+        self._run("createdb", "--host", "127.0.0.1", "--port", self.port, "--username", "postgres", name)
 
     def _initialize(self) -> None:
         own_by(unprivileged("postgres"), self.folder)

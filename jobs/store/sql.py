@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import datetime as dt
 import threading
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from functools import cached_property
 from typing import Any
 
@@ -84,7 +85,7 @@ class SqlStore(Store[M]):
         statements = self._statements
         assigned, parameters = statements.assignments(self._claimed(worker))
         if not worker.hands_over:
-            assigned += f", {statements.column('runner')} = %s || CAST({statements.column('epoch')} AS varchar)"
+            assigned += f", {statements.column('runner')} = CAST(%s AS varchar) || CAST({statements.column('epoch')} AS varchar)"
             parameters.append(f"{worker.name}@")
         where, values = statements.where(_wanted(state, worker))
         order = ", ".join(map(statements.column, ORDER))
@@ -95,7 +96,7 @@ class SqlStore(Store[M]):
         else:
             chosen = f"IN ({chosen})"
         sql = f"UPDATE {statements.table} SET {assigned} WHERE {statements.pk} {chosen} RETURNING {statements.columns}"  # noqa: S608
-        with self.connection.cursor() as cursor:
+        with self._cursor() as cursor:
             cursor.execute(sql, parameters + values)
             rows = cursor.fetchall()
         return self._in_order([self._instance(self._names, row) for row in rows])
@@ -185,6 +186,25 @@ class SqlStore(Store[M]):
         return self._execute(self._statements.delete(where))
 
     def _execute(self, statement: Sql) -> int:
-        with self.connection.cursor() as cursor:
+        with self._cursor() as cursor:
             cursor.execute(*statement)
             return int(cursor.rowcount)
+
+    @contextmanager
+    def _cursor(self) -> Iterator[Any]:
+        """Django's, which on PostgreSQL may prepare what it executes often: where `prepare_threshold` is set in OPTIONS.
+
+        Django's own statements are never prepared, because it writes parameters into their text.
+        """
+        connection = self.connection
+        connection.ensure_connection()
+        prepares = getattr(connection.connection, "prepare_threshold", None) is not None
+        if prepares and not connection.queries_logged:  # the log would be without their text
+            from django.db.backends.postgresql.base import ServerBindingCursor
+
+            raw: Any = ServerBindingCursor(connection.connection)  # type: ignore[call-arg]
+            cursor = connection.make_cursor(raw)
+        else:
+            cursor = connection.cursor()
+        with cursor:
+            yield cursor

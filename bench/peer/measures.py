@@ -1,0 +1,60 @@
+"""The same measures of django-tasks-db: `python -m bench.peer.measures NAME OPTIONS` prints a line of JSON."""
+
+from __future__ import annotations
+
+import json
+import sys
+import time
+from typing import Any
+
+import django
+
+
+def drain(jobs_number: int) -> dict[str, Any]:
+    from django_tasks_db.management.commands.db_worker import Worker
+    from django_tasks_db.models import DBTaskResult
+
+    enqueue(jobs_number, forget=False)
+    worker = Worker(
+        queue_names=["default"],
+        interval=0,
+        batch=True,
+        backend_name="default",
+        startup_delay=False,
+        max_tasks=None,
+        worker_id="bench",
+        excluded_queue_names=[],
+    )
+    began = time.perf_counter()
+    worker.run()
+    seconds = time.perf_counter() - began
+    done = DBTaskResult.objects.filter(status="SUCCESSFUL").count()
+    DBTaskResult.objects.all().delete()
+    if done != jobs_number:
+        raise SystemExit(f"{done} tasks instead of {jobs_number}")
+    return {"per_second": done / seconds}
+
+
+def enqueue(jobs_number: int, forget: bool = True) -> dict[str, Any]:
+    from bench.peer.tasks import noop
+    from django_tasks_db.models import DBTaskResult
+
+    began = time.perf_counter()
+    for _ in range(jobs_number):
+        noop.enqueue()
+    seconds = time.perf_counter() - began
+    if forget:
+        DBTaskResult.objects.all().delete()
+    return {"per_second": jobs_number / seconds}
+
+
+def migrate() -> dict[str, Any]:
+    from django.core.management import call_command
+
+    call_command("migrate", verbosity=0)
+    return {}
+
+
+if __name__ == "__main__":
+    django.setup()
+    print(json.dumps(globals()[sys.argv[1]](**json.loads(sys.argv[2]))))
