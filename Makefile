@@ -7,7 +7,7 @@ DJONGO_PYTHON ?= python3.11
 DJONGO_VENV ?= .venv-djongo
 
 .DEFAULT_GOAL := help
-.PHONY: help demo demo-kill dev soak test test-all test-mongodb test-sqlite test-postgres test-djongo lint clean
+.PHONY: help demo demo-kill dev soak bench test test-all test-mongodb test-sqlite test-postgres test-djongo lint clean
 
 help: ## list the targets
 	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /\1|/' | while IFS='|' read -r name text; do printf '  make %-14s %s\n' "$$name" "$$text"; done
@@ -23,6 +23,9 @@ dev: $(VENV)/.local ## database, local AWS Batch, web server on :8000 and worker
 
 soak: $(VENV)/.local ## jobs with workers and containers killed at random: make soak JOBS=1000 KILLS=200 SECONDS=900 SEED=7
 	@$(BIN)/python scripts/soak.py $(if $(JOBS),--jobs $(JOBS)) $(if $(KILLS),--kills $(KILLS)) $(if $(SECONDS),--seconds $(SECONDS)) $(if $(SEED),--seed $(SEED))
+
+bench: $(VENV)/.dev $(VENV)-peer/.installed ## benchmarks, half an hour: make bench BENCH="--quick --only drain,depth --databases sqlite"
+	@$(BIN)/python -m bench --peer $(VENV)-peer/bin/python $(BENCH)
 
 # Two lanes at a time: the tests mostly wait for processes.
 LANES = $(MAKE) --no-print-directory --output-sync=target --jobs 2
@@ -52,7 +55,7 @@ lint: $(VENV)/.dev ## ruff, mypy, and migrations that are missing
 	DATABASE_URL=sqlite:///$(CURDIR)/var/lint.sqlite3 $(BIN)/python manage.py makemigrations --check --dry-run
 
 clean: ## remove the virtual environments and all local data
-	rm -rf $(VENV) $(DJONGO_VENV) var .pytest_cache .mypy_cache .ruff_cache .hypothesis
+	rm -rf $(VENV) $(VENV)-peer $(DJONGO_VENV) var .pytest_cache .mypy_cache .ruff_cache .hypothesis
 
 $(VENV)/bin/python:
 	@$(PYTHON) -c 'import sys; sys.exit("Python 3.10 or newer is needed, not %d.%d." % sys.version_info[:2] if sys.version_info < (3, 10) else 0)'
@@ -70,4 +73,9 @@ $(VENV)/.dev: $(VENV)/bin/python requirements.txt requirements-local.txt require
 $(DJONGO_VENV)/.installed: requirements-djongo.txt
 	$(DJONGO_PYTHON) -m venv $(DJONGO_VENV)
 	$(DJONGO_VENV)/bin/python -m pip install --quiet --disable-pip-version-check -r requirements-djongo.txt
+	@touch $@
+
+$(VENV)-peer/.installed: bench/requirements-peer.txt
+	$(PYTHON) -m venv $(VENV)-peer
+	$(VENV)-peer/bin/python -m pip install --quiet --disable-pip-version-check -r bench/requirements-peer.txt
 	@touch $@

@@ -85,7 +85,9 @@ def connect() -> Driver:
     import psycopg
 
     # A connection as the driver makes it, which prepares statements; Django's doesn't.
-    options = {name: value for name, value in connection.get_connection_params().items() if name in ("host", "port", "user", "dbname")}
+    options = {
+        name: value for name, value in connection.get_connection_params().items() if name in ("host", "port", "user", "dbname")
+    }
     return Sql(psycopg.connect(autocommit=True, **options), "%s", "FOR UPDATE SKIP LOCKED")
 
 

@@ -10,8 +10,6 @@ from typing import Any
 
 import django
 
-ENQUEUE_MANY = 1000
-
 
 def drain(subject: str, jobs_number: int, enqueue: bool = True) -> dict[str, Any]:
     """Jobs per second, from the first claim to the last record, by one worker process or by the driver alone."""
@@ -27,8 +25,7 @@ def drain(subject: str, jobs_number: int, enqueue: bool = True) -> dict[str, Any
     if worker is None:
         begin = bare.connect()
         return _timed(jobs_number, lambda: bare.drain(begin, jobs_number))
-    found = _timed(jobs_number, lambda: sum(worker.work_off(jobs_number)))
-    return found
+    return _timed(jobs_number, lambda: sum(worker.work_off(jobs_number)))
 
 
 def enqueue(subject: str, jobs_number: int) -> dict[str, Any]:
@@ -57,6 +54,14 @@ def enqueue(subject: str, jobs_number: int) -> dict[str, Any]:
     found = _timed(jobs_number, {"jobs": one_by_one, "many": together, "bare": by_the_driver}[subject])
     store.delete_many({})
     return found
+
+
+def pick_up(path: str, number: int, seed: int) -> dict[str, Any]:
+    import jobs
+    from bench import latency
+    from bench.noop import NoteTime
+
+    return latency.pick_up(lambda path: jobs.enqueue(NoteTime(path)), path, number, seed)
 
 
 def fill(state: str, number: int) -> dict[str, Any]:
@@ -93,6 +98,32 @@ def others(repeat: int) -> dict[str, Any]:
             times.append(time.perf_counter() - began)
         found[name] = sorted(times)[len(times) // 2]
     return found
+
+
+def enqueued() -> dict[str, Any]:
+    import jobs
+    from bench.noop import NoOp
+
+    return {"ids": [str(jobs.enqueue(NoOp()).pk)]}
+
+
+def many(number: int) -> dict[str, Any]:
+    import jobs
+    from bench.noop import NoOp
+
+    return {"number": len(jobs.enqueue_many([NoOp() for _ in range(number)]))}
+
+
+def count(since: float = 0.0) -> dict[str, Any]:
+    """How many jobs have been submitted, and how many a worker has claimed since, by time.time()."""
+    import datetime as dt
+
+    from batchexec.models import BatchJob
+    from jobs.models import Job, State
+
+    instant = dt.datetime.fromtimestamp(since, dt.timezone.utc)
+    watched = Job.objects.filter(state=State.RUNNING, locked_at__gte=instant).count()
+    return {"submitted": BatchJob.objects.filter(state=BatchJob.State.SUBMITTED).count(), "watched": watched}
 
 
 def _timed(expected: int, function: Callable[[], int]) -> dict[str, Any]:

@@ -36,8 +36,9 @@ def drain(jobs_number: int) -> dict[str, Any]:
 
 
 def enqueue(jobs_number: int, forget: bool = True) -> dict[str, Any]:
-    from bench.peer.tasks import noop
     from django_tasks_db.models import DBTaskResult
+
+    from bench.peer.tasks import noop
 
     began = time.perf_counter()
     for _ in range(jobs_number):
@@ -46,6 +47,13 @@ def enqueue(jobs_number: int, forget: bool = True) -> dict[str, Any]:
     if forget:
         DBTaskResult.objects.all().delete()
     return {"per_second": jobs_number / seconds}
+
+
+def pick_up(path: str, number: int, seed: int) -> dict[str, Any]:
+    from bench import latency
+    from bench.peer.tasks import note_time
+
+    return latency.pick_up(note_time.enqueue, path, number, seed)
 
 
 def migrate() -> dict[str, Any]:

@@ -1,0 +1,70 @@
+"""The plot of docs/benchmarks.md, drawn as SVG by hand: two groups of bars."""
+
+from __future__ import annotations
+
+from statistics import median
+from typing import TYPE_CHECKING
+from xml.sax.saxutils import escape
+
+from bench.databases import NAMES, TITLES
+
+if TYPE_CHECKING:
+    from bench.report import Figures
+
+COLOURS = {"bare": "#9aa5b1", "jobs": "#2f6fde", "peer": "#e08e3c"}
+NAMED = {"bare": "the driver alone", "jobs": "this queue", "peer": "django-tasks-db"}
+WIDTH, BAR, GAP, LEFT, SCALE = 860, 16, 4, 250, 470
+
+
+def draw(figures: Figures) -> str:
+    body: list[str] = []
+    y = _legend(body, 24)
+    y = _title(body, y, "Drain: part of the bare limit (jobs per second)")
+    for database in _measured(figures, "drain"):
+        bare = median(figures.of("drain", "per_second", database=database, subject="bare"))
+        for subject in figures.values("drain", "subject", database=database):
+            rate = median(figures.of("drain", "per_second", database=database, subject=subject))
+            y = _bar(body, y, TITLES[database], subject, rate / bare, f"{rate / bare:.2f}  ({rate:,.0f}/s)")
+        y += GAP * 2
+    y = _title(body, y + 10, "Depth: jobs per second beside the shallowest table")
+    for database in _measured(figures, "depth"):
+        for state in figures.values("depth", "state", database=database):
+            depths = figures.values("depth", "depth", database=database, state=state)
+            rates = [
+                median(figures.of("depth", "per_second", database=database, state=state, depth=depth, subject="jobs"))
+                for depth in depths
+            ]
+            label = f"{TITLES[database]}, {depths[-1]:,} {state}"
+            y = _bar(body, y, label, "jobs", rates[-1] / rates[0], f"{rates[-1] / rates[0]:.2f}  ({rates[-1]:,.0f}/s)")
+        y += GAP * 2
+    return (
+        f'<svg xmlns="http://www.w3.org/2000/svg" width="{WIDTH}" height="{y + 10}" viewBox="0 0 {WIDTH} {y + 10}" '
+        f'font-family="sans-serif" font-size="12" role="img" aria-label="Benchmarks">\n'
+        f'<rect width="100%" height="100%" fill="#ffffff"/>\n' + "\n".join(body) + "\n</svg>\n"
+    )
+
+
+def _measured(figures: Figures, suite: str) -> list[str]:
+    return [name for name in NAMES if name in figures.values(suite, "database")]
+
+
+def _legend(body: list[str], y: int) -> int:
+    x = LEFT
+    for subject, colour in COLOURS.items():
+        body.append(f'<rect x="{x}" y="{y - 11}" width="12" height="12" fill="{colour}"/>')
+        body.append(f'<text x="{x + 18}" y="{y}">{escape(NAMED[subject])}</text>')
+        x += 150
+    return y + 26
+
+
+def _title(body: list[str], y: int, text: str) -> int:
+    body.append(f'<text x="10" y="{y}" font-size="14" font-weight="bold">{escape(text)}</text>')
+    return y + 10
+
+
+def _bar(body: list[str], y: int, label: str, subject: str, part: float, text: str) -> int:
+    length = max(1, round(min(part, 1.15) * SCALE / 1.15))
+    body.append(f'<text x="{LEFT - 8}" y="{y + BAR - 4}" text-anchor="end">{escape(label)}</text>')
+    body.append(f'<rect x="{LEFT}" y="{y}" width="{length}" height="{BAR}" fill="{COLOURS[subject]}"/>')
+    body.append(f'<text x="{LEFT + length + 6}" y="{y + BAR - 4}">{escape(text)}</text>')
+    return y + BAR + GAP

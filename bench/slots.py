@@ -1,0 +1,91 @@
+"""One worker that watches many Batch jobs, on the local AWS Batch, which counts the calls."""
+
+from __future__ import annotations
+
+import json
+import signal
+import tempfile
+import time
+import urllib.request
+from pathlib import Path
+from typing import Any
+
+from bench import processes
+from bench.databases import Database
+from scripts.stack import Stack, free_port
+
+NAME = "bench"
+POLL, LEASE = 2.0, 20.0
+#: A container that only waits; the local AWS Batch starts one of them, the others stay RUNNABLE.
+SETTINGS = {
+    "BATCHEXEC_COMMAND": '["sh", "-c", "sleep 600"]',
+    "BATCHEXEC_POLL_INTERVAL": str(POLL),
+    "JOBS_LEASE": str(LEASE),
+}
+
+
+class Slots:
+    def __init__(self, database: Database, stack: Stack, port: int, number: int):
+        self._database, self._stack, self._port, self._number = database, stack, port, number
+        self.worker = self._start()
+
+    def _start(self) -> Any:
+        return self._stack.start("worker", "jobworker", "--batch", "--concurrency", str(self._number), "--name", NAME)
+
+    def calls(self, action: str) -> int:
+        with urllib.request.urlopen(f"http://127.0.0.1:{self._port}/_calls") as answer:
+            return int(json.load(answer)["counts"].get(action, 0))
+
+    def enqueue(self, number: int) -> None:
+        self._database.measure("many", number=number)
+
+    def wait_for(self, what: str, number: int, seconds: float, since: float = 0.0) -> float:
+        return processes.wait_until(lambda: self._database.measure("count", since=since)[what] >= number, seconds, 0.2)
+
+    def describes_per_poll(self) -> float:
+        before, began = self.calls("DescribeJobs"), time.monotonic()
+        time.sleep(5 * POLL)
+        return (self.calls("DescribeJobs") - before) / ((time.monotonic() - began) / POLL)
+
+    def memory(self) -> float:
+        return processes.memory(self.worker.pid)["rss"]
+
+    def restart(self, signum: int) -> dict[str, float]:
+        """Seconds until it ended, and until its successor of the same name watches all jobs; submissions made on the way."""
+        submissions, began = self.calls("SubmitJob"), time.monotonic()
+        self.worker.send_signal(signum)
+        self.worker.wait(100)
+        ended = time.monotonic() - began
+        self._stack._processes.pop("worker")
+        since, began = time.time(), time.monotonic()
+        self.worker = self._start()
+        self.wait_for("watched", self._number, 100, since)
+        taken = time.monotonic() - began
+        time.sleep(2 * POLL)
+        return {"exit": ended, "taken_over": taken, "submissions": self.calls("SubmitJob") - submissions}
+
+
+def run(database: Database, number: int) -> dict[str, Any]:
+    with tempfile.TemporaryDirectory(prefix="delayed-jobs-slots-") as folder:
+        environment = {**database.environment, **SETTINGS}
+        with Stack(Path(folder), environment) as stack:
+            port = free_port()
+            stack.start_batch(port, "--max-running", "1")
+            slots = Slots(database, stack, port, number)
+            slots.enqueue(1)
+            slots.wait_for("submitted", 1, 60)
+            time.sleep(3)
+            figures: dict[str, Any] = {"slots": number, "rss_of_one": slots.memory()}
+            slots.enqueue(number - 1)
+            figures["submission"] = slots.wait_for("submitted", number, 300)
+            time.sleep(3)
+            figures["describes_per_poll"] = slots.describes_per_poll()
+            figures["rss"] = slots.memory()
+            figures["descriptors"] = processes.descriptors(slots.worker.pid)
+            before = processes.cpu_seconds(slots.worker.pid)
+            time.sleep(5)
+            figures["cpu"] = (processes.cpu_seconds(slots.worker.pid) - before) / 5
+            figures["term"] = slots.restart(signal.SIGTERM)
+            figures["kill"] = slots.restart(signal.SIGKILL)
+            stack.end("worker")
+            return figures
