@@ -46,6 +46,10 @@ class NotAccepted(JobError):
     """AWS Batch did not take the submission. Worth another try later, at no cost to the job."""
 
 
+class Throttled(NotAccepted):
+    """AWS Batch did not take the submission, because there have been too many."""
+
+
 class Rejected(JobError):
     """AWS Batch did not take the submission, and wouldn't take it later: something about this job is wrong."""
 
@@ -156,7 +160,7 @@ def configuration_error(error: Exception) -> str:
 
 def _submission_error(error: ClientError) -> JobError:
     if is_throttling(error):
-        return NotAccepted(f"AWS Batch is throttling: {error}")
+        return Throttled(f"AWS Batch is throttling: {error}")
     if refused := configuration_error(error):
         return NotAccepted(refused)  # the credentials' fault, not the job's
     if 400 <= _status(error) < 500:

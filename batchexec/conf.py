@@ -13,6 +13,14 @@ def platform(value: Any) -> str:
     return str(value)
 
 
+def rate(value: Any) -> float:
+    if isinstance(value, bool) or not isinstance(value, (int, float)):
+        raise TypeError("a number of jobs a second")
+    if not 0 <= value < float("inf"):
+        raise ValueError("a finite number of jobs a second, 0 or more")
+    return float(value)
+
+
 settings = Options(
     "BATCHEXEC",
     {
@@ -22,6 +30,8 @@ settings = Options(
         # What the container runs; the job's id is appended.
         "COMMAND": Option(string_list, ["python", "manage.py", "runjob"]),
         "POLL_INTERVAL": Option(duration, 5),
+        # Jobs that one worker process submits a second, 0: as many as it can. AWS Batch takes 50 of an account and region.
+        "SUBMIT_RATE": Option(rate, 25),
         # How long a submission with an unknown outcome is looked for by name before it is repeated.
         "SETTLE": Option(duration, 60),
         # How long a Batch job that was submitted may be unknown to DescribeJobs before it counts as gone.

@@ -49,7 +49,7 @@ class Entering:
     def _commit(self) -> BatchJob:
         """The intent, before anything is submitted: first on the job, so that no worker performs it itself; then the marker."""
         request = {
-            "job_name": naming.job_name(str(self._job.pk), self._job.epoch),
+            "job_name": self._steps.persist(lambda: naming.job_name(str(self._job.pk), self._job.epoch)),
             "job_queue": self.resources.queue or settings.JOB_QUEUE,
             "job_definition": self._pinned_definition(),
         }
@@ -62,6 +62,9 @@ class Entering:
 
     @cached_property
     def resources(self) -> Resources:
+        return self._steps.persist(self._read_resources)  # a payload may name rows of the database
+
+    def _read_resources(self) -> Resources:
         try:
             asked = history.adjusted(self._job, resources_of(self._job.payload))
             fitted = asked.fitted(settings.PLATFORM)
@@ -99,11 +102,12 @@ class Entering:
         while True:
             self._steps.check_in()
             try:
-                batch_job_id = self._steps.client.submit(submission.build(self._job, marker, self.resources))
+                batch_job_id = self._steps.submit(submission.build(self._job, marker, self.resources))
             except NotAccepted as error:
                 logger.warning("Job %s isn't submitted yet, and is tried again: %s", self._job, error, extra=self._steps.label)
                 self._steps.pause(pause)
                 pause = min(pause * 2, LONGEST_PAUSE)
+                self._steps.wait_for_turn()
                 # The time to settle counts from the try whose reply may be lost, and only one worker may try.
                 if not self._steps.persist(lambda: markers.repeat_intent(marker)) and self.reread(marker):
                     return
@@ -140,7 +144,7 @@ class Entering:
         while True:
             if runner := batch_job_id_of(self._steps.row().runner):
                 return self._record(marker, runner) or self.reread(marker)
-            last_look = self._steps.store.now() >= settled
+            last_look = self._steps.now() >= settled
             if found := self._steps.ask_batch(lambda: self._steps.client.find(marker.job_queue, marker.job_name)):
                 self._adopt(marker, found)
                 return True

@@ -7,6 +7,7 @@ the marker and the job's record. `docs/hand-over.md` explains the order.
 from __future__ import annotations
 
 import time
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from batchexec import failures, history, markers
@@ -62,36 +63,41 @@ class Execution:
         """Follows the Batch job until a failed attempt is recorded for it; Ended where its container recorded an outcome."""
         watch = self._poller.watch(marker.batch_job_id)
         waiting = Waiting(self._steps, self._entering)
+        seen = 0
         try:
             while True:
-                self._wait_for_poll(watch)
-                self._detail = watch.detail
-                if watch.detail is not None:
-                    self._see(marker, watch.detail)
-                    waiting.look_at(watch.detail)
-                if _goes_on(watch):
+                self._wait_for_poll(watch, seen)
+                seen, self._detail = watch.polled, watch.detail
+                if self._detail is not None:
+                    self._see(marker, self._detail)
+                    waiting.look_at(self._detail)
+                if _goes_on(watch, self._detail):
                     continue
-                if self._settle(marker, watch.detail):
+                if self._settle(marker, self._detail):
                     return False
                 if marker.batch_job_id != watch.batch_job_id:
                     self._poller.unwatch(watch)
-                    watch = self._poller.watch(marker.batch_job_id)
+                    watch, seen = self._poller.watch(marker.batch_job_id), 0
         finally:
             self._poller.unwatch(watch)
 
-    def _wait_for_poll(self, watch: Watch) -> None:
-        before = watch.polled
-        self._steps.disconnect()
-        while watch.polled == before:
+    def _wait_for_poll(self, watch: Watch, seen: int) -> None:
+        while watch.polled == seen:
             self._steps.check_in()
             watch.changed.wait(jobs_settings.LEASE / 4)
             watch.changed.clear()
 
     def _see(self, marker: BatchJob, detail: dict[str, Any]) -> None:
-        status, reason = detail["status"], str(detail.get("statusReason") or "")
+        status = detail["status"]
         if status != marker.status:
             self._steps.log(status, marker)
-        self._steps.persist(lambda: markers.record_status(marker, status, reason, failures.log_stream(detail)))
+        seen = {
+            "status": status,
+            "status_reason": str(detail.get("statusReason") or ""),
+            "log_stream": failures.log_stream(detail),
+        }
+        if any(getattr(marker, name) != value for name, value in seen.items()):
+            self._steps.persist(lambda: markers.record_status(marker, **seen))
 
     def _settle(self, marker: BatchJob, detail: dict[str, Any] | None) -> bool:
         """The Batch job is over, or gone: what happened is in the job's own record. Raises Ended where an outcome is recorded.
@@ -104,13 +110,17 @@ class Execution:
             if not self._steps.persist(lambda: markers.record_runner(marker, runner)):
                 self._entering.reread(marker)
             return False
-        if row.runner and transitions.runner_is_alive(row):
+        if row.runner and self._steps.persist(lambda: transitions.runner_is_alive(row)):
             return False
-        failure = failures.classify(detail)
-        counted = not history.grants_free_retry(row, failure, self._entering.wishes)
-        history.remember_memory(row, failure, self._entering.wishes)
-        # Conditional on the runner and its heartbeat as they were just read: a container that shows itself meanwhile wins.
-        if not outcomes.failed(self._worker, row, Lost(failure.text), transitions.as_seen(row), counted=counted):
+        failure, wishes = failures.classify(detail), self._entering.wishes
+
+        def fail() -> bool:
+            counted = not history.grants_free_retry(row, failure, wishes)
+            history.remember_memory(row, failure, wishes)
+            # Conditional on the runner and its heartbeat as they were just read: a container that shows itself meanwhile wins.
+            return outcomes.failed(self._worker, row, Lost(failure.text), transitions.as_seen(row), counted=counted)
+
+        if not self._steps.on_database(fail):
             return False
         self._steps.persist(lambda: markers.clear(marker))
         return True
@@ -124,7 +134,8 @@ class Execution:
             row = self._steps.row()
             if batch_job_id_of(row.runner):
                 return False
-            if outcomes.failed(self._worker, row, Lost(text), transitions.as_seen(row)):
+            fail = partial(outcomes.failed, self._worker, row, Lost(text), transitions.as_seen(row))
+            if self._steps.on_database(fail):
                 self._clear_marker()
                 return True
 
@@ -144,16 +155,22 @@ class Execution:
         if row is not None and self._detail is not None:
             self._refund(row, failures.classify(self._detail))
         marker = self._clear_marker()
-        # Deleted: that is success, unless failed jobs are deleted, too.
-        succeeded = row.state == State.SUCCEEDED if row is not None else marker is None or marker.status != "FAILED"
-        what = "succeeded" if succeeded else row.state if row is not None else "failed"
-        logger.info("[%s] Job %s ended in Batch: %s", self._worker, self._job, what, extra=self._steps.label)
-        return succeeded
+        state = row.state if row is not None else self._state_of_deleted(marker)
+        logger.info("[%s] Job %s ended in Batch: %s", self._worker, self._job, state, extra=self._steps.label)
+        return state == State.SUCCEEDED
+
+    def _state_of_deleted(self, marker: BatchJob | None) -> str:
+        """How a job ended whose row is gone: with success, whatever Batch says of a container that was refused, or killed
+        after it recorded that; only where failed jobs are deleted, too, is Batch's word all that is left."""
+        status = self._detail["status"] if self._detail is not None else marker.status if marker is not None else ""
+        failed = status == "FAILED" and self._steps.on_database(lambda: outcomes.destroys(self._job))
+        return State.FAILED if failed else State.SUCCEEDED
 
     def _refund(self, row: AbstractJob, failure: failures.Failure) -> None:
         """A container that was told to end had the time to record a failed attempt, but not to know that AWS took its machine."""
         interrupted = row.epoch == self._job.epoch + 1 and row.last_error.startswith(f"{Terminated.__name__}:")
-        if interrupted and history.grants_free_retry(row, failure, self._entering.wishes):
+        wishes = self._entering.wishes
+        if interrupted and self._steps.on_database(lambda: history.grants_free_retry(row, failure, wishes)):
             self._steps.persist(lambda: transitions.refund(row))
 
     def _followed_to_its_end(self) -> bool:
@@ -178,9 +195,9 @@ class Execution:
             logger.info("[%s] Job %s was let go of", self._worker, job, extra=self._steps.label)
 
 
-def _goes_on(watch: Watch) -> bool:
+def _goes_on(watch: Watch, detail: dict[str, Any] | None) -> bool:
     """Whether there is nothing to settle: the Batch job isn't over, or AWS Batch hasn't been without it for long."""
-    if watch.detail is not None:
-        return watch.detail["status"] not in TERMINAL
+    if detail is not None:
+        return detail["status"] not in TERMINAL
     since = watch.unknown_since
     return since is None or time.monotonic() - since < settings.GONE_AFTER

@@ -38,6 +38,10 @@ REASONS: tuple[tuple[str, str], ...] = (
     ("Essential container in task exited", APPLICATION),
 )
 
+#: What is looked at of a JobDetail, and of its container.
+LOOKED_AT = ("jobId", "status", "statusReason", "createdAt", "isCancelled", "isTerminated")
+LOOKED_AT_OF_CONTAINER = ("exitCode", "reason", "logStreamName")
+
 
 @dataclass(frozen=True)
 class Failure:
@@ -60,6 +64,15 @@ def classify(detail: Mapping[str, Any] | None) -> Failure:
         f"log stream: {container.get('logStreamName') or 'none'}",
     ]
     return Failure(kind, "; ".join(fact for fact in facts if fact))
+
+
+def essence(detail: Mapping[str, Any]) -> dict[str, Any]:
+    """What is looked at of a JobDetail, for a thousand of which whole ones would be too large; `attempts` is their number."""
+    kept = {name: detail[name] for name in LOOKED_AT if name in detail}
+    container = _container(detail)
+    kept["container"] = {name: container[name] for name in LOOKED_AT_OF_CONTAINER if name in container}
+    kept["attempts"] = len(detail.get("attempts", ()))
+    return kept
 
 
 def log_stream(detail: Mapping[str, Any]) -> str:

@@ -69,11 +69,9 @@ def record_runner(marker: BatchJob, batch_job_id: str) -> bool:
     return _change(marker, {"batch_job_id": marker.batch_job_id}, changes)
 
 
-def record_status(marker: BatchJob, status: str, reason: str, log_stream: str) -> None:
+def record_status(marker: BatchJob, status: str, status_reason: str, log_stream: str) -> None:
     """What AWS Batch said last, for people to see; nothing is decided by it."""
-    seen = {"status": status, "status_reason": reason, "log_stream": log_stream}
-    if any(getattr(marker, name) != value for name, value in seen.items()):
-        _change(marker, {}, seen)
+    _change(marker, {}, {"status": status, "status_reason": status_reason, "log_stream": log_stream})
 
 
 def clear(marker: BatchJob) -> bool:

@@ -8,8 +8,10 @@ import threading
 import time
 from typing import Any
 
-from batchexec.client import BatchClient, is_throttling
+from batchexec.client import MOST_IDS, BatchClient, is_throttling
 from batchexec.conf import settings
+from batchexec.failures import essence
+from batchexec.sweeping import TERMINAL
 
 logger = logging.getLogger(__name__)
 
@@ -22,7 +24,10 @@ LONGEST_PAUSE = 60.0
 
 
 class Watch:
-    """What is known of one Batch job. `changed` is set after each poll, and when the worker stops."""
+    """What is known of one Batch job. `changed` is set after a poll that gives cause to look, and when the worker stops.
+
+    `polled` is raised after `detail` is written: whoever reads it before `detail` misses nothing.
+    """
 
     def __init__(self, batch_job_id: str):
         self.batch_job_id = batch_job_id
@@ -82,7 +87,7 @@ class Poller:
     def _poll(self, watches: list[Watch], last_pause: float) -> float:
         interval: float = settings.POLL_INTERVAL * random.uniform(1 - JITTER, 1 + JITTER)  # noqa: S311 (no secret)
         try:
-            found = self._client.describe(sorted({watch.batch_job_id for watch in watches}))
+            found = self._describe(sorted({watch.batch_job_id for watch in watches}))
         except Exception as error:
             pause: float = min(max(last_pause, interval) * 2, LONGEST_PAUSE)
             kind = "is throttling" if is_throttling(error) else "can't be asked"
@@ -91,11 +96,20 @@ class Poller:
             return pause
         now = time.monotonic()
         for watch in watches:
-            watch.detail = found.get(watch.batch_job_id)
+            before, watch.detail = watch.detail, found.get(watch.batch_job_id)
             if watch.detail is not None:
                 watch.unknown_since = None
             elif watch.unknown_since is None:
                 watch.unknown_since = now
             watch.polled += 1
-            watch.changed.set()
+            # A job that just goes on needn't wake its slot.
+            if watch.detail is None or watch.detail != before or watch.detail["status"] in TERMINAL:
+                watch.changed.set()
         return interval
+
+    def _describe(self, ids: list[str]) -> dict[str, dict[str, Any]]:
+        found: dict[str, dict[str, Any]] = {}
+        for start in range(0, len(ids), MOST_IDS):
+            described = self._client.describe(ids[start : start + MOST_IDS])
+            found.update((batch_job_id, essence(detail)) for batch_job_id, detail in described.items())
+        return found

@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
+import datetime as dt
 import logging
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from django.db import connections
-
-from batchexec.client import BatchClient, configuration_error
+from batchexec.client import BatchClient, Throttled, configuration_error
+from batchexec.crew import Crew
+from batchexec.pacing import Pacer
 from jobs import outcomes
 from jobs.models import State
 from jobs.retrying import until_available
@@ -30,6 +31,9 @@ FIRST_PAUSE = 1.0
 LONGEST_PAUSE = 30.0
 #: How long a slot waits for its turn before it looks whether it is still to go on, in seconds.
 LONGEST_WAIT = 1.0
+#: What all the slots of one process have of the database, and how many of them submit at once.
+DATABASE_CONNECTIONS = 5
+SUBMITTING_AT_ONCE = 10
 
 
 class LetGo(Exception):
@@ -41,11 +45,13 @@ class Ended(Exception):
 
 
 class Gates:
-    """How many slots of one process do something at once, of the thousand that may be waiting."""
+    """What the slots of one process share, so that no number of them is a storm on the database or on AWS Batch."""
 
     def __init__(self) -> None:
-        self.database = threading.BoundedSemaphore(10)
-        self.entrance = threading.BoundedSemaphore(10)
+        self.database = Crew(DATABASE_CONNECTIONS, "batchexec-database")
+        self.batch = Crew(SUBMITTING_AT_ONCE, "batchexec-calls")
+        self.entrance = threading.BoundedSemaphore(SUBMITTING_AT_ONCE)
+        self.pacer = Pacer()
 
 
 class Steps:
@@ -76,25 +82,28 @@ class Steps:
 
     def persist(self, step: Callable[[], T]) -> T:
         """A step on the database: retried while that can't be reached, because the job goes on meanwhile."""
-        with self.gates.database:
-            result = until_available(self.store, step, threading.Event(), give_up_after=outcomes.PATIENCE)
+        result = self.on_database(lambda: until_available(self.store, step, threading.Event(), give_up_after=outcomes.PATIENCE))
         return result  # type: ignore[return-value]
+
+    def on_database(self, step: Callable[[], T]) -> T:
+        """A step that sees to it itself where the database can't be reached."""
+        return self.gates.database.do(step)
 
     @contextmanager
     def entrance(self) -> Iterator[None]:
-        """One of the few that submit at once: with a thousand slots, a start would otherwise be a storm."""
+        """One of the few that submit at once, in its turn: with a thousand slots, a start would otherwise be a storm."""
         while not self.gates.entrance.acquire(timeout=LONGEST_WAIT):
             self.check_in()
         try:
-            self.check_in()
+            self.wait_for_turn()
             yield
         finally:
             self.gates.entrance.release()
 
-    def disconnect(self) -> None:
-        """Before a long wait: a slot that only waits holds no connection to the database."""
-        if threading.current_thread() is not threading.main_thread():
-            connections.close_all()
+    def wait_for_turn(self) -> None:
+        """Until the rate allows another submission."""
+        self.worker.stopping.wait(self.gates.pacer.turn())
+        self.check_in()
 
     def ask_batch(self, question: Callable[[], T]) -> T:
         """A call that starts nothing: asked again until AWS Batch answers. What is configured wrongly costs the job nothing."""
@@ -102,15 +111,28 @@ class Steps:
         while True:
             self.check_in()
             try:
-                return question()
+                return self.gates.batch.do(question)
             except Exception as error:
                 text = configuration_error(error) or str(error)
                 logger.warning("AWS Batch can't be asked about job %s: %s", self.job, text, extra=self.label)
             self.pause(pause)
             pause = min(pause * 2, LONGEST_PAUSE)
 
+    def submit(self, request: dict[str, Any]) -> str:
+        """As BatchClient.submit; what AWS Batch says to it sets the pace of all the slots."""
+        try:
+            batch_job_id = self.gates.batch.do(lambda: self.client.submit(request))
+        except Throttled:
+            self.gates.pacer.throttled()
+            raise
+        self.gates.pacer.accepted()
+        return batch_job_id
+
+    def now(self) -> dt.datetime:
+        """The database's time."""
+        return self.persist(self.store.now)
+
     def pause(self, seconds: float) -> None:
-        self.disconnect()
         self.worker.stopping.wait(seconds)
 
     def log(self, what: str, marker: BatchJob) -> None:

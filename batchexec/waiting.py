@@ -18,6 +18,7 @@ class Waiting:
         self._steps = steps
         self._entering = entering
         self._since: float | None = None
+        self._attempts = 0
         self._reported = False
         self._cancelled = False
 
@@ -25,7 +26,9 @@ class Waiting:
         if detail["status"] not in NOT_STARTED:
             self._since = None
             return
-        waited = self._waited(detail)
+        if self._since is None or detail["attempts"] != self._attempts:
+            self._since, self._attempts = time.monotonic() - self._waited_before(detail), detail["attempts"]
+        waited = time.monotonic() - self._since
         reason = str(detail.get("statusReason") or "no reason given")
         if not self._reported and waited >= settings.RUNNABLE_REPORT_AFTER:
             self._reported = True
@@ -36,13 +39,11 @@ class Waiting:
             text = f"It did not start within {deadline:g} s: {reason}"
             self._steps.ask_batch(lambda: self._steps.client.cancel(detail["jobId"], text))
 
-    def _waited(self, detail: dict[str, Any]) -> float:
-        """Seconds: since the submission, or, where an attempt has been running before, since it was seen waiting again."""
-        if self._since is None:
-            self._since = time.monotonic()
-        if detail.get("attempts") or "createdAt" not in detail:
-            return time.monotonic() - self._since
-        return max(0.0, self._steps.store.now().timestamp() - detail["createdAt"] / 1000)
+    def _waited_before(self, detail: dict[str, Any]) -> float:
+        """Seconds since the submission; none where an attempt has been running before, as if it waited since it is seen to."""
+        if detail["attempts"] or "createdAt" not in detail:
+            return 0.0
+        return max(0.0, self._steps.now().timestamp() - detail["createdAt"] / 1000)
 
     def _deadline(self) -> float:
         own = self._entering.wishes.start_within

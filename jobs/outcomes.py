@@ -67,6 +67,14 @@ def failed_for_good(worker: Worker, job: AbstractJob, error: DeserializationErro
     return _fail(worker, job, error, where, job.attempts)
 
 
+def destroys(job: AbstractJob) -> bool:
+    """Whether the job is deleted when it has failed for good; the setting's word where it can't be loaded."""
+    try:
+        return job.destroys_when_failed
+    except Exception as error:
+        return bool(_default(job, "destroy_failed_jobs", error, settings.DESTROY_FAILED_JOBS))
+
+
 def dropped(worker: Worker, job: AbstractJob) -> None:
     """The execution was cancelled or given up meanwhile: its outcome counts for nothing, and its runner is gone now."""
     logger.warning("[%s] Job %s is not this execution's any more: its outcome is dropped", worker, job, extra=_extra(job))
@@ -74,7 +82,7 @@ def dropped(worker: Worker, job: AbstractJob) -> None:
 
 
 def _fail(worker: Worker, job: AbstractJob, error: BaseException, where: Mapping[str, Any], attempts: int) -> bool:
-    destroy, text = _destroys(job), describe(error)
+    destroy, text = destroys(job), describe(error)
     write = lambda: transitions.fail(job, where, text, attempts=attempts, destroy=destroy)  # noqa: E731
     record = _Once(lambda: _record(job, write, lambda: transitions.has_ended(job, text, deleted=destroy)))
     recorded = _through(worker, "failure", record, job)
@@ -127,13 +135,6 @@ def _max_attempts(job: AbstractJob) -> int:
         return job.max_attempts
     except Exception as error:
         return int(_default(job, "max_attempts", error, settings.MAX_ATTEMPTS))
-
-
-def _destroys(job: AbstractJob) -> bool:
-    try:
-        return job.destroys_when_failed
-    except Exception as error:
-        return bool(_default(job, "destroy_failed_jobs", error, settings.DESTROY_FAILED_JOBS))
 
 
 def _reschedule_at(job: AbstractJob, attempts: int) -> dt.datetime:

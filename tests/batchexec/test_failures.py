@@ -46,3 +46,21 @@ def test_the_container_of_a_job_with_several_is_found():
     seen = {"jobId": "b", "status": "FAILED", "ecsProperties": {"taskProperties": [{"containers": containers}]}}
     assert failures.classify(seen).kind == failures.OUT_OF_MEMORY
     assert failures.log_stream(seen) == "s"
+
+
+@pytest.mark.parametrize(
+    "seen",
+    [
+        detail(
+            "Essential container in task exited", "OutOfMemoryError: Container killed", 0, attempts=[{}, {}], isTerminated=True
+        ),
+        {"jobId": "b", "status": "FAILED", "ecsProperties": {"taskProperties": [{"containers": [{"reason": "x"}]}]}},
+        {"jobId": "b", "status": "RUNNABLE"},
+    ],
+)
+def test_the_essence_of_a_detail_says_all_that_is_looked_at(seen):
+    essence = failures.essence({**seen, "jobDefinition": "d", "parameters": {"not": "looked at"}})
+    assert failures.classify(essence) == failures.classify(seen)
+    assert failures.log_stream(essence) == failures.log_stream(seen)
+    assert essence["attempts"] == len(seen.get("attempts", []))
+    assert "jobDefinition" not in essence

@@ -6,7 +6,10 @@ The numbers are those of the table in docs/hand-over.md.
 from __future__ import annotations
 
 import datetime as dt
+import logging
+import shlex
 import signal
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 
@@ -20,7 +23,7 @@ from batchexec.sweeping import Sweeper
 from jobs import transitions
 from jobs.models import Job, State
 from tests.processes import LEASE, lines, released, row, wait_for
-from tests.samples import Append, Greedy, Wait
+from tests.samples import Append, Fail, Greedy, Wait
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -197,10 +200,46 @@ def test_13_a_container_whose_success_was_recorded_is_not_run_again_though_batch
     log = tmp_path / "log"
     job = jobs.enqueue(Lingers(str(log)))
     batch.set_faults(["Container:kill:after=2,times=1"])
-    assert worker().work_off() == (1, 0) or row(job) is None
+    assert worker().work_off() == (1, 0)
     assert lines(log) == ["performed"]
     assert row(job) is None
     assert len(submissions(batch)) == 1
+
+
+def test_13_a_job_whose_row_is_gone_succeeded_though_the_container_that_batch_goes_by_was_refused(performing, tmp_path, caplog):
+    work_off = performing("exit 3")
+    job = jobs.enqueue(Append(str(tmp_path / "log")))
+    assert work_off() == (1, 0)
+    assert lines(tmp_path / "log") == ["performed"]
+    assert row(job) is None
+    assert f"Job {job} ended in Batch: succeeded" in caplog.text
+
+
+def test_13_a_job_that_is_deleted_when_it_failed_is_taken_for_failed_where_batch_says_so(performing, caplog):
+    work_off = performing("exit 1")
+    payload = Fail()
+    payload.max_attempts, payload.destroy_failed_jobs = 1, True
+    job = jobs.enqueue(payload)
+    assert work_off() == (0, 1)
+    assert row(job) is None
+    assert f"Job {job} ended in Batch: failed" in caplog.text
+
+
+@pytest.fixture
+def performing(worker, settings, caplog):
+    """A worker whose containers perform their job and then end with a shell's command.
+
+    Its lease is long, so that it hears from AWS Batch that the container ended before it misses the row.
+    """
+
+    def with_end(command):
+        runjob = f"{shlex.quote(sys.executable)} manage.py runjob $0; {command}"
+        settings.BATCHEXEC = {**settings.BATCHEXEC, "COMMAND": ["sh", "-c", runjob]}
+        settings.JOBS = {**settings.JOBS, "LEASE": 60}
+        return worker().work_off
+
+    caplog.set_level(logging.INFO)
+    return with_end
 
 
 class Lingers(Append):

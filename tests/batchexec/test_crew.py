@@ -1,0 +1,57 @@
+from __future__ import annotations
+
+import threading
+import time
+
+import pytest
+
+from batchexec import crew
+from batchexec.crew import Crew
+from tests.processes import wait_for
+
+
+def called_by(number: int, call) -> None:
+    callers = [threading.Thread(target=call) for _ in range(number)]
+    for caller in callers:
+        caller.start()
+    for caller in callers:
+        caller.join()
+
+
+def members() -> list[threading.Thread]:
+    return [thread for thread in threading.enumerate() if thread.name == "the-crew"]
+
+
+def test_however_many_wait_a_few_threads_act_and_leave_when_there_is_nothing_to_do(monkeypatch):
+    monkeypatch.setattr(crew, "LINGER", 0.1)
+    few, at_once, most, done = Crew(3, "the-crew"), set(), [], []
+
+    def step() -> None:
+        at_once.add(threading.current_thread())
+        most.append(len(members()))
+        time.sleep(0.01)
+        done.append(None)
+
+    called_by(50, lambda: few.do(step))
+    assert len(done) == 50
+    assert max(most) <= 3
+    assert threading.main_thread() not in at_once
+    wait_for(lambda: not members(), seconds=5)
+    called_by(2, lambda: few.do(step))
+    assert len(done) == 52
+
+
+def test_what_a_step_raises_is_raised_where_it_was_wanted():
+    few, raised = Crew(1, "the-crew"), []
+
+    def want() -> None:
+        with pytest.raises(ZeroDivisionError):
+            few.do(lambda: 1 / 0)
+        raised.append(few.do(lambda: "goes on"))
+
+    called_by(3, want)
+    assert raised == ["goes on"] * 3
+
+
+def test_the_main_thread_acts_for_itself():
+    assert Crew(1, "the-crew").do(threading.current_thread) is threading.main_thread()

@@ -1,0 +1,93 @@
+"""How fast one process submits and polls."""
+
+from __future__ import annotations
+
+import logging
+import signal
+import time
+
+import pytest
+
+import jobs
+from batchexec import pacing
+from batchexec.client import BatchClient
+from batchexec.models import BatchJob
+from batchexec.pacing import Pacer
+from batchexec.poller import Poller
+from jobs.models import Job, State
+from tests.processes import wait_for
+from tests.samples import Append
+
+pytestmark = pytest.mark.django_db(transaction=True)
+
+
+def submitted() -> list[BatchJob]:
+    return list(BatchJob.objects.filter(state=BatchJob.State.SUBMITTED))
+
+
+def test_the_slots_of_a_process_submit_no_faster_than_the_rate(batch, start, client_of, tmp_path):
+    jobs.enqueue_many([Append(str(tmp_path / "log")) for _ in range(12)])
+    start("jobworker", "--batch", "--concurrency", "12", BATCHEXEC_SUBMIT_RATE="8", BATCHEXEC_COMMAND="sleep,60")
+    wait_for(lambda: len(batch.calls()["submissions"]) >= 12)
+    ids = [submission["jobId"] for submission in batch.calls()["submissions"]]
+    created = sorted(job["createdAt"] / 1000 for job in client_of(batch).describe_jobs(jobs=ids)["jobs"])
+    assert created[11] - created[0] >= 11 / 8 - 0.2
+    assert all(later - earlier >= 0.8 for earlier, later in zip(created, created[8:], strict=False))
+
+
+def test_a_slot_that_waits_for_its_turn_lets_go_at_once(batch, start, tmp_path):
+    jobs.enqueue_many([Append(str(tmp_path / "log")) for _ in range(3)])
+    options = {"BATCHEXEC_SUBMIT_RATE": "0.02", "BATCHEXEC_COMMAND": "sleep,60", "JOBS_LEASE": "60"}
+    worker = start("jobworker", "--batch", "--concurrency", "3", **options)
+    wait_for(lambda: len(submitted()) == 1 and Job.objects.filter(state=State.RUNNING).count() == 3)
+    began = time.monotonic()
+    worker.send(signal.SIGTERM)
+    assert worker.wait(10) == 0
+    assert time.monotonic() - began < 5
+    # Those that had no turn were not handed over: any worker may take them.
+    waiting = Job.objects.exclude(pk=submitted()[0].job_id)
+    assert [(job.state, job.handed_over, job.attempts) for job in waiting] == 2 * [(State.READY, False, 0)]
+    assert len(batch.calls()["submissions"]) == 1
+
+
+def test_throttling_halves_the_rate_of_the_process(batch, worker, settings, tmp_path):
+    settings.BATCHEXEC = {**settings.BATCHEXEC, "SUBMIT_RATE": 20}
+    batch.set_faults(["SubmitJob:429:times=1"])
+    throttled = worker()
+    pacer = next(plugin for plugin in throttled.plugins if hasattr(plugin, "poller"))._gates.pacer
+    jobs.enqueue(Append(str(tmp_path / "log")))
+    assert throttled.work_off() == (1, 0)
+    assert pacer.rate == pytest.approx(20 * (0.5 + pacing.RECOVERY))
+
+
+def test_what_is_refused_together_halves_the_rate_once_and_it_recovers_with_what_is_accepted(settings):
+    settings.BATCHEXEC = {"SUBMIT_RATE": 40}
+    pacer = Pacer()
+    for _ in range(10):
+        pacer.throttled()
+    assert pacer.rate == 20
+    assert [round(pacer.turn(), 2) for _ in range(3)] == [0, 0.05, 0.1]
+    for _ in range(100):
+        pacer.accepted()
+    assert pacer.rate == 40
+
+
+def test_a_rate_of_zero_is_no_limit(settings):
+    settings.BATCHEXEC = {"SUBMIT_RATE": 0}
+    pacer = Pacer()
+    pacer.throttled()
+    assert [pacer.turn() for _ in range(3)] == [0, 0, 0]
+
+
+def test_each_poll_that_is_throttled_doubles_the_pause_before_the_next(batch, settings, caplog):
+    settings.BATCHEXEC = {"POLL_INTERVAL": 0.2}
+    batch.set_faults(["DescribeJobs:429"])
+    poller = Poller(BatchClient())
+    with caplog.at_level(logging.WARNING, "batchexec.poller"):
+        watch = poller.watch("unheard-of")
+        wait_for(lambda: len(caplog.records) >= 2)
+    poller.unwatch(watch)
+    first, second = (record.args[1] for record in caplog.records[:2])
+    assert 0.2 < first < 0.5
+    assert second == pytest.approx(2 * first)
+    assert watch.polled == 0
