@@ -87,5 +87,5 @@ def run(database: Database, number: int) -> dict[str, Any]:
             figures["cpu"] = (processes.cpu_seconds(slots.worker.pid) - before) / 5
             figures["term"] = slots.restart(signal.SIGTERM)
             figures["kill"] = slots.restart(signal.SIGKILL)
-            stack.end("worker")
+            stack.end("worker", signal.SIGKILL)  # whatever it is waiting for
             return figures

@@ -94,7 +94,7 @@ class MongoStore(Store[M]):
         return aware(self.database.client.admin.command("hello")["localTime"])
 
     def _claim(self, state: str, worker: Reserver, limit: int) -> list[M]:
-        if limit >= FEW and (claimed := self._claim_many(state, worker, limit)):
+        if limit >= FEW and (claimed := self._claim_many(state, worker, limit)) is not None:
             return claimed
         lock = self._lock(worker, self._claimed(worker))
         document = self.collection.find_one_and_update(
@@ -102,8 +102,11 @@ class MongoStore(Store[M]):
         )
         return [] if document is None else [self._job(document)]
 
-    def _claim_many(self, state: str, worker: Reserver, limit: int) -> list[M]:
-        """In three round trips: chosen, each locked on condition that it still waits, and those that this worker got."""
+    def _claim_many(self, state: str, worker: Reserver, limit: int) -> list[M] | None:
+        """In three round trips: chosen, each locked on condition that it still waits, and those that this worker got.
+
+        None where there were some, and others got them all.
+        """
         wanted = self._wanted(state, worker)
         chosen = [document[self._pk] for document in self.collection.find(wanted, {self._pk: 1}, sort=self._order, limit=limit)]
         if not chosen:
@@ -112,7 +115,7 @@ class MongoStore(Store[M]):
         self.collection.update_many({self._pk: {"$in": chosen}, "state": state}, self._lock(worker, changes))
         # As this very call locked them, to the millisecond: another worker may have been quicker with some.
         own = {self._pk: {"$in": chosen}, **{name: changes[name] for name in ("state", "locked_by", "locked_at")}}
-        return self._in_order([self._job(document) for document in self.collection.find(own)])
+        return self._in_order([self._job(document) for document in self.collection.find(own)]) or None
 
     def _wanted(self, state: str, worker: Reserver) -> dict[str, Any]:
         wanted: dict[str, Any] = {"state": state}
