@@ -7,9 +7,10 @@ from typing import TYPE_CHECKING
 from xml.sax.saxutils import escape
 
 from bench.databases import NAMES, TITLES
+from bench.figures import ratio
 
 if TYPE_CHECKING:
-    from bench.report import Figures
+    from bench.figures import Figures
 
 COLOURS = {"bare": "#9aa5b1", "jobs": "#2f6fde", "peer": "#e08e3c"}
 NAMED = {"bare": "the driver alone", "jobs": "this queue", "peer": "django-tasks-db"}
@@ -21,21 +22,19 @@ def draw(figures: Figures) -> str:
     y = _legend(body, 24)
     y = _title(body, y, "Drain: part of the bare limit (jobs per second)")
     for database in _measured(figures, "drain"):
-        bare = median(figures.of("drain", "per_second", database=database, subject="bare"))
+        bare = figures.of("drain", "per_second", database=database, subject="bare")
         for subject in figures.values("drain", "subject", database=database):
-            rate = median(figures.of("drain", "per_second", database=database, subject=subject))
-            y = _bar(body, y, TITLES[database], subject, rate / bare, f"{rate / bare:.2f}  ({rate:,.0f}/s)")
+            rates = figures.of("drain", "per_second", database=database, subject=subject)
+            y = _bar(body, y, TITLES[database], subject, ratio(rates, bare), median(rates))
         y += GAP * 2
     y = _title(body, y + 10, "Depth: jobs per second beside the shallowest table")
     for database in _measured(figures, "depth"):
         for state in figures.values("depth", "state", database=database):
             depths = figures.values("depth", "depth", database=database, state=state)
-            rates = [
-                median(figures.of("depth", "per_second", database=database, state=state, depth=depth, subject="jobs"))
-                for depth in depths
-            ]
+            of = {"database": database, "state": state, "subject": "jobs"}
+            shallowest, deepest = (figures.of("depth", "per_second", depth=depth, **of) for depth in (depths[0], depths[-1]))
             label = f"{TITLES[database]}, {depths[-1]:,} {state}"
-            y = _bar(body, y, label, "jobs", rates[-1] / rates[0], f"{rates[-1] / rates[0]:.2f}  ({rates[-1]:,.0f}/s)")
+            y = _bar(body, y, label, "jobs", ratio(deepest, shallowest), median(deepest))
         y += GAP * 2
     return (
         f'<svg xmlns="http://www.w3.org/2000/svg" width="{WIDTH}" height="{y + 10}" viewBox="0 0 {WIDTH} {y + 10}" '
@@ -62,9 +61,9 @@ def _title(body: list[str], y: int, text: str) -> int:
     return y + 10
 
 
-def _bar(body: list[str], y: int, label: str, subject: str, part: float, text: str) -> int:
+def _bar(body: list[str], y: int, label: str, subject: str, part: float, rate: float) -> int:
     length = max(1, round(min(part, 1.15) * SCALE / 1.15))
     body.append(f'<text x="{LEFT - 8}" y="{y + BAR - 4}" text-anchor="end">{escape(label)}</text>')
     body.append(f'<rect x="{LEFT}" y="{y}" width="{length}" height="{BAR}" fill="{COLOURS[subject]}"/>')
-    body.append(f'<text x="{LEFT + length + 6}" y="{y + BAR - 4}">{escape(text)}</text>')
+    body.append(f'<text x="{LEFT + length + 6}" y="{y + BAR - 4}">{part:.2f}  ({rate:,.0f}/s)</text>')
     return y + BAR + GAP

@@ -9,32 +9,10 @@ from typing import Any
 
 from bench import chart
 from bench.databases import NAMES, TITLES
+from bench.figures import Figures, ratio
 
 SUBJECTS = {"bare": "the driver alone", "jobs": "this queue", "many": "this queue, enqueue_many", "peer": "django-tasks-db"}
 TARGETS = {"sqlite": 0.5, "postgres": 0.5, "mongodb": 0.7}
-
-
-class Figures:
-    def __init__(self, records: list[dict[str, Any]]):
-        self._records = records
-
-    def of(self, suite: str, name: str, **of: Any) -> list[Any]:
-        """The values of one figure, in the order of the rounds."""
-        wanted = {"suite": suite, **of}
-        return [
-            record["figures"][name]
-            for record in self._records
-            if all(record.get(key) == value for key, value in wanted.items()) and name in record["figures"]
-        ]
-
-    def one(self, suite: str, database: str) -> dict[str, Any]:
-        """The last record of a suite that has one for each database."""
-        found = [record["figures"] for record in self._records if record["suite"] == suite and record["database"] == database]
-        return found[-1] if found else {}
-
-    def values(self, suite: str, key: str, **of: Any) -> list[Any]:
-        seen = [record[key] for record in self._records if record["suite"] == suite and of.items() <= record.items()]
-        return list(dict.fromkeys(seen))
 
 
 def write(found: dict[str, Any], folder: Path) -> None:
@@ -72,10 +50,8 @@ def _drain(figures: Figures) -> str:
             bare = figures.of("drain", "per_second", database=database, subject="bare")
             peer = figures.of("drain", "per_second", database=database, subject="peer")
             target = f" (target {TARGETS[database]})" if subject == "jobs" else ""
-            beside_peer = f"{_ratio(values, peer):.1f}" if peer and subject != "peer" else ""
-            rows.append(
-                [TITLES[database], SUBJECTS[subject], _spread(values), f"{_ratio(values, bare):.2f}{target}", beside_peer]
-            )
+            beside_peer = f"{ratio(values, peer):.1f}" if peer and subject != "peer" else ""
+            rows.append([TITLES[database], SUBJECTS[subject], _spread(values), f"{ratio(values, bare):.2f}{target}", beside_peer])
     return _section(
         "Drain",
         "Jobs that do nothing, from the first claim to the last record, by one worker process. "
@@ -97,7 +73,7 @@ def _depth(figures: Figures) -> str:
                 ]
                 for subject in ("jobs", "bare")
             }
-            ratios = {subject: f"{_ratio(values[-1], values[0]):.2f}" for subject, values in by_depth.items()}
+            ratios = {subject: f"{ratio(values[-1], values[0]):.2f}" for subject, values in by_depth.items()}
             row = [
                 TITLES[database],
                 state,
@@ -138,7 +114,7 @@ def _enqueue(figures: Figures) -> str:
         bare = figures.of("enqueue", "per_second", database=database, subject="bare")
         for subject in figures.values("enqueue", "subject", database=database):
             values = figures.of("enqueue", "per_second", database=database, subject=subject)
-            rows.append([TITLES[database], SUBJECTS[subject], _spread(values), f"{_ratio(values, bare):.2f}"])
+            rows.append([TITLES[database], SUBJECTS[subject], _spread(values), f"{ratio(values, bare):.2f}"])
     return _section(
         "Enqueue",
         "One INSERT for each job, or one for a thousand.",
@@ -236,10 +212,6 @@ def _databases(figures: Figures, suite: str) -> Iterable[str]:
 
 def _spread(values: list[float]) -> str:
     return f"{median(values):,.0f} ({min(values):,.0f}-{max(values):,.0f})"
-
-
-def _ratio(values: list[float], others: list[float]) -> float:
-    return median(mine / other for mine, other in zip(values, others, strict=False)) if others else float("nan")
 
 
 def _table(head: list[str], rows: list[list[str]]) -> str:
