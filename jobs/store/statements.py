@@ -57,9 +57,16 @@ class Statements:
         return f"UPDATE {self.table} SET {assigned} WHERE {where}", parameters + values  # noqa: S608
 
     def assignments(self, changes: Mapping[str, Any]) -> Sql:
-        fields = {name: self._fields[name] for name in changes}
-        text = ", ".join(f"{column} = %s" for column, _ in fields.values())
-        return text, [self._prepared(fields[name][1], value) for name, value in changes.items()]
+        text, parameters = [], []
+        prepared: dict[tuple[type, int], Any] = {}  # a claim writes one instant into several fields
+        for name, value in changes.items():
+            column, field = self._fields[name]
+            text.append(f"{column} = %s")
+            known = type(field), id(value)
+            if known not in prepared:
+                prepared[known] = self._prepared(field, value)
+            parameters.append(prepared[known])
+        return ", ".join(text), parameters
 
     def delete(self, conditions: Conditions) -> Sql:
         where, parameters = self.where(conditions)
