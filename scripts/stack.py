@@ -87,7 +87,7 @@ class Stack:
     def end(self, name: str, signum: int = signal.SIGTERM) -> None:
         """Ends the process and everything it started."""
         process = self._processes.pop(name)
-        with contextlib.suppress(ProcessLookupError):
+        with contextlib.suppress(ProcessLookupError, subprocess.TimeoutExpired):
             if process.poll() is None:
                 os.killpg(process.pid, signum)
                 process.wait(GRACE)

@@ -10,6 +10,7 @@ import sys
 import time
 from pathlib import Path
 
+from scripts import stack
 from tests.processes import ROOT, wait_for
 
 UUID = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}")
@@ -55,3 +56,16 @@ def test_the_demo_leaves_no_process_behind_when_it_is_interrupted(tmp_path):
     demo.send_signal(signal.SIGINT)
     assert demo.wait(60) == 130
     wait_for(lambda: not of_the_demo(), what="no process of the demo is left")
+
+
+def test_a_process_that_does_not_end_when_it_is_told_to_is_killed(tmp_path, monkeypatch):
+    monkeypatch.setattr(stack, "GRACE", 0.2)
+    deaf = "import signal; signal.signal(signal.SIGTERM, signal.SIG_IGN); print(flush=True); signal.pause()"
+    process = subprocess.Popen([sys.executable, "-c", deaf], stdout=subprocess.PIPE, start_new_session=True)
+    assert process.stdout is not None
+    process.stdout.readline()  # it has begun to ignore the signal
+    process.stdout.close()
+    started = stack.Stack(tmp_path, {})
+    started._processes["deaf"] = process
+    started.end("deaf")
+    assert process.returncode == -signal.SIGKILL
