@@ -6,7 +6,7 @@ from statistics import median
 from typing import TYPE_CHECKING
 from xml.sax.saxutils import escape
 
-from bench.databases import NAMES, TITLES
+from bench.databases import TITLES
 from bench.figures import ratio
 
 if TYPE_CHECKING:
@@ -21,14 +21,14 @@ def draw(figures: Figures) -> str:
     body: list[str] = []
     y = _legend(body, 24)
     y = _title(body, y, "Drain: part of the bare limit (jobs per second)")
-    for database in _measured(figures, "drain"):
+    for database in figures.databases("drain"):
         bare = figures.of("drain", "per_second", database=database, subject="bare")
         for subject in figures.values("drain", "subject", database=database):
             rates = figures.of("drain", "per_second", database=database, subject=subject)
             y = _bar(body, y, TITLES[database], subject, ratio(rates, bare), median(rates))
         y += GAP * 2
     y = _title(body, y + 10, "Depth: jobs per second beside the shallowest table")
-    for database in _measured(figures, "depth"):
+    for database in figures.databases("depth"):
         for state in figures.values("depth", "state", database=database):
             depths = figures.values("depth", "depth", database=database, state=state)
             of = {"database": database, "state": state, "subject": "jobs"}
@@ -41,10 +41,6 @@ def draw(figures: Figures) -> str:
         f'font-family="sans-serif" font-size="12" role="img" aria-label="Benchmarks">\n'
         f'<rect width="100%" height="100%" fill="#ffffff"/>\n' + "\n".join(body) + "\n</svg>\n"
     )
-
-
-def _measured(figures: Figures, suite: str) -> list[str]:
-    return [name for name in NAMES if name in figures.values(suite, "database")]
 
 
 def _legend(body: list[str], y: int) -> int:

@@ -5,6 +5,8 @@ from __future__ import annotations
 from statistics import median
 from typing import Any
 
+from bench.databases import NAMES
+
 
 class Figures:
     def __init__(self, records: list[dict[str, Any]]):
@@ -27,6 +29,11 @@ class Figures:
     def values(self, suite: str, key: str, **of: Any) -> list[Any]:
         seen = [record[key] for record in self._records if record["suite"] == suite and of.items() <= record.items()]
         return list(dict.fromkeys(seen))
+
+    def databases(self, suite: str) -> list[str]:
+        """Those that the suite measured, in their usual order."""
+        found = self.values(suite, "database")
+        return [name for name in NAMES if name in found]
 
 
 def ratio(values: list[float], others: list[float]) -> float:

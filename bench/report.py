@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from pathlib import Path
 from statistics import median, quantiles
 from typing import Any
 
 from bench import chart
-from bench.databases import NAMES, TITLES
+from bench.databases import TITLES
 from bench.figures import Figures, ratio
 
 SUBJECTS = {"bare": "the driver alone", "jobs": "this queue", "many": "this queue, enqueue_many", "peer": "django-tasks-db"}
@@ -44,7 +43,7 @@ is the bare limit: the same claim and the same delete on the same rows, by the d
 
 def _drain(figures: Figures) -> str:
     rows = []
-    for database in _databases(figures, "drain"):
+    for database in figures.databases("drain"):
         for subject in figures.values("drain", "subject", database=database):
             values = figures.of("drain", "per_second", database=database, subject=subject)
             bare = figures.of("drain", "per_second", database=database, subject="bare")
@@ -63,7 +62,7 @@ def _drain(figures: Figures) -> str:
 
 def _depth(figures: Figures) -> str:
     rows = []
-    for database in _databases(figures, "depth"):
+    for database in figures.databases("depth"):
         for state in figures.values("depth", "state", database=database):
             depths = figures.values("depth", "depth", database=database, state=state)
             by_depth = {
@@ -91,7 +90,7 @@ def _depth(figures: Figures) -> str:
 
 def _others(figures: Figures) -> str:
     rows = []
-    for database in _databases(figures, "others"):
+    for database in figures.databases("others"):
         names = list(figures.one("others", database))
         for name in names:
             cells = []
@@ -110,7 +109,7 @@ def _others(figures: Figures) -> str:
 
 def _enqueue(figures: Figures) -> str:
     rows = []
-    for database in _databases(figures, "enqueue"):
+    for database in figures.databases("enqueue"):
         bare = figures.of("enqueue", "per_second", database=database, subject="bare")
         for subject in figures.values("enqueue", "subject", database=database):
             values = figures.of("enqueue", "per_second", database=database, subject=subject)
@@ -124,7 +123,7 @@ def _enqueue(figures: Figures) -> str:
 
 def _pick_up(figures: Figures) -> str:
     rows = []
-    for database in _databases(figures, "pick_up"):
+    for database in figures.databases("pick_up"):
         for subject in figures.values("pick_up", "subject", database=database):
             values = [
                 value * 1000 for run in figures.of("pick_up", "seconds", database=database, subject=subject) for value in run
@@ -142,7 +141,7 @@ def _pick_up(figures: Figures) -> str:
 
 def _idle(figures: Figures) -> str:
     rows = []
-    for database in _databases(figures, "idle"):
+    for database in figures.databases("idle"):
         found = figures.one("idle", database)
         cpu = [f"{found[name] * 100:.2f} %" for name in ("worker_cpu", "server_cpu")]
         sizes = [f"{found[name]:.0f}" if name in found else "" for name in ("rss", "pss", "keeper_rss", "keeper_pss")]
@@ -159,7 +158,7 @@ def _idle(figures: Figures) -> str:
 def _start_up(figures: Figures) -> str:
     titles = {"python": "Python alone", "django": "django.setup()", "jobs": "`manage.py runjob` of a job that does nothing"}
     rows = []
-    for database in _databases(figures, "start_up"):
+    for database in figures.databases("start_up"):
         for subject in figures.values("start_up", "subject", database=database):
             of = {"database": database, "subject": subject}
             seconds, cpu = ([1000 * value for value in figures.of("start_up", name, **of)] for name in ("seconds", "cpu"))
@@ -174,7 +173,7 @@ def _start_up(figures: Figures) -> str:
 
 def _slots(figures: Figures) -> str:
     rows = []
-    for database in _databases(figures, "slots"):
+    for database in figures.databases("slots"):
         found = figures.one("slots", database)
         per_slot = (found["rss"] - found["rss_of_one"]) * 1024 / (found["slots"] - 1)
         restarts = [
@@ -203,11 +202,6 @@ def _slots(figures: Figures) -> str:
         "second submissions.",
         _table(["database", "jobs", "memory", "files", "calls a poll", "processor", "submitted in", "TERM", "KILL"], rows),
     )
-
-
-def _databases(figures: Figures, suite: str) -> Iterable[str]:
-    found = figures.values(suite, "database")
-    return [name for name in NAMES if name in found]
 
 
 def _spread(values: list[float]) -> str:

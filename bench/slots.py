@@ -56,7 +56,6 @@ class Slots:
         self.worker.send_signal(signum)
         self.worker.wait(100)
         ended = time.monotonic() - began
-        self._stack._processes.pop("worker")
         since, began = time.time(), time.monotonic()
         self.worker = self._start()
         self.wait_for("watched", self._number, 100, since)

@@ -58,25 +58,21 @@ class Suites:
         self._record_figure(suite, self._databases.name, subject, figures, **of)
 
     def drain(self) -> None:
-        database, number = self._make("drain"), self._sizes.drain
-        for turn in range(self._sizes.rounds):
-            for subject in _rotated(self._subjects("bare", "jobs"), turn):
-                if subject == "peer":
-                    figures = database.measure_peer(self._python, "drain", jobs_number=number)
-                else:
-                    figures = database.measure("drain", subject=subject, jobs_number=number)
-                self._record("drain", subject, figures)
+        self._in_turn("drain", "bare", "jobs")
 
     def enqueue(self) -> None:
-        database = self._make("enqueue")
+        self._in_turn("enqueue", "bare", "jobs", "many")
+
+    def _in_turn(self, suite: str, *subjects: str) -> None:
+        database = self._make(suite)
         for turn in range(self._sizes.rounds):
-            for subject in _rotated(self._subjects("bare", "jobs", "many"), turn):
-                number = self._sizes.many if subject == "many" else self._sizes.enqueue
+            for subject in _rotated(self._subjects(*subjects), turn):
+                number = self._sizes.many if subject == "many" else getattr(self._sizes, suite)
                 if subject == "peer":
-                    figures = database.measure_peer(self._python, "enqueue", jobs_number=number)
+                    figures = database.measure_peer(self._python, suite, jobs_number=number)
                 else:
-                    figures = database.measure("enqueue", subject=subject, jobs_number=number)
-                self._record("enqueue", subject, figures)
+                    figures = database.measure(suite, subject=subject, jobs_number=number)
+                self._record(suite, subject, figures)
 
     def depth(self) -> None:
         for state in STATES:

@@ -21,7 +21,8 @@ from jobs.store import store_for
 class QueueCollector:
     def collect(self) -> Iterator[GaugeMetricFamily]:
         stats = reporting.stats()
-        jobs = GaugeMetricFamily("jobs", "Jobs in the table, of each state and queue up to 100,000.", labels=["state", "queue"])
+        text = f"Jobs in the table, of each state and queue up to {stats['counted_up_to']:,}."
+        jobs = GaugeMetricFamily("jobs", text, labels=["state", "queue"])
         for row in stats["counts"]:
             jobs.add_metric([row["state"], row["queue"]], row["count"])
         yield jobs
