@@ -28,25 +28,50 @@ PACKAGES = ("django", "django-mongodb-backend", "pymongo", "psycopg", "SecantusD
 
 def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m bench")
-    parser.add_argument("--quick", action="store_true", help="little of everything: to see that it works, not for figures")
-    parser.add_argument("--only", default=",".join(SUITES), metavar="SUITES", help=f"of {', '.join(SUITES)}")
-    parser.add_argument("--databases", default=",".join(NAMES), help="default: all")
-    parser.add_argument("--peer", type=Path, help="a Python that has django-tasks-db, to compare with")
     parser.add_argument(
-        "--into", type=Path, metavar="FOLDER", help="write benchmarks.md, .json and .svg there, beside what is there"
+        "--quick",
+        action="store_true",
+        help="little of everything: to see that it works, not for figures",
+    )
+    parser.add_argument(
+        "--only", default=",".join(SUITES), metavar="SUITES", help=f"of {', '.join(SUITES)}"
+    )
+    parser.add_argument("--databases", default=",".join(NAMES), help="default: all")
+    parser.add_argument(
+        "--peer", type=Path, help="a Python that has django-tasks-db, to compare with"
+    )
+    parser.add_argument(
+        "--into",
+        type=Path,
+        metavar="FOLDER",
+        help="write benchmarks.md, .json and .svg there, beside what is there",
     )
     options = parser.parse_args()
     into = options.into or ROOT / "var" / "bench"
     into.mkdir(parents=True, exist_ok=True)
     wanted, names = _chosen(parser, options.only, SUITES), _chosen(parser, options.databases, NAMES)
     # What isn't measured now stays as it was.
-    kept = [one for one in _previous(into) if one["suite"] not in _with_parts(wanted) or one["database"] not in names]
+    kept = [
+        one
+        for one in _previous(into)
+        if one["suite"] not in _with_parts(wanted) or one["database"] not in names
+    ]
     found = {"machine": _machine(), "records": kept}
     for name in names:
         with serving(name) as databases:
 
-            def record(suite: str, database: str, subject: str, figures: dict[str, Any], **of: Any) -> None:
-                found["records"].append({"suite": suite, "database": database, "subject": subject, **of, "figures": figures})
+            def record(
+                suite: str, database: str, subject: str, figures: dict[str, Any], **of: Any
+            ) -> None:
+                found["records"].append(
+                    {
+                        "suite": suite,
+                        "database": database,
+                        "subject": subject,
+                        **of,
+                        "figures": figures,
+                    }
+                )
                 print(suite, database, subject, of or "", _brief(figures), flush=True)
 
             suites = Suites(databases, options.peer, options.quick, record)
@@ -74,8 +99,22 @@ def _chosen(parser: argparse.ArgumentParser, text: str, known: tuple[str, ...]) 
 
 
 def _machine() -> dict[str, Any]:
-    cpu = next((line.partition(":")[2].strip() for line in _lines("/proc/cpuinfo") if line.startswith("model name")), "")
-    memory = next((int(line.split()[1]) // 2**20 for line in _lines("/proc/meminfo") if line.startswith("MemTotal")), 0)
+    cpu = next(
+        (
+            line.partition(":")[2].strip()
+            for line in _lines("/proc/cpuinfo")
+            if line.startswith("model name")
+        ),
+        "",
+    )
+    memory = next(
+        (
+            int(line.split()[1]) // 2**20
+            for line in _lines("/proc/meminfo")
+            if line.startswith("MemTotal")
+        ),
+        0,
+    )
     return {
         "date": time.strftime("%Y-%m-%d"),
         "processor": cpu or platform.machine(),

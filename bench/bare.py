@@ -33,8 +33,13 @@ class Sql(Driver):
         self._now = [str(now.replace(tzinfo=None)) if connection.vendor == "sqlite" else now] * 4
         self._claim, self._delete = CLAIM.format(mark, lock), DELETE.format(mark)
         fields = [field for field in Job._meta.concrete_fields if not field.primary_key]
-        self._row = [field.get_db_prep_save(getattr(_job(), field.attname), connection) for field in fields]
-        columns, marks = ", ".join(field.column for field in fields), ", ".join([mark] * len(fields))
+        self._row = [
+            field.get_db_prep_save(getattr(_job(), field.attname), connection) for field in fields
+        ]
+        columns, marks = (
+            ", ".join(field.column for field in fields),
+            ", ".join([mark] * len(fields)),
+        )
         self._insert = f"INSERT INTO jobs_job ({columns}) VALUES ({marks})"
 
     def claim(self) -> Any:
@@ -56,17 +61,27 @@ class Mongo(Driver):
 
         store: Any = store_for(Job)
         now = timezone.now()
-        locked = {"state": "running", "locked_by": "bare", "locked_at": now, "runner": "bare@0", "started_at": now}
+        locked = {
+            "state": "running",
+            "locked_by": "bare",
+            "locked_at": now,
+            "runner": "bare@0",
+            "started_at": now,
+        }
         self._collection = store.collection
         self._update = {"$set": {**locked, "heartbeat_at": now, "updated_at": now}}
         self._options = {
             "sort": [("priority", 1), ("run_at", 1), ("_id", 1)],
             "return_document": ReturnDocument.AFTER,
         }
-        self._document = {name: value for name, value in store._document(_job()).items() if name != "_id"}
+        self._document = {
+            name: value for name, value in store._document(_job()).items() if name != "_id"
+        }
 
     def claim(self) -> Any:
-        found = self._collection.find_one_and_update({"state": "ready"}, self._update, **self._options)
+        found = self._collection.find_one_and_update(
+            {"state": "ready"}, self._update, **self._options
+        )
         return found and found["_id"]
 
     def delete(self, pk: Any) -> bool:
@@ -86,7 +101,9 @@ def connect() -> Driver:
 
     # A connection as the driver makes it, which prepares statements; Django's doesn't.
     options = {
-        name: value for name, value in connection.get_connection_params().items() if name in ("host", "port", "user", "dbname")
+        name: value
+        for name, value in connection.get_connection_params().items()
+        if name in ("host", "port", "user", "dbname")
     }
     return Sql(psycopg.connect(autocommit=True, **options), "%s", "FOR UPDATE SKIP LOCKED")
 

@@ -32,7 +32,10 @@ def draw(figures: Figures) -> str:
         for state in figures.values("depth", "state", database=database):
             depths = figures.values("depth", "depth", database=database, state=state)
             of = {"database": database, "state": state, "subject": "jobs"}
-            shallowest, deepest = (figures.of("depth", "per_second", depth=depth, **of) for depth in (depths[0], depths[-1]))
+            shallowest, deepest = (
+                figures.of("depth", "per_second", depth=depth, **of)
+                for depth in (depths[0], depths[-1])
+            )
             label = f"{TITLES[database]}, {depths[-1]:,} {state}"
             y = _bar(body, y, label, "jobs", ratio(deepest, shallowest), median(deepest))
         y += GAP * 2
@@ -60,6 +63,10 @@ def _title(body: list[str], y: int, text: str) -> int:
 def _bar(body: list[str], y: int, label: str, subject: str, part: float, rate: float) -> int:
     length = max(1, round(min(part, 1.15) * SCALE / 1.15))
     body.append(f'<text x="{LEFT - 8}" y="{y + BAR - 4}" text-anchor="end">{escape(label)}</text>')
-    body.append(f'<rect x="{LEFT}" y="{y}" width="{length}" height="{BAR}" fill="{COLOURS[subject]}"/>')
-    body.append(f'<text x="{LEFT + length + 6}" y="{y + BAR - 4}">{part:.2f}  ({rate:,.0f}/s)</text>')
+    body.append(
+        f'<rect x="{LEFT}" y="{y}" width="{length}" height="{BAR}" fill="{COLOURS[subject]}"/>'
+    )
+    body.append(
+        f'<text x="{LEFT + length + 6}" y="{y + BAR - 4}">{part:.2f}  ({rate:,.0f}/s)</text>'
+    )
     return y + BAR + GAP

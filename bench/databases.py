@@ -47,24 +47,34 @@ class Database:
     def drop(self) -> None:
         """Gives its room on the disk back, where that is simple."""
         if self.name == "sqlite":
-            for path in Path(self.url.removeprefix("sqlite:///")).parent.glob(f"{Path(self.url).name}*"):
+            for path in Path(self.url.removeprefix("sqlite:///")).parent.glob(
+                f"{Path(self.url).name}*"
+            ):
                 path.unlink()
 
     def measure(self, what: str, **options: Any) -> dict[str, Any]:
         """What `bench.measures.<what>` returns in a process of its own."""
-        output = self._run([sys.executable, "-m", "bench.measures", what, json.dumps(options)], self.environment)
+        output = self._run(
+            [sys.executable, "-m", "bench.measures", what, json.dumps(options)], self.environment
+        )
         return dict(json.loads(output.splitlines()[-1]))
 
     def measure_peer(self, python: Path, what: str, **options: Any) -> dict[str, Any]:
         """Likewise for django-tasks-db, in its own virtual environment and its own tables."""
         environment = {**self.environment, "DJANGO_SETTINGS_MODULE": "bench.peer.settings"}
-        output = self._run([str(python), "-m", "bench.peer.measures", what, json.dumps(options)], environment)
+        output = self._run(
+            [str(python), "-m", "bench.peer.measures", what, json.dumps(options)], environment
+        )
         return dict(json.loads(output.splitlines()[-1]))
 
     def _run(self, command: list[str], environment: dict[str, str]) -> str:
-        done = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, check=False)
+        done = subprocess.run(
+            command, cwd=ROOT, env=environment, capture_output=True, text=True, check=False
+        )
         if done.returncode:
-            raise SystemExit(f"{' '.join(command)} failed on {self.name}:\n{done.stdout}{done.stderr}")
+            raise SystemExit(
+                f"{' '.join(command)} failed on {self.name}:\n{done.stdout}{done.stderr}"
+            )
         return done.stdout
 
 

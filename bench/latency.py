@@ -10,7 +10,9 @@ from pathlib import Path
 LIMIT = 60.0
 
 
-def pick_up(enqueue: Callable[[str], object], path: str, number: int, seed: int) -> dict[str, list[float]]:
+def pick_up(
+    enqueue: Callable[[str], object], path: str, number: int, seed: int
+) -> dict[str, list[float]]:
     """Seconds from before the call that enqueues to the first line of the job, for `number` jobs one after the other."""
     chance, file = random.Random(seed), Path(path)
     file.write_text("")

@@ -51,7 +51,9 @@ def enqueue(subject: str, jobs_number: int) -> dict[str, Any]:
         return bare.enqueue(connected, jobs_number)
 
     connected = bare.connect()
-    found = _timed(jobs_number, {"jobs": one_by_one, "many": together, "bare": by_the_driver}[subject])
+    found = _timed(
+        jobs_number, {"jobs": one_by_one, "many": together, "bare": by_the_driver}[subject]
+    )
     store.delete_many({})
     return found
 
@@ -123,7 +125,10 @@ def count(since: float = 0.0) -> dict[str, Any]:
 
     instant = dt.datetime.fromtimestamp(since, dt.timezone.utc)
     watched = Job.objects.filter(state=State.RUNNING, locked_at__gte=instant).count()
-    return {"submitted": BatchJob.objects.filter(state=BatchJob.State.SUBMITTED).count(), "watched": watched}
+    return {
+        "submitted": BatchJob.objects.filter(state=BatchJob.State.SUBMITTED).count(),
+        "watched": watched,
+    }
 
 
 def _timed(expected: int, function: Callable[[], int]) -> dict[str, Any]:

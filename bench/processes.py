@@ -20,11 +20,17 @@ TICKS = os.sysconf("SC_CLK_TCK")
 
 
 @contextmanager
-def running(database: Database, *arguments: str, python: str = sys.executable, **environment: str) -> Iterator[int]:
+def running(
+    database: Database, *arguments: str, python: str = sys.executable, **environment: str
+) -> Iterator[int]:
     """`python <arguments>`, or `manage.py <arguments>`, until the end of the block, when it is told to stop; its process id."""
     command = [python, *arguments] if arguments[0] == "-m" else [python, "manage.py", *arguments]
     process = subprocess.Popen(
-        command, cwd=ROOT, env={**database.environment, **environment}, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
+        command,
+        cwd=ROOT,
+        env={**database.environment, **environment},
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
     )
     try:
         yield process.pid
@@ -40,7 +46,9 @@ def running(database: Database, *arguments: str, python: str = sys.executable, *
 def timed(command: list[str], environment: dict[str, str]) -> dict[str, float]:
     """Runs it to its end: seconds by the clock and of the processor, and the most memory it had, in MB."""
     began = time.perf_counter()
-    process = subprocess.Popen(command, cwd=ROOT, env=environment, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE)
+    process = subprocess.Popen(
+        command, cwd=ROOT, env=environment, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE
+    )
     _, status, usage = os.wait4(process.pid, 0)
     seconds = time.perf_counter() - began
     assert process.stderr is not None
@@ -49,13 +57,20 @@ def timed(command: list[str], environment: dict[str, str]) -> dict[str, float]:
     process.returncode = os.waitstatus_to_exitcode(status)
     if process.returncode:
         raise SystemExit(f"{' '.join(command)} failed:\n{said}")
-    return {"seconds": seconds, "cpu": usage.ru_utime + usage.ru_stime, "megabytes": usage.ru_maxrss / 1024}
+    return {
+        "seconds": seconds,
+        "cpu": usage.ru_utime + usage.ru_stime,
+        "megabytes": usage.ru_maxrss / 1024,
+    }
 
 
 def memory(pid: int) -> dict[str, float]:
     """In MB: what the process holds (rss), and its share of what it shares with others (pss)."""
     text = Path(f"/proc/{pid}/smaps_rollup").read_text()
-    return {name.lower(): int(re.search(rf"^{name}:\s+(\d+)", text, re.M)[1]) / 1024 for name in ("Rss", "Pss")}  # type: ignore[index]
+    return {
+        name.lower(): int(re.search(rf"^{name}:\s+(\d+)", text, re.M)[1]) / 1024
+        for name in ("Rss", "Pss")
+    }  # type: ignore[index]
 
 
 def cpu_seconds(pid: int) -> float:

@@ -10,17 +10,30 @@ from bench import chart
 from bench.databases import TITLES
 from bench.figures import Figures, ratio
 
-SUBJECTS = {"bare": "the driver alone", "jobs": "this queue", "many": "this queue, enqueue_many", "peer": "django-tasks-db"}
+SUBJECTS = {
+    "bare": "the driver alone",
+    "jobs": "this queue",
+    "many": "this queue, enqueue_many",
+    "peer": "django-tasks-db",
+}
 TARGETS = {"sqlite": 0.5, "postgres": 0.5, "mongodb": 0.7}
 
 
 def write(found: dict[str, Any], folder: Path) -> None:
     figures = Figures(found["records"])
-    parts = [_intro(found["machine"]), _drain(figures), _depth(figures), _others(figures), _enqueue(figures)]
+    parts = [
+        _intro(found["machine"]),
+        _drain(figures),
+        _depth(figures),
+        _others(figures),
+        _enqueue(figures),
+    ]
     parts += [_pick_up(figures), _idle(figures), _start_up(figures), _slots(figures)]
     notes = Path(__file__).with_name("notes.md")
     parts.append(notes.read_text() if notes.exists() else "")
-    (folder / "benchmarks.md").write_text("\n\n".join(part.strip() for part in parts if part.strip()) + "\n")
+    (folder / "benchmarks.md").write_text(
+        "\n\n".join(part.strip() for part in parts if part.strip()) + "\n"
+    )
     (folder / "benchmarks.svg").write_text(chart.draw(figures))
 
 
@@ -50,7 +63,15 @@ def _drain(figures: Figures) -> str:
             peer = figures.of("drain", "per_second", database=database, subject="peer")
             target = f" (target {TARGETS[database]})" if subject == "jobs" else ""
             beside_peer = f"{ratio(values, peer):.1f}" if peer and subject != "peer" else ""
-            rows.append([TITLES[database], SUBJECTS[subject], _spread(values), f"{ratio(values, bare):.2f}{target}", beside_peer])
+            rows.append(
+                [
+                    TITLES[database],
+                    SUBJECTS[subject],
+                    _spread(values),
+                    f"{ratio(values, bare):.2f}{target}",
+                    beside_peer,
+                ]
+            )
     return _section(
         "Drain",
         "Jobs that do nothing, from the first claim to the last record, by one worker process. "
@@ -67,16 +88,29 @@ def _depth(figures: Figures) -> str:
             depths = figures.values("depth", "depth", database=database, state=state)
             by_depth = {
                 subject: [
-                    figures.of("depth", "per_second", database=database, state=state, depth=depth, subject=subject)
+                    figures.of(
+                        "depth",
+                        "per_second",
+                        database=database,
+                        state=state,
+                        depth=depth,
+                        subject=subject,
+                    )
                     for depth in depths
                 ]
                 for subject in ("jobs", "bare")
             }
-            ratios = {subject: f"{ratio(values[-1], values[0]):.2f}" for subject, values in by_depth.items()}
+            ratios = {
+                subject: f"{ratio(values[-1], values[0]):.2f}"
+                for subject, values in by_depth.items()
+            }
             row = [
                 TITLES[database],
                 state,
-                *(f"{depth:,}: {median(values):,.0f}" for depth, values in zip(depths, by_depth["jobs"], strict=True)),
+                *(
+                    f"{depth:,}: {median(values):,.0f}"
+                    for depth, values in zip(depths, by_depth["jobs"], strict=True)
+                ),
             ]
             rows.append([*row, *[""] * (5 - len(row)), ratios["jobs"], ratios["bare"]])
     return _section(
@@ -84,7 +118,18 @@ def _depth(figures: Figures) -> str:
         "The same, with so many other jobs in the table. *Ready* ones are what is drained; of the other "
         "states, the table holds so many "
         "beside the ready ones. The target is 0.9 for the deepest beside the shallowest.",
-        _table(["database", "the others are", "jobs/s", "", "", "deepest / shallowest", "the driver's alone"], rows),
+        _table(
+            [
+                "database",
+                "the others are",
+                "jobs/s",
+                "",
+                "",
+                "deepest / shallowest",
+                "the driver's alone",
+            ],
+            rows,
+        ),
     )
 
 
@@ -113,7 +158,9 @@ def _enqueue(figures: Figures) -> str:
         bare = figures.of("enqueue", "per_second", database=database, subject="bare")
         for subject in figures.values("enqueue", "subject", database=database):
             values = figures.of("enqueue", "per_second", database=database, subject=subject)
-            rows.append([TITLES[database], SUBJECTS[subject], _spread(values), f"{ratio(values, bare):.2f}"])
+            rows.append(
+                [TITLES[database], SUBJECTS[subject], _spread(values), f"{ratio(values, bare):.2f}"]
+            )
     return _section(
         "Enqueue",
         "One INSERT for each job, or one for a thousand.",
@@ -126,10 +173,20 @@ def _pick_up(figures: Figures) -> str:
     for database in figures.databases("pick_up"):
         for subject in figures.values("pick_up", "subject", database=database):
             values = [
-                value * 1000 for run in figures.of("pick_up", "seconds", database=database, subject=subject) for value in run
+                value * 1000
+                for run in figures.of("pick_up", "seconds", database=database, subject=subject)
+                for value in run
             ]
             percentile = quantiles(values, n=20, method="inclusive")[-1]
-            rows.append([TITLES[database], SUBJECTS[subject], f"{median(values):.1f}", f"{percentile:.1f}", f"{max(values):.1f}"])
+            rows.append(
+                [
+                    TITLES[database],
+                    SUBJECTS[subject],
+                    f"{median(values):.1f}",
+                    f"{percentile:.1f}",
+                    f"{max(values):.1f}",
+                ]
+            )
     return _section(
         "Pick-up",
         "Milliseconds from before the call that enqueues a job to its first line in an idle worker, both "
@@ -144,7 +201,10 @@ def _idle(figures: Figures) -> str:
     for database in figures.databases("idle"):
         found = figures.one("idle", database)
         cpu = [f"{found[name] * 100:.2f} %" for name in ("worker_cpu", "server_cpu")]
-        sizes = [f"{found[name]:.0f}" if name in found else "" for name in ("rss", "pss", "keeper_rss", "keeper_pss")]
+        sizes = [
+            f"{found[name]:.0f}" if name in found else ""
+            for name in ("rss", "pss", "keeper_rss", "keeper_pss")
+        ]
         rows.append([TITLES[database], *cpu, *sizes])
     return _section(
         "Idle",
@@ -156,14 +216,29 @@ def _idle(figures: Figures) -> str:
 
 
 def _start_up(figures: Figures) -> str:
-    titles = {"python": "Python alone", "django": "django.setup()", "jobs": "`manage.py runjob` of a job that does nothing"}
+    titles = {
+        "python": "Python alone",
+        "django": "django.setup()",
+        "jobs": "`manage.py runjob` of a job that does nothing",
+    }
     rows = []
     for database in figures.databases("start_up"):
         for subject in figures.values("start_up", "subject", database=database):
             of = {"database": database, "subject": subject}
-            seconds, cpu = ([1000 * value for value in figures.of("start_up", name, **of)] for name in ("seconds", "cpu"))
+            seconds, cpu = (
+                [1000 * value for value in figures.of("start_up", name, **of)]
+                for name in ("seconds", "cpu")
+            )
             size = median(figures.of("start_up", "megabytes", **of))
-            rows.append([TITLES[database], titles[subject], _spread(seconds), f"{median(cpu):.0f}", f"{size:.0f}"])
+            rows.append(
+                [
+                    TITLES[database],
+                    titles[subject],
+                    _spread(seconds),
+                    f"{median(cpu):.0f}",
+                    f"{size:.0f}",
+                ]
+            )
     return _section(
         "Start-up",
         "What every Batch job pays before and after its work: milliseconds from the start of the process to its end.",
@@ -177,7 +252,8 @@ def _slots(figures: Figures) -> str:
         found = figures.one("slots", database)
         per_slot = (found["rss"] - found["rss_of_one"]) * 1024 / (found["slots"] - 1)
         restarts = [
-            f"{found[how]['exit']:.1f} / {found[how]['taken_over']:.1f} / {found[how]['submissions']}" for how in ("term", "kill")
+            f"{found[how]['exit']:.1f} / {found[how]['taken_over']:.1f} / {found[how]['submissions']}"
+            for how in ("term", "kill")
         ]
         rows.append(
             [
@@ -200,7 +276,20 @@ def _slots(figures: Figures) -> str:
         "25 a second). Then it is ended: seconds until it has ended, until its successor of the same name "
         "watches all again, and "
         "second submissions.",
-        _table(["database", "jobs", "memory", "files", "calls a poll", "processor", "submitted in", "TERM", "KILL"], rows),
+        _table(
+            [
+                "database",
+                "jobs",
+                "memory",
+                "files",
+                "calls a poll",
+                "processor",
+                "submitted in",
+                "TERM",
+                "KILL",
+            ],
+            rows,
+        ),
     )
 
 

@@ -23,15 +23,26 @@ def fill(state: str, number: int) -> None:
         return
     job = _like(state)
     fields = [field for field in Job._meta.concrete_fields if not field.primary_key]
-    values = [field.get_db_prep_save(getattr(job, field.attname), connection) for field in fields if field.column != "priority"]
+    values = [
+        field.get_db_prep_save(getattr(job, field.attname), connection)
+        for field in fields
+        if field.column != "priority"
+    ]
     columns = ", ".join(field.column for field in fields)
     # PostgreSQL can't tell the type of a parameter that is only selected.
-    types = {field: f"CAST(%s AS {field.db_type(connection)})" if connection.vendor == "postgresql" else "%s" for field in fields}
+    types = {
+        field: f"CAST(%s AS {field.db_type(connection)})"
+        if connection.vendor == "postgresql"
+        else "%s"
+        for field in fields
+    }
     marks = ", ".join("i %% 10" if field.column == "priority" else types[field] for field in fields)
     numbers = "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < %s)"
     with connection.cursor() as cursor:
         # The names come from the model.
-        cursor.execute(f"{numbers} INSERT INTO jobs_job ({columns}) SELECT {marks} FROM n", [number, *values])
+        cursor.execute(
+            f"{numbers} INSERT INTO jobs_job ({columns}) SELECT {marks} FROM n", [number, *values]
+        )
         cursor.execute("ANALYZE")
 
 
@@ -50,7 +61,11 @@ def _documents(state: str, number: int) -> None:
     from jobs.store import store_for
 
     store: Any = store_for(Job)
-    document = {name: value for name, value in store._document(_like(state)).items() if name != "_id"}
+    document = {
+        name: value for name, value in store._document(_like(state)).items() if name != "_id"
+    }
     for start in range(0, number, CHUNK):
         chunk = range(start, min(start + CHUNK, number))
-        store.collection.insert_many([{**document, "priority": index % 10} for index in chunk], ordered=False)
+        store.collection.insert_many(
+            [{**document, "priority": index % 10} for index in chunk], ordered=False
+        )

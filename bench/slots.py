@@ -30,7 +30,9 @@ class Slots:
         self.worker = self._start()
 
     def _start(self) -> Any:
-        return self._stack.start("worker", "jobworker", "--batch", "--concurrency", str(self._number), "--name", NAME)
+        return self._stack.start(
+            "worker", "jobworker", "--batch", "--concurrency", str(self._number), "--name", NAME
+        )
 
     def calls(self, action: str) -> int:
         with urllib.request.urlopen(f"http://127.0.0.1:{self._port}/_calls") as answer:
@@ -40,7 +42,9 @@ class Slots:
         self._database.measure("many", number=number)
 
     def wait_for(self, what: str, number: int, seconds: float, since: float = 0.0) -> float:
-        return processes.wait_until(lambda: self._database.measure("count", since=since)[what] >= number, seconds, 0.2)
+        return processes.wait_until(
+            lambda: self._database.measure("count", since=since)[what] >= number, seconds, 0.2
+        )
 
     def describes_per_poll(self) -> float:
         before, began = self.calls("DescribeJobs"), time.monotonic()
@@ -61,7 +65,11 @@ class Slots:
         self.wait_for("watched", self._number, 100, since)
         taken = time.monotonic() - began
         time.sleep(2 * POLL)
-        return {"exit": ended, "taken_over": taken, "submissions": self.calls("SubmitJob") - submissions}
+        return {
+            "exit": ended,
+            "taken_over": taken,
+            "submissions": self.calls("SubmitJob") - submissions,
+        }
 
 
 def run(database: Database, number: int) -> dict[str, Any]:

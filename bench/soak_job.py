@@ -22,4 +22,6 @@ class SoakJob(jobs.Performable):
     def _note(self, what: str) -> None:
         with open(os.environ["SOAK_LOG"], "a") as log:
             # One short write: whole lines also from several processes.
-            log.write(f"{what} {os.environ.get('JOB_ID')} {os.environ.get('JOB_EPOCH')} {os.getpid()}\n")
+            log.write(
+                f"{what} {os.environ.get('JOB_ID')} {os.environ.get('JOB_EPOCH')} {os.getpid()}\n"
+            )

@@ -41,8 +41,15 @@ class Sizes:
         else:
             found = cls(7, 2000, 1000, 10_000, (1000, 100_000, 1_000_000), 500, 60, 20, 15, 1000)
         if database == "mongodb":
-            found.drain, found.enqueue, found.many = min(found.drain, 400), min(found.enqueue, 400), min(found.many, 5000)
-            found.depths, found.taken = tuple(depth for depth in (1000, 5000) if depth <= found.depths[-1]), 20
+            found.drain, found.enqueue, found.many = (
+                min(found.drain, 400),
+                min(found.enqueue, 400),
+                min(found.many, 5000),
+            )
+            found.depths, found.taken = (
+                tuple(depth for depth in (1000, 5000) if depth <= found.depths[-1]),
+                20,
+            )
         return found
 
 
@@ -76,7 +83,9 @@ class Suites:
 
     def depth(self) -> None:
         for state in STATES:
-            tables = {depth: self._make(f"{state}{depth}", peer=False) for depth in self._sizes.depths}
+            tables = {
+                depth: self._make(f"{state}{depth}", peer=False) for depth in self._sizes.depths
+            }
             for depth, database in tables.items():
                 database.measure("fill", state=state, number=depth)
             for turn in range(min(self._sizes.rounds, 5)):
@@ -84,13 +93,17 @@ class Suites:
                     for subject in _rotated(["bare", "jobs"], turn):
                         self._take(tables[depth], state, depth, subject)
             for depth, database in tables.items():
-                self._record("others", "jobs", database.measure("others", repeat=5), state=state, depth=depth)
+                self._record(
+                    "others", "jobs", database.measure("others", repeat=5), state=state, depth=depth
+                )
             for database in tables.values():
                 database.drop()
 
     def _take(self, database: Database, state: str, depth: int, subject: str) -> None:
         number, waiting = self._sizes.taken, state == "ready"
-        figures = database.measure("drain", subject=subject, jobs_number=number, enqueue=not waiting)
+        figures = database.measure(
+            "drain", subject=subject, jobs_number=number, enqueue=not waiting
+        )
         self._record("depth", subject, figures, state=state, depth=depth)
         if waiting:
             database.measure("fill", state=state, number=number)
@@ -99,14 +112,22 @@ class Suites:
         database = self._make("pickup")
         with tempfile.TemporaryDirectory() as folder:
             for turn in range(2):
-                options = {"path": f"{folder}/times", "number": self._sizes.pick_ups // 2, "seed": turn}
+                options = {
+                    "path": f"{folder}/times",
+                    "number": self._sizes.pick_ups // 2,
+                    "seed": turn,
+                }
                 with processes.running(database, "jobworker"):
                     self._record("pick_up", "jobs", database.measure("pick_up", **options))
                 if self._peer:
                     worker = ("-m", "django", "db_worker")
                     settings = {"DJANGO_SETTINGS_MODULE": "bench.peer.settings"}
                     with processes.running(database, *worker, python=str(self._python), **settings):
-                        self._record("pick_up", "peer", database.measure_peer(self._python, "pick_up", **options))
+                        self._record(
+                            "pick_up",
+                            "peer",
+                            database.measure_peer(self._python, "pick_up", **options),
+                        )
 
     def idle(self) -> None:
         """What a worker without work takes of the processor, its keeper and the database server with it."""
@@ -118,8 +139,14 @@ class Suites:
             before = [sum(map(processes.cpu_seconds, group)) for group in (pids, _family(server))]
             time.sleep(self._sizes.idle)
             after = [sum(map(processes.cpu_seconds, group)) for group in (pids, _family(server))]
-            worker, of_server = ((late - early) / self._sizes.idle for early, late in zip(before, after, strict=True))
-            figures: dict[str, Any] = {"worker_cpu": worker, "server_cpu": of_server, **processes.memory(pid)}
+            worker, of_server = (
+                (late - early) / self._sizes.idle for early, late in zip(before, after, strict=True)
+            )
+            figures: dict[str, Any] = {
+                "worker_cpu": worker,
+                "server_cpu": of_server,
+                **processes.memory(pid),
+            }
             keeper = processes.memory(pids[1]) if len(pids) > 1 else {}
             figures.update({f"keeper_{name}": value for name, value in keeper.items()})
             self._record("idle", "jobs", figures)
@@ -160,7 +187,12 @@ class Suites:
 
 
 def _family(pids: list[int]) -> list[int]:
-    return [process for pid in pids for process in processes.with_children(pid) if os.path.exists(f"/proc/{process}")]
+    return [
+        process
+        for pid in pids
+        for process in processes.with_children(pid)
+        if os.path.exists(f"/proc/{process}")
+    ]
 
 
 def _rotated(items: list[Any], by: int) -> list[Any]:

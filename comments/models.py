@@ -17,7 +17,9 @@ class CommentManager(models.Manager["Comment"]):
         MongoDB has no foreign keys. Whoever has written a comment asks this afterwards, and whoever has deleted a post
         deletes its comments once more afterwards: whichever of the two is later finds what the other one did.
         """
-        gone = set(post_ids) - set(Post.objects.filter(pk__in=post_ids).values_list("pk", flat=True))
+        gone = set(post_ids) - set(
+            Post.objects.filter(pk__in=post_ids).values_list("pk", flat=True)
+        )
         if gone:
             self.filter(post__in=gone).delete()
         return gone

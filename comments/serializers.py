@@ -36,4 +36,6 @@ class CommentSerializer(ResourceSerializer):
         return comment
 
     def _refuse(self) -> None:
-        raise ValidationError({"post_id": [ReferenceField.default_error_messages["does_not_exist"]]})
+        raise ValidationError(
+            {"post_id": [ReferenceField.default_error_messages["does_not_exist"]]}
+        )

@@ -91,11 +91,15 @@ def _import_batch(batch: list[PostLine], report: Report) -> None:
             comment.post_id = pks[line.post.import_key]
     # In batches of their own: a post may have any number of them.
     for comments in _batches(comment for line in batch for comment in line.comments):
-        report.comments += _add_missing(Comment, {comment.import_key: comment for comment in comments})[1]
+        report.comments += _add_missing(
+            Comment, {comment.import_key: comment for comment in comments}
+        )[1]
     Comment.objects.delete_orphans(pks.values())
 
 
-def _add_missing(model: type[models.Model], wanted: dict[str, models.Model]) -> tuple[dict[str, Any], int]:
+def _add_missing(
+    model: type[models.Model], wanted: dict[str, models.Model]
+) -> tuple[dict[str, Any], int]:
     """Adds the rows whose key isn't there; returns every row's primary key by its key, and how many it has added."""
     added = 0
     last_time = len(wanted) + 1

@@ -105,10 +105,14 @@ def _first_reason(detail: Any, where: str = "") -> str:
     """`comments[1].name: This field is required.`"""
     if isinstance(detail, list):
         number, first = next((number, item) for number, item in enumerate(detail) if item)
-        return _first_reason(first, f"{where}[{number}]" if isinstance(first, dict) and where else where)
+        return _first_reason(
+            first, f"{where}[{number}]" if isinstance(first, dict) and where else where
+        )
     if not isinstance(detail, dict):
         return f"{where}: {detail}" if where else str(detail)
     name, inner = next(iter(detail.items()))
     if name == "non_field_errors":
         return _first_reason(inner, where)
-    return _first_reason(inner, f"{where}[{name}]" if isinstance(name, int) else f"{where}.{name}".lstrip("."))
+    return _first_reason(
+        inner, f"{where}[{name}]" if isinstance(name, int) else f"{where}.{name}".lstrip(".")
+    )

@@ -13,14 +13,19 @@ from django.core.exceptions import ImproperlyConfigured
 
 #: Where `manage.py localmongo` listens unless told otherwise.
 LOCAL_MONGO_PORT = 27117
-LOCAL_MONGO_URL = f"mongodb://127.0.0.1:{LOCAL_MONGO_PORT}/delayed_jobs?serverSelectionTimeoutMS=5000"
+LOCAL_MONGO_URL = (
+    f"mongodb://127.0.0.1:{LOCAL_MONGO_PORT}/delayed_jobs?serverSelectionTimeoutMS=5000"
+)
 
 
 def embedded_url(base_dir: Path) -> str:
     """The database used while DATABASE_URL is unset: SecantusDB, or SQLite where that has no wheel."""
     if importlib.util.find_spec("secantus"):
         return LOCAL_MONGO_URL
-    print("SecantusDB isn't installed here: using SQLite in var/ as the embedded database.", file=sys.stderr)  # noqa: T201
+    print(
+        "SecantusDB isn't installed here: using SQLite in var/ as the embedded database.",
+        file=sys.stderr,
+    )  # noqa: T201
     return f"sqlite:///{base_dir / 'var' / 'db.sqlite3'}"
 
 
@@ -44,7 +49,9 @@ def _mongodb(url: str) -> dict[str, Any]:
     try:
         name = unquote(urlsplit(url).path.lstrip("/"))
     except ValueError as error:
-        raise ImproperlyConfigured(f"DATABASE_URL can't be read as a MongoDB URL: {error}.") from error
+        raise ImproperlyConfigured(
+            f"DATABASE_URL can't be read as a MongoDB URL: {error}."
+        ) from error
     # The driver reads user, password, TLS, replica set and time-outs from the URL itself.
     return {"ENGINE": "django_mongodb_backend", "HOST": url, "NAME": name or "delayed_jobs"}
 
@@ -52,17 +59,30 @@ def _mongodb(url: str) -> dict[str, Any]:
 def _djongo(url: str) -> dict[str, Any]:
     entry = _mongodb(url.removeprefix("djongo+"))
     # All threads share one client, which is thread-safe: a request that ends must not close it under the others.
-    return {"ENGINE": "djongo", "NAME": entry["NAME"], "CLIENT": {"host": entry["HOST"]}, "CONN_MAX_AGE": None}
+    return {
+        "ENGINE": "djongo",
+        "NAME": entry["NAME"],
+        "CLIENT": {"host": entry["HOST"]},
+        "CONN_MAX_AGE": None,
+    }
 
 
 def _postgres(url: str) -> dict[str, Any]:
     config = dict(environ.Env.db_url_config(url))
     # A server that vanishes without a word is noticed within a minute, not after the system's quarter of an hour.
-    noticed = {"connect_timeout": 10, "keepalives_idle": 30, "keepalives_interval": 10, "tcp_user_timeout": 60_000}
+    noticed = {
+        "connect_timeout": 10,
+        "keepalives_idle": 30,
+        "keepalives_interval": 10,
+        "tcp_user_timeout": 60_000,
+    }
     # The queue's own statements are prepared from the fifth time on; `?prepare_threshold=none` where a pooler can't have that.
     options = {"prepare_threshold": "5", **noticed, **config.get("OPTIONS", {})}
     threshold = options["prepare_threshold"]
-    config["OPTIONS"] = {**options, "prepare_threshold": int(threshold) if str(threshold).isdecimal() else None}
+    config["OPTIONS"] = {
+        **options,
+        "prepare_threshold": int(threshold) if str(threshold).isdecimal() else None,
+    }
     return config
 
 

@@ -87,7 +87,9 @@ def readyz(request: HttpRequest) -> JsonResponse:
     """200 when the database answers, 503 when it doesn't, after at most PATIENCE seconds."""
     if _question.is_answered(PATIENCE):
         return JsonResponse({"status": "ready"})
-    return JsonResponse({"status": "unavailable", "detail": "The database doesn't answer."}, status=503)
+    return JsonResponse(
+        {"status": "unavailable", "detail": "The database doesn't answer."}, status=503
+    )
 
 
 PATHS = {"/healthz": healthz, "/healthz/": healthz, "/readyz": readyz, "/readyz/": readyz}

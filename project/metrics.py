@@ -27,18 +27,24 @@ class QueueCollector:
             jobs.add_metric([row["state"], row["queue"]], row["count"])
         yield jobs
         oldest = stats["oldest_due_seconds"] or 0
-        yield GaugeMetricFamily("jobs_oldest_due_seconds", "For how long a job that is due has waited.", value=oldest)
+        yield GaugeMetricFamily(
+            "jobs_oldest_due_seconds", "For how long a job that is due has waited.", value=oldest
+        )
 
 
 class BatchCollector:
     def collect(self) -> Iterator[GaugeMetricFamily]:
         markers = all_markers()
-        by_status = GaugeMetricFamily("batch_jobs", "Jobs in AWS Batch, by its status when last seen.", labels=["status"])
+        by_status = GaugeMetricFamily(
+            "batch_jobs", "Jobs in AWS Batch, by its status when last seen.", labels=["status"]
+        )
         for status, count in Counter(marker.status or "submitting" for marker in markers).items():
             by_status.add_metric([status], count)
         yield by_status
         waiting = [marker.submitted_at for marker in markers if marker.status in NOT_STARTED]
-        seconds = (store_for(markers[0].__class__).now() - min(waiting)).total_seconds() if waiting else 0
+        seconds = (
+            (store_for(markers[0].__class__).now() - min(waiting)).total_seconds() if waiting else 0
+        )
         text = "For how long a Batch job has been waiting to be started."
         yield GaugeMetricFamily("batch_jobs_oldest_waiting_seconds", text, value=seconds)
 

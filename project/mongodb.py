@@ -17,7 +17,9 @@ class NoLibrary(os.PathLike[str]):
     """
 
     def __fspath__(self) -> str:
-        raise ImproperlyConfigured('GDAL is not looked for, because INSTALLED_APPS is without "django.contrib.gis".')
+        raise ImproperlyConfigured(
+            'GDAL is not looked for, because INSTALLED_APPS is without "django.contrib.gis".'
+        )
 
 
 def leave_without_waiting() -> None:
@@ -25,7 +27,9 @@ def leave_without_waiting() -> None:
 
     They are daemons and have nothing to put in order: the process may as well end without it.
     """
-    with suppress(ImportError, AttributeError):  # the driver's own affair: another version may do it another way
+    with suppress(
+        ImportError, AttributeError
+    ):  # the driver's own affair: another version may do it another way
         from pymongo.synchronous import monitor
 
         atexit.unregister(monitor._shutdown_resources)

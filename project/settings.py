@@ -26,16 +26,26 @@ CSRF_TRUSTED_ORIGINS = env.list("CSRF_TRUSTED_ORIGINS", default=[])
 
 LOOPBACK_HOSTS = {"localhost", ".localhost", "127.0.0.1", "[::1]", "testserver"}
 if DEBUG and not LOOPBACK_HOSTS.issuperset(ALLOWED_HOSTS):
-    raise ImproperlyConfigured("DEBUG is on while ALLOWED_HOSTS names hosts beyond this machine: set DEBUG=false.")
+    raise ImproperlyConfigured(
+        "DEBUG is on while ALLOWED_HOSTS names hosts beyond this machine: set DEBUG=false."
+    )
 if not DEBUG:
-    if len(SECRET_KEY) < 32 or len(set(SECRET_KEY)) < 5 or SECRET_KEY.startswith(("insecure-", "django-insecure-")):
+    if (
+        len(SECRET_KEY) < 32
+        or len(set(SECRET_KEY)) < 5
+        or SECRET_KEY.startswith(("insecure-", "django-insecure-"))
+    ):
         raise ImproperlyConfigured(
             "SECRET_KEY is missing, short or a development key: set it to 50 random characters, or DEBUG=true to develop."
         )
     if not ALLOWED_HOSTS:
-        raise ImproperlyConfigured("ALLOWED_HOSTS is empty: set it to the host names this site is served under.")
+        raise ImproperlyConfigured(
+            "ALLOWED_HOSTS is empty: set it to the host names this site is served under."
+        )
     if "*" in ALLOWED_HOSTS:
-        raise ImproperlyConfigured("ALLOWED_HOSTS is '*', which trusts any Host header: name the hosts.")
+        raise ImproperlyConfigured(
+            "ALLOWED_HOSTS is '*', which trusts any Host header: name the hosts."
+        )
 
 if not DEBUG and not env.str("DATABASE_URL", default=""):
     raise ImproperlyConfigured("DATABASE_URL is not set: production has no embedded database.")
@@ -116,7 +126,9 @@ USE_TZ = True
 STATIC_URL = "static/"
 STATIC_ROOT = BASE_DIR / "staticfiles"
 if DEBUG:
-    STATIC_ROOT.mkdir(exist_ok=True)  # WhiteNoise warns where it is missing; production fills it by collectstatic
+    STATIC_ROOT.mkdir(
+        exist_ok=True
+    )  # WhiteNoise warns where it is missing; production fills it by collectstatic
 if not DEBUG:
     WHITENOISE_STORAGE = "whitenoise.storage.CompressedManifestStaticFilesStorage"
     if django.VERSION >= (4, 2):
@@ -175,5 +187,9 @@ LOGGING = {
     "formatters": {"line": {"format": "%(asctime)s %(levelname)s %(name)s %(message)s"}},
     "handlers": {"stderr": {"class": "logging.StreamHandler", "formatter": "line"}},
     "root": {"handlers": ["stderr"], "level": "WARNING"},
-    "loggers": {"jobs": {"level": LOG_LEVEL}, "batchexec": {"level": LOG_LEVEL}, "django": {"level": "WARNING"}},
+    "loggers": {
+        "jobs": {"level": LOG_LEVEL},
+        "batchexec": {"level": LOG_LEVEL},
+        "django": {"level": "WARNING"},
+    },
 }

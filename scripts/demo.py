@@ -49,7 +49,11 @@ def say(text: str = "") -> None:
 
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--kill", action="store_true", help="kill the worker with SIGKILL in the middle and start another")
+    parser.add_argument(
+        "--kill",
+        action="store_true",
+        help="kill the worker with SIGKILL in the middle and start another",
+    )
     kill = parser.parse_args().kill
     shutil.rmtree(FOLDER, ignore_errors=True)
     began = time.monotonic()
@@ -65,12 +69,23 @@ def main() -> int:
         stack.wait_for_page("web", web_port, "/readyz")
         say(f"web         http://localhost:{web_port}\n")
         use_the_api(web_port)
-        say(stack.run("makeposts", str(FOLDER / "posts.jsonl"), "--count", str(LINES), "--bad", str(BAD_LINES)))
+        say(
+            stack.run(
+                "makeposts",
+                str(FOLDER / "posts.jsonl"),
+                "--count",
+                str(LINES),
+                "--bad",
+                str(BAD_LINES),
+            )
+        )
         story = Story(stack)
         story.enqueue()
         story.work(kill)
         story.check(batch_port, kill)
-    say(f"\nDone in {time.monotonic() - began:.0f} s: every job ended as it should. Logs are in {FOLDER.relative_to(ROOT)}/.")
+    say(
+        f"\nDone in {time.monotonic() - began:.0f} s: every job ended as it should. Logs are in {FOLDER.relative_to(ROOT)}/."
+    )
     return 0
 
 
@@ -126,7 +141,11 @@ class Story:
         self.posts_before = Post.objects.count()
         say("\nEnqueued:")
         # The one that fails comes last, because its second attempt is due six seconds after the first.
-        payloads = [(DummyJob("Hello AWS Batch!"), 0), (ImportPosts(str(FOLDER / "posts.jsonl")), 0), (DummyErrorJob(), 10)]
+        payloads = [
+            (DummyJob("Hello AWS Batch!"), 0),
+            (ImportPosts(str(FOLDER / "posts.jsonl")), 0),
+            (DummyErrorJob(), 10),
+        ]
         for payload, priority in payloads:
             job = jobs.enqueue(payload, queue=self.queue, priority=priority)
             self.jobs[str(job.pk)] = job
@@ -149,7 +168,9 @@ class Story:
                 worker = self._start_worker()
             if kill and "RUNNING" in self.seen[list(self.jobs)[1]]:
                 kill = False
-                say("  kill -9 the worker, while its job runs in Batch; the next one waits for the lease to expire")
+                say(
+                    "  kill -9 the worker, while its job runs in Batch; the next one waits for the lease to expire"
+                )
                 self.stack.end("worker", signal.SIGKILL)
                 worker = self._start_worker()
             if time.monotonic() > deadline:
@@ -157,7 +178,9 @@ class Story:
             time.sleep(0.1)
 
     def _start_worker(self) -> subprocess.Popen[bytes]:
-        return self.stack.start("worker", "jobworker", "--batch", "--queues", self.queue, "--exit-on-complete")
+        return self.stack.start(
+            "worker", "jobworker", "--batch", "--queues", self.queue, "--exit-on-complete"
+        )
 
     def _left(self) -> bool:
         """Whether there is something left to do: an abandoned job is taken up, and a marker swept, once the lease has expired."""
@@ -166,7 +189,9 @@ class Story:
 
         if BatchJob.objects.filter(job_id__in=list(self.jobs)).exists():
             return True
-        return Job.objects.filter(queue=self.queue, state__in=[State.READY, State.RUNNING, State.DETACHED]).exists()
+        return Job.objects.filter(
+            queue=self.queue, state__in=[State.READY, State.RUNNING, State.DETACHED]
+        ).exists()
 
     def _look(self) -> None:
         from batchexec.models import BatchJob
@@ -188,16 +213,25 @@ class Story:
         from posts.models import Post
 
         hello, imported, error = self.jobs
-        rows = {str(job.pk): job for job in Job.objects.filter(pk__in=[job.pk for job in self.jobs.values()])}
+        rows = {
+            str(job.pk): job
+            for job in Job.objects.filter(pk__in=[job.pk for job in self.jobs.values()])
+        }
         outputs = {pk: self._output(batch_port, pk) for pk in self.jobs}
         failed = rows.get(error)
         say("\nSummary:")
-        say(f"  DummyJob       {self._path(hello)}  succeeded; its container printed {outputs[hello]!r}")
-        say(f"  DummyErrorJob  {self._path(error)}  {failed.state if failed else 'gone'}, to be tried again; its error:")
+        say(
+            f"  DummyJob       {self._path(hello)}  succeeded; its container printed {outputs[hello]!r}"
+        )
+        say(
+            f"  DummyErrorJob  {self._path(error)}  {failed.state if failed else 'gone'}, to be tried again; its error:"
+        )
         for line in (failed.last_error if failed else "").splitlines():
             say(f"      {line}")
         new_posts = Post.objects.count() - self.posts_before
-        say(f"  ImportPosts    {self._path(imported)}  succeeded; {new_posts:,} posts are new: {outputs[imported]}")
+        say(
+            f"  ImportPosts    {self._path(imported)}  succeeded; {new_posts:,} posts are new: {outputs[imported]}"
+        )
         shortfalls = {
             "three Batch jobs": len(set(self.batch_ids.values())) == 3,
             "DummyJob succeeded": hello not in rows and "Hello AWS Batch!" in outputs[hello],
@@ -211,7 +245,9 @@ class Story:
         if (submissions := self._submissions(batch_port)) is not None:
             # The job that fails may have come to a second attempt while the killed worker's lease expired.
             executions = 2 + (failed.attempts if failed else 0)
-            say(f"  Submissions    {submissions} for {executions} executions{', though the worker was killed' if killed else ''}")
+            say(
+                f"  Submissions    {submissions} for {executions} executions{', though the worker was killed' if killed else ''}"
+            )
             shortfalls["one submission an execution"] = submissions == executions
         if missing := [what for what, holds in shortfalls.items() if not holds]:
             raise FellShort(f"This fell short: {'; '.join(missing)}. Logs are in {FOLDER}.")
@@ -221,12 +257,18 @@ class Story:
 
     def _output(self, batch_port: int, pk: str) -> str:
         log = ROOT / "var" / f"localbatch-{batch_port}" / f"{self.batch_ids.get(pk)}.log"
-        printed = [line for line in log.read_text().splitlines() if line and not line[:4].isdigit()] if log.exists() else []
+        printed = (
+            [line for line in log.read_text().splitlines() if line and not line[:4].isdigit()]
+            if log.exists()
+            else []
+        )
         return printed[-1] if printed else ""
 
     def _submissions(self, batch_port: int) -> int | None:
         try:
-            with urllib.request.urlopen(f"http://127.0.0.1:{batch_port}/_calls", timeout=10) as reply:
+            with urllib.request.urlopen(
+                f"http://127.0.0.1:{batch_port}/_calls", timeout=10
+            ) as reply:
                 return int(json.load(reply)["counts"].get("SubmitJob", 0))
         except (OSError, KeyError, ValueError):
             return None  # AWS Batch itself keeps no such count

@@ -16,14 +16,23 @@ WEB_PORT = int(os.environ.get("PORT", "8000"))
 
 def main() -> None:
     environment = {"JOBS_SLEEP_DELAY": "1", "BATCHEXEC_POLL_INTERVAL": "1"}
-    with Stack(ROOT / "var" / "dev", {name: os.environ.get(name, value) for name, value in environment.items()}) as stack:
+    with Stack(
+        ROOT / "var" / "dev",
+        {name: os.environ.get(name, value) for name, value in environment.items()},
+    ) as stack:
         stack.start_database("delayed_jobs", 27117)
         stack.start_batch(5005)
         print(stack.run("migrate", "--verbosity", "0"), end="")
         stack.start("web", "runserver", "--noreload", str(WEB_PORT), log=False)
         stack.wait_for_page("web", WEB_PORT, "/readyz")
         stack.start("worker", "jobworker", "--batch", "--concurrency", "4", log=False)
-        settings = ("DATABASE_URL", "AWS_ENDPOINT_URL_BATCH", "AWS_REGION", "AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY")
+        settings = (
+            "DATABASE_URL",
+            "AWS_ENDPOINT_URL_BATCH",
+            "AWS_REGION",
+            "AWS_ACCESS_KEY_ID",
+            "AWS_SECRET_ACCESS_KEY",
+        )
         print(f"""
 Everything is up: http://localhost:{WEB_PORT}/docs · http://localhost:{WEB_PORT}/admin/ · Ctrl-C ends it all.
 For manage.py in another terminal (an admin's account: manage.py createsuperuser):

@@ -65,7 +65,9 @@ class Soak:
         import jobs
         from bench.soak_job import SoakJob
 
-        created = jobs.enqueue_many([SoakJob(number, self.chance.uniform(0.3, 2.0)) for number in range(self.options.jobs)])
+        created = jobs.enqueue_many(
+            [SoakJob(number, self.chance.uniform(0.3, 2.0)) for number in range(self.options.jobs)]
+        )
         self.ids = {str(job.pk) for job in created}
         for _ in range(WORKERS):
             self.start_worker()
@@ -78,7 +80,10 @@ class Soak:
                 self.kill()
                 next_kill = self.elapsed() + self.chance.uniform(0.3, 1.7) * min(pause, 1.5)
             if self.elapsed() > next_report:
-                print(f"{self.elapsed():6.0f} s: {len(self.left()):5} jobs left, {self.kills.total():4} kills", flush=True)
+                print(
+                    f"{self.elapsed():6.0f} s: {len(self.left()):5} jobs left, {self.kills.total():4} kills",
+                    flush=True,
+                )
                 next_report += 10
             time.sleep(0.15)
         self.settle()
@@ -118,7 +123,9 @@ class Soak:
         running = {}
         for kind, job, epoch, pid in self.effects():
             running[job, epoch] = int(pid) if kind == "began" else 0
-        alive = [(key, pid) for key, pid in running.items() if pid and Path(f"/proc/{pid}").exists()]
+        alive = [
+            (key, pid) for key, pid in running.items() if pid and Path(f"/proc/{pid}").exists()
+        ]
         if not alive:
             return False
         (job, epoch), pid = self.chance.choice(alive)
@@ -161,8 +168,12 @@ class Soak:
         effects = self.effects()
         began = Counter((job, epoch) for kind, job, epoch, _ in effects if kind == "began")
         ended = Counter(job for kind, job, _, _ in effects if kind == "ended")
-        with urllib.request.urlopen(f"http://127.0.0.1:{self.batch_port}/_calls", timeout=30) as reply:
-            names = [each["jobName"] for each in json.load(reply)["submissions"] if each["accepted"]]
+        with urllib.request.urlopen(
+            f"http://127.0.0.1:{self.batch_port}/_calls", timeout=30
+        ) as reply:
+            names = [
+                each["jobName"] for each in json.load(reply)["submissions"] if each["accepted"]
+            ]
         figures = {
             "seed": self.options.seed,
             "seconds": round(self.elapsed()),
@@ -184,19 +195,30 @@ class Soak:
             print(f"  {name:<40} {value}")
         (FOLDER / "figures.json").write_text(json.dumps(figures, indent=2))
         zero = ("jobs lost", "jobs left", "begun twice in one epoch", "markers left")
-        return all(figures[name] == 0 for name in zero) and figures["submissions"] == figures["epochs submitted"]
+        return (
+            all(figures[name] == 0 for name in zero)
+            and figures["submissions"] == figures["epochs submitted"]
+        )
 
 
 def main() -> int:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("--jobs", type=int, default=200)
     parser.add_argument("--kills", type=int, default=60)
     parser.add_argument(
-        "--seconds", type=float, default=400, help="jobs that are left then are brought to their end without kills"
+        "--seconds",
+        type=float,
+        default=400,
+        help="jobs that are left then are brought to their end without kills",
     )
     parser.add_argument("--seed", type=int, default=random.randrange(10**6))
     options = parser.parse_args()
-    print(f"seed {options.seed}: {options.jobs} jobs, up to {options.kills} kills, {options.seconds:g} s", flush=True)
+    print(
+        f"seed {options.seed}: {options.jobs} jobs, up to {options.kills} kills, {options.seconds:g} s",
+        flush=True,
+    )
     shutil.rmtree(FOLDER, ignore_errors=True)
     with Stack(FOLDER, FAST) as stack:
         stack.start_database("delayed_jobs_soak", free_port())
@@ -204,7 +226,9 @@ def main() -> int:
         stack.start_batch(port, "--max-running", "8")
         stack.run("migrate", "--verbosity", "0")
         good = Soak(stack, options, port).run()
-    print(f"{'Every job was performed.' if good else 'This fell short.'} The raw log is in {FOLDER.relative_to(ROOT)}/.")
+    print(
+        f"{'Every job was performed.' if good else 'This fell short.'} The raw log is in {FOLDER.relative_to(ROOT)}/."
+    )
     return 0 if good else 1
 
 

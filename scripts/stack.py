@@ -57,7 +57,9 @@ class Stack:
         for log in self._logs:
             log.close()
 
-    def start(self, name: str, *arguments: str, log: bool = True, **environment: str) -> subprocess.Popen[bytes]:
+    def start(
+        self, name: str, *arguments: str, log: bool = True, **environment: str
+    ) -> subprocess.Popen[bytes]:
         """Starts `manage.py <arguments>` in a session of its own, so that Ctrl-C reaches it only through us."""
         output: IO[Any] | None = None
         if log:
@@ -78,7 +80,12 @@ class Stack:
     def run(self, *arguments: str) -> str:
         """Runs `manage.py <arguments>` to its end and returns its output; StackError where it fails."""
         done = subprocess.run(
-            [sys.executable, MANAGE, *arguments], cwd=ROOT, env=self.environment, capture_output=True, text=True, check=False
+            [sys.executable, MANAGE, *arguments],
+            cwd=ROOT,
+            env=self.environment,
+            capture_output=True,
+            text=True,
+            check=False,
         )
         if done.returncode:
             raise StackError(f"manage.py {' '.join(arguments)} failed:\n{done.stdout}{done.stderr}")
@@ -99,10 +106,14 @@ class Stack:
         """StackError where a process has ended by itself."""
         for name, process in self._processes.items():
             if process.poll() is not None:
-                raise StackError(f"{name} ended with status {process.returncode}: see {self._log_of(name)}.")
+                raise StackError(
+                    f"{name} ended with status {process.returncode}: see {self._log_of(name)}."
+                )
 
     def wait_for_port(self, name: str, port: int, seconds: float = 30) -> None:
-        self._wait(name, lambda: socket.create_connection(("127.0.0.1", port), timeout=1).close(), seconds)
+        self._wait(
+            name, lambda: socket.create_connection(("127.0.0.1", port), timeout=1).close(), seconds
+        )
 
     def wait_for_page(self, name: str, port: int, path: str, seconds: float = 30) -> None:
         def get() -> None:
@@ -122,7 +133,9 @@ class Stack:
                 return attempt()  # type: ignore[no-any-return]
             except (OSError, http.client.HTTPException):
                 if time.monotonic() > deadline:
-                    raise StackError(f"{name} didn't answer within {seconds:g} s: see {self._log_of(name)}.") from None
+                    raise StackError(
+                        f"{name} didn't answer within {seconds:g} s: see {self._log_of(name)}."
+                    ) from None
             time.sleep(0.05)
 
     def _log_of(self, name: str) -> Path:
@@ -133,8 +146,12 @@ class Stack:
         if self.environment.get("DATABASE_URL"):
             return
         if importlib.util.find_spec("secantus"):
-            self.start("database", "localmongo", "--port", str(port), "--data", str(self.folder / "mongo"))
-            self.environment["DATABASE_URL"] = f"mongodb://127.0.0.1:{port}/{name}?serverSelectionTimeoutMS=5000"
+            self.start(
+                "database", "localmongo", "--port", str(port), "--data", str(self.folder / "mongo")
+            )
+            self.environment["DATABASE_URL"] = (
+                f"mongodb://127.0.0.1:{port}/{name}?serverSelectionTimeoutMS=5000"
+            )
             self.wait_for_port("database", port)
         else:
             self.environment["DATABASE_URL"] = f"sqlite:///{self.folder / 'db.sqlite3'}"
@@ -144,7 +161,11 @@ class Stack:
         if self.environment.get("AWS_ENDPOINT_URL_BATCH"):
             return
         self.start("batch", "localbatch", "--port", str(port), *options)
-        for name, value in {"AWS_REGION": "us-east-1", "AWS_ACCESS_KEY_ID": "local", "AWS_SECRET_ACCESS_KEY": "local"}.items():
+        for name, value in {
+            "AWS_REGION": "us-east-1",
+            "AWS_ACCESS_KEY_ID": "local",
+            "AWS_SECRET_ACCESS_KEY": "local",
+        }.items():
             self.environment.setdefault(name, value)
         self.environment["AWS_ENDPOINT_URL_BATCH"] = f"http://127.0.0.1:{port}"
         self.wait_for_port("batch", port)

@@ -52,7 +52,9 @@ class BatchApi:
             check_timeout(request["timeout"], self._allow_short_timeouts)
 
     def submit_job(self, region: str, request: Request, size: int) -> dict[str, Any]:
-        job = make_job(self._cloud, region, request, size, allow_short_timeouts=self._allow_short_timeouts)
+        job = make_job(
+            self._cloud, region, request, size, allow_short_timeouts=self._allow_short_timeouts
+        )
         self._scheduler.submit(job)
         return {"jobId": job.id, "jobName": job.name, "jobArn": job.arn}
 
@@ -67,22 +69,34 @@ class BatchApi:
         with self._scheduler.lock:
             self._forget()
             known = self._scheduler.jobs
-            jobs = self._seen("DescribeJobs", [known[name] for name in names if name in known], region)
-            if any(job.status == "RUNNING" for job in jobs) and self._faults.take("DescribeJobs", {"backwards"}):
-                return {"jobs": [job.describe("RUNNABLE" if job.status == "RUNNING" else "") for job in jobs]}
+            jobs = self._seen(
+                "DescribeJobs", [known[name] for name in names if name in known], region
+            )
+            if any(job.status == "RUNNING" for job in jobs) and self._faults.take(
+                "DescribeJobs", {"backwards"}
+            ):
+                return {
+                    "jobs": [
+                        job.describe("RUNNABLE" if job.status == "RUNNING" else "") for job in jobs
+                    ]
+                }
             return {"jobs": [job.describe() for job in jobs]}
 
     def list_jobs(self, region: str, request: Request, size: int) -> dict[str, Any]:
         given = [key for key in ("jobQueue", "arrayJobId", "multiNodeJobId") if request.get(key)]
         if given != ["jobQueue"]:
-            raise refuse("Exactly one of jobQueue, arrayJobId and multiNodeJobId must be given; localbatch has queues only.")
+            raise refuse(
+                "Exactly one of jobQueue, arrayJobId and multiNodeJobId must be given; localbatch has queues only."
+            )
         queue = self._cloud.queue(region, request["jobQueue"])
         if queue is None:
             raise refuse(f"Job queue {request['jobQueue']} does not exist.")
         with self._scheduler.lock:
             self._forget()
             jobs = [job for job in self._scheduler.jobs.values() if job.queue_arn == queue.arn]
-            jobs, token = listing.page(listing.select(self._seen("ListJobs", jobs, region), request), request)
+            jobs, token = listing.page(
+                listing.select(self._seen("ListJobs", jobs, region), request), request
+            )
             summaries = [job.summary() for job in jobs]
         return {"jobSummaryList": summaries} | ({"nextToken": token} if token else {})
 
@@ -117,7 +131,11 @@ class BatchApi:
         if self._forget_after is not None:
             oldest = milliseconds() - 1000 * self._forget_after
             jobs = self._scheduler.jobs
-            for job in [job for job in jobs.values() if job.stopped_at is not None and job.stopped_at < oldest]:
+            for job in [
+                job
+                for job in jobs.values()
+                if job.stopped_at is not None and job.stopped_at < oldest
+            ]:
                 del jobs[job.id]
 
 

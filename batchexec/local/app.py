@@ -56,7 +56,10 @@ class Application:
         else:
             status, headers, content = self._aws(environ, body)
         headers = [pair for pair in headers if pair[0].lower() != "content-length"]
-        start_response(f"{status} {responses.get(status, 'Unknown')}", [*headers, ("Content-Length", str(len(content)))])
+        start_response(
+            f"{status} {responses.get(status, 'Unknown')}",
+            [*headers, ("Content-Length", str(len(content)))],
+        )
         return [content]
 
     def _control(self, environ: dict[str, Any], body: bytes) -> Answer:
@@ -105,9 +108,15 @@ class Application:
             return region, service, self._operations.get(name.lower(), name)
         return region, service, environ.get("HTTP_X_AMZ_TARGET", path).rpartition(".")[2]
 
-    def _perform(self, environ: dict[str, Any], body: bytes, region: str, service: str, operation: str) -> Answer:
+    def _perform(
+        self, environ: dict[str, Any], body: bytes, region: str, service: str, operation: str
+    ) -> Answer:
         try:
-            if service == "batch" and environ["REQUEST_METHOD"] == "POST" and environ["PATH_INFO"].startswith("/v1/"):
+            if (
+                service == "batch"
+                and environ["REQUEST_METHOD"] == "POST"
+                and environ["PATH_INFO"].startswith("/v1/")
+            ):
                 self._cloud.batch(region)
                 request = _parse(body)
                 if perform := self._api.operations.get(operation):
@@ -124,7 +133,9 @@ class Application:
     def _ask_moto(self, environ: dict[str, Any], body: bytes) -> Answer:
         started: list[Any] = []
 
-        def start_response(status: str, headers: list[tuple[str, str]], exc_info: Any = None) -> None:
+        def start_response(
+            status: str, headers: list[tuple[str, str]], exc_info: Any = None
+        ) -> None:
             started[:] = [int(status.split()[0]), headers]
 
         chunks = self._cloud({**environ, "wsgi.input": io.BytesIO(body)}, start_response)
@@ -141,7 +152,9 @@ class Application:
         except ApiError:
             name = None
         accepted = answer is not None and answer[0] == 200
-        self._calls.submission(name, json.loads(answer[2])["jobId"] if answer and accepted else None, reply)
+        self._calls.submission(
+            name, json.loads(answer[2])["jobId"] if answer and accepted else None, reply
+        )
 
 
 def _reply(fault: Fault | None, answer: Answer | None) -> Answer | None:

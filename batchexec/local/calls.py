@@ -26,8 +26,18 @@ class Calls:
     def submission(self, job_name: Any, job_id: str | None, reply: int | str) -> None:
         """`reply` is the HTTP status sent, or what happened to the connection instead."""
         with self._lock:
-            self._submissions.append({"jobName": job_name, "accepted": job_id is not None, "jobId": job_id, "reply": reply})
+            self._submissions.append(
+                {
+                    "jobName": job_name,
+                    "accepted": job_id is not None,
+                    "jobId": job_id,
+                    "reply": reply,
+                }
+            )
 
     def show(self) -> dict[str, Any]:
         with self._lock:
-            return {"counts": dict(self._counts), "submissions": [dict(one) for one in self._submissions]}
+            return {
+                "counts": dict(self._counts),
+                "submissions": [dict(one) for one in self._submissions],
+            }

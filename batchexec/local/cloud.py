@@ -21,7 +21,13 @@ LOG_GROUP = "/aws/batch/job"
 ASSUMED_BY_BATCH = json.dumps(
     {
         "Version": "2012-10-17",
-        "Statement": [{"Effect": "Allow", "Principal": {"Service": "batch.amazonaws.com"}, "Action": "sts:AssumeRole"}],
+        "Statement": [
+            {
+                "Effect": "Allow",
+                "Principal": {"Service": "batch.amazonaws.com"},
+                "Action": "sts:AssumeRole",
+            }
+        ],
     }
 )
 
@@ -86,7 +92,9 @@ class Cloud:
 
 
 def _provision(batch: Any) -> None:
-    role = batch.iam_backend.create_role(f"localbatch-{batch.region_name}", ASSUMED_BY_BATCH, "/", None, "", [], "3600")
+    role = batch.iam_backend.create_role(
+        f"localbatch-{batch.region_name}", ASSUMED_BY_BATCH, "/", None, "", [], "3600"
+    )
     network = batch.ec2_backend
     environment = batch.create_compute_environment(
         "localbatch",
@@ -115,8 +123,15 @@ def _provision(batch: Any) -> None:
         retry_strategy={"attempts": 1},
         container_properties={
             "image": "localbatch",
-            "command": ["python", "-c", "print('This job definition is used with a command in containerOverrides.')"],
-            "resourceRequirements": [{"type": "VCPU", "value": "0.25"}, {"type": "MEMORY", "value": "512"}],
+            "command": [
+                "python",
+                "-c",
+                "print('This job definition is used with a command in containerOverrides.')",
+            ],
+            "resourceRequirements": [
+                {"type": "VCPU", "value": "0.25"},
+                {"type": "MEMORY", "value": "512"},
+            ],
             "executionRoleArn": role.arn,
         },
         node_properties=None,

@@ -17,7 +17,11 @@ KEPT_AWS_VARIABLES = {"AWS_REGION", "AWS_DEFAULT_REGION"}
 
 def base_environment() -> dict[str, str]:
     """This process's environment without what it knows of AWS: a container needs the database, not our credentials."""
-    return {name: value for name, value in os.environ.items() if not name.startswith("AWS_") or name in KEPT_AWS_VARIABLES}
+    return {
+        name: value
+        for name, value in os.environ.items()
+        if not name.startswith("AWS_") or name in KEPT_AWS_VARIABLES
+    }
 
 
 class Container:
@@ -26,7 +30,14 @@ class Container:
     Starting raises OSError or ValueError when the command can't be executed.
     """
 
-    def __init__(self, command: Sequence[str], environment: Mapping[str, str], folder: Path, log: Path, groups: ProcessGroups):
+    def __init__(
+        self,
+        command: Sequence[str],
+        environment: Mapping[str, str],
+        folder: Path,
+        log: Path,
+        groups: ProcessGroups,
+    ):
         if not command:
             raise ValueError("no command specified")
         if command[0] == "python":

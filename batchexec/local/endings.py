@@ -28,7 +28,11 @@ class Ending:
 
 EXITED = Ending("Essential container in task exited", may_succeed=True)
 TIMED_OUT = Ending("Job attempt duration exceeded timeout", retryable=False)
-OUT_OF_MEMORY = Ending(EXITED.status_reason, reason="OutOfMemoryError: Container killed due to memory usage", exit_code=137)
+OUT_OF_MEMORY = Ending(
+    EXITED.status_reason,
+    reason="OutOfMemoryError: Container killed due to memory usage",
+    exit_code=137,
+)
 CANNOT_PULL = Ending(
     "Task failed to start",
     reason="CannotPullContainerError: pull image manifest has been retried 5 time(s): not found",

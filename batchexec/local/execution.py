@@ -18,7 +18,9 @@ from batchexec.local.timers import Timer, Timers
 class Execution:
     """`stop()` may come at any time, before, during and after `run()`; the first reason to end is the one that counts."""
 
-    def __init__(self, job: Job, machine: Machine, timers: Timers, faults: Faults, stop_grace: float):
+    def __init__(
+        self, job: Job, machine: Machine, timers: Timers, faults: Faults, stop_grace: float
+    ):
         self.job = job
         self._machine = machine
         self._timers = timers
@@ -49,10 +51,14 @@ class Execution:
             if self.job.timeout:
                 self._after(self.job.timeout, lambda: self.stop(endings.TIMED_OUT))
             if fault := faults["kill"]:
-                ending = endings.host_terminated(int(fault.options["exit"]) if "exit" in fault.options else None)
+                ending = endings.host_terminated(
+                    int(fault.options["exit"]) if "exit" in fault.options else None
+                )
                 self._after(fault.seconds("after"), lambda: self._kill(container, ending))
             if fault := faults["oom"]:
-                self._after(fault.seconds("after"), lambda: self._kill(container, endings.OUT_OF_MEMORY))
+                self._after(
+                    fault.seconds("after"), lambda: self._kill(container, endings.OUT_OF_MEMORY)
+                )
             if fault := faults["reclaim"]:
                 self._after(fault.seconds("after"), lambda: self.stop(endings.RECLAIMED))
             if (fault := faults["exit0-on-term"]) and "after" in fault.options:

@@ -40,7 +40,12 @@ CONTAINER_KINDS = {
 }
 VIEW_KINDS = {
     "ListJobs": {"blind": {"seconds"}},
-    "DescribeJobs": {"blind": {"seconds"}, "forget": set(), "forget-all": set(), "backwards": set()},
+    "DescribeJobs": {
+        "blind": {"seconds"},
+        "forget": set(),
+        "forget-all": set(),
+        "backwards": set(),
+    },
 }
 CALL_KINDS = {
     "latency": {"seconds"},
@@ -92,7 +97,9 @@ class Fault:
 def parse(spec: str) -> Fault:
     """The fault that `spec` describes, or a FaultError."""
     if not isinstance(spec, str) or spec.count(":") not in (1, 2):
-        raise FaultError(f"The fault {spec!r} is not of the form operation:kind or operation:kind:key=value,….")
+        raise FaultError(
+            f"The fault {spec!r} is not of the form operation:kind or operation:kind:key=value,…."
+        )
     operation, kind, *rest = spec.split(":")
     operation = batch_operations().get(operation.lower(), operation)
     allowed = _allowed_options(spec, operation, kind)
@@ -101,10 +108,14 @@ def parse(spec: str) -> Fault:
         key, equals, value = pair.partition("=")
         if not equals or key not in allowed:
             known = ", ".join(sorted(allowed))
-            raise FaultError(f"The fault {spec!r} has the option {pair!r}, but {kind} takes key=value with {known}.")
+            raise FaultError(
+                f"The fault {spec!r} has the option {pair!r}, but {kind} takes key=value with {known}."
+            )
         number = r"\d+" if key in ("times", "exit") else r"\d+(\.\d+)?"
         if key != "code" and not re.fullmatch(number, value):
-            raise FaultError(f"The fault {spec!r} has {key}={value!r}, which is not a number it can take.")
+            raise FaultError(
+                f"The fault {spec!r} has {key}={value!r}, which is not a number it can take."
+            )
         options[key] = value
     times = options.pop("times", None)
     return Fault(spec, operation, kind, options, left=int(times) if times else None)
@@ -118,10 +129,14 @@ def _allowed_options(spec: str, operation: str, kind: str) -> set[str]:
         if STATUS_KIND.fullmatch(kind):
             kinds[kind] = {"code"}
     else:
-        raise FaultError(f"The fault {spec!r} names {operation!r}, which is neither a Batch operation, * nor Container.")
+        raise FaultError(
+            f"The fault {spec!r} names {operation!r}, which is neither a Batch operation, * nor Container."
+        )
     if kind not in kinds:
         known = ", ".join([*kinds, *([] if operation == CONTAINER else ["an HTTP status"])])
-        raise FaultError(f"The fault {spec!r} has the kind {kind!r}, but {operation} knows {known}.")
+        raise FaultError(
+            f"The fault {spec!r} has the kind {kind!r}, but {operation} knows {known}."
+        )
     return {"times", *kinds[kind]}
 
 
@@ -147,8 +162,14 @@ class Faults:
         """The first fault in force for an operation, of those kinds; it counts as having happened once more."""
         with self._lock:
             for fault in self._faults:
-                named = fault.operation == operation or (fault.operation == "*" and operation != CONTAINER)
-                if named and fault.left != 0 and ("status" if fault.status else fault.kind) in kinds:
+                named = fault.operation == operation or (
+                    fault.operation == "*" and operation != CONTAINER
+                )
+                if (
+                    named
+                    and fault.left != 0
+                    and ("status" if fault.status else fault.kind) in kinds
+                ):
                     if fault.left:
                         fault.left -= 1
                     return fault

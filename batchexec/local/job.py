@@ -33,7 +33,12 @@ class Attempt:
     log_stream: str | None = None
 
     def container(self) -> dict[str, Any]:
-        return present(exitCode=self.exit_code, reason=self.reason, logStreamName=self.log_stream, taskArn=self.task_arn)
+        return present(
+            exitCode=self.exit_code,
+            reason=self.reason,
+            logStreamName=self.log_stream,
+            taskArn=self.task_arn,
+        )
 
     def describe(self) -> dict[str, Any]:
         return present(
@@ -117,7 +122,9 @@ class Job:
 
     def _shown(self, status: str) -> dict[str, Any]:
         # While it waits for its next attempt it has no start.
-        started = self.attempt.started_at if self.attempt and status not in BEFORE_STARTING else None
+        started = (
+            self.attempt.started_at if self.attempt and status not in BEFORE_STARTING else None
+        )
         return present(
             jobArn=self.arn,
             jobId=self.id,
@@ -151,7 +158,9 @@ class Job:
             parameters=self.parameters,
             tags=self.tags,
             propagateTags=self.propagate_tags,
-            platformCapabilities=["FARGATE"] if "fargatePlatformConfiguration" in self.container else None,
+            platformCapabilities=["FARGATE"]
+            if "fargatePlatformConfiguration" in self.container
+            else None,
             retryStrategy=retry,
             timeout={"attemptDurationSeconds": self.timeout} if self.timeout else None,
             container=self.container | (self.attempt.container() if self.attempt else {}),

@@ -49,7 +49,11 @@ class ProcessGroups:
         """
         if not self.folder.exists():
             return []
-        noted = {int(file.name): file.read_text() for file in self.folder.iterdir() if file.name.isdigit()}
+        noted = {
+            int(file.name): file.read_text()
+            for file in self.folder.iterdir()
+            if file.name.isdigit()
+        }
         ours = [pid for pid, was in noted.items() if was and identity(pid) == was]
         for pid in ours:
             signal_group(pid, signal.SIGTERM)

@@ -79,7 +79,9 @@ def _filter(name: Any, values: list[str]) -> Callable[[Job], bool]:
         return lambda job: any(_like(job.name.lower(), value.lower()) for value in values)
     if name == "JOB_DEFINITION":
         return lambda job: any(
-            value == job.definition_arn or job.definition_arn.endswith(f"/{value}") or _like(job.definition, value)
+            value == job.definition_arn
+            or job.definition_arn.endswith(f"/{value}")
+            or _like(job.definition, value)
             for value in values
         )
     if name == "SHARE_IDENTIFIER":

@@ -79,7 +79,11 @@ class Logs:
         events = [{"timestamp": now, "message": line} for line in lines if line]
         self._cloud.put_log_events(log.region, log.stream, events)
         if self._echo and lines:
-            sys.stdout.write("".join(f"{time.strftime('%H:%M:%S')} {log.path.stem[:8]} {line}\n" for line in lines))
+            sys.stdout.write(
+                "".join(
+                    f"{time.strftime('%H:%M:%S')} {log.path.stem[:8]} {line}\n" for line in lines
+                )
+            )
             sys.stdout.flush()
 
     def _echo_later(self) -> None:

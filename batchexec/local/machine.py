@@ -25,7 +25,9 @@ class Machine:
 
     def start(self, job: Job) -> Container:
         """A process for the job's attempt; OSError or ValueError when its command can't be executed."""
-        container = Container(job.command(), job.environment(), self._folder, self.logs.path(job.id), self._groups)
+        container = Container(
+            job.command(), job.environment(), self._folder, self.logs.path(job.id), self._groups
+        )
         with self._lock:
             self._containers.add(container)
         return container

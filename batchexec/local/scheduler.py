@@ -115,7 +115,9 @@ class Scheduler:
             job = self._waiting.popleft()
             if not job.finished:
                 job.status = "STARTING"
-                self._executions[job] = Execution(job, self._machine, self._timers, self._faults, self._stop_grace)
+                self._executions[job] = Execution(
+                    job, self._machine, self._timers, self._faults, self._stop_grace
+                )
                 self._later(job, self._start)
 
     def _start(self, job: Job) -> None:
@@ -159,5 +161,7 @@ class Scheduler:
         job.status_reason = status_reason
         job.stopped_at = milliseconds()
         self._pending.discard(job)
-        for other in [other for other in self._pending if any(d["jobId"] == job.id for d in other.depends_on)]:
+        for other in [
+            other for other in self._pending if any(d["jobId"] == job.id for d in other.depends_on)
+        ]:
             self._check_dependencies(other)

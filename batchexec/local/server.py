@@ -106,21 +106,29 @@ class LocalBatch:
     def __enter__(self) -> LocalBatch:
         with listen(self.host, self.port) as listening:
             self._cloud = Cloud()
-            self._cloud.batch(os.environ.get("AWS_REGION") or os.environ.get("AWS_DEFAULT_REGION") or "us-east-1")
+            self._cloud.batch(
+                os.environ.get("AWS_REGION") or os.environ.get("AWS_DEFAULT_REGION") or "us-east-1"
+            )
             # The port is ours, and with it its folder.
             folder = self._open_folder()
             self.port = listening.getsockname()[1]
             groups = ProcessGroups(folder / "processes")
             if ended := groups.end_leftovers(self._shutdown_grace):
-                logger.warning("Ended %d processes that a killed localbatch had left behind.", len(ended))
+                logger.warning(
+                    "Ended %d processes that a killed localbatch had left behind.", len(ended)
+                )
             self._timers = Timers()
             logs = Logs(self._cloud, folder, self._timers, echo=self._echo)
             machine = Machine(settings.BASE_DIR, groups, logs)
-            self._scheduler = Scheduler(machine, self._timers, self._faults, **self._scheduler_options)
+            self._scheduler = Scheduler(
+                machine, self._timers, self._faults, **self._scheduler_options
+            )
             api = BatchApi(self._cloud, self._scheduler, self._faults, **self._api_options)
             self._application = Application(self._cloud, api, self._faults, self._calls, logs)
             self._server = Server(self._application, listening)
-        self._thread = threading.Thread(target=self._server.serve_forever, args=(0.05,), name="localbatch-server", daemon=True)
+        self._thread = threading.Thread(
+            target=self._server.serve_forever, args=(0.05,), name="localbatch-server", daemon=True
+        )
         self._thread.start()
         return self
 

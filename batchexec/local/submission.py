@@ -16,10 +16,20 @@ MAX_PAYLOAD = 30 * 1024
 MAX_TAGS = 50
 MIN_TIMEOUT = 60
 NOT_HERE = ("arrayProperties", "nodeOverrides", "eksPropertiesOverride", "ecsPropertiesOverride")
-CONTAINER_LISTS = ("command", "environment", "resourceRequirements", "mountPoints", "secrets", "ulimits", "volumes")
+CONTAINER_LISTS = (
+    "command",
+    "environment",
+    "resourceRequirements",
+    "mountPoints",
+    "secrets",
+    "ulimits",
+    "volumes",
+)
 
 
-def make_job(cloud: Cloud, region: str, request: Mapping[str, Any], size: int, *, allow_short_timeouts: bool) -> Job:
+def make_job(
+    cloud: Cloud, region: str, request: Mapping[str, Any], size: int, *, allow_short_timeouts: bool
+) -> Job:
     """The job, or an ApiError. `size` is the request's, in bytes. Rules and limits: API reference of AWS Batch, SubmitJob."""
     if size > MAX_PAYLOAD:
         raise refuse(f"The request has {size} bytes; at most {MAX_PAYLOAD} are allowed.")
@@ -49,7 +59,9 @@ def make_job(cloud: Cloud, region: str, request: Mapping[str, Any], size: int, *
         compute_environment=queue.environments[0].name,
         definition=definition.name,
         definition_arn=definition.arn,
-        container=_container(definition.container_properties, request.get("containerOverrides") or {}),
+        container=_container(
+            definition.container_properties, request.get("containerOverrides") or {}
+        ),
         parameters={**definition.parameters, **(request.get("parameters") or {})},
         tags=dict(request.get("tags") or {}),
         depends_on=_dependencies(request),
@@ -73,7 +85,9 @@ def _queue(cloud: Cloud, region: str, request: Mapping[str, Any]) -> Any:
         raise refuse(f"Job queue {queue.name} is {queue.state} and takes no jobs.")
     if bool(queue.schedule_policy) != bool(request.get("shareIdentifier")):
         wanted = "must" if queue.schedule_policy else "must not"
-        raise refuse(f"shareIdentifier {wanted} be given for the job queue {queue.name}, because of its scheduling policy.")
+        raise refuse(
+            f"shareIdentifier {wanted} be given for the job queue {queue.name}, because of its scheduling policy."
+        )
     return queue
 
 
@@ -85,7 +99,9 @@ def _container(properties: Mapping[str, Any], overrides: Mapping[str, Any]) -> d
     environment = overrides.get("environment") or []
     for variable in environment:
         if str(variable.get("name", "")).startswith("AWS_BATCH"):
-            raise refuse(f"Environment variable {variable['name']}: names that start with AWS_BATCH are reserved.")
+            raise refuse(
+                f"Environment variable {variable['name']}: names that start with AWS_BATCH are reserved."
+            )
     container = {key: [] for key in CONTAINER_LISTS} | deepcopy(dict(properties))
     if command:
         container["command"] = list(command)
@@ -96,8 +112,12 @@ def _container(properties: Mapping[str, Any], overrides: Mapping[str, Any]) -> d
     return container
 
 
-def _merged(first: list[dict[str, str]], second: list[dict[str, str]], key: str) -> list[dict[str, str]]:
-    merged = {item[key]: {key: item[key], "value": item.get("value", "")} for item in [*first, *second]}
+def _merged(
+    first: list[dict[str, str]], second: list[dict[str, str]], key: str
+) -> list[dict[str, str]]:
+    merged = {
+        item[key]: {key: item[key], "value": item.get("value", "")} for item in [*first, *second]
+    }
     return list(merged.values())
 
 
@@ -118,7 +138,11 @@ def _timeout(request: Mapping[str, Any], definition: Any, allow_short: bool) -> 
 def check_timeout(timeout: Mapping[str, Any], allow_short: bool) -> float:
     """Seconds; AWS refuses less than 60."""
     seconds = timeout.get("attemptDurationSeconds")
-    if not isinstance(seconds, (int, float)) or seconds <= 0 or (seconds < MIN_TIMEOUT and not allow_short):
+    if (
+        not isinstance(seconds, (int, float))
+        or seconds <= 0
+        or (seconds < MIN_TIMEOUT and not allow_short)
+    ):
         raise refuse(f"attemptDurationSeconds must be at least {MIN_TIMEOUT}, not {seconds}.")
     return seconds
 

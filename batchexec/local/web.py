@@ -29,7 +29,9 @@ def listen(host: str, port: int) -> socket.socket:
 
 
 class Handler(WSGIRequestHandler):
-    def connection_dropped(self, error: BaseException, environ: dict[str, Any] | None = None) -> None:
+    def connection_dropped(
+        self, error: BaseException, environ: dict[str, Any] | None = None
+    ) -> None:
         self.close_connection = True
 
     def log_request(self, code: int | str = "-", size: int | str = "-") -> None:

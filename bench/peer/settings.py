@@ -11,7 +11,12 @@ if url.scheme == "sqlite":
         "OPTIONS": {"timeout": 30, "init_command": "PRAGMA journal_mode=WAL;"},
     }
 else:
-    names = {"HOST": url.hostname, "PORT": url.port, "USER": url.username, "NAME": url.path.lstrip("/")}
+    names = {
+        "HOST": url.hostname,
+        "PORT": url.port,
+        "USER": url.username,
+        "NAME": url.path.lstrip("/"),
+    }
     default = {"ENGINE": "django.db.backends.postgresql", **names}
 
 DATABASES = {"default": {**default, "CONN_MAX_AGE": None}}

@@ -15,7 +15,10 @@ class Migration(migrations.Migration):
                 ("id", primary_key()),
                 ("title", models.CharField(max_length=255)),
                 ("body", models.TextField(blank=True, default="", max_length=100000)),
-                ("import_key", models.CharField(editable=False, max_length=255, null=True, unique=True)),
+                (
+                    "import_key",
+                    models.CharField(editable=False, max_length=255, null=True, unique=True),
+                ),
             ],
             options={
                 "ordering": ["pk"],

@@ -25,7 +25,9 @@ def read_json(body: bytes) -> Any:
     except json.JSONDecodeError as error:
         raise ParseError(f"This is not JSON: {error}.") from None
     except ValueError:
-        raise ParseError("This JSON has a number that isn't one, or has thousands of digits.") from None
+        raise ParseError(
+            "This JSON has a number that isn't one, or has thousands of digits."
+        ) from None
 
 
 def _refuse_constant(name: str) -> Any:
@@ -82,5 +84,7 @@ def unwrap(body: Any, wrapper: str, fields: Collection[str]) -> Mapping[str, Any
             raise ParseError(f"{wrapper!r} must be an object with the fields of a {wrapper}.")
         return body[wrapper]
     if not any(name in body for name in fields):
-        raise ParseError(f"The body holds neither {wrapper!r} nor a field of a {wrapper}: {', '.join(fields)}.")
+        raise ParseError(
+            f"The body holds neither {wrapper!r} nor a field of a {wrapper}: {', '.join(fields)}."
+        )
     return body

@@ -15,7 +15,9 @@ class ReferenceFilter(BaseFilterBackend):
     An unknown id chooses none; a malformed one is invalid.
     """
 
-    def filter_queryset(self, request: Any, queryset: models.QuerySet, view: Any) -> models.QuerySet:
+    def filter_queryset(
+        self, request: Any, queryset: models.QuerySet, view: Any
+    ) -> models.QuerySet:
         for parameter, relation in view.filters.items():
             text = request.query_params.get(parameter)
             if text is None:

@@ -23,7 +23,9 @@ class LinkPagination(BasePagination):
     page_size = 100
     max_page_size = 1000
 
-    def paginate_queryset(self, queryset: QuerySet, request: Request, view: Any = None) -> list[Any]:
+    def paginate_queryset(
+        self, queryset: QuerySet, request: Request, view: Any = None
+    ) -> list[Any]:
         self.request = request
         self.size = min(_positive(request, "page_size", self.page_size), self.max_page_size)
         self.page = _positive(request, "page", 1)
@@ -34,20 +36,31 @@ class LinkPagination(BasePagination):
 
     def get_paginated_response(self, data: Any) -> Response:
         pages = {"first": 1, "prev": self.page - 1, "next": self.page + 1, "last": self.last}
-        links = [f'<{self._url(page)}>; rel="{rel}"' for rel, page in pages.items() if 1 <= page <= self.last]
+        links = [
+            f'<{self._url(page)}>; rel="{rel}"'
+            for rel, page in pages.items()
+            if 1 <= page <= self.last
+        ]
         return Response(data, headers={"Link": ", ".join(links)})
 
     def _url(self, page: int) -> str:
         query = self.request.query_params.copy()
         query["page"] = str(page)
-        return self.request.build_absolute_uri(f"{self.request.path}?{urlencode(sorted(query.items()))}")
+        return self.request.build_absolute_uri(
+            f"{self.request.path}?{urlencode(sorted(query.items()))}"
+        )
 
     def get_schema_operation_parameters(self, view: Any) -> list[dict[str, Any]]:
         number = {"type": "integer", "minimum": 1}
         cut = f"More than {self.max_page_size} is cut to {self.max_page_size}."
         return [
             {"name": "page", "in": "query", "schema": {**number, "default": 1}},
-            {"name": "page_size", "in": "query", "schema": {**number, "default": self.page_size}, "description": cut},
+            {
+                "name": "page_size",
+                "in": "query",
+                "schema": {**number, "default": self.page_size},
+                "description": cut,
+            },
         ]
 
 

@@ -25,13 +25,24 @@ class FormParser(parsers.FormParser):
 
 
 class MultiPartParser(parsers.MultiPartParser):
-    def parse(self, stream: Any, media_type: str | None = None, parser_context: Mapping[str, Any] | None = None) -> Any:
+    def parse(
+        self,
+        stream: Any,
+        media_type: str | None = None,
+        parser_context: Mapping[str, Any] | None = None,
+    ) -> Any:
         request = parser_context["request"]  # type: ignore[index]
         request.upload_handlers = [_NoFiles(request)]
         try:
             # Django replaces what it can't decode. Latin-1 lets every byte through, to be decoded strictly below.
-            form = super().parse(stream, media_type, {"request": request, "encoding": "latin-1"}).data
-            pairs = [(key, value.encode("latin-1").decode()) for key, values in form.lists() for value in values]
+            form = (
+                super().parse(stream, media_type, {"request": request, "encoding": "latin-1"}).data
+            )
+            pairs = [
+                (key, value.encode("latin-1").decode())
+                for key, values in form.lists()
+                for value in values
+            ]
         except TooManyFieldsSent:
             raise ParseError("This form has too many fields.") from None
         except UnicodeError:

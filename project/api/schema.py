@@ -14,7 +14,10 @@ if TYPE_CHECKING:
     from project.api.views import ResourceViewSet
 
 DETAIL = {"type": "object", "properties": {"detail": {"type": "string"}}, "required": ["detail"]}
-MESSAGES = {"type": "object", "additionalProperties": {"type": "array", "items": {"type": "string"}}}
+MESSAGES = {
+    "type": "object",
+    "additionalProperties": {"type": "array", "items": {"type": "string"}},
+}
 NOT_NUL = r"[^\x00]"
 
 
@@ -57,7 +60,9 @@ class ResourceSchema(AutoSchema):
         if self.method == "PATCH":
             self._require_any_field(operation["requestBody"])
         if self._is_list_view():
-            responses["200"]["headers"] = {"Link": _header("First, previous, next and last page (RFC 8288).")}
+            responses["200"]["headers"] = {
+                "Link": _header("First, previous, next and last page (RFC 8288).")
+            }
             responses["404"] = _response("There is no such page.", DETAIL)
             responses["422"] = _response("A parameter is invalid.", MESSAGES)
         return operation
@@ -65,15 +70,22 @@ class ResourceSchema(AutoSchema):
     def _insert_field_validators(self, field: Any, schema: dict[str, Any]) -> None:
         super()._insert_field_validators(field, schema)
         if isinstance(field, fields.TextField):
-            schema["pattern"] = f"^{NOT_NUL}*$" if field.allow_blank else rf"^{NOT_NUL}*\S{NOT_NUL}*$"
+            schema["pattern"] = (
+                f"^{NOT_NUL}*$" if field.allow_blank else rf"^{NOT_NUL}*\S{NOT_NUL}*$"
+            )
 
     def _is_list_view(self, serializer: Any = None) -> bool:
         return self.view.action == "list"
 
     def _require_any_field(self, body: dict[str, Any]) -> None:
-        names = [name for name, field in self._get_serializer().fields.items() if not field.read_only]
+        names = [
+            name for name, field in self._get_serializer().fields.items() if not field.read_only
+        ]
         for content in body["content"].values():
-            content["schema"] = {"allOf": [content["schema"]], "anyOf": [{"required": [name]} for name in names]}
+            content["schema"] = {
+                "allOf": [content["schema"]],
+                "anyOf": [{"required": [name]} for name in names],
+            }
         body["required"] = True
 
 

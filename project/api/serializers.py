@@ -19,7 +19,9 @@ class ResourceSerializer(serializers.ModelSerializer):
 
     def update(self, instance: models.Model, validated_data: dict[str, Any]) -> models.Model:
         """Writes the fields that were sent and no others, and never brings back a record deleted meanwhile."""
-        if validated_data and not type(instance)._default_manager.filter(pk=instance.pk).update(**validated_data):
+        if validated_data and not type(instance)._default_manager.filter(pk=instance.pk).update(
+            **validated_data
+        ):
             raise NotFound
         for name, value in validated_data.items():
             setattr(instance, name, value)

@@ -17,7 +17,9 @@ def resource(prefix: str, viewset: type[ResourceViewSet]) -> list[URLPattern]:
     """`<prefix>` and `<prefix>/<id>`, named `<model>-list` and `<model>-detail`."""
     name = viewset.queryset.model._meta.model_name
     records = viewset.as_view({"get": "list", "post": "create"})
-    record = viewset.as_view({"get": "retrieve", "put": "update", "patch": "partial_update", "delete": "destroy"})
+    record = viewset.as_view(
+        {"get": "retrieve", "put": "update", "patch": "partial_update", "delete": "destroy"}
+    )
     return [
         *tolerant(prefix, records, name=f"{name}-list"),
         *tolerant(f"{prefix}/<str:id>", record, name=f"{name}-detail"),

@@ -9,7 +9,20 @@ from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError
 
-WORDS = ["batch", "comment", "database", "every", "job", "keeps", "later", "never", "queue", "the", "until", "worker"]
+WORDS = [
+    "batch",
+    "comment",
+    "database",
+    "every",
+    "job",
+    "keeps",
+    "later",
+    "never",
+    "queue",
+    "the",
+    "until",
+    "worker",
+]
 NAMES = ["Ada", "Bob", "Chiara", "Dmitri", "Emre", "Fatima", "Grüße", "花子"]
 
 
@@ -19,11 +32,17 @@ class Command(BaseCommand):
 
     def add_arguments(self, parser: ArgumentParser) -> None:
         parser.add_argument("file", type=Path)
-        parser.add_argument("--count", type=int, default=3000, help="lines in all; default: %(default)s")
-        parser.add_argument("--bad", type=int, default=15, help="bad lines among them; default: %(default)s")
+        parser.add_argument(
+            "--count", type=int, default=3000, help="lines in all; default: %(default)s"
+        )
+        parser.add_argument(
+            "--bad", type=int, default=15, help="bad lines among them; default: %(default)s"
+        )
         parser.add_argument("--seed", type=int, default=1, help="default: %(default)s")
 
-    def handle(self, *args: Any, file: Path, count: int, bad: int, seed: int, **options: Any) -> None:
+    def handle(
+        self, *args: Any, file: Path, count: int, bad: int, seed: int, **options: Any
+    ) -> None:
         if not 0 <= bad <= count:
             raise CommandError("--bad must be a number from 0 to --count.")
         try:
@@ -51,7 +70,8 @@ def make_post(chance: random.Random, key: str) -> dict[str, Any]:
     return {
         "key": key,
         "title": words(chance, 3, 8).capitalize(),
-        "body": ". ".join(words(chance, 5, 20).capitalize() for _ in range(chance.randint(1, 6))) + ".",
+        "body": ". ".join(words(chance, 5, 20).capitalize() for _ in range(chance.randint(1, 6)))
+        + ".",
         "comments": [
             {"name": chance.choice(NAMES), "message": words(chance, 2, 15).capitalize() + "."}
             for _ in range(chance.choice([0, 1, 2, 3, 4, 6]))

@@ -18,8 +18,15 @@ class Command(BaseCommand):
     requires_system_checks: list[str] = []
 
     def add_arguments(self, parser: ArgumentParser) -> None:
-        parser.add_argument("--port", type=int, default=LOCAL_MONGO_PORT, help="default: %(default)s")
-        parser.add_argument("--data", type=Path, default=settings.BASE_DIR / "var" / "mongo", help="default: var/mongo")
+        parser.add_argument(
+            "--port", type=int, default=LOCAL_MONGO_PORT, help="default: %(default)s"
+        )
+        parser.add_argument(
+            "--data",
+            type=Path,
+            default=settings.BASE_DIR / "var" / "mongo",
+            help="default: var/mongo",
+        )
 
     def handle(self, *args: Any, port: int, data: Path, **options: Any) -> None:
         try:
@@ -33,5 +40,15 @@ class Command(BaseCommand):
         self.stderr.write(f"Serving MongoDB's protocol on 127.0.0.1:{port}, data in {data}.")
         # In place of this process, so that signals and the exit status are the server's own.
         serve = "import sys; from secantus.cli import main; sys.exit(main())"
-        arguments = ["--host", "127.0.0.1", "--port", str(port), "--storage-path", str(data), "--sync-on-commit"]
-        os.execv(sys.executable, [sys.executable, "-c", serve, *arguments, "--log-level", "WARNING"])  # noqa: S606
+        arguments = [
+            "--host",
+            "127.0.0.1",
+            "--port",
+            str(port),
+            "--storage-path",
+            str(data),
+            "--sync-on-commit",
+        ]
+        os.execv(
+            sys.executable, [sys.executable, "-c", serve, *arguments, "--log-level", "WARNING"]
+        )  # noqa: S606
