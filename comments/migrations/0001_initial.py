@@ -1,3 +1,5 @@
+"""Creates the table of comments."""
+
 import django.db.models.deletion
 from django.db import migrations, models
 

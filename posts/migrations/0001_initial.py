@@ -1,3 +1,5 @@
+"""Creates the table of posts."""
+
 from django.db import migrations, models
 
 from jobs.migrating import primary_key, unique_where_given
