@@ -14,11 +14,11 @@ from jobs.conf import settings as jobs_options
 from jobs.options import Options
 
 ROOT = Path(__file__).resolve().parents[2]
-DOCS = sorted((ROOT / "docs").glob("*.md"))
-PAGES = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", ROOT / "CHANGELOG.md", *DOCS]
+README, REFERENCE = ROOT / "README.md", ROOT / "docs" / "reference.md"
+PAGES = sorted([*ROOT.glob("*.md"), *(ROOT / "docs").rglob("*.md"), *(ROOT / "examples").rglob("*.md")])
 FENCE = re.compile(r"^```.*?^```$", re.MULTILINE | re.DOTALL)
 
-each_page = pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+each_page = pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
 
 
 def anchors(page: Path) -> set[str]:
@@ -59,8 +59,8 @@ def test_every_test_that_is_named_exists(page):
 
 
 @pytest.mark.parametrize("options", [jobs_options, batchexec_options], ids=lambda options: options._name)
-def test_every_setting_is_in_the_readme_under_its_name(options: Options):
-    table = (ROOT / "README.md").read_text().partition(f"\n| {options._name} |")[2].partition("\n\n")[0]
+def test_every_setting_is_in_the_reference_under_its_name(options: Options):
+    table = REFERENCE.read_text().partition(f"\n| {options._name} |")[2].partition("\n\n")[0]
     named = {name for row in table.splitlines() for name in re.findall(r"`([A-Z_]+)`", row.split("|")[1] if "|" in row else "")}
     assert named == set(options._options)
 
@@ -76,8 +76,8 @@ def test_every_command_of_manage_py_that_is_named_exists(page):
 
 
 @pytest.mark.parametrize("name", ["jobs", "batchjobs"])
-def test_every_subcommand_is_in_the_readme(name):
-    text = (ROOT / "README.md").read_text()
+def test_every_subcommand_is_in_the_reference(name):
+    text = REFERENCE.read_text()
     for subcommand in subcommands(name):
         assert f"`{name} {subcommand}" in text
 
@@ -91,6 +91,12 @@ def subcommands(name: str) -> set[str]:
 def test_every_make_target_that_is_named_exists(page):
     code = "\n".join(re.findall(r"^    .+$|`[^`\n]+`", page.read_text(), re.MULTILINE))
     assert set(re.findall(r"\bmake ([a-z-]+)", code)) <= targets()
+
+
+def test_the_readme_shows_a_job_the_worker_and_aws_batch_in_its_first_thirty_lines():
+    beginning = "\n".join(README.read_text().splitlines()[:30])
+    for part in ("(jobs.Performable)", "def perform(", "jobs.enqueue(", "manage.py jobworker ", "manage.py jobworker --batch"):
+        assert part in beginning
 
 
 @each_page
