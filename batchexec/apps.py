@@ -9,7 +9,7 @@ class BatchexecConfig(AppConfig):
         from batchexec import checks  # noqa: F401
         from batchexec.enqueueing import check_resources
         from batchexec.resources import Resources
-        from jobs import codec
+        from jobs.payloads import codec
         from jobs.signals import enqueueing
 
         codec.register(

@@ -15,8 +15,8 @@ def check_settings(app_configs: Any, **kwargs: Any) -> list[checks.CheckMessage]
 @checks.register("batchexec", deploy=True)
 def check_aws(app_configs: Any, **kwargs: Any) -> list[checks.CheckMessage]:
     """Only with `check --deploy`, because it asks AWS Batch. A warning: an image may well be checked where AWS can't be asked."""
-    from batchexec.client import BatchClient, NotConfigured
-    from batchexec.preflight import check_configuration
+    from batchexec.aws.client import BatchClient, NotConfigured
+    from batchexec.aws.preflight import check_configuration
 
     try:
         check_configuration(BatchClient())

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from jobs.options import Option, Options, boolean, duration, non_negative_integer, string, string_list
+from jobs.conf.options import Option, Options, boolean, duration, non_negative_integer, string, string_list
 
 
 def platform(value: Any) -> str:

@@ -4,12 +4,12 @@ from collections.abc import Callable
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
-from batchexec.client import BatchClient
-from batchexec.execution import Execution
-from batchexec.poller import Poller
-from batchexec.preflight import check_configuration
-from batchexec.steps import Gates
-from batchexec.sweeping import Sweeper
+from batchexec.aws.client import BatchClient
+from batchexec.aws.preflight import check_configuration
+from batchexec.handover.follow import Execution
+from batchexec.handover.slot import Gates
+from batchexec.process.poller import Poller
+from batchexec.upkeep.sweeper import Sweeper
 from jobs.lifecycle import Plugin
 
 if TYPE_CHECKING:

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import Any
 
-from jobs.options import duration
+from jobs.conf.options import duration
 
 GIB = 1024
 #: vCPU to the memory, in MiB, that Fargate offers with it. Source: AWS Batch API, ResourceRequirement.

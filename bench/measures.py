@@ -16,7 +16,7 @@ def drain(subject: str, jobs_number: int, enqueue: bool = True) -> dict[str, Any
     import jobs
     from bench import bare
     from bench.noop import NoOp
-    from jobs.keeper import heartbeat
+    from jobs.process.keeper import heartbeat
 
     # A worker's keeper is forked before there is a connection.
     worker = None if subject == "bare" else jobs.Worker(heartbeat=heartbeat())
@@ -76,17 +76,17 @@ def others(repeat: int) -> dict[str, Any]:
     import datetime as dt
 
     import jobs
-    from jobs import operations, reporting
-    from jobs.reaping import Reaper
+    from jobs.operator import actions, reports
+    from jobs.process.reaper import Reaper
 
     reaper = Reaper(jobs.Worker())
     steps: dict[str, Callable[[], Any]] = {
         "promotion": reaper.promote,
         "reaping": reaper.reap,
-        "pruning": lambda: operations.prune(dt.timedelta(days=1)),
-        "stats": reporting.stats,
-        "list": lambda: reporting.listed(limit=50),
-        "list of failed": lambda: reporting.listed("failed", limit=50),
+        "pruning": lambda: actions.prune(dt.timedelta(days=1)),
+        "stats": reports.stats,
+        "list": lambda: reports.listed(limit=50),
+        "list of failed": lambda: reports.listed("failed", limit=50),
     }
     found = {}
     for name, step in steps.items():

@@ -16,9 +16,10 @@ from django.utils.functional import cached_property
 from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString
 
-from jobs import reporting, transitions
+from jobs import transitions
 from jobs.compat import NO_FACETS, display
 from jobs.models import FINISHED, AbstractJob, Job, State
+from jobs.operator import reports
 from jobs.store import store_for
 
 #: Characters of a search that count: databases limit the patterns they take.
@@ -104,7 +105,7 @@ class QueueFilter(admin.SimpleListFilter):
 
 class JobList(ChangeList):
     def get_queryset(self, *args: Any, **kwargs: Any) -> models.QuerySet[Any]:
-        return super().get_queryset(*args, **kwargs).defer(*reporting.LONG)
+        return super().get_queryset(*args, **kwargs).defer(*reports.LONG)
 
 
 @admin.register(Job)
@@ -151,12 +152,12 @@ class JobAdmin(ReadOnlyAdmin):
 
     @display(ordering="created_at")
     def age(self, job: Job) -> str:
-        return reporting.age((timezone.now() - job.created_at).total_seconds())
+        return reports.age((timezone.now() - job.created_at).total_seconds())
 
     @display(description="payload")
     def payload_shown(self, job: Job) -> SafeString:
-        reason = reporting.payload_error(job)
-        shown = _preformatted(reporting.payload_text(job))
+        reason = reports.payload_error(job)
+        shown = _preformatted(reports.payload_text(job))
         note = format_html('<p class="errornote">It can&#x27;t be loaded: {}</p>', reason) if reason else ""
         return format_html("{}{}", note, shown)
 

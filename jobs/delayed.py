@@ -12,10 +12,9 @@ from typing import TYPE_CHECKING, Any
 from django.core.signing import BadSignature, Signer
 from django.db import models
 
-from jobs import codec
 from jobs.enqueueing import enqueue
 from jobs.exceptions import DeserializationError
-from jobs.payloads import Performable, call_with_accepted, import_dotted
+from jobs.payloads import Performable, call_with_accepted, codec, import_dotted
 
 if TYPE_CHECKING:
     from jobs.models import AbstractJob

@@ -9,9 +9,10 @@ from typing import TYPE_CHECKING, Any, cast
 
 from django.utils import timezone
 
-from jobs import execution, payloads
+from jobs import payloads
 from jobs.conf import settings
-from jobs.errors import storable
+from jobs.execution.error_text import storable
+from jobs.execution.invoke import invoke
 from jobs.lifecycle import Lifecycle, instantiate
 from jobs.models import MAX_NAME, Job, State
 from jobs.signals import enqueueing
@@ -112,7 +113,7 @@ def _delayed_or_performed(job: AbstractJob) -> bool:
     job.handler = payloads.dump(job.payload)
     delayed = settings.DELAY_JOBS
     if not (payloads.call_with_accepted(delayed, job) if callable(delayed) else delayed):
-        _lifecycle().run("invoke_job", execution.invoke, job)
+        _lifecycle().run("invoke_job", invoke, job)
         return False
     job.state = State.SCHEDULED if job.run_at > timezone.now() else State.READY
     return True

@@ -17,7 +17,7 @@ from django.utils.functional import cached_property
 
 from jobs import payloads
 from jobs.conf import settings
-from jobs.indexes import PartialIndex
+from jobs.store.indexes import PartialIndex
 
 if TYPE_CHECKING:
     from jobs.worker import Worker

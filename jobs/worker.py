@@ -9,22 +9,23 @@ from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
-from jobs import outcomes, transitions
+from jobs import transitions
 from jobs.conf import settings
 from jobs.exceptions import DeserializationError, Terminated
-from jobs.execution import invoke
-from jobs.heartbeat import Heartbeat, Hold
-from jobs.interrupts import Interruptible
+from jobs.execution import outcomes
+from jobs.execution.interrupts import Interruptible
+from jobs.execution.invoke import invoke
 from jobs.lifecycle import Lifecycle, Plugin, instantiate
-from jobs.listening import Listener
 from jobs.models import Job
-from jobs.reaping import Reaper
-from jobs.reserving import Reserving
-from jobs.retrying import FIRST_PAUSE, brief, until_available
-from jobs.runners import default_name, worker_runner
-from jobs.slots import Slots
-from jobs.stopping import signals_handled
+from jobs.process.claims import Reserving
+from jobs.process.leases import Heartbeat, Hold
+from jobs.process.listener import Listener
+from jobs.process.reaper import Reaper
+from jobs.process.shutdown import signals_handled
+from jobs.process.slots import Slots
+from jobs.runner import default_name, worker_runner
 from jobs.store import store_for
+from jobs.store.patience import FIRST_PAUSE, brief, until_available
 
 if TYPE_CHECKING:
     from jobs.models import AbstractJob

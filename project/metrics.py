@@ -12,15 +12,15 @@ from django.views.decorators.http import require_safe
 from prometheus_client import CONTENT_TYPE_LATEST, CollectorRegistry, generate_latest
 from prometheus_client.core import GaugeMetricFamily
 
-from batchexec.reconciling import all_markers
-from batchexec.waiting import NOT_STARTED
-from jobs import reporting
+from batchexec.handover.late_start import NOT_STARTED
+from batchexec.upkeep.reconciler import all_markers
+from jobs.operator import reports
 from jobs.store import store_for
 
 
 class QueueCollector:
     def collect(self) -> Iterator[GaugeMetricFamily]:
-        stats = reporting.stats()
+        stats = reports.stats()
         text = f"Jobs in the table, of each state and queue up to {stats['counted_up_to']:,}."
         jobs = GaugeMetricFamily("jobs", text, labels=["state", "queue"])
         for row in stats["counts"]:

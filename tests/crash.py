@@ -7,8 +7,11 @@ import signal
 from collections.abc import Callable
 from typing import Any
 
-from batchexec import client, execution, markers
-from jobs import Plugin, outcomes, transitions
+from batchexec import markers
+from batchexec.aws import client
+from batchexec.handover import follow as execution
+from jobs import Plugin, transitions
+from jobs.execution import outcomes
 
 #: What may be died before and after, by name.
 STEPS: dict[str, tuple[Any, str]] = {

@@ -1,7 +1,7 @@
 import django.utils.timezone
 from django.db import migrations, models
 
-from jobs.migrating import primary_key
+from jobs.store.migrating import primary_key
 
 
 class Migration(migrations.Migration):

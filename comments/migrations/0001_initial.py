@@ -1,7 +1,7 @@
 import django.db.models.deletion
 from django.db import migrations, models
 
-from jobs.migrating import primary_key, unique_where_given
+from jobs.store.migrating import primary_key, unique_where_given
 
 
 class Migration(migrations.Migration):

@@ -1,7 +1,7 @@
 import django.utils.timezone
 from django.db import migrations, models
 
-from jobs.migrating import notify_when_ready, primary_key, unique_where_given
+from jobs.store.migrating import notify_when_ready, primary_key, unique_where_given
 
 
 class Migration(migrations.Migration):

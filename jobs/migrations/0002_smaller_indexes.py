@@ -1,7 +1,7 @@
 from django.db import migrations, models
 from django.db.models import Q
 
-from jobs.indexes import PartialIndex
+from jobs.store.indexes import PartialIndex
 
 READY = Q(state="ready")
 RUNNING = Q(state="running")

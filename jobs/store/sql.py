@@ -12,7 +12,7 @@ from typing import Any
 from django.db import IntegrityError, InterfaceError, OperationalError, transaction
 from django.db.models import QuerySet
 
-from jobs.runners import worker_runner
+from jobs.runner import worker_runner
 from jobs.store.base import ORDER, Conditions, M, Reserver, Store, aware, inserted
 from jobs.store.statements import Sql, Statements
 

@@ -5,8 +5,8 @@ import time
 
 import pytest
 
-from batchexec import crew
-from batchexec.crew import Crew
+from batchexec.process import crew
+from batchexec.process.crew import Crew
 from tests.processes import wait_for
 
 

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from batchexec import failures
+from batchexec.aws import failures
 
 
 def detail(status_reason=None, reason=None, exit_code=None, **more):

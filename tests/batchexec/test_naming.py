@@ -4,7 +4,7 @@ import re
 
 import pytest
 
-from batchexec.naming import installation_id, job_name
+from batchexec.aws.names import installation_id, job_name
 
 pytestmark = pytest.mark.django_db
 

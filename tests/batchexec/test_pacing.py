@@ -9,11 +9,10 @@ import time
 import pytest
 
 import jobs
-from batchexec import pacing
-from batchexec.client import BatchClient
+from batchexec.aws.client import BatchClient
 from batchexec.models import BatchJob
-from batchexec.pacing import Pacer
-from batchexec.poller import Poller
+from batchexec.process.pacer import RECOVERY, Pacer
+from batchexec.process.poller import Poller
 from jobs.models import Job, State
 from tests.processes import wait_for
 from tests.samples import Append
@@ -57,7 +56,7 @@ def test_throttling_halves_the_rate_of_the_process(batch, worker, settings, tmp_
     pacer = next(plugin for plugin in throttled.plugins if hasattr(plugin, "poller"))._gates.pacer
     jobs.enqueue(Append(str(tmp_path / "log")))
     assert throttled.work_off() == (1, 0)
-    assert pacer.rate == pytest.approx(20 * (0.5 + pacing.RECOVERY))
+    assert pacer.rate == pytest.approx(20 * (0.5 + RECOVERY))
 
 
 def test_what_is_refused_together_halves_the_rate_once_and_it_recovers_with_what_is_accepted(settings):
@@ -83,7 +82,7 @@ def test_each_poll_that_is_throttled_doubles_the_pause_before_the_next(batch, se
     settings.BATCHEXEC = {"POLL_INTERVAL": 0.2}
     batch.set_faults(["DescribeJobs:429"])
     poller = Poller(BatchClient())
-    with caplog.at_level(logging.WARNING, "batchexec.poller"):
+    with caplog.at_level(logging.WARNING, "batchexec.process.poller"):
         watch = poller.watch("unheard-of")
         wait_for(lambda: len(caplog.records) >= 2)
     poller.unwatch(watch)

@@ -8,7 +8,8 @@ import pytest
 from django.core.management import call_command
 
 import jobs
-from batchexec import markers, naming
+from batchexec import markers
+from batchexec.aws import names as naming
 from batchexec.models import BatchJob
 from jobs import transitions
 from jobs.models import Job, State

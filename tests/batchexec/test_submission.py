@@ -7,7 +7,7 @@ import datetime as dt
 import pytest
 
 import jobs
-from batchexec import submission
+from batchexec.aws import request as submission
 from batchexec.checks import check_aws
 from batchexec.models import BatchJob
 from batchexec.resources import Resources

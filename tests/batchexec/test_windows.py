@@ -19,7 +19,7 @@ from django.utils import timezone
 import jobs
 from batchexec import markers
 from batchexec.models import BatchHistory, BatchJob
-from batchexec.sweeping import Sweeper
+from batchexec.upkeep.sweeper import Sweeper
 from jobs import transitions
 from jobs.models import Job, State
 from tests.processes import LEASE, lines, released, row, wait_for
@@ -61,7 +61,7 @@ def test_7_8_a_worker_that_is_killed_while_it_records_a_dead_execution_counts_on
 
 
 def test_3_a_reply_that_hangs_is_a_lost_reply(batch, worker, tmp_path, monkeypatch):
-    monkeypatch.setattr("batchexec.client.READ_TIMEOUT", 1)
+    monkeypatch.setattr("batchexec.aws.client.READ_TIMEOUT", 1)
     batch.set_faults(["SubmitJob:hang-after:times=1,seconds=5"])
     jobs.enqueue(Append(str(tmp_path / "log")))
     assert worker().work_off() == (1, 0)
@@ -85,7 +85,7 @@ def test_4_of_several_of_one_name_one_is_adopted_and_a_started_one_is_not_termin
     first = worker()
     mine = Job.objects.reserve(first)
     assert transitions.hand_over(mine)
-    from batchexec.naming import job_name
+    from batchexec.aws.names import job_name
 
     name = job_name(str(job.pk), 0)
     marker = markers.commit_intent(mine, job_name=name, job_queue="delayed-jobs", job_definition="delayed-jobs:1")
@@ -336,7 +336,7 @@ def test_the_sweep_leaves_alone_what_is_in_flight(batch, worker):
     transitions.hand_over(mine)
     markers.commit_intent(mine, job_name="n", job_queue="q", job_definition="d:1")
     BatchJob.objects.update(updated_at=timezone.now() - dt.timedelta(hours=1))
-    from batchexec.client import BatchClient
+    from batchexec.aws.client import BatchClient
 
     assert Sweeper(BatchClient()).sweep(Job) == 0
     assert BatchJob.objects.get().job_id == str(job.pk)

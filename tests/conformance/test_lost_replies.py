@@ -8,7 +8,7 @@ from django.db import OperationalError
 import jobs
 from jobs import store as stores
 from jobs.models import Job, State
-from jobs.running import run_by_hand, run_registered
+from jobs.runjob import run_by_hand, run_registered
 from jobs.store import store_for
 from tests.samples import Fail, Record
 

@@ -17,9 +17,9 @@ from django.db import connection
 from django.utils import timezone
 
 import jobs
-from jobs import operations, reporting
 from jobs.models import Job, State
-from jobs.reaping import Reaper
+from jobs.operator import actions, reports
+from jobs.process.reaper import Reaper
 from jobs.store import store_for
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -36,10 +36,10 @@ STEPS: dict[str, tuple[str, Callable[[], Any]]] = {
     "claim of some priorities": ("jobs_job_claim", lambda: Job.objects.reserve(jobs.Worker(min_priority=2, max_priority=7))),
     "promotion": ("jobs_job_due", lambda: Reaper(jobs.Worker()).promote()),
     "reaping": ("jobs_job_lease", lambda: Reaper(jobs.Worker()).reap()),
-    "pruning": ("jobs_job_ended", lambda: operations.prune(MINUTE)),
-    "listing": ("jobs_job_(list|pkey)", lambda: reporting.listed(State.FAILED, None, None, 20)),
-    "counting": ("jobs_job_claim_queue", reporting.counts),
-    "the oldest that is due": ("jobs_job_due", reporting.stats),
+    "pruning": ("jobs_job_ended", lambda: actions.prune(MINUTE)),
+    "listing": ("jobs_job_(list|pkey)", lambda: reports.listed(State.FAILED, None, None, 20)),
+    "counting": ("jobs_job_claim_queue", reports.counts),
+    "the oldest that is due": ("jobs_job_due", reports.stats),
     "release": ("jobs_job_locked_by", lambda: Reaper(jobs.Worker(name="worker 3")).release_all()),
 }
 

@@ -10,7 +10,7 @@ from django.db import connection, connections
 
 import jobs
 from jobs.models import Job, State
-from jobs.reserving import Reserving
+from jobs.process.claims import Reserving
 from jobs.store import store_for
 from tests.conformance.test_races import at_once
 from tests.samples import Record, calls

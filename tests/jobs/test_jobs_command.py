@@ -15,8 +15,8 @@ from django.core.management import load_command_class
 from django.utils import timezone
 
 import jobs
-from jobs import operations, reporting
 from jobs.models import Job, State
+from jobs.operator import actions, reports
 from tests.processes import ROOT, environment, row
 from tests.samples import Fail, Record
 
@@ -157,7 +157,7 @@ def test_stats(run):
 
 
 def test_stats_count_no_further_than_what_costs_little(run, monkeypatch):
-    monkeypatch.setattr(reporting, "MOST", 2)
+    monkeypatch.setattr(reports, "MOST", 2)
     for number in range(4):
         enqueued(queue="many" if number else "one")
     stats = run("stats", "--json").json
@@ -335,7 +335,7 @@ def test_clear_by_state_and_queue(run):
 
 
 def test_prune_deletes_what_ended_long_ago_in_batches(run, monkeypatch):
-    monkeypatch.setattr(operations, "BATCH", 2)
+    monkeypatch.setattr(actions, "BATCH", 2)
     day_ago = timezone.now() - dt.timedelta(days=1)
     for state in (State.SUCCEEDED, State.FAILED, State.CANCELLED):
         for _ in range(3):
@@ -384,7 +384,7 @@ def test_wrong_usage_leaves_with_2(run, arguments):
     ("text", "seconds"), [("7d", 604_800), ("12h", 43_200), ("30m", 1_800), ("45s", 45), ("90", 90), ("1.5", 1.5), ("0", 0)]
 )
 def test_durations(text, seconds):
-    from jobs.arguments import duration
+    from jobs.management.arguments import duration
 
     assert duration(text).total_seconds() == seconds
 
@@ -393,7 +393,7 @@ def test_an_error_of_the_database_is_one_line(run, monkeypatch):
     def refuse(*args: Any) -> None:
         raise ConnectionError("nobody there\nand more")
 
-    monkeypatch.setattr("jobs.reporting.stats", refuse)
+    monkeypatch.setattr("jobs.operator.reports.stats", refuse)
     said = run("stats")
     assert (said.status, said.err) == (1, "ConnectionError: nobody there\n")
 

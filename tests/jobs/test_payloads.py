@@ -13,7 +13,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import jobs
-from jobs import codec, payloads
+from jobs import payloads
+from jobs.payloads import codec
 from posts.models import Post
 from tests.samples import Record, Undecorated
 

@@ -8,10 +8,11 @@ from contextlib import nullcontext
 from hypothesis import strategies as st
 from hypothesis.stateful import rule
 
-from jobs import outcomes, transitions
+from jobs import transitions
 from jobs.exceptions import DeserializationError
+from jobs.execution import outcomes
 from jobs.models import Job
-from jobs.runners import is_later_attempt
+from jobs.runner import is_later_attempt
 from tests.model.actors import Container, Execution, Handle
 from tests.model.base import mostly, picks, seldom
 from tests.model.model import ModelJob

@@ -10,7 +10,7 @@ from typing import Any
 from hypothesis import strategies as st
 from hypothesis.stateful import rule
 
-from jobs.reaping import Reaper
+from jobs.process.reaper import Reaper
 from tests.model.base import picks
 from tests.model.model import ModelJob
 from tests.model.operating import Operating

@@ -7,9 +7,10 @@ from collections.abc import Callable
 from hypothesis import strategies as st
 from hypothesis.stateful import rule
 
-from jobs import operations, transitions
+from jobs import transitions
 from jobs.exceptions import JobError
 from jobs.models import Job
+from jobs.operator import actions
 from tests.model.actors import Handle
 from tests.model.base import STALE, mostly, picks
 from tests.model.model import FINISHED, SILENT_AFTER, UNFINISHED, ModelJob
@@ -33,7 +34,7 @@ class Operating(Settling):
             self.reserve(number)
         else:
             job = self.job_of(handle)
-            if self.agree("cancel", done(operations.cancel, handle), job.at(handle.epoch, UNFINISHED)):
+            if self.agree("cancel", done(actions.cancel, handle), job.at(handle.epoch, UNFINISHED)):
                 job.cancel()
                 self.happened("cancel: the runner stays named" if job.runner else "cancel: nobody executes it")
 
@@ -55,7 +56,7 @@ class Operating(Settling):
             self.outlast(job)
         if signs:
             self.let_it_show_itself(job)
-        if self.agree("retry", done(operations.retry, handle), job.retriable(handle.seen, self.now)):
+        if self.agree("retry", done(actions.retry, handle), job.retriable(handle.seen, self.now)):
             self._begin_again(job)
         elif job.at(handle.epoch, FINISHED) and job.runner_is_alive(self.now):
             self.happened("retry: refused beside a living runner")
@@ -64,7 +65,7 @@ class Operating(Settling):
     def retry_all_failed(self) -> None:
         self.tick()
         failed = self.model.in_states("failed")
-        assert operations.retry_failed() == len(failed)
+        assert actions.retry_failed() == len(failed)
         for job in failed:
             self._begin_again(job)
             self.happened("retry all failed")
@@ -84,7 +85,7 @@ class Operating(Settling):
         else:
             job = self.job_of(handle)
             may = job.watched_by(handle.seen.locked_by, handle.epoch) and job.locked_at == handle.seen.locked_at
-            if self.agree("unlock", done(operations.unlock, handle), may):
+            if self.agree("unlock", done(actions.unlock, handle), may):
                 job.locked_at = self.now - 2 * SILENT_AFTER
                 self._reaped_at_once()
 
@@ -93,7 +94,7 @@ class Operating(Settling):
         self.tick()
         name = self.pick(self.workers, number).name
         locked = [job for job in self.model.in_states("running") if job.locked_by == name]
-        assert operations.unlock_worker(name) == len(locked)
+        assert actions.unlock_worker(name) == len(locked)
         for job in locked:
             job.locked_at = self.now - 2 * SILENT_AFTER
         if locked:

@@ -11,8 +11,8 @@ from hypothesis.stateful import rule
 import jobs
 from jobs import transitions
 from jobs.models import Job
-from jobs.reaping import Reaper
-from jobs.runners import worker_runner
+from jobs.process.reaper import Reaper
+from jobs.runner import worker_runner
 from tests.model.actors import Handle, Watch
 from tests.model.base import Base, picks
 from tests.model.model import WAITING, ModelJob

@@ -5,8 +5,9 @@ from __future__ import annotations
 from hypothesis import strategies as st
 from hypothesis.stateful import rule
 
-from jobs import outcomes, transitions
+from jobs import transitions
 from jobs.exceptions import Lost
+from jobs.execution import outcomes
 from tests.model.actors import Look
 from tests.model.base import mostly, picks
 from tests.model.executing import Executing

@@ -8,9 +8,10 @@ from __future__ import annotations
 from hypothesis import strategies as st
 from hypothesis.stateful import rule
 
-from jobs import outcomes, transitions
+from jobs import transitions
 from jobs.exceptions import DeserializationError
-from jobs.runners import worker_runner
+from jobs.execution import outcomes
+from jobs.runner import worker_runner
 from tests.model.actors import Container, Handle, Watch
 from tests.model.base import picks
 from tests.model.queueing import Queueing

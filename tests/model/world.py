@@ -15,9 +15,8 @@ from django.test import override_settings
 from django.utils import timezone
 
 import jobs
-from jobs import retrying
 from jobs.models import Job
-from jobs.store import store_for
+from jobs.store import patience, store_for
 from jobs.store.base import Store
 
 LEASE = 60
@@ -84,7 +83,7 @@ def world(clock: Clock, *, keeps_succeeded: bool) -> Iterator[None]:
             mock.patch.object(Store, "now", now),
             mock.patch.object(Store, "seconds_reachable", forever),
             mock.patch.object(timezone, "now", now),
-            mock.patch.object(retrying, "FIRST_PAUSE", 0),
+            mock.patch.object(patience, "FIRST_PAUSE", 0),
         ):
             store_for(Job).delete_many({})
             yield

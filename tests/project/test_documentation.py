@@ -11,7 +11,7 @@ from django.core.management import get_commands, load_command_class
 
 from batchexec.conf import settings as batchexec_options
 from jobs.conf import settings as jobs_options
-from jobs.options import Options
+from jobs.conf.options import Options
 
 ROOT = Path(__file__).resolve().parents[2]
 README, REFERENCE = ROOT / "README.md", ROOT / "docs" / "reference.md"

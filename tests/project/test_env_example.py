@@ -13,7 +13,7 @@ import pytest
 
 from batchexec.conf import settings as batchexec_options
 from jobs.conf import settings as jobs_options
-from jobs.options import Options
+from jobs.conf.options import Options
 
 ROOT = Path(__file__).resolve().parents[2]
 EXAMPLE = ROOT / ".env.example"

@@ -50,7 +50,7 @@ def all_wait(s: State) -> bool:
 
 
 def maintenance(s: State, rules: Rules, bounds: Bounds) -> Steps:
-    """jobs.reaping.Reaper and batchexec.sweeping.Sweeper. A read and a write on condition of all that was read are one step."""
+    """jobs.process.reaper.Reaper and batchexec.upkeep.sweeper.Sweeper. A read and a write on condition of all that was read are one step."""
     row, marker = s.row, s.marker
     if not all_wait(s):
         return
@@ -131,7 +131,7 @@ def _sign_of_life(s: State) -> State:
 
 
 def operator(s: State, rules: Rules, bounds: Bounds) -> Steps:
-    """jobs.operations.cancel and retry. A retry has one attempt here, which keeps the model small."""
+    """jobs.operator.actions.cancel and retry. A retry has one attempt here, which keeps the model small."""
     row = s.row
     if s.cancels and row.state not in FINISHED:
         runner, stale = (row.runner, row.stale) if rules.cancel_keeps_runner else (NO_RUNNER, False)

@@ -26,7 +26,7 @@ def over(row: Row, state: str, attempts: int) -> Row:
 
 
 def failed_attempt(row: Row, bounds: Bounds) -> Row:
-    """jobs.outcomes.failed: rescheduled, or failed for good where that was the last attempt."""
+    """jobs.execution.outcomes.failed: rescheduled, or failed for good where that was the last attempt."""
     attempts = row.attempts + 1
     return over(row, FAILED if attempts >= bounds.attempts else SCHEDULED, attempts)
 
@@ -52,14 +52,14 @@ def holds(state: State, number: int, watcher: Watcher) -> bool:
 
 
 def not_held(state: State, number: int, watcher: Watcher) -> State | None:
-    """batchexec.steps.Steps.row: where the watcher goes on once it isn't one any more; None while it is."""
+    """batchexec.handover.slot.Slot.row: where the watcher goes on once it isn't one any more; None while it is."""
     if state.row.epoch != watcher.epoch:
         return with_watcher(state, number, Watcher("ended", watcher.epoch))
     return None if holds(state, number, watcher) else with_watcher(state, number, Watcher())
 
 
 def let_go(state: State, number: int, watcher: Watcher) -> State:
-    """batchexec.execution.Execution._let_go: one conditional write, which does nothing where the lock is lost."""
+    """batchexec.handover.follow.Execution._let_go: one conditional write, which does nothing where the lock is lost."""
     row = state.row
     if holds(state, number, watcher):
         row = row._replace(state=DETACHED, lock=NOBODY, lapsed=False) if row.handed_over else over(row, READY, row.attempts)

@@ -69,7 +69,7 @@ def record_runner(s: State, n: int, w: Watcher, rules: Rules, bounds: Bounds) ->
 
 
 def give_up(s: State, n: int, w: Watcher, rules: Rules, bounds: Bounds) -> Steps:
-    """jobs.outcomes.failed with jobs.transitions.as_seen: a sign of life since the row was read wins."""
+    """jobs.execution.outcomes.failed with jobs.transitions.as_seen: a sign of life since the row was read wins."""
     refused = w.at == "giving up a refused one"
     if holds(s, n, w) and (s.row.runner == w.seen or not rules.give_up_as_read):
         after = s._replace(row=failed_attempt(s.row, bounds))

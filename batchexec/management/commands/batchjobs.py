@@ -7,10 +7,10 @@ from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError
 
-from batchexec import reconciling
-from batchexec.client import BatchClient, NotConfigured, configuration_error
+from batchexec.aws.client import BatchClient, NotConfigured, configuration_error
 from batchexec.models import BatchJob
-from jobs.terminal import printable, table
+from batchexec.upkeep import reconciler
+from jobs.management.terminal import printable, table
 
 NOT_MENDED, NO_SUCH_MARKER = 1, 4
 COLUMNS = ("job_id", "epoch", "batch_job_id", "state", "status", "job_queue", "submitted_at", "status_reason")
@@ -47,7 +47,7 @@ class Command(BaseCommand):
             sys.exit(status)
 
     def _list(self, json: bool, **options: Any) -> int:
-        found = reconciling.all_markers()
+        found = reconciler.all_markers()
         if json:
             self._print_json([_as_json(marker) for marker in found])
         elif found:
@@ -56,7 +56,7 @@ class Command(BaseCommand):
         return 0
 
     def _show(self, id: str, json: bool, **options: Any) -> int:
-        marker = reconciling.marker_of(id)
+        marker = reconciler.marker_of(id)
         if marker is None:
             self.stderr.write(printable(f"Nothing is in Batch for {id!r}."))
             return NO_SUCH_MARKER
@@ -72,7 +72,7 @@ class Command(BaseCommand):
     def _reconcile(self, apply: bool, json: bool, **options: Any) -> int:
         client = BatchClient()
         shown, left = [], False
-        for finding in reconciling.reconcile(client):
+        for finding in reconciler.reconcile(client):
             mended = bool(apply and finding.mend is not None and finding.mend())
             left = left or (finding.mend is not None and not mended)
             shown.append({**_finding(finding), "mended": mended})
@@ -103,5 +103,5 @@ def _as_json(marker: BatchJob) -> dict[str, Any]:
     return {name: value.isoformat() if hasattr(value, "isoformat") else value for name, value in values.items()}
 
 
-def _finding(finding: reconciling.Finding) -> dict[str, Any]:
+def _finding(finding: reconciler.Finding) -> dict[str, Any]:
     return {name: getattr(finding, name) for name in ("kind", "job_id", "batch_job_id", "explanation", "remedy")}

@@ -10,10 +10,10 @@ from typing import TYPE_CHECKING, Any
 
 from django.core.management.base import BaseCommand
 
-from jobs import operations, reporting
-from jobs.arguments import duration, limit, text
+from jobs.management.arguments import duration, limit, text
+from jobs.management.terminal import printable, table
 from jobs.models import FINISHED, State
-from jobs.terminal import printable, table
+from jobs.operator import actions, reports
 
 if TYPE_CHECKING:
     from jobs.models import AbstractJob
@@ -81,9 +81,9 @@ class Command(BaseCommand):
         try:
             status = run(options)
             self.stdout.flush()
-        except (Stop, operations.Refused) as error:
+        except (Stop, actions.Refused) as error:
             status = self._complain(error)
-        except operations.NoSuchJob as error:
+        except actions.NoSuchJob as error:
             status = self._complain(error, NO_SUCH_JOB)
         except BrokenPipeError:  # whoever read has seen enough
             os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
@@ -91,7 +91,7 @@ class Command(BaseCommand):
         except Exception as error:
             if options["traceback"]:
                 raise
-            status = self._complain(f"{type(error).__name__}: {reporting.first_line(str(error))}")
+            status = self._complain(f"{type(error).__name__}: {reports.first_line(str(error))}")
         if status:
             sys.exit(status)
 
@@ -99,10 +99,10 @@ class Command(BaseCommand):
 
     def _list(self, options: dict[str, Any]) -> int:
         most = options["limit"]
-        found = reporting.listed(options["state"], options["queue"], options["name"], most + 1)
+        found = reports.listed(options["state"], options["queue"], options["name"], most + 1)
         jobs, more = found[:most], len(found) > most
         if options["json"]:
-            return self._say_json([reporting.as_dict(job) for job in jobs])
+            return self._say_json([reports.as_dict(job) for job in jobs])
         if not jobs:
             return self._say("No jobs.")
         titles = ("ID", "STATE", "QUEUE", "PRIORITY", "ATTEMPTS", "RUN AT", "LOCKED BY", "NAME", "ERROR")
@@ -110,21 +110,21 @@ class Command(BaseCommand):
         return self._say(f"… and more: --limit is {most}.") if more else DONE
 
     def _show(self, options: dict[str, Any]) -> int:
-        job = operations.find(options["id"])
-        shown = reporting.as_dict(job, full=True)
+        job = actions.find(options["id"])
+        shown = reports.as_dict(job, full=True)
         if options["json"]:
             return self._say_json(shown)
-        short = {key: value for key, value in shown.items() if key not in (*reporting.LONG, "payload", "payload_error", "error")}
+        short = {key: value for key, value in shown.items() if key not in (*reports.LONG, "payload", "payload_error", "error")}
         width = max(map(len, short))
         for key, value in short.items():
             self._say(f"{key:{width}}  {'-' if value is None or value == '' else value}")
-        self._say(f"\npayload\n{reporting.payload_text(job)}")
+        self._say(f"\npayload\n{reports.payload_text(job)}")
         if shown["payload_error"]:
             self._say(f"\nThe payload can't be loaded: {shown['payload_error']}")
         return self._say(f"\nlast error\n{job.last_error}") if job.last_error else DONE
 
     def _check(self, options: dict[str, Any]) -> int:
-        found = reporting.check(options["max_age"].total_seconds())
+        found = reports.check(options["max_age"].total_seconds())
         if options["json"]:
             self._say_json({"ok": not found.problems, **vars(found)})
         elif not found.problems:
@@ -135,7 +135,7 @@ class Command(BaseCommand):
         return REFUSED if found.problems else DONE
 
     def _stats(self, options: dict[str, Any]) -> int:
-        found = reporting.stats()
+        found = reports.stats()
         if options["json"]:
             return self._say_json(found)
         if found["counts"]:
@@ -152,30 +152,30 @@ class Command(BaseCommand):
 
     def _retry(self, options: dict[str, Any]) -> int:
         if options["failed"]:
-            return self._report("retried", operations.retry_failed(), [], options)
-        return self._each("retried", operations.retry, options)
+            return self._report("retried", actions.retry_failed(), [], options)
+        return self._each("retried", actions.retry, options)
 
     def _cancel(self, options: dict[str, Any]) -> int:
         number = len(options["ids"])
         self._ask(f"Cancel {_jobs(number)}?", options)
-        return self._each("cancelled", operations.cancel, options)
+        return self._each("cancelled", actions.cancel, options)
 
     def _unlock(self, options: dict[str, Any]) -> int:
         if options["worker"] is not None:
-            return self._report("unlocked", operations.unlock_worker(options["worker"]), [], options)
-        return self._each("unlocked", operations.unlock, options)
+            return self._report("unlocked", actions.unlock_worker(options["worker"]), [], options)
+        return self._each("unlocked", actions.unlock, options)
 
     def _clear(self, options: dict[str, Any]) -> int:
         state, queue = options["state"], options["queue"]
-        there = [row for row in reporting.counts() if queue is None or row["queue"] == queue]
-        wanted = [state] if state else operations.clearable()
+        there = [row for row in reports.counts() if queue is None or row["queue"] == queue]
+        wanted = [state] if state else actions.clearable()
         chosen = {name: sum(row["count"] for row in there if row["state"] == name) for name in wanted}
-        left = sum(row["count"] for row in there if row["state"] in operations.BEING_EXECUTED and row["state"] not in wanted)
+        left = sum(row["count"] for row in there if row["state"] in actions.BEING_EXECUTED and row["state"] not in wanted)
         deleted = 0
         if number := sum(chosen.values()):
             parts = ", ".join(f"{count:,} {name}" for name, count in chosen.items() if count)
             self._ask(f"Delete {_jobs(number)} ({parts})?", options)
-            deleted = operations.clear(state, queue)
+            deleted = actions.clear(state, queue)
         if options["json"]:
             return self._say_json({"deleted": deleted, "left": left if not state else 0})
         self._say(f"{_jobs(deleted)} deleted.")
@@ -185,16 +185,16 @@ class Command(BaseCommand):
 
     def _prune(self, options: dict[str, Any]) -> int:
         states = [options["state"]] if options["state"] else FINISHED
-        return self._report("deleted", operations.prune(options["older_than"], states), None, options)
+        return self._report("deleted", actions.prune(options["older_than"], states), None, options)
 
     def _each(self, done: str, operation: Callable[[AbstractJob], Any], options: dict[str, Any]) -> int:
         refused, status, number = [], DONE, 0
         for pk in dict.fromkeys(options["ids"]):
             try:
-                operation(operations.find(pk))
+                operation(actions.find(pk))
                 number += 1
-            except (operations.Refused, operations.NoSuchJob) as error:
-                status = max(status, NO_SUCH_JOB if isinstance(error, operations.NoSuchJob) else REFUSED)
+            except (actions.Refused, actions.NoSuchJob) as error:
+                status = max(status, NO_SUCH_JOB if isinstance(error, actions.NoSuchJob) else REFUSED)
                 self._complain(error)
                 refused.append({"id": pk, "reason": str(error)})
         self._report(done, number, refused, options)
@@ -236,7 +236,7 @@ class Command(BaseCommand):
 
 def _row(job: AbstractJob) -> tuple[str, ...]:
     run_at = job.run_at.astimezone(dt.timezone.utc).strftime("%Y-%m-%d %H:%M:%S")
-    error = reporting.first_line(job.last_error)[:60]
+    error = reports.first_line(job.last_error)[:60]
     return str(job.pk), job.state, job.queue, str(job.priority), str(job.attempts), run_at, job.locked_by, job.name, error
 
 

@@ -56,14 +56,14 @@ class Command(BaseCommand):
         if options["pool"] and (options["queues"] or options["processes"]):
             raise CommandError("--pool says which queues and how many processes: leave out --queues and --processes.")
         if options["pool"] or options["processes"]:
-            from jobs.supervisor import Supervisor, this_command
+            from jobs.process.supervisor import Supervisor, this_command
 
             sys.exit(Supervisor(list(_children(options)), this_command()).run())
         self._work(options)
 
     def _work(self, options: dict[str, Any]) -> None:
-        from jobs.keeper import heartbeat
-        from jobs.supervisor import watch_parent
+        from jobs.process.keeper import heartbeat
+        from jobs.process.supervisor import watch_parent
         from jobs.worker import Worker
 
         try:

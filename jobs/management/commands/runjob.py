@@ -26,10 +26,10 @@ class Command(BaseCommand):
 
     def handle(self, *args: Any, id: str, **options: Any) -> None:
         from jobs.conf import settings
-        from jobs.keeper import heartbeat
         from jobs.lifecycle import not_handing_over
-        from jobs.retrying import brief
-        from jobs.running import NotBegun, Refused, run_by_hand, run_registered
+        from jobs.process.keeper import heartbeat
+        from jobs.runjob import NotBegun, Refused, run_by_hand, run_registered
+        from jobs.store.patience import brief
         from jobs.worker import Worker
 
         worker = Worker(plugins=not_handing_over(settings.PLUGINS), heartbeat=heartbeat())

@@ -8,7 +8,7 @@ import time
 from typing import TYPE_CHECKING
 
 from batchexec import markers
-from batchexec.client import BatchClient
+from batchexec.aws.client import BatchClient
 from batchexec.conf import settings
 from batchexec.models import BatchJob
 from jobs.conf import settings as jobs_settings

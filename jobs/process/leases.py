@@ -13,11 +13,11 @@ from typing import TYPE_CHECKING, Any
 
 from django.db import connections
 
-from jobs import codec
 from jobs.conf import settings
 from jobs.models import State
-from jobs.retrying import brief
+from jobs.payloads import codec
 from jobs.store import store_for
+from jobs.store.patience import brief
 
 if TYPE_CHECKING:
     from jobs.models import AbstractJob

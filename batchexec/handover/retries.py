@@ -8,14 +8,14 @@ import math
 from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
-from batchexec import failures
+from batchexec.aws import failures
 from batchexec.conf import settings
 from batchexec.models import BatchHistory
 from batchexec.resources import FARGATE, Resources
 from jobs.store import store_for
 
 if TYPE_CHECKING:
-    from batchexec.failures import Failure
+    from batchexec.aws.failures import Failure
     from jobs.models import AbstractJob
 
 logger = logging.getLogger(__name__)

@@ -7,8 +7,8 @@ import json
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from jobs.errors import storable
 from jobs.exceptions import DeserializationError
+from jobs.execution.error_text import storable
 from jobs.models import Job, State
 from jobs.store import store_for
 

@@ -6,14 +6,17 @@ import datetime as dt
 from functools import cached_property
 from typing import Any
 
-from batchexec import history, markers, naming, submission
-from batchexec.client import NotAccepted, NotConfigured, Rejected, Unknown
+from batchexec import markers
+from batchexec.aws import names as naming
+from batchexec.aws import request as submission
+from batchexec.aws.client import NotAccepted, NotConfigured, Rejected, Unknown
 from batchexec.conf import settings
+from batchexec.handover import retries
+from batchexec.handover.slot import FIRST_PAUSE, LONGEST_PAUSE, LetGo, Steps, logger
 from batchexec.models import BatchJob
 from batchexec.resources import Resources, resources_of
-from batchexec.steps import FIRST_PAUSE, LONGEST_PAUSE, LetGo, Steps, logger
 from jobs import transitions
-from jobs.runners import batch_job_id_of
+from jobs.runner import batch_job_id_of
 
 #: How often, within SETTLE, a submission with an unknown outcome is looked for.
 LOOKS = 6
@@ -66,7 +69,7 @@ class Entering:
 
     def _read_resources(self) -> Resources:
         try:
-            asked = history.adjusted(self._job, resources_of(self._job.payload))
+            asked = retries.adjusted(self._job, resources_of(self._job.payload))
             fitted = asked.fitted(settings.PLATFORM)
         except (TypeError, ValueError) as error:
             raise Rejected(str(error)) from error

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from batchexec.conf import settings
 from batchexec.resources import SHORTEST_TIMEOUT, Resources
-from jobs.options import duration
+from jobs.conf.options import duration
 
 if TYPE_CHECKING:
     from batchexec.models import BatchJob

@@ -5,7 +5,7 @@ import time
 from typing import TYPE_CHECKING, Any
 
 from jobs.models import State
-from jobs.retrying import until_available
+from jobs.store.patience import until_available
 
 if TYPE_CHECKING:
     from jobs.models import AbstractJob

@@ -23,9 +23,9 @@ from typing import Any
 from django.apps import apps
 from django.db import connections
 
-from jobs import codec
 from jobs.conf import settings
-from jobs.heartbeat import HURRY, Heartbeat, Hold, renew
+from jobs.payloads import codec
+from jobs.process.leases import HURRY, Heartbeat, Hold, renew
 
 logger = logging.getLogger(__name__)
 
@@ -172,7 +172,7 @@ class _Child:
     def _end_what_is_overdue(self) -> None:
         for told in list(self._holds.values()):
             if told.deadline and time.monotonic() >= told.deadline:
-                from jobs.overdue import record
+                from jobs.process.overdue import record
 
                 record(told.hold)
                 os.kill(self._parent, signal.SIGKILL)

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from jobs import outcomes
 from jobs.exceptions import WorkerTimeout
+from jobs.execution import outcomes
 from jobs.store import store_for
 from jobs.worker import Worker
 
 if TYPE_CHECKING:
-    from jobs.heartbeat import Hold
+    from jobs.process.leases import Hold
 
 
 def record(hold: Hold) -> None:

@@ -1,6 +1,6 @@
 from __future__ import annotations
 
-from batchexec.client import BatchClient, NotConfigured, configuration_error
+from batchexec.aws.client import BatchClient, NotConfigured, configuration_error
 from batchexec.conf import settings
 
 

@@ -9,7 +9,7 @@ from django.db import connections
 
 from jobs import payloads
 from jobs.exceptions import WorkerTimeout
-from jobs.interrupts import time_limit
+from jobs.execution.interrupts import time_limit
 
 if TYPE_CHECKING:
     from jobs.models import AbstractJob

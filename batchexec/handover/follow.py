@@ -10,20 +10,23 @@ import time
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
-from batchexec import failures, history, markers
-from batchexec.client import BatchClient, Rejected
+from batchexec import markers
+from batchexec.aws import failures
+from batchexec.aws.client import BatchClient, Rejected
 from batchexec.conf import settings
-from batchexec.entering import Entering
+from batchexec.handover import retries
+from batchexec.handover.enter import Entering
+from batchexec.handover.late_start import Waiting
+from batchexec.handover.slot import Ended, Gates, LetGo, Steps, logger
 from batchexec.models import BatchJob
-from batchexec.poller import Poller, Watch
-from batchexec.steps import Ended, Gates, LetGo, Steps, logger
-from batchexec.sweeping import TERMINAL, Sweeper
-from batchexec.waiting import Waiting
-from jobs import outcomes, transitions
+from batchexec.process.poller import Poller, Watch
+from batchexec.upkeep.sweeper import TERMINAL, Sweeper
+from jobs import transitions
 from jobs.conf import settings as jobs_settings
 from jobs.exceptions import Lost, Terminated
+from jobs.execution import outcomes
 from jobs.models import State
-from jobs.runners import batch_job_id_of
+from jobs.runner import batch_job_id_of
 
 if TYPE_CHECKING:
     from jobs.models import AbstractJob
@@ -115,8 +118,8 @@ class Execution:
         failure, wishes = failures.classify(detail), self._entering.wishes
 
         def fail() -> bool:
-            counted = not history.grants_free_retry(row, failure, wishes)
-            history.remember_memory(row, failure, wishes)
+            counted = not retries.grants_free_retry(row, failure, wishes)
+            retries.remember_memory(row, failure, wishes)
             # Conditional on the runner and its heartbeat as they were just read: a container that shows itself meanwhile wins.
             return outcomes.failed(self._worker, row, Lost(failure.text), transitions.as_seen(row), counted=counted)
 
@@ -170,7 +173,7 @@ class Execution:
         """A container that was told to end had the time to record a failed attempt, but not to know that AWS took its machine."""
         interrupted = row.epoch == self._job.epoch + 1 and row.last_error.startswith(f"{Terminated.__name__}:")
         wishes = self._entering.wishes
-        if interrupted and self._steps.on_database(lambda: history.grants_free_retry(row, failure, wishes)):
+        if interrupted and self._steps.on_database(lambda: retries.grants_free_retry(row, failure, wishes)):
             self._steps.persist(lambda: transitions.refund(row))
 
     def _followed_to_its_end(self) -> bool:

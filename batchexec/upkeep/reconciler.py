@@ -10,14 +10,15 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Any
 
-from batchexec import markers, naming
-from batchexec.client import BatchClient
+from batchexec import markers
+from batchexec.aws import names as naming
+from batchexec.aws.client import BatchClient
 from batchexec.conf import settings
 from batchexec.models import BatchJob
-from batchexec.sweeping import TERMINAL, Sweeper
+from batchexec.upkeep.sweeper import TERMINAL, Sweeper
 from jobs import transitions
 from jobs.models import Job, State
-from jobs.runners import batch_job_id_of
+from jobs.runner import batch_job_id_of
 from jobs.store import store_for
 
 #: Markers looked at in one go.

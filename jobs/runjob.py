@@ -10,9 +10,9 @@ from jobs import transitions
 from jobs.conf import settings
 from jobs.exceptions import JobError
 from jobs.models import State
-from jobs.retrying import brief, until_available
-from jobs.runners import container_runner, is_later_attempt, worker_runner
+from jobs.runner import container_runner, is_later_attempt, worker_runner
 from jobs.store import store_for
+from jobs.store.patience import brief, until_available
 
 if TYPE_CHECKING:
     from jobs.models import AbstractJob

@@ -119,7 +119,7 @@ def _discard(model: type[AbstractJob], where: dict[str, Any]) -> int:
 
 def _reap(model: type[AbstractJob]) -> None:
     from jobs.lifecycle import not_handing_over
-    from jobs.reaping import Reaper
+    from jobs.process.reaper import Reaper
     from jobs.worker import Worker
 
     Reaper(Worker(model=model, plugins=not_handing_over(settings.PLUGINS))).reap()

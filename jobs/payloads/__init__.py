@@ -10,10 +10,10 @@ from collections.abc import Callable, Iterable
 from importlib import import_module
 from typing import Any
 
-from jobs import codec
 from jobs.conf import settings
+from jobs.conf.options import duration
 from jobs.exceptions import DeserializationError
-from jobs.options import duration
+from jobs.payloads import codec
 
 #: Set on an instance instead of its class, these are stored with its fields. `batch` is what batchexec reads.
 OPTIONS = ("queue_name", "max_attempts", "max_run_time", "destroy_failed_jobs", "batch")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from jobs.options import (
+from jobs.conf.options import (
     Option,
     Options,
     boolean,

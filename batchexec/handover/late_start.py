@@ -6,9 +6,9 @@ import time
 from typing import Any
 
 from batchexec.conf import settings
-from batchexec.entering import Entering
-from batchexec.steps import Steps, logger
-from jobs.options import duration
+from batchexec.handover.enter import Entering
+from batchexec.handover.slot import Steps, logger
+from jobs.conf.options import duration
 
 NOT_STARTED = ("SUBMITTED", "PENDING", "RUNNABLE")
 

@@ -8,10 +8,10 @@ import threading
 import time
 from typing import Any
 
-from batchexec.client import MOST_IDS, BatchClient, is_throttling
+from batchexec.aws.client import MOST_IDS, BatchClient, is_throttling
+from batchexec.aws.failures import essence
 from batchexec.conf import settings
-from batchexec.failures import essence
-from batchexec.sweeping import TERMINAL
+from batchexec.upkeep.sweeper import TERMINAL
 
 logger = logging.getLogger(__name__)
 

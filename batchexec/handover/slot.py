@@ -9,13 +9,13 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from batchexec.client import BatchClient, Throttled, configuration_error
-from batchexec.crew import Crew
-from batchexec.pacing import Pacer
-from jobs import outcomes
+from batchexec.aws.client import BatchClient, Throttled, configuration_error
+from batchexec.process.crew import Crew
+from batchexec.process.pacer import Pacer
+from jobs.execution import outcomes
 from jobs.models import State
-from jobs.retrying import until_available
 from jobs.store import store_for
+from jobs.store.patience import until_available
 
 if TYPE_CHECKING:
     from batchexec.models import BatchJob

@@ -12,9 +12,9 @@ from django.utils import timezone
 
 from jobs import payloads, transitions
 from jobs.conf import settings
-from jobs.errors import describe, summary
 from jobs.exceptions import DeserializationError
-from jobs.retrying import until_available
+from jobs.execution.error_text import describe, summary
+from jobs.store.patience import until_available
 
 if TYPE_CHECKING:
     from jobs.models import AbstractJob

@@ -7,7 +7,7 @@ from typing import Any
 
 from django.db import connections
 
-from jobs.retrying import brief
+from jobs.store.patience import brief
 
 logger = logging.getLogger(__name__)
 

@@ -11,11 +11,12 @@ import logging
 import time
 from typing import TYPE_CHECKING, Any
 
-from jobs import outcomes, transitions
+from jobs import transitions
 from jobs.conf import settings
 from jobs.exceptions import Lost
+from jobs.execution import outcomes
 from jobs.models import State
-from jobs.runners import worker_runner
+from jobs.runner import worker_runner
 from jobs.store import store_for
 
 if TYPE_CHECKING:
