@@ -15,7 +15,7 @@ from jobs.conf.options import Options
 
 ROOT = Path(__file__).resolve().parents[2]
 README, REFERENCE = ROOT / "README.md", ROOT / "docs" / "reference.md"
-PAGES = sorted([*ROOT.glob("*.md"), *(ROOT / "docs").rglob("*.md"), *(ROOT / "examples").rglob("*.md")])
+PAGES = sorted([*ROOT.glob("*.md"), *(ROOT / "docs").rglob("*.md"), ROOT / "examples/README.md"])
 FENCE = re.compile(r"^```.*?^```$", re.MULTILINE | re.DOTALL)
 
 each_page = pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
@@ -58,10 +58,14 @@ def test_every_test_that_is_named_exists(page):
     assert len(named) > 20 or page.name not in ("parity.md", "hand-over.md")
 
 
-@pytest.mark.parametrize("options", [jobs_options, batchexec_options], ids=lambda options: options._name)
+each_app = pytest.mark.parametrize("options", [jobs_options, batchexec_options], ids=lambda options: options._name)
+
+
+@each_app
 def test_every_setting_is_in_the_reference_under_its_name(options: Options):
     table = REFERENCE.read_text().partition(f"\n| {options._name} |")[2].partition("\n\n")[0]
-    named = {name for row in table.splitlines() for name in re.findall(r"`([A-Z_]+)`", row.split("|")[1] if "|" in row else "")}
+    first_column = "\n".join(row.split("|")[1] for row in table.splitlines() if "|" in row)
+    named = set(re.findall(r"`([A-Z_]+)`", first_column))
     assert named == set(options._options)
 
 
@@ -95,8 +99,29 @@ def test_every_make_target_that_is_named_exists(page):
 
 def test_the_readme_shows_a_job_the_worker_and_aws_batch_in_its_first_thirty_lines():
     beginning = "\n".join(README.read_text().splitlines()[:30])
-    for part in ("(jobs.Performable)", "def perform(", "jobs.enqueue(", "manage.py jobworker ", "manage.py jobworker --batch"):
+    for part in ("(jobs.Performable)", "def perform(", "jobs.enqueue("):
         assert part in beginning
+    for command in ("jobworker", "jobworker --batch"):
+        assert f"    python manage.py {command} " in beginning
+
+
+@each_page
+def test_every_file_of_the_project_that_is_named_exists(page):
+    text = FENCE.sub("", page.read_text())
+    named = re.findall(r"`((?:jobs|batchexec|posts|tests|bench|scripts|project|docs)/[\w./-]+)`", text)
+    for path in named:
+        assert (ROOT / path).exists(), path
+
+
+@each_page
+def test_prose_wraps(page):
+    if page.name == "benchmarks.md":
+        pytest.skip("written by bench/report.py")
+    code = False
+    for line in page.read_text().splitlines():
+        code ^= line.lstrip().startswith("```")
+        if not code and not line.startswith(("|", "    ", "#", "![")):
+            assert len(line) <= 90 or " " not in line.strip(" -"), line
 
 
 @each_page
