@@ -21,7 +21,7 @@ STEPS: dict[str, tuple[Any, str]] = {
     "record_submission": (markers, "record_submission"),
     "record_status": (markers, "record_status"),
     "settle": (execution.Execution, "_settle"),
-    "failed": (outcomes, "failed"),
+    "failed": (outcomes.Recorder, "failed"),
     "clear": (markers, "clear"),
 }
 
