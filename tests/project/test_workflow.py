@@ -27,17 +27,14 @@ def test_the_oldest_python_is_the_one_that_the_project_requires(tests):
     assert f'requires-python = ">={oldest}"' in (ROOT / "pyproject.toml").read_text()
 
 
-def test_the_packages_are_those_of_ci(tests):
-    def packages(text: str) -> list[str]:
-        return re.findall(r"packages\+=\(([\w-]+)\)", text)
-
-    [install] = [step["run"] for step in tests["steps"] if "packages+=" in step.get("run", "")]
-    assert packages(install) == packages((ROOT / ".ci/run").read_text()) != []
+def test_the_steps_run_where_ci_can_install_what_it_needs(tests):
+    assert tests["container"]["image"] == "python:${{ matrix.python }}-bookworm"
+    assert "apt-get install" in (ROOT / ".ci/run").read_text()
 
 
 def test_every_action_is_pinned_to_a_major_version(tests):
     actions = [step["uses"] for step in tests["steps"] if "uses" in step]
-    assert len(actions) == 2
+    assert actions
     for action in actions:
         assert re.fullmatch(r"[\w/-]+@v\d+", action)
 
