@@ -1,4 +1,4 @@
-"""Enqueues calls of methods: of a class, of a decorated method, and of a row of the database."""
+"""Enqueues calls: of a class's methods, one of them decorated, and of a row's."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""An ordinary class of an application. Workers import it, so it is at the top of a module."""
+"""An ordinary class. Workers import it, so it is at the top of a module."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The job. Workers import it by its module, so it is not in the program that enqueues it."""
+"""The job. Workers import this module, so it is not the program that enqueues."""
 
 from __future__ import annotations
 

@@ -1,4 +1,7 @@
-"""What the documentation names exists: files, headings, tests, settings, commands, make targets."""
+"""Everything that the documentation names exists.
+
+Files, headings, tests, settings, commands and make targets.
+"""
 
 from __future__ import annotations
 
@@ -26,7 +29,9 @@ def name(page: Path) -> str:
 
 each_page = pytest.mark.parametrize("page", PAGES, ids=name)
 #: Not what bench/report.py writes.
-each_written_page = pytest.mark.parametrize("page", [page for page in PAGES if page.name != "benchmarks.md"], ids=name)
+each_written_page = pytest.mark.parametrize(
+    "page", [page for page in PAGES if page.name != "benchmarks.md"], ids=name
+)
 
 
 def anchors(page: Path) -> set[str]:
@@ -67,7 +72,9 @@ def test_every_test_that_is_named_exists(page):
     assert len(named) > 20 or page.name not in ("parity.md", "hand-over.md")
 
 
-each_app = pytest.mark.parametrize("options", [jobs_options, batchexec_options], ids=lambda options: options._name)
+each_app = pytest.mark.parametrize(
+    "options", [jobs_options, batchexec_options], ids=lambda options: options._name
+)
 
 
 @each_app
@@ -97,7 +104,12 @@ def test_every_subcommand_is_in_the_reference(name):
 
 def subcommands(name: str) -> set[str]:
     parser = load_command_class(get_commands()[name], name).create_parser("manage.py", name)
-    return {choice for action in parser._actions if isinstance(action.choices, dict) for choice in action.choices}
+    return {
+        choice
+        for action in parser._actions
+        if isinstance(action.choices, dict)
+        for choice in action.choices
+    }
 
 
 @each_page
@@ -117,7 +129,9 @@ def test_the_readme_shows_a_job_the_worker_and_aws_batch_in_its_first_thirty_lin
 @each_written_page
 def test_every_file_of_the_project_that_is_named_exists(page):
     text = FENCE.sub("", page.read_text())
-    named = re.findall(r"`((?:jobs|batchexec|posts|tests|bench|scripts|project|docs)/[\w./-]+)`", text)
+    named = re.findall(
+        r"`((?:jobs|batchexec|posts|tests|bench|scripts|project|docs)/[\w./-]+)`", text
+    )
     for path in named:
         assert (ROOT / path).exists(), path
 
