@@ -1,4 +1,8 @@
-"""Has the jobs of the queue executed on AWS Batch. `jobworker --batch`, and `Resources` on a job class."""
+"""Execution of the queue's jobs on AWS Batch, by `jobworker --batch`.
+
+What a job asks of AWS Batch, it says by `Resources`, as the attribute `batch` of its
+class.
+"""
 
 from batchexec.resources import Resources
 
