@@ -59,12 +59,7 @@ def jobs_of(model: type[J], ids: Iterable[str]) -> dict[str, J]:
 
 
 def _change(marker: BatchJob, where: Mapping[str, Any], changes: Mapping[str, Any]) -> bool:
-    changes = {**changes, "updated_at": _store().now()}
-    if not _store().change(marker.pk, {"epoch": marker.epoch, **where}, changes):
-        return False
-    for name, value in changes.items():
-        setattr(marker, name, value)
-    return True
+    return _store().apply(marker, {"epoch": marker.epoch, **where}, changes)
 
 
 def commit_intent(job: AbstractJob, **request: str) -> BatchJob | None:

@@ -43,14 +43,24 @@ class PerformableMethod(Performable):
     signature: str
 
     @classmethod
-    def signed(cls, target: Any, method: str, args: list[Any], kwargs: dict[str, Any]) -> PerformableMethod:
+    def signed(
+        cls, target: Any, method: str, args: list[Any], kwargs: dict[str, Any]
+    ) -> PerformableMethod:
         """What a program may make of any target; from a row, where the signature is given, it only comes if that is right."""
         stored = _stored_target(target, method)
-        return cls(stored, method, args, kwargs, _signer().signature(_canonical(stored, method, args, kwargs)))
+        return cls(
+            stored,
+            method,
+            args,
+            kwargs,
+            _signer().signature(_canonical(stored, method, args, kwargs)),
+        )
 
     def __post_init__(self) -> None:
         try:
-            _signer().unsign(f"{_canonical(self.target, self.method, self.args, self.kwargs)}:{self.signature}")
+            _signer().unsign(
+                f"{_canonical(self.target, self.method, self.args, self.kwargs)}:{self.signature}"
+            )
         except BadSignature:
             raise DeserializationError(
                 f"The delayed method {self.method!r} isn't signed with this project's SECRET_KEY, so it isn't called."
@@ -82,10 +92,14 @@ def _stored_target(target: Any, method: str) -> Any:
     if isinstance(target, type):
         path = f"{target.__module__}.{target.__qualname__}"
         if "<locals>" in path or target.__module__ == "__main__":
-            raise TypeError(f"{path} can't be imported by a worker: define it at the top of a module.")
+            raise TypeError(
+                f"{path} can't be imported by a worker: define it at the top of a module."
+            )
         return {"class": path}
     if not isinstance(target, models.Model):
-        raise TypeError(f"Only methods of model instances and classes can be delayed, not of a {type(target).__qualname__}.")
+        raise TypeError(
+            f"Only methods of model instances and classes can be delayed, not of a {type(target).__qualname__}."
+        )
     return target
 
 
@@ -98,7 +112,9 @@ class Delayed:
 
     def __getattr__(self, name: str) -> Callable[..., AbstractJob]:
         def enqueue_call(*args: Any, **kwargs: Any) -> AbstractJob:
-            return enqueue(PerformableMethod.signed(self.__target, name, list(args), kwargs), **self.__options)
+            return enqueue(
+                PerformableMethod.signed(self.__target, name, list(args), kwargs), **self.__options
+            )
 
         return enqueue_call
 
@@ -145,9 +161,12 @@ class _Asynchronous:
 
         def call(*args: Any, **kwargs: Any) -> AbstractJob:
             options = {
-                key: call_with_accepted(value, target) if callable(value) else value for key, value in self._options.items()
+                key: call_with_accepted(value, target) if callable(value) else value
+                for key, value in self._options.items()
             }
-            return enqueue(PerformableMethod.signed(target, self._name, list(args), kwargs), **options)
+            return enqueue(
+                PerformableMethod.signed(target, self._name, list(args), kwargs), **options
+            )
 
         functools.update_wrapper(call, getattr(self._method, "__func__", self._method))
         setattr(call, NOW, self._method.__get__(instance, owner))

@@ -9,7 +9,7 @@ import dataclasses
 import logging
 import math
 from collections.abc import Mapping
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from batchexec.aws import failures
 from batchexec.conf import settings
@@ -81,6 +81,5 @@ def _row_of(job: AbstractJob) -> BatchHistory:
     return row
 
 
-def _change(row: BatchHistory, where: Mapping[str, object], changes: Mapping[str, object]) -> bool:
-    store = store_for(BatchHistory)
-    return store.change(row.pk, where, {**changes, "updated_at": store.now()})
+def _change(row: BatchHistory, where: Mapping[str, Any], changes: Mapping[str, Any]) -> bool:
+    return store_for(BatchHistory).apply(row, where, changes)

@@ -114,12 +114,19 @@ class Options:
         label = self._name.lower()
         given = getattr(settings, self._name, {})
         if not isinstance(given, Mapping):
-            yield checks.Error(f"{self._name} must be a dictionary, not {type(given).__name__}.", id=f"{label}.E001")
+            yield checks.Error(
+                f"{self._name} must be a dictionary, not {type(given).__name__}.",
+                id=f"{label}.E001",
+            )
             return
         for key in given:
             if key not in self._options:
                 known = ", ".join(sorted(self._options))
-                yield checks.Error(f"{self._name} has an unknown key {key!r}.", hint=f"Known: {known}.", id=f"{label}.E001")
+                yield checks.Error(
+                    f"{self._name} has an unknown key {key!r}.",
+                    hint=f"Known: {known}.",
+                    id=f"{label}.E001",
+                )
                 continue
             try:
                 self._read(key)

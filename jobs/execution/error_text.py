@@ -13,7 +13,9 @@ MAX_TEXT = 20_000
 def describe(error: BaseException) -> str:
     """`Class: message`, then the traceback; cut in the middle where it is long."""
     try:
-        frames = "".join(traceback.format_exception(type(error), error, _without_queue(error.__traceback__)))
+        frames = "".join(
+            traceback.format_exception(type(error), error, _without_queue(error.__traceback__))
+        )
     except BaseException:  # its text can't be rendered, whatever that raised
         try:
             frames = "".join(traceback.format_tb(error.__traceback__))
@@ -24,7 +26,11 @@ def describe(error: BaseException) -> str:
 
 def _without_queue(trace: TracebackType | None) -> TracebackType | None:
     """The traceback from the job's own first frame on: how the queue got there says nothing about the error."""
-    while trace is not None and trace.tb_next is not None and trace.tb_frame.f_globals.get("__name__", "").startswith("jobs."):
+    while (
+        trace is not None
+        and trace.tb_next is not None
+        and trace.tb_frame.f_globals.get("__name__", "").startswith("jobs.")
+    ):
         trace = trace.tb_next
     return trace
 

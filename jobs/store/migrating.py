@@ -24,7 +24,9 @@ def unique_where_given(label: str, field: str) -> migrations.RunPython:
             from jobs.store.djongo import make_unique_where_given
 
             model = apps.get_model(label)
-            make_unique_where_given(schema_editor.connection, model._meta.db_table, model._meta.get_field(field).column)
+            make_unique_where_given(
+                schema_editor.connection, model._meta.db_table, model._meta.get_field(field).column
+            )
 
     return migrations.RunPython(replace_index, migrations.RunPython.noop)
 
@@ -48,7 +50,9 @@ def notify_when_ready(label: str) -> migrations.RunPython:
 def _triggers(schema_editor: Any, table_name: str) -> list[str]:
     channel = ready_channel(table_name)
     table, function = schema_editor.quote_name(table_name), schema_editor.quote_name(channel)
-    inserted, updated = (schema_editor.quote_name(f"{channel}_{event}") for event in ("inserted", "updated"))
+    inserted, updated = (
+        schema_editor.quote_name(f"{channel}_{event}") for event in ("inserted", "updated")
+    )
     return [
         f"CREATE OR REPLACE FUNCTION {function}() RETURNS trigger LANGUAGE plpgsql AS "
         f"$$ BEGIN PERFORM pg_notify('{channel}', ''); RETURN NULL; END $$",

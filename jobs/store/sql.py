@@ -64,7 +64,9 @@ class SqlStore(Store[M]):
         """LISTEN on PostgreSQL; on SQLite a question that costs next to nothing, asked often."""
         if self.connection.vendor == "postgresql":
             with self.connection.cursor() as cursor:
-                cursor.execute(f"LISTEN {self.connection.ops.quote_name(ready_channel(self.model._meta.db_table))}")
+                cursor.execute(
+                    f"LISTEN {self.connection.ops.quote_name(ready_channel(self.model._meta.db_table))}"
+                )
             tell()  # for what became ready before this began
             while not stop.is_set():
                 for _ in self.connection.connection.notifies(timeout=1.0, stop_after=1):
@@ -106,14 +108,18 @@ class SqlStore(Store[M]):
         from jobs.conf import settings
 
         candidates: list[Any] = list(
-            self._rows.filter(**_wanted(state, worker)).order_by(*ORDER)[: max(limit, settings.READ_AHEAD)]
+            self._rows.filter(**_wanted(state, worker)).order_by(*ORDER)[
+                : max(limit, settings.READ_AHEAD)
+            ]
         )
         claimed = []
         for job in candidates:
             changes = self._claimed(worker)
             if not worker.hands_over:
                 changes["runner"] = worker_runner(worker.name, job.epoch)
-            if self.change(job.pk, {"state": state, "epoch": job.epoch, "locked_by": job.locked_by}, changes):
+            if self.change(
+                job.pk, {"state": state, "epoch": job.epoch, "locked_by": job.locked_by}, changes
+            ):
                 for name, value in changes.items():
                     setattr(job, name, value)
                 claimed.append(job)
@@ -176,7 +182,9 @@ class SqlStore(Store[M]):
     def change(self, pk: Any, where: Conditions, changes: Mapping[str, Any]) -> bool:
         return self._execute(self._statements.update({"pk": pk, **where}, changes)) == 1
 
-    def change_many(self, where: Conditions, changes: Mapping[str, Any], *, raise_epoch: bool = False) -> int:
+    def change_many(
+        self, where: Conditions, changes: Mapping[str, Any], *, raise_epoch: bool = False
+    ) -> int:
         return self._execute(self._statements.update(where, changes, raise_epoch=raise_epoch))
 
     def delete(self, pk: Any, where: Conditions) -> bool:

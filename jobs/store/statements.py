@@ -24,7 +24,9 @@ class Statements:
         self._connection = connection
         self.table: str = quote(meta.db_table)
         self.pk: str = quote(meta.pk.column)
-        self._fields: dict[str, tuple[str, Any]] = {field.attname: (quote(field.column), field) for field in meta.concrete_fields}
+        self._fields: dict[str, tuple[str, Any]] = {
+            field.attname: (quote(field.column), field) for field in meta.concrete_fields
+        }
         self._fields["pk"] = (self.pk, meta.pk)
         self.columns: str = ", ".join(quote(field.column) for field in meta.concrete_fields)
 
@@ -49,7 +51,9 @@ class Statements:
                 parameters.append(self._prepared(field, value))
         return " AND ".join(parts) or "1 = 1", parameters
 
-    def update(self, conditions: Conditions, changes: Mapping[str, Any], *, raise_epoch: bool = False) -> Sql:
+    def update(
+        self, conditions: Conditions, changes: Mapping[str, Any], *, raise_epoch: bool = False
+    ) -> Sql:
         assigned, parameters = self.assignments(changes)
         if raise_epoch:
             assigned += f", {self.column('epoch')} = {self.column('epoch')} + 1"

@@ -38,23 +38,56 @@ class Command(BaseCommand):
     requires_system_checks = ["jobs", "batchexec"]
 
     def add_arguments(self, parser: argparse.ArgumentParser) -> None:
-        parser.add_argument("--batch", action="store_true", help="have jobs executed on AWS Batch, and wait for them")
+        parser.add_argument(
+            "--batch",
+            action="store_true",
+            help="have jobs executed on AWS Batch, and wait for them",
+        )
         parser.add_argument("--queues", "--queue", default="", metavar="A,B", help="default: all")
         parser.add_argument(
-            "--pool", type=pool, action="append", metavar="Q1,Q2:N", help="N workers for these queues; repeatable"
+            "--pool",
+            type=pool,
+            action="append",
+            metavar="Q1,Q2:N",
+            help="N workers for these queues; repeatable",
         )
-        parser.add_argument("--processes", type=positive, metavar="N", help="worker processes; default: this one alone")
-        parser.add_argument("--concurrency", type=positive, default=1, metavar="N", help="jobs at once in a process; default: 1")
+        parser.add_argument(
+            "--processes",
+            type=positive,
+            metavar="N",
+            help="worker processes; default: this one alone",
+        )
+        parser.add_argument(
+            "--concurrency",
+            type=positive,
+            default=1,
+            metavar="N",
+            help="jobs at once in a process; default: 1",
+        )
         parser.add_argument("--min-priority", type=int, metavar="N")
         parser.add_argument("--max-priority", type=int, metavar="N")
-        parser.add_argument("--sleep-delay", type=seconds, metavar="S", help="seconds between two looks at an empty queue")
-        parser.add_argument("--name", help="what locked_by holds; must be unique among running workers")
-        parser.add_argument("--exit-on-complete", action="store_true", default=None, help="leave when nothing is left to do")
+        parser.add_argument(
+            "--sleep-delay",
+            type=seconds,
+            metavar="S",
+            help="seconds between two looks at an empty queue",
+        )
+        parser.add_argument(
+            "--name", help="what locked_by holds; must be unique among running workers"
+        )
+        parser.add_argument(
+            "--exit-on-complete",
+            action="store_true",
+            default=None,
+            help="leave when nothing is left to do",
+        )
         parser.add_argument("--supervisor", type=int, help=argparse.SUPPRESS)
 
     def handle(self, *args: Any, **options: Any) -> None:
         if options["pool"] and (options["queues"] or options["processes"]):
-            raise CommandError("--pool says which queues and how many processes: leave out --queues and --processes.")
+            raise CommandError(
+                "--pool says which queues and how many processes: leave out --queues and --processes."
+            )
         if options["pool"] or options["processes"]:
             from jobs.process.supervisor import Supervisor, this_command
 
@@ -103,5 +136,7 @@ def _children(options: dict[str, Any]) -> Iterator[list[str]]:
                 arguments.append(f"--{flag.replace('_', '-')}={options[flag]}")
         if options["name"]:
             arguments += ["--name", f"{options['name']}.{index}"]
-        arguments += [f"--{flag.replace('_', '-')}" for flag in ("batch", "exit_on_complete") if options[flag]]
+        arguments += [
+            f"--{flag.replace('_', '-')}" for flag in ("batch", "exit_on_complete") if options[flag]
+        ]
         yield arguments

@@ -22,7 +22,10 @@ class Command(BaseCommand):
     requires_system_checks: list[str] = []
 
     def add_arguments(self, parser: ArgumentParser) -> None:
-        parser.add_argument("id", help="the job's primary key; with JOB_EPOCH in the environment, of that epoch only")
+        parser.add_argument(
+            "id",
+            help="the job's primary key; with JOB_EPOCH in the environment, of that epoch only",
+        )
 
     def handle(self, *args: Any, id: str, **options: Any) -> None:
         from jobs.conf import settings
@@ -45,7 +48,9 @@ class Command(BaseCommand):
             signal.signal(signum, terminate)
         epoch = os.environ.get("JOB_EPOCH")
         try:
-            performed = run_by_hand(worker, id) if epoch is None else run_registered(worker, id, epoch)
+            performed = (
+                run_by_hand(worker, id) if epoch is None else run_registered(worker, id, epoch)
+            )
         except LookupError as error:
             self._leave(NO_SUCH_JOB, str(error))
         except Refused as error:
@@ -53,9 +58,14 @@ class Command(BaseCommand):
         except NotBegun as error:
             self._leave(NOT_RECORDED, f"Job {id} was not begun. {error}")
         except Exception as error:
-            self._leave(NOT_RECORDED, f"The outcome of job {id} could not be recorded: {brief(error)}")
+            self._leave(
+                NOT_RECORDED, f"The outcome of job {id} could not be recorded: {brief(error)}"
+            )
         if performed is None:
-            self._leave(REFUSED, f"Job {id} was cancelled or given up while it ran: its outcome was dropped.")
+            self._leave(
+                REFUSED,
+                f"Job {id} was cancelled or given up while it ran: its outcome was dropped.",
+            )
         if not performed:
             self._leave(TERMINATED if terminated else RAISED)
 
