@@ -17,7 +17,8 @@ GIVEN = ("max_running", "start_delay", "stop_grace", "forget_after")
 class Command(BaseCommand):
     help = (
         "AWS Batch on this machine: jobs run as local processes. "
-        "Point AWS_ENDPOINT_URL_BATCH at it; any credentials will do. For development and tests, not for production."
+        "Point AWS_ENDPOINT_URL_BATCH at it; any credentials will do. "
+        "For development and tests, not for production."
     )
     requires_system_checks: list[str] = []
 
