@@ -1,7 +1,6 @@
 """Execution of the queue's jobs on AWS Batch, by `jobworker --batch`.
 
-What a job asks of AWS Batch, it says by `Resources`, as the attribute `batch` of its
-class.
+A job class says what it asks of AWS Batch by its attribute `batch`, a `Resources`.
 """
 
 from batchexec.resources import Resources

@@ -46,16 +46,13 @@ settings = Options(
         # How many jobs a worker process submits a second; 0 means as many as it can.
         # AWS Batch takes 50 from an account and region.
         "SUBMIT_RATE": Option(rate, 25),
-        # How long a submission whose reply was lost is looked for before it is
-        # repeated.
+        # How long a submission without a reply is looked for before it is repeated.
         "SETTLE": Option(duration, 60),
-        # How long DescribeJobs may not know a submitted Batch job before it counts as
-        # gone.
+        # How long DescribeJobs may not know a Batch job before it counts as gone.
         "GONE_AFTER": Option(duration, 600),
         # How long a Batch job may wait for its start before that is reported.
         "RUNNABLE_REPORT_AFTER": Option(duration, 1800),
-        # How long it may wait before it is cancelled, a failed attempt; 0 means for
-        # ever.
+        # How long it may wait before it is cancelled as a failed attempt; 0: for ever.
         "RUNNABLE_DEADLINE": Option(duration, 0),
         # How often AWS may take the machine away (Spot, a lost host) before that costs
         # the job an attempt.
@@ -63,8 +60,7 @@ settings = Options(
         "TERMINATE_ON_CANCEL": Option(boolean, True),
         "PLATFORM": Option(platform, "FARGATE"),
         # A part of every Batch job's name, so that two installations on one job queue
-        # never adopt each other's jobs. If it is empty, one is made and kept in the
-        # database.
+        # never adopt each other's jobs. If it is empty, the database keeps one.
         "INSTALLATION_ID": Option(string, ""),
     },
 )

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from jobs.models import AbstractJob
     from jobs.store.base import Store
 
-    J = TypeVar("J", bound=AbstractJob)
+J = TypeVar("J", bound="AbstractJob")
 
 #: How many markers are listed at most.
 MOST = 100_000

@@ -30,9 +30,9 @@ FARGATE: dict[float, tuple[int, ...]] = {
 SHORTEST_TIMEOUT = 60
 MOST_ATTEMPTS = 10
 MOST_TAGS = 50
-#: Variables that AWS Batch or the hand-over sets: those that begin so, and those named
-#: so.
+#: Variables that AWS Batch sets begin so.
 RESERVED_PREFIX = "AWS_BATCH"
+#: Variables that the hand-over sets.
 RESERVED = ("JOB_ID", "JOB_EPOCH")
 
 
@@ -57,8 +57,7 @@ class Resources:
     attempts: int = 1
     share_identifier: str | None = None
     scheduling_priority: int | None = None
-    #: By what the memory is multiplied for the attempt after one that ran out of it,
-    #: e.g. 2.
+    #: The factor for the memory of the attempt after one that ran out of it, e.g. 2.
     on_oom: float | None = None
     #: How often AWS may take the machine away before that costs an attempt; None means
     #: as the setting says.

@@ -81,8 +81,7 @@ class BatchClient:
 
     def __init__(self) -> None:
         try:
-            # boto3 reads only AWS_DEFAULT_REGION; ECS, Batch and the other SDKs set
-            # AWS_REGION.
+            # ECS, Batch and other SDKs set AWS_REGION; boto3 reads AWS_DEFAULT_REGION.
             region = os.environ.get("AWS_REGION") or boto3.session.Session().region_name
             if not region:
                 raise NotConfigured("AWS Batch needs a region: set AWS_REGION.")
@@ -128,8 +127,7 @@ class BatchClient:
         return list(self._list(queue, f"{prefix}*"))
 
     def _list(self, queue: str, name: str) -> Iterator[dict[str, Any]]:
-        # ListJobs takes one filter at most; with one it answers with jobs of every
-        # status.
+        # ListJobs takes one filter; with one, it shows jobs of every status.
         filters = [{"name": "JOB_NAME", "values": [name]}]
         paginator = self._often.get_paginator("list_jobs")
         for page in paginator.paginate(jobQueue=queue, filters=filters):

@@ -21,8 +21,7 @@ MARGIN = 300
 def request_for(job: AbstractJob, marker: BatchJob, resources: Resources) -> dict[str, Any]:
     """The arguments of SubmitJob.
 
-    Of the job, only its id and its epoch are sent, because a payload may be large, or
-    secret.
+    Of the job, only its id and epoch are sent: a payload may be large, or secret.
     """
     environment = {"JOB_ID": str(job.pk), "JOB_EPOCH": str(job.epoch), **resources.environment}
     request: dict[str, Any] = {

@@ -6,6 +6,5 @@ from __future__ import annotations
 NOT_STARTED = ("SUBMITTED", "PENDING", "RUNNABLE")
 #: Over: no other status follows.
 TERMINAL = ("SUCCEEDED", "FAILED")
-#: Of several Batch jobs of one epoch, the first in this order is adopted: it has come
-#: furthest.
+#: Of several Batch jobs of one epoch, the one that has come furthest is adopted.
 PROGRESS = ("RUNNING", "STARTING", "SUCCEEDED", "RUNNABLE", "PENDING", "SUBMITTED", "FAILED")

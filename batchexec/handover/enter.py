@@ -27,8 +27,7 @@ if TYPE_CHECKING:
 
 logger = logging.getLogger(__name__)
 
-#: How often, within SETTLE, AWS Batch is asked for a submission that may have been
-#: accepted.
+#: How often, within SETTLE, AWS Batch is asked for a submission without a reply.
 LOOKS = 6
 
 
@@ -128,8 +127,7 @@ class Entry:
     def _commit(self) -> BatchJob:
         """Commits the intent before anything is submitted.
 
-        It goes to the job first, so that no worker performs the job itself, then to the
-        marker.
+        First to the job, so that no worker performs it itself, then to the marker.
         """
         request = {
             "job_name": self._slot.persist(job_name, str(self._job.pk), self._job.epoch),
@@ -173,8 +171,7 @@ class Entry:
         Returns whether another worker has submitted the job meanwhile.
         """
         self._slot.wait_for_turn()
-        # SETTLE counts from the try whose reply may be lost, and only one worker may
-        # try.
+        # SETTLE counts from the try whose reply may be lost. Only one worker may try.
         if self._slot.persist(markers.repeat_intent, marker):
             return False
         return self.reread(marker)

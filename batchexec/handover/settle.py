@@ -92,7 +92,8 @@ class Settlement:
         None if the worker stops before the Batch job of a cancelled job is over.
         """
         row = self._slot.read()
-        if row is not None and row.state == State.CANCELLED and not self._ended_after_cancel():
+        is_cancelled = row is not None and row.state == State.CANCELLED
+        if is_cancelled and not self._ended_after_cancel():
             return None
         if row is not None and detail is not None:
             self._refund(row, classify(detail))
@@ -105,9 +106,9 @@ class Settlement:
     def _state_of_deleted(self, detail: Mapping[str, Any] | None, marker: BatchJob | None) -> State:
         """How a job ended whose row is gone.
 
-        It succeeded, even if Batch says FAILED: of a second start of its container,
-        which was refused, or of a container that was killed after it had recorded the
-        success. Only if failed jobs are deleted too, nothing but Batch's word is left.
+        It succeeded, even if Batch says FAILED, because a second start of its container
+        was refused, or the container was killed after it recorded the success. Only if
+        failed jobs are deleted too, Batch's word is all that is left.
         """
         if _last_status(detail, marker) != "FAILED":
             return State.SUCCEEDED
@@ -117,8 +118,7 @@ class Settlement:
     def _refund(self, row: AbstractJob, failure: Failure) -> None:
         """Gives back the attempt that a container counted when AWS took its machine.
 
-        The container was told to end, and had the time to record that, but didn't know
-        why.
+        The container was told to end. It had time to record that, but didn't know why.
         """
         was_told_to_end = row.last_error.startswith(f"{Terminated.__name__}:")
         if row.epoch != self._job.epoch + 1 or not was_told_to_end:

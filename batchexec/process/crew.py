@@ -19,8 +19,7 @@ from django.db import connections, reset_queries
 P = ParamSpec("P")
 T = TypeVar("T")
 
-#: How long an idle thread of a crew stays, with its database connection open, in
-#: seconds.
+#: How long an idle thread stays, with its database connection open, in seconds.
 LINGER = 1.0
 
 

@@ -1,7 +1,6 @@
 """How fast one process submits.
 
-AWS Batch takes 50 jobs a second from a whole account and region, and refuses the
-others.
+AWS Batch takes 50 jobs a second from an account and region, and refuses the others.
 """
 
 from __future__ import annotations

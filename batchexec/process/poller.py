@@ -29,16 +29,15 @@ class Watch:
     """What the polls have found out about one Batch job.
 
     `changed` is set after a poll that gives cause to look, and when the worker stops.
-    `polled` is raised after `detail` is written: if you read `polled` first, you miss
-    nothing.
+    `polled` is raised after `detail` is written: read `polled` first, and you miss no
+    poll.
     """
 
     def __init__(self, batch_job_id: str):
         self.batch_job_id = batch_job_id
         self.detail: dict[str, Any] | None = None
         self.polled = 0
-        #: Since when AWS Batch doesn't know it, by time.monotonic(); None while it
-        #: does.
+        #: Since when AWS Batch doesn't know it, by time.monotonic(), or None.
         self.unknown_since: float | None = None
         self.changed = threading.Event()
 

@@ -91,7 +91,7 @@ class Command(BaseCommand):
     def _reconcile(self, apply: bool, json: bool, **options: Any) -> int:
         shown, left = [], False
         for finding in reconcile(BatchClient()):
-            mended = _mended(finding) if apply else False
+            mended = apply and _mended(finding)
             left = left or (finding.mend is not None and not mended)
             shown.append({**_finding_as_json(finding), "mended": mended})
             if not json:
