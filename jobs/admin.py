@@ -1,4 +1,7 @@
-"""Jobs in Django's admin: to be looked at. They are changed by the queue itself; finished ones may be deleted."""
+"""Jobs in Django's admin, to be looked at.
+
+The queue itself changes them; people may delete finished ones.
+"""
 
 from __future__ import annotations
 
@@ -22,14 +25,15 @@ from jobs.models import FINISHED, AbstractJob, Job, State
 from jobs.operator import reports
 from jobs.store import store_for
 
-#: Characters of a search that count: databases limit the patterns they take.
+#: Longest search, in characters, because databases limit patterns.
 LONGEST_SEARCH = 255
-#: What other apps know of a job: each function returns a label and a URL, or None. Shown on the job's page.
+#: Links on a job's page that other apps add: each function returns a label and a URL,
+#: or None.
 links: list[Callable[[AbstractJob], tuple[str, str] | None]] = []
 
 
 class BoundedPaginator(Paginator):  # type: ignore[type-arg]
-    """Counts and pages no further than `most` rows: of a million, whoever wants others filters or searches."""
+    """Counts and pages no further than `most` rows; filter or search to see others."""
 
     most = 10_000
 
@@ -40,7 +44,7 @@ class BoundedPaginator(Paginator):  # type: ignore[type-arg]
 
 
 def instant(name: str) -> Callable[[Any, Any], SafeString | str]:
-    """A column for the datetime of that name, to the second: leases and heartbeats are a matter of seconds."""
+    """A column for that datetime, with seconds, because leases are short."""
 
     @display(description=name.replace("_", " "), ordering=name)
     def shown(self: Any, row: Any) -> SafeString | str:
@@ -56,14 +60,17 @@ def instant(name: str) -> Callable[[Any, Any], SafeString | str]:
 
 
 class ReadOnlyAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
-    """For rows that people look at and programs write. Its pages cost the same, however many rows there are."""
+    """For rows that programs write and people look at.
+
+    Its pages cost the same, however many rows there are.
+    """
 
     ordering = ("-pk",)
     list_per_page = 50
     paginator = BoundedPaginator
     show_full_result_count = False
     show_facets = NO_FACETS
-    #: The query parameters that may filter the list; any other condition could be as expensive as its sender likes.
+    #: The query parameters that may filter the list, because others could be expensive.
     lookups: tuple[str, ...] = ()
 
     def has_add_permission(self, request: HttpRequest) -> bool:
@@ -81,7 +88,7 @@ class ReadOnlyAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
     def get_search_results(
         self, request: HttpRequest, queryset: models.QuerySet[Any], search_term: str
     ) -> tuple[models.QuerySet[Any], bool]:
-        """The row of that id, where there is one; else those that contain the words."""
+        """The row of that id, or the rows that contain the words."""
         search_term = search_term.strip()[:LONGEST_SEARCH]
         pk = store_for(self.model).id_of(search_term)
         if pk is not None and (found := queryset.filter(pk=pk)).exists():
@@ -181,7 +188,7 @@ class JobAdmin(ReadOnlyAdmin):
         return JobList
 
     def get_search_fields(self, request: HttpRequest) -> tuple[str, ...]:
-        # Long texts: searched only where the state narrows them down.
+        # Long texts are searched only if the state narrows them down.
         searches_errors = request.GET.get("state__exact") == State.FAILED
         return (*self.search_fields, "last_error") if searches_errors else self.search_fields
 

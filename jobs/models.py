@@ -28,9 +28,9 @@ class JobManager(models.Manager["AbstractJob"]):
     def reserve(self, worker: Reserver) -> AbstractJob | None:
         """Claims the next job for `worker` in one conditional write, or returns None.
 
-        If the worker hands over, a job that lost its watcher comes first. Then comes the
-        ready job with the lowest (priority, run_at, id). Afterwards `locked_by` holds
-        `worker.name`.
+        If the worker hands over, a job that lost its watcher comes first. Then comes
+        the ready job with the lowest (priority, run_at, id). Afterwards `locked_by`
+        holds `worker.name`.
         """
         claimed = store_for(self.model).claim(worker)
         return claimed[0] if claimed else None
@@ -97,7 +97,8 @@ class AbstractJob(models.Model):
                 fields=["state", "queue", "priority", "run_at", "id"],
                 name="%(app_label)s_%(class)s_claim_queue",
             ),
-            # Promotion of scheduled jobs that are due, and for how long a job has been due.
+            # Promotion of scheduled jobs that are due, and for how long a job has been
+            # due.
             PartialIndex(
                 fields=["state", "run_at"],
                 name="%(app_label)s_%(class)s_due",
@@ -134,7 +135,9 @@ class AbstractJob(models.Model):
 
     @cached_property
     def payload(self) -> Any:
-        """The job object, loaded on first use. Raises DeserializationError if it can't be."""
+        """The job object, loaded on first use. Raises DeserializationError if it can't
+        be.
+        """
         return payloads.load(self.handler)
 
     @property
@@ -143,7 +146,7 @@ class AbstractJob(models.Model):
 
     @property
     def max_run_time(self) -> float:
-        """Seconds: the payload's limit, but at most the setting's, as in Delayed Job."""
+        """Seconds: the payload's, but at most the setting's, as in Delayed Job."""
         return payloads.max_run_time(self.payload)
 
     @property

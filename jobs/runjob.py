@@ -20,7 +20,8 @@ if TYPE_CHECKING:
     from jobs.worker import Worker
 
 
-#: For how many seconds a database that can't be reached is waited for before the job begins.
+#: For how many seconds a database that can't be reached is waited for before the job
+#: begins.
 PATIENCE_AT_START = 300.0
 
 T = TypeVar("T")
@@ -38,7 +39,8 @@ class Refused(JobError):
 
 
 def run_registered(worker: Worker, pk: str, epoch: str) -> bool | None:
-    """Performs the job as the only execution of its epoch; returns what `Worker.run` returns.
+    """Performs the job as the only execution of its epoch; returns what `Worker.run`
+    returns.
 
     Raises LookupError if there is no such job, Refused if the epoch is over or another
     execution is registered.
@@ -66,10 +68,11 @@ def _registered(worker: Worker, job: AbstractJob) -> AbstractJob | None:
 def _take_the_place_of_an_earlier_attempt(
     worker: Worker, job: AbstractJob, runner: str
 ) -> AbstractJob | None:
-    """Waits until an earlier attempt of this container has been silent beyond its lease.
+    """Waits until an earlier attempt of this container has been silent beyond its
+    lease.
 
-    AWS Batch's own retry runs the same command again. Returns the job with this execution
-    registered; None if it may not be.
+    AWS Batch's own retry runs the same command again. Returns the job with this
+    execution registered; None if it may not be.
     """
     pk, epoch = job.pk, job.epoch
     while not worker.interrupted:
@@ -102,7 +105,9 @@ def run_by_hand(worker: Worker, pk: str) -> bool | None:
 
 
 def _take(job: AbstractJob, worker_name: str) -> bool:
-    """Locks the job for this process; True as well if an earlier try did, whose answer was lost."""
+    """Locks the job for this process; True as well if an earlier try did, whose answer
+    was lost.
+    """
     runner = worker_runner(worker_name, job.epoch)
     if transitions.take(job, worker_name, runner):
         return True

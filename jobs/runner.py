@@ -1,7 +1,7 @@
 """Who executes a job: the text in `runner`, unique to one execution.
 
-A worker is `<name>@<epoch>`. A container is `<place>/<attempt>@<epoch>#<nonce>`: the nonce
-tells two starts of the same container apart, of which only the first may go on.
+A worker is `<name>@<epoch>`. A container is `<place>/<attempt>@<epoch>#<nonce>`: the
+nonce tells two starts of the same container apart, of which only the first may go on.
 """
 
 from __future__ import annotations
@@ -14,8 +14,8 @@ from collections.abc import Callable
 
 _numbers = itertools.count(1)
 
-#: Reads from this process's environment in which container it is, and which attempt of it:
-#: (place, attempt). None if it is not in one that the function knows.
+#: Reads from this process's environment in which container it is, and which attempt of
+#: it: (place, attempt). None if it is not in one that the function knows.
 ReadContainer = Callable[[], "tuple[str, str] | None"]
 _readers: list[ReadContainer] = []
 
@@ -44,7 +44,7 @@ def worker_runner(worker_name: str, epoch: int) -> str:
 
 
 def container_runner(epoch: int) -> str:
-    """This process as a container, or by its process id if it is in none that is known."""
+    """This process as a container, or by its process id if it isn't in one."""
     known = (found for read in _readers if (found := read()) is not None)
     place, attempt = next(known, (f"pid:{os.getpid()}", "1"))
     nonce = secrets.token_hex(4)

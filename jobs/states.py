@@ -1,12 +1,13 @@
 """The states of a job, and how it moves between them.
 
-    scheduled ──due──► ready ──reserve──► running ──success──► deleted, or succeeded
-        ▲                ▲                │  ▲  └─ last attempt, or unloadable ──► failed
+    scheduled ──due──► ready ──reserve──► running ──success──► deleted or succeeded
+        ▲                ▲                │  ▲  └─ last attempt, can't load ──► failed
         │                │   watcher gone │  │ taken over by a worker that hands over
         └── back-off ────┴─ failure ──  detached
                                           any unfinished state ──cancel──► cancelled
 
-Each arrow is one function of `jobs.transitions`, except `reserve`, which is the store's.
+Each arrow is one function of `jobs.transitions`, except `reserve`, which is the
+store's.
 """
 
 from __future__ import annotations

@@ -1,9 +1,9 @@
 """Every change of a job's state: one function, one conditional write.
 
-The write's count says whether the change happened. An *executor* writes an outcome only if it
-still is the runner of its epoch, a *watcher* only if it still holds the lock of its epoch.
-False means that the job is not yours now: nothing was changed, and nothing may follow. The
-instance is brought up to date if the write happened.
+The write's count says whether the change happened. An *executor* writes an outcome only
+if it still is the runner of its epoch, a *watcher* only if it still holds the lock of
+its epoch. False means that the job is not yours now: nothing was changed, and nothing
+may follow. The instance is brought up to date if the write happened.
 """
 
 from __future__ import annotations
@@ -46,12 +46,14 @@ def as_watcher(job: AbstractJob) -> dict[str, Any]:
 
 
 def as_seen(job: AbstractJob) -> dict[str, Any]:
-    """The watcher's conditions, and that the runner has given no sign since `job` was read."""
+    """The watcher's conditions, and that the runner has given no sign since `job` was
+    read.
+    """
     return {**as_watcher(job), "runner": job.runner, "heartbeat_at": job.heartbeat_at}
 
 
 def succeed(job: AbstractJob) -> bool:
-    """The executor's outcome: the row is deleted, or kept as long as the setting says."""
+    """The executor's outcome: the row is deleted, or kept for a while."""
     where = as_executor(job)
     store = store_of(job)
     if not job.succeeded_rows_are_kept:
@@ -82,7 +84,9 @@ def reschedule(
 def fail(
     job: AbstractJob, where: Mapping[str, Any], error: str, *, attempts: int, destroy: bool = False
 ) -> bool:
-    """Failed for good: kept with its error, or deleted if the job or the settings say so."""
+    """Failed for good: kept with its error, or deleted if the job or the settings say
+    so.
+    """
     store = store_of(job)
     if destroy:
         return store.delete(job.pk, where)
@@ -102,8 +106,8 @@ def fail(
 def has_ended(job: AbstractJob, error: str | None, *, deleted: bool) -> bool:
     """Whether the outcome of `job`, as it was read, is recorded already.
 
-    For a write whose answer was lost. `error` is that of the outcome, None for a success;
-    `deleted` says that the write would have deleted the row.
+    For a write whose answer was lost. `error` is that of the outcome, None for a
+    success; `deleted` says that the write would have deleted the row.
     """
     row = store_of(job).get(job.pk)
     if row is None or deleted:
@@ -114,7 +118,7 @@ def has_ended(job: AbstractJob, error: str | None, *, deleted: bool) -> bool:
 
 
 def hand_over(job: AbstractJob) -> bool:
-    """From here on no worker may perform the job in its own process under this epoch."""
+    """From now on no worker may perform the job itself under this epoch."""
     return store_of(job).apply(job, as_watcher(job), {"handed_over": True})
 
 
@@ -127,23 +131,28 @@ def detach(job: AbstractJob) -> bool:
 
 
 def adopt(job: AbstractJob) -> bool:
-    """A waiting job turns out to be executed elsewhere already, as after a restored backup.
+    """A waiting job turns out to be executed elsewhere already, as after a restored
+    backup.
 
-    The outcome of that execution will be dropped, because nothing in the row names it; but no
-    second one begins beside it.
+    The outcome of that execution will be dropped, because nothing in the row names it;
+    but no second one begins beside it.
     """
     where = {"epoch": job.epoch, "state__in": WAITING, "runner": ""}
     return store_of(job).apply(job, where, {"state": State.DETACHED, "handed_over": True})
 
 
 def refund(job: AbstractJob) -> bool:
-    """A failed attempt that was recorded, and is to be tried again, is not counted after all."""
+    """A failed attempt that was recorded, and is to be tried again, is not counted
+    after all.
+    """
     where = {"epoch": job.epoch, "state__in": WAITING, "attempts": job.attempts}
     return job.attempts > 0 and store_of(job).apply(job, where, {"attempts": job.attempts - 1})
 
 
 def requeue(job: AbstractJob) -> bool:
-    """The watcher lets go of a job that nobody has begun to execute; nothing is counted."""
+    """The watcher lets go of a job that nobody has begun to execute; nothing is
+    counted.
+    """
     where = {**as_seen(job), "handed_over": False, "locked_at": job.locked_at}
     again = {**EXECUTION_OVER, "state": State.READY, "epoch": job.epoch + 1}
     return store_of(job).apply(job, where, again)
@@ -152,27 +161,26 @@ def requeue(job: AbstractJob) -> bool:
 def register(job: AbstractJob, runner: str) -> bool:
     """A container becomes its epoch's only execution, before it runs a line of the job.
 
-    The first to register wins. Registering again under the same name changes nothing else.
+    The first to register wins. Registering again under the same name changes nothing
+    else.
     """
     store = store_of(job)
-    now = store.now()
     where = {"epoch": job.epoch, "state__in": IN_EXECUTION, "runner__in": ["", runner]}
-    return store.apply(job, where, {"runner": runner, "started_at": now, "heartbeat_at": now})
+    return store.apply(job, where, _begun(runner, store.now()))
 
 
 def supersede(job: AbstractJob, runner: str) -> bool:
-    """A later attempt of the registered container takes its place, if that has been silent
-    for longer than its lease.
+    """A later attempt of the registered container takes its place, if that has been
+    silent for longer than its lease.
 
-    AWS Batch starts another attempt when the container ended or its host was lost. The earlier
-    one may still be alive, but from here on it can't write.
+    AWS Batch starts another attempt when the container ended or its host was lost. The
+    earlier one may still be alive, but from here on it can't write.
     """
     if runner_is_alive(job):
         return False
     store = store_of(job)
-    now = store.now()
     where = {**as_executor(job), "state__in": IN_EXECUTION, "heartbeat_at": job.heartbeat_at}
-    return store.apply(job, where, {"runner": runner, "started_at": now, "heartbeat_at": now})
+    return store.apply(job, where, _begun(runner, store.now()))
 
 
 def take(job: AbstractJob, worker_name: str, runner: str) -> bool:
@@ -183,9 +191,7 @@ def take(job: AbstractJob, worker_name: str, runner: str) -> bool:
         "state": State.RUNNING,
         "locked_by": worker_name,
         "locked_at": now,
-        "runner": runner,
-        "started_at": now,
-        "heartbeat_at": now,
+        **_begun(runner, now),
     }
     return store.apply(job, {"epoch": job.epoch, "state__in": WAITING}, began)
 
@@ -234,7 +240,8 @@ def retry(job: AbstractJob) -> bool:
 
 
 def retry_failed(model: type[AbstractJob]) -> int:
-    """Every failed job is ready again, with all its attempts; returns how many there were.
+    """Every failed job is ready again, with all its attempts; returns how many there
+    were.
 
     One statement, because their runners are gone.
     """
@@ -245,7 +252,7 @@ def retry_failed(model: type[AbstractJob]) -> int:
 
 
 def expire(job: AbstractJob) -> bool:
-    """The watcher's lease ends now. What becomes of the job is for a reaper to decide."""
+    """The watcher's lease ends now. A reaper decides what becomes of the job."""
     where = {**as_watcher(job), "locked_at": job.locked_at}
     return store_of(job).apply(job, where, {"locked_at": _expired(store_of(job))})
 
@@ -267,6 +274,10 @@ def discard_batch(model: type[AbstractJob], where: Mapping[str, Any], limit: int
     store = store_for(model)
     chosen = store.ids(where, limit)
     return store.delete_many({**where, "pk__in": chosen}) if chosen else 0
+
+
+def _begun(runner: str, now: dt.datetime) -> dict[str, Any]:
+    return {"runner": runner, "started_at": now, "heartbeat_at": now}
 
 
 def _again(now: dt.datetime) -> dict[str, Any]:

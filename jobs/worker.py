@@ -35,20 +35,22 @@ logger = logging.getLogger(__name__)
 PASS = 100
 #: Jobs reserved by one statement, for as many free slots.
 MOST_AT_ONCE = 100
-#: A worker gives up after this many failed passes in a row, not counting those for which the
-#: database couldn't be reached. Delayed Job: ten errors while it reserves.
+#: A worker gives up after this many failed passes in a row, not counting those for
+#: which the database couldn't be reached. Delayed Job: ten errors while it reserves.
 FAILURES_IN_A_ROW = 10
 #: For how many seconds a worker that stops waits for a database that can't be reached.
 PATIENCE_AT_END = 5.0
 
 
 class Worker:
-    """Performs jobs. A parameter that you leave out (None, or no queues) is the setting's.
+    """Performs jobs. A parameter that you leave out (None, or no queues) is the
+    setting's.
 
-    `name` is what `locked_by` holds; it must be unique among running workers. If you pass a
-    name, this worker replaces the previous worker of that name: on start it frees the jobs that
-    worker still held. `concurrency` jobs are performed at once, in threads if it is more than
-    one. `plugins`, classes or dotted paths, replace the setting's list.
+    `name` is what `locked_by` holds; it must be unique among running workers. If you
+    pass a name, this worker replaces the previous worker of that name: on start it
+    frees the jobs that worker still held. `concurrency` jobs are performed at once, in
+    threads if it is more than one. `plugins`, classes or dotted paths, replace the
+    setting's list.
     """
 
     def __init__(
@@ -85,7 +87,8 @@ class Worker:
         #: Set when there may be something to do: ready jobs, or a stop.
         self._news = threading.Event()
         self._reaper = Reaper(model, self.recorder)
-        # With the heartbeat, so that leases are reaped while every slot is busy for hours.
+        # With the heartbeat, so that leases are reaped while every slot is busy for
+        # hours.
         self.heartbeat = heartbeat(self._reaper.reap)
         self._slots = Slots(concurrency)
         self._claims = Claims(self, self.stopping)
@@ -103,15 +106,16 @@ class Worker:
     def start(self) -> None:
         """Works until it is stopped, or, with `exit_on_complete`, until no job is left.
 
-        In the main thread, TERM and INT stop it. The first signal lets jobs in this process
-        finish and lets go of jobs that are executed elsewhere; the second interrupts the jobs
-        in this process, too.
+        In the main thread, TERM and INT stop it. The first signal lets jobs in this
+        process finish and lets go of jobs that are executed elsewhere; the second
+        interrupts the jobs in this process, too.
         """
         logger.info("[%s] Starting job worker", self)
         with signals_handled(self):
             try:
                 if self._name_is_fixed:
-                    # What a killed worker of this name held need not wait for its lease.
+                    # What a killed worker of this name held need not wait for its
+                    # lease.
                     self.let_go_of_all()
                 with Listener(self._store, self._news.set):
                     self.lifecycle.run("execute", Worker._loop, self)
@@ -120,18 +124,20 @@ class Worker:
         logger.info("[%s] Stopped", self)
 
     def stop(self) -> None:
-        """Reserves no more. Jobs in this process finish; jobs elsewhere are let go of now."""
+        """Reserves no more. Jobs in this process finish; jobs elsewhere are let go of
+        now.
+        """
         self.stopping.set()
         self._news.set()
         for callback in self._on_stop:
             callback()
 
     def on_stop(self, callback: Callable[[], None]) -> None:
-        """Has `callback` called, from another thread, when the worker is told to stop."""
+        """Has `callback` called, in another thread, when the worker is to stop."""
         self._on_stop.append(callback)
 
     def interrupt(self) -> None:
-        """Ends the jobs in this process, and any that still begins: each a failed attempt."""
+        """Ends the jobs in this process, and any that still begins, as failed attempts."""
         self._stretches.interrupt()
 
     @property
@@ -208,7 +214,8 @@ class Worker:
         try:
             result = self.perform(job)
         except BaseException:
-            # A plugin or the bookkeeping raised: the job keeps its lock until its lease expires.
+            # A plugin or the bookkeeping raised: the job keeps its lock until its lease
+            # expires.
             logger.exception("[%s] Job %s could not be performed", self, job)
             result = False
         self._claims.is_done_with(job)
@@ -219,8 +226,8 @@ class Worker:
     def perform(self, job: AbstractJob) -> bool | None:
         """Performs a reserved job through the plugins, with its lease renewed.
 
-        Returns whether it succeeded; None if the outcome isn't known here, because the job was
-        let go of or isn't this worker's now.
+        Returns whether it succeeded; None if the outcome isn't known here, because the
+        job was let go of or isn't this worker's now.
         """
         with self.heartbeat.watching(job) as hold:
             self._held[id(job)] = hold
@@ -241,8 +248,8 @@ class Worker:
         return hold is None or not hold.lost.is_set()
 
     def run(self, job: AbstractJob) -> bool | None:
-        """Performs a reserved job in this process and records its outcome: the block that
-        `perform` callbacks wrap.
+        """Performs a reserved job in this process and records its outcome: the block
+        that `perform` callbacks wrap.
 
         Returns True for success, False for failure, and None if the job isn't this
         execution's now, so that nothing was recorded. Never raises what the job raised.

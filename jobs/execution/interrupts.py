@@ -1,4 +1,6 @@
-"""Ending from outside what a thread does: at a time limit, or because the process stops."""
+"""Ending from outside what a thread does: at a time limit, or because the process
+stops.
+"""
 
 from __future__ import annotations
 
@@ -16,8 +18,9 @@ from jobs.exceptions import Interruption, Terminated
 def time_limit(seconds: float, error: Interruption) -> Iterator[None]:
     """Raises `error` in the body once it has lasted `seconds`; 0 means no limit.
 
-    In the main thread a timer signal does it, which also ends a system call that blocks. In another thread the
-    exception is raised between two steps of Python code: code that blocks in C is interrupted when it returns.
+    In the main thread a timer signal does it, which also ends a system call that
+    blocks. In another thread the exception is raised between two steps of Python code:
+    code that blocks in C is interrupted when it returns.
     """
     if not seconds:
         yield
@@ -99,9 +102,11 @@ class Interruptible:
 
 
 class Stretches:
-    """What the threads of this process perform, so that all of it can be interrupted at once.
+    """What the threads of this process perform, so that all of it can be interrupted at
+    once.
 
-    Terminated is raised in each; one that begins afterwards is interrupted as it begins.
+    Terminated is raised in each; one that begins afterwards is interrupted as it
+    begins.
     """
 
     def __init__(self, reason: str):

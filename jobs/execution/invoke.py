@@ -16,16 +16,16 @@ if TYPE_CHECKING:
 
 logger = logging.getLogger(__name__)
 
-#: For how many seconds a job that can't be interrupted may overstay its time limit before
-#: its process is ended.
+#: For how many seconds a job that can't be interrupted may overstay its time limit
+#: before its process is ended.
 GRACE = 10.0
 
 
 def invoke(job: AbstractJob) -> None:
     """Calls before, perform, success, after; or error and after, if one of them raises.
 
-    The exception goes on to the caller. A job that lasts longer than its `max_run_time` is
-    interrupted by a WorkerTimeout.
+    The exception goes on to the caller. A job that lasts longer than its `max_run_time`
+    is interrupted by a WorkerTimeout.
     """
     payload = job.payload
     limit = job.max_run_time
@@ -57,7 +57,8 @@ def longest(job: AbstractJob) -> float | None:
 
 
 def _end_transactions() -> None:
-    """Closes connections on which the job turned autocommit off and left a transaction open.
+    """Closes connections on which the job turned autocommit off and left a transaction
+    open.
 
     The record of its outcome would become part of that transaction.
     """

@@ -26,8 +26,8 @@ if TYPE_CHECKING:
 
 logger = logging.getLogger(__name__)
 
-#: For how many seconds an outcome is offered to a database that can't be reached. The work
-#: of hours is not given up in minutes.
+#: For how many seconds an outcome is offered to a database that can't be reached. The
+#: work of hours is not given up in minutes.
 PATIENCE = 3600.0
 #: The longest back-off, so that no number of attempts leaves the calendar.
 LONGEST_BACK_OFF = dt.timedelta(days=3650)
@@ -36,9 +36,9 @@ LONGEST_BACK_OFF = dt.timedelta(days=3650)
 class Recorder:
     """Records outcomes in the name of a worker, and tells its plugins.
 
-    `worker` is what the plugins' `error` and `failure` callbacks get. Leave it out if no
-    worker is there, as in the keeper or for an operator: they get the recorder, which has a
-    `name`, too.
+    `worker` is what the plugins' `error` and `failure` callbacks get. Leave it out if
+    no worker is there, as in the keeper or for an operator: they get the recorder,
+    which has a `name`, too.
     """
 
     def __init__(self, name: str, lifecycle: Lifecycle, worker: Any = None):
@@ -50,7 +50,7 @@ class Recorder:
         return f"Worker({self.name})"
 
     def succeeded(self, job: AbstractJob, seconds: float) -> bool:
-        """Records success after `seconds`; False if the job isn't this execution's now."""
+        """Records success after `seconds`; False if the execution is over."""
         deletes = not job.succeeded_rows_are_kept
         recorded = _offer(
             job,
@@ -70,12 +70,13 @@ class Recorder:
         *,
         counted: bool = True,
     ) -> bool:
-        """Records a failed attempt: rescheduled with its back-off, or, after the last one,
-        failed for good.
+        """Records a failed attempt: rescheduled with its back-off, or, after the last
+        one, failed for good.
 
-        An attempt that is not `counted` is rescheduled and costs the job nothing. `where` is
-        what must still hold of the row; by default, that the job's runner is its executor.
-        Returns False if it doesn't: then nothing was changed and no hook was called.
+        An attempt that is not `counted` is rescheduled and costs the job nothing.
+        `where` is what must still hold of the row; by default, that the job's runner is
+        its executor. Returns False if it doesn't: then nothing was changed and no hook
+        was called.
         """
         where = transitions.as_executor(job) if where is None else where
         prior = job.attempts
@@ -111,7 +112,9 @@ class Recorder:
         return self._fail(job, error, where, job.attempts)
 
     def dropped(self, job: AbstractJob) -> None:
-        """The execution was cancelled or given up: its outcome is ignored, its runner gone."""
+        """The execution was cancelled or given up: its outcome is ignored, its runner
+        gone.
+        """
         text = "[%s] Job %s is not this execution's any more: its outcome is dropped"
         logger.warning(text, self, job, extra=_extra(job))
         _offer(job, partial(transitions.clear_runner, job), lambda: True)
@@ -169,8 +172,8 @@ class _Once:
 def _offer(job: AbstractJob, write: Callable[[], bool], carried_out: Callable[[], bool]) -> bool:
     """Offers the write until the database can be reached.
 
-    A repeated write that finds nothing to change asks `carried_out` whether the earlier one,
-    whose answer was lost, was carried out.
+    A repeated write that finds nothing to change asks `carried_out` whether the earlier
+    one, whose answer was lost, was carried out.
     """
 
     def again() -> bool:

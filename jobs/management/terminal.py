@@ -7,7 +7,10 @@ from collections.abc import Sequence
 
 
 def printable(text: str) -> str:
-    """Control characters, which may steer a terminal, and what it can't encode, as escapes; line breaks and tabs stay."""
+    """`text` with control characters and unencodable characters escaped.
+
+    Control characters may steer a terminal. Line breaks and tabs stay.
+    """
     shown = "".join(
         char if char.isprintable() or char in "\n\t" else ascii(char)[1:-1] for char in text
     )
@@ -16,7 +19,10 @@ def printable(text: str) -> str:
 
 
 def table(rows: Sequence[Sequence[str]]) -> str:
-    """Columns as wide as their longest entry, one row a line; a column that is empty below its title is left out."""
+    """Columns as wide as their longest entry, one row a line.
+
+    A column that is empty below its title is left out.
+    """
     shown = [
         [printable(entry).replace("\n", "\\n").replace("\t", "\\t") for entry in row]
         for row in rows

@@ -38,7 +38,9 @@ class NoSuchJob(JobError, LookupError):
 
 
 def find(pk: Any, model: type[AbstractJob] = Job) -> AbstractJob:
-    """The job as it is now. Raises NoSuchJob if there is none, or if `pk` can't be an id."""
+    """The job as it is now. Raises NoSuchJob if there is none, or if `pk` can't be an
+    id.
+    """
     job = store_for(model).get(pk)
     if job is None:
         raise NoSuchJob(f"There is no job {pk!r}.")
@@ -46,22 +48,25 @@ def find(pk: Any, model: type[AbstractJob] = Job) -> AbstractJob:
 
 
 def retry(job: AbstractJob) -> None:
-    """A failed, cancelled or succeeded job is ready again, at once and with all its attempts.
+    """A failed, cancelled or succeeded job is ready again, at once and with all its
+    attempts.
 
-    Refused for a job in another state, and while the runner of a cancelled job still shows
-    signs of life.
+    Refused for a job in another state, and while the runner of a cancelled job still
+    shows signs of life.
     """
     if transitions.retry(job):
         return
     now = find(job.pk, type(job))
     if now.state not in FINISHED:
         raise Refused(
-            f"Job {now.pk} is {now.state}: only a failed, cancelled or succeeded job can be retried."
+            f"Job {now.pk} is {now.state}: "
+            "only a failed, cancelled or succeeded job can be retried."
         )
     if transitions.runner_is_alive(now):
         raise Refused(
             f"Job {now.pk} was {now.state}, but {now.runner} still executes it: "
-            f"it can be retried once that has ended, or has been silent for {settings.LEASE:g} seconds."
+            "it can be retried once that has ended, "
+            f"or has been silent for {settings.LEASE:g} seconds."
         )
     raise _changed(now)
 
@@ -72,7 +77,8 @@ def retry_failed(model: type[AbstractJob] = Job) -> int:
 
 
 def cancel(job: AbstractJob) -> None:
-    """An unfinished job ends as cancelled; if it is being executed, its outcome is dropped.
+    """An unfinished job ends as cancelled; if it is being executed, its outcome is
+    dropped.
 
     Refused for a finished job.
     """
@@ -87,9 +93,9 @@ def cancel(job: AbstractJob) -> None:
 def unlock(job: AbstractJob) -> AbstractJob | None:
     """Lets go of the job's lock as if its lease had expired.
 
-    Returns the job as it is then, None if it was deleted. A job that its worker performs
-    counts a failed attempt, a job that is executed elsewhere is detached, and a job that
-    nobody has begun is ready. Refused for a job that isn't locked.
+    Returns the job as it is then, None if it was deleted. A job that its worker
+    performs counts a failed attempt, a job that is executed elsewhere is detached, and
+    a job that nobody has begun is ready. Refused for a job that isn't locked.
     """
     if not transitions.expire(job):
         now = find(job.pk, type(job))
@@ -101,7 +107,9 @@ def unlock(job: AbstractJob) -> AbstractJob | None:
 
 
 def unlock_worker(name: str, model: type[AbstractJob] = Job) -> int:
-    """Like `unlock` for every job that the worker of that name has locked; returns how many."""
+    """Like `unlock` for every job that the worker of that name has locked; returns how
+    many.
+    """
     count = transitions.expire_all(model, name)
     if count:
         _reap(model)

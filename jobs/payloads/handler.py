@@ -12,16 +12,16 @@ from jobs.exceptions import DeserializationError
 from jobs.payloads import codec
 from jobs.payloads.performable import Performable
 
-#: Options that are stored with the fields if you set them on an instance. `batch` is for
-#: batchexec.
+#: Options that are stored with the fields if you set them on an instance. `batch` is
+#: for batchexec.
 OPTIONS = ("queue_name", "max_attempts", "max_run_time", "destroy_failed_jobs", "batch")
 
 
 def dump(payload: Any) -> str:
     """The JSON of the dotted path of the payload's class and of its fields.
 
-    Raises TypeError for a value that can't be stored or a class that can't be found again, and
-    ValueError for an unsaved model instance.
+    Raises TypeError for a value that can't be stored or a class that can't be found
+    again, and ValueError for an unsaved model instance.
     """
     cls = type(payload)
     path = f"{cls.__module__}.{cls.__qualname__}"
@@ -83,7 +83,7 @@ def _performable(path: Any) -> type[Performable]:
 
 
 def import_dotted(path: Any) -> Any:
-    """What a dotted path names: a module's attribute, or an attribute of a class in it."""
+    """The attribute of a module, or of a class in it, that a dotted path names."""
     if not isinstance(path, str) or not all(part.isidentifier() for part in path.split(".")):
         raise DeserializationError(f"{path!r} is not a dotted path.")
     parts = path.split(".")

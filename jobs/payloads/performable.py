@@ -13,25 +13,29 @@ from jobs.conf.options import duration
 
 
 class Performable:
-    """The base of job objects: dataclasses, decorated or not, with a `perform()` method.
+    """The base of job objects: dataclasses, decorated or not, with a `perform()`
+    method.
 
-    Everything else is optional, as in Delayed Job. Attributes: `queue_name`, `max_attempts`,
-    `max_run_time` (seconds or a timedelta), `destroy_failed_jobs`, and `unique_key` (or a
-    method). Methods: `display_name()` and `reschedule_at(now, attempts)`. Hooks:
-    `enqueue(job)`, `before(job)`, `success(job)`, `error(job, exception)`, `after(job)`,
-    `failure(job)`. A hook that declares no parameter gets none.
+    Everything else is optional, as in Delayed Job. Attributes: `queue_name`,
+    `max_attempts`, `max_run_time` (seconds or a timedelta), `destroy_failed_jobs`, and
+    `unique_key` (or a method). Methods: `display_name()` and `reschedule_at(now,
+    attempts)`. Hooks: `enqueue(job)`, `before(job)`, `success(job)`, `error(job,
+    exception)`, `after(job)`, `failure(job)`. A hook that declares no parameter gets
+    none.
     """
 
     def __new__(cls, *args: Any, **kwargs: Any) -> Performable:
         if "__dataclass_fields__" not in cls.__dict__:
-            # Not in __init_subclass__, because a decorator that comes later would find the
-            # fields' defaults gone.
+            # Not in __init_subclass__, because a decorator that comes later would find
+            # the fields' defaults gone.
             dataclasses.dataclass(cls)
         return super().__new__(cls)
 
 
 def check(payload: Any) -> None:
-    """Raises TypeError if `payload` isn't a job object that can be stored and performed."""
+    """Raises TypeError if `payload` isn't a job object that can be stored and
+    performed.
+    """
     if isinstance(payload, type):
         raise TypeError(f"{payload.__qualname__} is a class: enqueue an instance of it.")
     if not isinstance(payload, Performable):
@@ -52,7 +56,9 @@ def display_name(payload: Any) -> str:
 
 
 def call_hook(payload: Any, name: str, *args: Any) -> None:
-    """Calls the hook if the payload has it; without arguments if it declares no parameter."""
+    """Calls the hook if the payload has it; without arguments if it declares no
+    parameter.
+    """
     hook = getattr(payload, name, None)
     if callable(hook):
         call_with_accepted(hook, *args)

@@ -14,15 +14,16 @@ if TYPE_CHECKING:
     from jobs.models import AbstractJob
     from jobs.store.base import Reserver, Store
 
-#: By how many seconds this machine's clock may drift from the database's during an outage.
+#: By how many seconds this machine's clock may drift from the database's during an
+#: outage.
 CLOCKS_DIFFER = 1.0
 
 
 class Claims:
     """The jobs that `reserver` has in hand.
 
-    A job that was claimed by a call whose reply was lost is locked by the reserver, so nobody
-    else takes it: the next call finds it.
+    A job that was claimed by a call whose reply was lost is locked by the reserver, so
+    nobody else takes it: the next call finds it.
     """
 
     def __init__(self, reserver: Reserver, stopping: threading.Event):

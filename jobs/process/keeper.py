@@ -1,8 +1,10 @@
-"""Signs of life from a process beside the worker's, even while a job hogs the interpreter.
+"""Signs of life from a process beside the worker's, even while a job hogs the
+interpreter.
 
-The keeper is forked before the worker opens a connection or starts a thread. The worker tells
-it through a pipe what to renew. It ends when the pipe does, and so with the worker, however
-that ends. A worker that is stopped (SIGSTOP) is as good as dead, so nothing is renewed for it.
+The keeper is forked before the worker opens a connection or starts a thread. The worker
+tells it through a pipe what to renew. It ends when the pipe does, and so with the
+worker, however that ends. A worker that is stopped (SIGSTOP) is as good as dead, so
+nothing is renewed for it.
 """
 
 from __future__ import annotations
@@ -32,15 +34,17 @@ logger = logging.getLogger(__name__)
 
 #: A message in the pipe is its length, then its marshalled fields.
 LENGTH = struct.Struct("=I")
-#: The keeper gathers messages for this many seconds, because waking a second process for
-#: every job would slow both down.
+#: The keeper gathers messages for this many seconds, because waking a second process
+#: for every job would slow both down.
 GATHER = 0.05
 #: The pipe's capacity in bytes, where the system lets it be set.
 PIPE_SIZE = 2**20
 
 
 class Keeper(Heartbeat):
-    """A Heartbeat whose beats are another process's. If that dies, this process beats itself."""
+    """A Heartbeat whose beats are another process's. If that dies, this process beats
+    itself.
+    """
 
     def __init__(self, also: Callable[[], None] | None = None):
         super().__init__(also)
@@ -66,7 +70,8 @@ class Keeper(Heartbeat):
     def _send(self, message: tuple[Any, ...]) -> None:
         data = marshal.dumps(message)
         try:
-            # Shorter than a pipe's atomic write, so messages of several threads don't mix.
+            # Shorter than a pipe's atomic write, so messages of several threads don't
+            # mix.
             os.write(self._tell, LENGTH.pack(len(data)) + data)
         except OSError:
             self._dead = True
@@ -191,7 +196,7 @@ class _Child:
 
 
 class Told:
-    """A hold as the worker told it, made on first use: most end before anybody looks."""
+    """A hold as the worker told it, made on first use: most end before that."""
 
     def __init__(self, deadline: float | None, *described: Any):
         self.deadline = deadline
@@ -211,7 +216,9 @@ def _enlarge(pipe: int) -> None:
 
 
 def is_stopped(pid: int) -> bool:
-    """Whether SIGSTOP or a debugger stopped the process; False if the system doesn't tell."""
+    """Whether SIGSTOP or a debugger stopped the process; False if the system doesn't
+    tell.
+    """
     try:
         with open(f"/proc/{pid}/stat", "rb") as file:
             # The name in parentheses may itself contain anything.

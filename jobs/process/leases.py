@@ -1,4 +1,5 @@
-"""Signs of life: leases of the jobs that a process watches, heartbeats of those it executes.
+"""Signs of life: leases of the jobs that a process watches, heartbeats of those it
+executes.
 
 One thread renews them for all jobs of the process.
 """
@@ -27,7 +28,8 @@ if TYPE_CHECKING:
 
 logger = logging.getLogger(__name__)
 
-#: A heartbeat that failed is tried again this many times sooner than the next one is due.
+#: A heartbeat that failed is tried again this many times sooner than the next one is
+#: due.
 HURRY = 5
 
 _numbers = itertools.count(1)
@@ -46,8 +48,8 @@ class Hold:
         self.pk = pk
         self.where = where
         self.changed = changed
-        #: When, by time.monotonic(), the process is ended if the job can't be interrupted;
-        #: None: never.
+        #: When, by time.monotonic(), the process is ended if the job can't be
+        #: interrupted; None: never.
         self.deadline: float | None = None
         self.lost = threading.Event()
 
@@ -75,7 +77,7 @@ class Heartbeat:
 
     @contextmanager
     def watching(self, job: AbstractJob) -> Iterator[Hold]:
-        """Renews the watcher's lease, if lock and epoch still are as they are in `job`."""
+        """Renews the watcher's lease, if lock and epoch still are those of `job`."""
         where = {"state": str(State.RUNNING), "locked_by": job.locked_by, "epoch": job.epoch}
         with self._held(Hold(type(job), job.pk, where, "locked_at")) as hold:
             yield hold
@@ -84,8 +86,9 @@ class Heartbeat:
     def executing(self, job: AbstractJob, limit: float | None = None) -> Iterator[Hold]:
         """Renews the runner's heartbeat, if `runner` still is as it is in `job`.
 
-        The epoch doesn't matter, because the heartbeat goes on after a cancel. If the process
-        has a keeper, that ends it once the job has lasted longer than `limit` seconds.
+        The epoch doesn't matter, because the heartbeat goes on after a cancel. If the
+        process has a keeper, that ends it once the job has lasted longer than `limit`
+        seconds.
         """
         hold = Hold(type(job), job.pk, {"runner": job.runner}, "heartbeat_at")
         hold.deadline = time.monotonic() + limit if limit else None
@@ -169,7 +172,8 @@ class Heartbeat:
 def renew(holds: Iterable[Hold]) -> list[Hold]:
     """Renews the holds, and returns those that the database says are lost.
 
-    One statement for all holds with the same conditions, which nearly always are all of them.
+    One statement for all holds with the same conditions, which nearly always are all of
+    them.
     """
     groups = defaultdict(list)
     for hold in holds:

@@ -1,4 +1,4 @@
-"""Hearing from the database that jobs may have become ready, instead of only polling."""
+"""Hearing from the database that jobs may have become ready."""
 
 from __future__ import annotations
 
@@ -13,7 +13,8 @@ from jobs.store.patience import brief
 
 logger = logging.getLogger(__name__)
 
-#: After an error the listener tries again this many seconds later; polling goes on meanwhile.
+#: After an error the listener tries again this many seconds later; polling goes on
+#: meanwhile.
 PAUSE = 5.0
 
 

@@ -1,4 +1,6 @@
-"""A job that could not be interrupted at its time limit, whose process is about to be ended."""
+"""A job that could not be interrupted at its time limit, whose process is about to be
+ended.
+"""
 
 from __future__ import annotations
 
@@ -17,7 +19,9 @@ logger = logging.getLogger(__name__)
 
 
 def record(hold: Hold) -> None:
-    """Records its failed attempt, if the execution still is what `hold` says. Never raises."""
+    """Records its failed attempt, if the execution still is what `hold` says. Never
+    raises.
+    """
     try:
         job = store_for(hold.model).get(hold.pk)
         if job is not None and job.runner == hold.where["runner"]:

@@ -1,8 +1,9 @@
 """Jobs that nobody watches now, and jobs that are due: what becomes of each.
 
-A job whose watcher is gone, or lets go, is decided in this order. The watcher is the runner, so
-the execution died with it: a failed attempt. It is executed elsewhere: it is detached, and only
-a worker that hands over may take it. Nobody began to execute it: it is ready again.
+A job whose watcher is gone, or lets go, is decided in this order. The watcher is the
+runner, so the execution died with it: a failed attempt. It is executed elsewhere: it is
+detached, and only a worker that hands over may take it. Nobody began to execute it: it
+is ready again.
 """
 
 from __future__ import annotations
@@ -38,7 +39,9 @@ BATCH = 500
 
 
 class Reaper:
-    """Keeps one table of jobs in order. `recorder` writes the failed attempts that it finds."""
+    """Keeps one table of jobs in order. `recorder` writes the failed attempts that it
+    finds.
+    """
 
     def __init__(self, model: type[AbstractJob], recorder: Recorder):
         self._model = model
@@ -51,7 +54,9 @@ class Reaper:
         return store_for(self._model)
 
     def maintain(self, stopping: threading.Event, *, always: bool = False) -> None:
-        """Promotes, reaps and forgets, if that is due; waits for the database meanwhile."""
+        """Promotes, reaps and forgets, if that is due; waits for the database
+        meanwhile.
+        """
         if not always and time.monotonic() - self._maintained_at < MAINTENANCE_INTERVAL:
             return
         self._maintained_at = time.monotonic()
@@ -67,8 +72,8 @@ class Reaper:
     def reap(self) -> None:
         """Releases every job whose lease has expired.
 
-        Not right after the database couldn't be reached: nobody could renew a lease then, so
-        the living get the time to.
+        Not right after the database couldn't be reached: nobody could renew a lease
+        then, so the living get the time to.
         """
         if self._store.seconds_reachable() < settings.LEASE / 2:
             return
@@ -77,7 +82,8 @@ class Reaper:
         self._release(expired, "its lease had expired")
 
     def forget_succeeded(self) -> None:
-        """Deletes jobs that were kept after their success for as long as the setting says.
+        """Deletes jobs that were kept after their success for as long as the setting
+        says.
 
         Looks for them once in a while only.
         """
@@ -103,7 +109,9 @@ class Reaper:
                     self._release_one(job, why)
 
     def _detach_all(self, where: dict[str, Any], why: str) -> None:
-        """One statement however many there are, by the conditions and not by what was read."""
+        """One statement however many there are, by the conditions and not by what was
+        read.
+        """
         now = self._store.now()
         detached = {**transitions.UNLOCKED, "state": State.DETACHED, "updated_at": now}
         count = self._store.change_many({**where, "handed_over": True}, detached)

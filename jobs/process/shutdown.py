@@ -22,7 +22,8 @@ class Stoppable(Protocol):
 
 @contextmanager
 def signals_handled(worker: Stoppable) -> Iterator[None]:
-    """The first signal stops the worker, the second interrupts its jobs in this process, too.
+    """The first signal stops the worker, the second interrupts its jobs in this
+    process, too.
 
     Outside the main thread, where no signal arrives, nothing is changed.
     """
@@ -33,8 +34,8 @@ def signals_handled(worker: Stoppable) -> Iterator[None]:
 
     def handle(signum: int, frame: Any) -> None:
         received.append(signum)
-        # In a thread, because this handler may have interrupted the very code that holds the
-        # lock which stopping takes.
+        # In a thread, because this handler may have interrupted the very code that
+        # holds the lock which stopping takes.
         threading.Thread(target=_stop, args=(worker, signum), daemon=True).start()
         if len(received) > 1 or _interrupts_at_once(signum):
             worker.interrupt()

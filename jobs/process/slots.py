@@ -47,7 +47,8 @@ class Slots:
         if self.size == 1:
             self._run(function, args)
         else:
-            # A daemon, so that a job which can't be interrupted doesn't keep the process alive.
+            # A daemon, so that a job which can't be interrupted doesn't keep the
+            # process alive.
             threading.Thread(
                 target=self._run_in_thread, args=(function, args), daemon=True, name="jobs-slot"
             ).start()

@@ -17,8 +17,8 @@ from jobs.store.patience import Backoff
 
 logger = logging.getLogger(__name__)
 
-#: A worker that died is started again after the first number of seconds; later, up to the
-#: second, if it keeps dying.
+#: A worker that died is started again after the first number of seconds; later, up to
+#: the second, if it keeps dying.
 FIRST_PAUSE, LONGEST_PAUSE = 1.0, 30.0
 #: One that lived this long, in seconds, counts as having started well.
 LIVED = 10.0
@@ -43,9 +43,9 @@ class Child:
 class Supervisor:
     """Runs a `jobworker` process for each list of arguments.
 
-    Restarts a worker that dies, and passes TERM and INT on to all. Each child has a session of
-    its own, so that a terminal's Ctrl-C reaches it once, through here. A child ends when it
-    finds its supervisor gone.
+    Restarts a worker that dies, and passes TERM and INT on to all. Each child has a
+    session of its own, so that a terminal's Ctrl-C reaches it once, through here. A
+    child ends when it finds its supervisor gone.
     """
 
     def __init__(self, arguments: Sequence[Sequence[str]], command: Sequence[str]):

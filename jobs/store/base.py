@@ -21,7 +21,8 @@ from jobs.states import State
 
 M = TypeVar("M", bound=models.Model)
 
-#: Field names to values; a name may end in `__in`, `__lt`, `__lte`, `__gte` or `__icontains`.
+#: Field names to values; a name may end in `__in`, `__lt`, `__lte`, `__gte` or
+#: `__icontains`.
 Conditions = Mapping[str, Any]
 
 #: The order of the queue.
@@ -86,7 +87,8 @@ class Store(ABC, Generic[M]):
     def claim(self, worker: Reserver, limit: int = 1) -> list[M]:
         """Up to `limit` next jobs, locked by `worker`, in the order of the queue.
 
-        Detached jobs come before ready ones, and only a worker that hands over gets any.
+        Detached jobs come before ready ones, and only a worker that hands over gets
+        any.
         """
         claimed = self._claim("detached", worker, limit) if worker.hands_over else []
         if len(claimed) < limit:
@@ -134,8 +136,8 @@ class Store(ABC, Generic[M]):
     def listen(self, tell: Callable[[], None], stop: threading.Event) -> None:
         """Calls `tell` whenever jobs may have become ready, until `stop` is set.
 
-        Returns at once if the database can't tell. Workers poll as well, so a missed call
-        only delays a job.
+        Returns at once if the database can't tell. Workers poll as well, so a missed
+        call only delays a job.
         """
 
     def reconnect(self) -> None:
@@ -147,7 +149,9 @@ class Store(ABC, Generic[M]):
         self.connection.close()
 
     def seconds_reachable(self) -> float:
-        """How long it is since a call of this process last failed to reach the database."""
+        """How long it is since a call of this process last failed to reach the
+        database.
+        """
         return _ticks() - self._unreachable_at
 
     @abstractmethod
@@ -177,7 +181,7 @@ class Store(ABC, Generic[M]):
 
     @abstractmethod
     def listing(self, where: Conditions, order: str, limit: int) -> list[M]:
-        """Like `find`, ordered by one field, descending where its name begins with `-`."""
+        """Like `find`, ordered by one field, descending if it begins with `-`."""
 
     @abstractmethod
     def ids(self, where: Conditions, limit: int) -> list[Any]:
@@ -188,7 +192,9 @@ class Store(ABC, Generic[M]):
         """How many rows there are; no more than `limit` are counted."""
 
     def count_by_state(self, limit: int) -> dict[tuple[str, str], int]:
-        """How many jobs there are of every (state, queue) that has any, up to `limit` each."""
+        """How many jobs there are of every (state, queue) that has any, up to `limit`
+        each.
+        """
         counts = {
             (state, queue): self.count({"state": state, "queue": queue}, limit)
             for state in State.values
@@ -200,12 +206,15 @@ class Store(ABC, Generic[M]):
     def queues(self, state: str) -> set[str]:
         """The queues that have jobs in that state.
 
-        Read from an index: the cost grows with the number of queues, not with that of jobs.
+        Read from an index: the cost grows with the number of queues, not with that of
+        jobs.
         """
 
     @abstractmethod
     def change(self, pk: Any, where: Conditions, changes: Mapping[str, Any]) -> bool:
-        """Changes one row if it still is as `where` says, in one write; returns whether it was."""
+        """Changes one row if it still is as `where` says, in one write; returns whether
+        it was.
+        """
 
     def apply(self, row: M, where: Conditions, changes: Mapping[str, Any]) -> bool:
         """Like `change`, for a row in hand: where it was changed, the instance is, too.
@@ -221,11 +230,13 @@ class Store(ABC, Generic[M]):
 
     @abstractmethod
     def change_many(self, where: Conditions, changes: Mapping[str, Any]) -> int:
-        """Changes every row that is as `where` says, each by itself; returns how many."""
+        """Changes each row that is as `where` says; returns how many."""
 
     @abstractmethod
     def delete(self, pk: Any, where: Conditions) -> bool:
-        """Deletes one row if it still is as `where` says, in one write; returns whether it was."""
+        """Deletes one row if it still is as `where` says, in one write; returns whether
+        it was.
+        """
 
     @abstractmethod
     def delete_many(self, where: Conditions) -> int: ...

@@ -1,3 +1,5 @@
+"""Partial indexes, on each database as far as it has them."""
+
 from __future__ import annotations
 
 from typing import Any
@@ -6,10 +8,11 @@ from django.db import models
 
 
 class PartialIndex(models.Index):
-    """An index of the rows that meet `condition`: as small as what it is for, and no work for all the others.
+    """An index of the rows that meet `condition`, which costs nothing for all others.
 
-    PostgreSQL and SQLite see that it serves a query whose own conditions imply this one. MongoDB does so for a plain equality;
-    with any other condition, and where partial indexes can't be made at all, it is an index of all rows.
+    PostgreSQL and SQLite use it for a query whose own conditions imply this one,
+    MongoDB only for a plain equality. With any other condition, and on a database that
+    can't make partial indexes, it is an index of all rows.
     """
 
     def create_sql(

@@ -1,4 +1,6 @@
-"""Waiting for a database that can't be reached: the same step again, at growing intervals."""
+"""Waiting for a database that can't be reached: the same step again, at growing
+intervals.
+"""
 
 from __future__ import annotations
 
@@ -18,7 +20,8 @@ T = TypeVar("T")
 #: Seconds between two tries: the first pause, and the longest.
 FIRST_PAUSE = 0.1
 LONGEST_PAUSE = 5.0
-#: Longest description of an error in the log, in characters: drivers describe a whole cluster.
+#: Longest description of an error in the log, in characters: drivers describe a whole
+#: cluster.
 MAX_LINE = 200
 
 
@@ -53,8 +56,8 @@ def until_available(
     From the second try on, `again` is called in its place if you pass one, because the
     first try may have been carried out and only its answer lost.
 
-    Returns None once `stopping` is set. Raises the last error `give_up_after` seconds after
-    the first try. Any other error is raised at once.
+    Returns None once `stopping` is set. Raises the last error `give_up_after` seconds
+    after the first try. Any other error is raised at once.
     """
     backoff = Backoff(FIRST_PAUSE, LONGEST_PAUSE)
     began = time.monotonic()

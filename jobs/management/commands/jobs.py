@@ -1,3 +1,5 @@
+"""Shows and changes the jobs of the queue."""
+
 from __future__ import annotations
 
 import datetime as dt
@@ -5,6 +7,7 @@ import json
 import os
 import sys
 from argparse import ArgumentParser
+from collections import Counter
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
@@ -27,8 +30,8 @@ class Stop(Exception):
 
 class Command(BaseCommand):
     help = (
-        "Shows and changes the jobs of the queue. Exit status: 0 done, 1 refused or failed (`check`: jobs wait too long), "
-        "2 wrong usage, 4 no such job."
+        "Shows and changes the jobs of the queue. Exit status: 0 done, "
+        "1 refused or failed (`check`: jobs wait too long), 2 wrong usage, 4 no such job."
     )
 
     def add_arguments(self, parser: ArgumentParser) -> None:
@@ -189,13 +192,11 @@ class Command(BaseCommand):
                 for row in found["counts"]
             ]
             self._say(table([("STATE", "QUEUE", "JOBS"), *rows]) + "\n")
+        self._say(f"{_jobs(found['total'])}, {found['detached']:,} of them detached.")
         oldest = found["oldest_due_seconds"]
-        self._say(f"{found['total']:,} jobs, {found['detached']:,} of them detached.")
-        return self._say(
-            "No job is due."
-            if oldest is None
-            else f"The oldest job that is due has waited for {oldest:.0f} seconds."
-        )
+        if oldest is None:
+            return self._say("No job is due.")
+        return self._say(f"The oldest job that is due has waited for {oldest:.0f} seconds.")
 
     # Changing
 
@@ -216,27 +217,21 @@ class Command(BaseCommand):
 
     def _clear(self, options: dict[str, Any]) -> int:
         state, queue = options["state"], options["queue"]
-        there = [row for row in reports.counts() if queue is None or row["queue"] == queue]
-        wanted = [state] if state else actions.clearable()
-        chosen = {
-            name: sum(row["count"] for row in there if row["state"] == name) for name in wanted
-        }
-        left = sum(
-            row["count"]
-            for row in there
-            if row["state"] in actions.BEING_EXECUTED and row["state"] not in wanted
-        )
+        there = _counts_by_state(queue)
+        chosen = {name: there[name] for name in ([state] if state else actions.clearable())}
         deleted = 0
         if number := sum(chosen.values()):
             parts = ", ".join(f"{count:,} {name}" for name, count in chosen.items() if count)
             self._ask(f"Delete {_jobs(number)} ({parts})?", options)
             deleted = actions.clear(state, queue)
+        left = 0 if state else sum(there[name] for name in actions.BEING_EXECUTED)
         if options["json"]:
-            return self._say_json({"deleted": deleted, "left": left if not state else 0})
+            return self._say_json({"deleted": deleted, "left": left})
         self._say(f"{_jobs(deleted)} deleted.")
-        if left and not state:
+        if left:
             self._say(
-                f"{_jobs(left)} left, because they are being executed: name them with --state running or detached."
+                f"{_jobs(left)} left, because they are being executed: "
+                "name them with --state running or detached."
             )
         return DONE
 
@@ -313,6 +308,14 @@ def _row(job: AbstractJob) -> tuple[str, ...]:
         job.name,
         error,
     )
+
+
+def _counts_by_state(queue: str | None) -> Counter[str]:
+    counts: Counter[str] = Counter()
+    for row in reports.counts():
+        if queue is None or row["queue"] == queue:
+            counts[row["state"]] += row["count"]
+    return counts
 
 
 def _jobs(number: int) -> str:

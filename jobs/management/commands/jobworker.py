@@ -1,3 +1,5 @@
+"""Performs jobs until it is stopped."""
+
 from __future__ import annotations
 
 import argparse
@@ -27,14 +29,23 @@ def seconds(text: str) -> float:
 
 
 def pool(text: str) -> tuple[str, int]:
-    """`q1,q2:3`: queues and a number of workers for them. No queues, or `*`, are all; no number is one, as in Delayed Job."""
+    """`q1,q2:3`: queues and a number of workers for them.
+
+    No queues, or `*`, are all of them; no number is one, as in Delayed Job.
+    """
     queues, colon, number = text.partition(":")
-    return "" if queues.strip() == "*" else queues, positive(number) if colon else 1
+    if queues.strip() == "*":
+        queues = ""
+    return queues, positive(number) if colon else 1
 
 
 class Command(BaseCommand):
-    help = "Works off the queue until it is told to stop (TERM or INT; a second one interrupts the jobs in this process)."
-    # Not those of the web side: they import the URLconf with every view, which a worker would keep in memory for nothing.
+    help = (
+        "Works off the queue until TERM or INT tells it to stop. "
+        "A second signal interrupts the jobs in this process."
+    )
+    # Not the checks of the web side: they import the URLconf with every view, which a
+    # worker would keep in memory for nothing.
     requires_system_checks = ["jobs", "batchexec"]
 
     def add_arguments(self, parser: argparse.ArgumentParser) -> None:
@@ -86,7 +97,8 @@ class Command(BaseCommand):
     def handle(self, *args: Any, **options: Any) -> None:
         if options["pool"] and (options["queues"] or options["processes"]):
             raise CommandError(
-                "--pool says which queues and how many processes: leave out --queues and --processes."
+                "--pool says which queues and how many processes: "
+                "leave out --queues and --processes."
             )
         if options["pool"] or options["processes"]:
             from jobs.process.supervisor import Supervisor, this_command
@@ -126,7 +138,7 @@ def _plugins(batch: bool) -> list[str]:
 
 
 def _children(options: dict[str, Any]) -> Iterator[list[str]]:
-    """The arguments of each worker process: named in one sequence, as Delayed Job does."""
+    """The arguments of each worker process, numbered as in Delayed Job."""
     pools = options["pool"] or [(options["queues"], options["processes"])]
     queues = [queue for queue, number in pools for _ in range(number)]
     for index, queue in enumerate(queues):

@@ -1,4 +1,8 @@
-"""What the container runs. Every Batch job pays for its start: nothing is imported here that performing a job doesn't need."""
+"""What the container runs.
+
+Every Batch job pays for its start, so nothing is imported here that performing a job
+doesn't need.
+"""
 
 from __future__ import annotations
 
@@ -16,8 +20,9 @@ PERFORMED, RAISED, REFUSED, NO_SUCH_JOB, NOT_RECORDED, TERMINATED = 0, 1, 3, 4, 
 
 class Command(BaseCommand):
     help = (
-        "Performs one job now. Exit status: 0 performed, 1 it raised and that is recorded, 3 refused (not this execution's), "
-        "4 no such job, 75 the outcome could not be recorded, 143 ended by SIGTERM, recorded."
+        "Performs one job now. Exit status: 0 performed, 1 it raised and that is recorded, "
+        "3 refused (not this execution's), 4 no such job, 75 the outcome could not be "
+        "recorded, 143 ended by SIGTERM, recorded."
     )
     requires_system_checks: list[str] = []
 
@@ -40,7 +45,8 @@ class Command(BaseCommand):
 
         def terminate(signum: int, frame: Any) -> None:
             terminated.append(signum)
-            # In a thread: this handler may have interrupted somebody who holds the very lock that stopping takes.
+            # In a thread: this handler may have interrupted somebody who holds the very
+            # lock that stopping takes.
             threading.Thread(target=worker.stopping.set, daemon=True).start()
             worker.interrupt()
 
