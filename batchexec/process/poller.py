@@ -97,6 +97,7 @@ class Poller:
 
     def _run(self) -> None:
         pause = 0.0
+        self._backoff.reset()
         while True:
             if self._wake.wait(pause):
                 # New watches are gathered, and don't wait for a whole interval; but
@@ -130,12 +131,11 @@ class Poller:
         return pause
 
     def _describe(self, ids: list[str]) -> dict[str, dict[str, Any]]:
-        """The essence of each Batch job; whole JobDetails are kept for one call."""
+        """The essence of each Batch job; the whole JobDetails of a call are dropped."""
         found: dict[str, dict[str, Any]] = {}
         for start in range(0, len(ids), MOST_IDS):
-            for batch_job_id, detail in self._client.describe(
-                ids[start : start + MOST_IDS]
-            ).items():
+            described = self._client.describe(ids[start : start + MOST_IDS])
+            for batch_job_id, detail in described.items():
                 found[batch_job_id] = essence(detail)
         return found
 
