@@ -16,9 +16,9 @@ from django.views.decorators.http import require_safe
 from prometheus_client import CONTENT_TYPE_LATEST, CollectorRegistry, generate_latest
 from prometheus_client.core import GaugeMetricFamily
 
-from batchexec.handover.late_start import NOT_STARTED
+from batchexec.aws.statuses import NOT_STARTED
+from batchexec.markers import all_markers
 from batchexec.models import BatchJob
-from batchexec.upkeep.reconciler import all_markers
 from jobs.operator import reports
 from jobs.store import store_for
 
