@@ -53,7 +53,6 @@ lint: $(VENV)/.dev ## ruff, mypy, and a check for missing migrations
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
 	$(BIN)/mypy
-	$(BIN)/lint-imports --no-cache > var/imports.txt || { cat var/imports.txt; exit 1; }
 	DATABASE_URL=sqlite:///$(CURDIR)/var/lint.sqlite3 $(BIN)/python manage.py makemigrations --check --dry-run
 
 clean: ## remove the virtual environments and all local data
