@@ -88,6 +88,8 @@ else:
     DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 
 MIDDLEWARE = [
+    "project.headers.SecurityHeaders",
+    "project.requests.RefuseUnreadable",
     "project.health.HealthMiddleware",
     "django.middleware.security.SecurityMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
@@ -165,14 +167,8 @@ SPECTACULAR_SETTINGS = {
     "TITLE": "Posts and comments",
     "DESCRIPTION": "The demo application whose work is done by delayed jobs.",
     "VERSION": "1.0.0",
-    "SERVE_INCLUDE_SCHEMA": False,
     "COMPONENT_SPLIT_REQUEST": True,
     "PREPROCESSING_HOOKS": ["project.api.schema.without_tolerated_slashes"],
-    # The page's files come from this server, not from a CDN, and the schema isn't sent
-    # to a validator elsewhere.
-    "SWAGGER_UI_DIST": "SIDECAR",
-    "SWAGGER_UI_FAVICON_HREF": "SIDECAR",
-    "SWAGGER_UI_SETTINGS": {"deepLinking": True, "validatorUrl": None},
 }
 
 # Whether to serve /metrics, which tells Prometheus what is in the queues.

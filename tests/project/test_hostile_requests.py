@@ -1,0 +1,190 @@
+"""No header and no query string is a server error, on any path: 400, or what it would be without the header."""
+
+from __future__ import annotations
+
+import codecs
+import encodings.aliases
+import io
+from typing import Any
+
+import pytest
+
+from posts.models import Post
+from project.wsgi import application
+
+pytestmark = pytest.mark.django_db(transaction=True)
+
+PATHS = (
+    "/healthz",
+    "/readyz",
+    "/posts",
+    "/posts/1",
+    "/comments",
+    "/schema",
+    "/docs",
+    "/metrics",
+    "/admin/login/",
+    "/admin/jobs/job/",
+    "/static/project/docs.js",
+    "/static/nothing",
+    "/nowhere",
+)
+JSON, FORM = "application/json", "application/x-www-form-urlencoded"
+BODIES = {JSON: b'{"title": "\xc3\xa4"}', FORM: b"title=%C3%A4", "multipart/form-data; boundary=b": b"--b--"}
+CHARSETS = sorted(
+    {*encodings.aliases.aliases.values(), "undefined", "idna", "punycode", "unicode_escape", "nonsense", "", "a\x01b", "x" * 999, "é"}
+)
+UNPARSABLE = ("a/b; c*=x'en'd", "a/b; c*=\x01'en'd", "application/json; charset*=nonsense'en'utf-8", "a/b; c*0*=x'en'd; c*1=e")
+#: Their parameters are read in one way or another.
+ODD = ("a/b; c*=hex'en'd", "a/b; c*=idna'en'%ff", "a/b; c*=utf-16'en'%ff", "a/b; c*0=d; c*2=e; c*x=f", "a/b; c*=''", "a/b; *=*; =; ;")
+
+
+@pytest.fixture(autouse=True)
+def _served(settings: Any) -> None:
+    settings.ALLOWED_HOSTS = ["testserver"]
+
+
+def ask(method: str, path: str, query: str = "", body: bytes = b"", **headers: str) -> tuple[int, bytes]:
+    environ = {
+        "REQUEST_METHOD": method,
+        "SCRIPT_NAME": "",
+        "PATH_INFO": path,
+        "QUERY_STRING": query,
+        "SERVER_NAME": "testserver",
+        "SERVER_PORT": "80",
+        "SERVER_PROTOCOL": "HTTP/1.1",
+        "CONTENT_LENGTH": str(len(body)),
+        "wsgi.version": (1, 0),
+        "wsgi.url_scheme": "http",
+        "wsgi.input": io.BytesIO(body),
+        "wsgi.errors": io.StringIO(),
+        "wsgi.multithread": True,
+        "wsgi.multiprocess": True,
+        "wsgi.run_once": False,
+        **headers,
+    }
+    found: list[str] = []
+    answer = application(environ, lambda status, headers, exc_info=None: found.append(status))
+    try:
+        return int(found[0][:3]), b"".join(answer)
+    finally:
+        answer.close()
+
+
+def is_utf8(charset: str) -> bool:
+    try:
+        return codecs.lookup(charset).name in ("utf-8", "ascii")
+    except (LookupError, ValueError):
+        return False
+
+
+@pytest.mark.parametrize("path", PATHS)
+def test_every_charset_but_utf8_is_refused_on_every_path(path):
+    assert len(CHARSETS) > 90
+    for charset in CHARSETS:
+        for method in ("GET", "POST"):
+            for kind, body in BODIES.items():
+                sent = body if method == "POST" else b""
+                content_type = f"{kind}; charset={charset}"
+                status, content = ask(method, path, "x=%ff&page=%ff", sent, CONTENT_TYPE=content_type)
+                if is_utf8(charset):
+                    assert status < 500, content_type
+                elif charset.isprintable() and charset.isascii():
+                    assert (status, b"UTF-8" in content) == (400, True), content_type
+                else:
+                    assert status in (400, 415), content_type
+
+
+@pytest.mark.parametrize("path", PATHS)
+def test_a_content_type_or_accept_that_cannot_be_read_is_refused_on_every_path(path):
+    for header in UNPARSABLE:
+        for method in ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"):
+            for body in (b"", b"x"):
+                assert ask(method, path, "", body, CONTENT_TYPE=header)[0] == 400
+        assert ask("GET", path, "", HTTP_ACCEPT=header)[0] == 400
+        assert ask("GET", path, "", HTTP_ACCEPT=f"text/html, {header}")[0] == 400
+
+
+@pytest.mark.parametrize("path", PATHS)
+def test_odd_parameters_are_no_server_error(path):
+    for header in (*ODD, *(text.replace("; c", "; charset") for text in ODD)):
+        for method in ("GET", "POST"):
+            assert ask(method, path, "x=%ff", b"x", CONTENT_TYPE=header)[0] < 500
+            assert ask(method, path, "x=%ff", b"x", HTTP_ACCEPT=header)[0] < 500
+
+
+GARBAGE = ("", "\0", "\n", "\r\n x", "\xff\xfe", "é", ";;;", "=", '"', "''", "9" * 5000, "-1", "[", "http://[", "*'*'*", "x" * 9000, "(" * 500)
+HEADERS = (
+    "CONTENT_TYPE",
+    "CONTENT_LENGTH",
+    "HTTP_ACCEPT",
+    "HTTP_ACCEPT_CHARSET",
+    "HTTP_ACCEPT_ENCODING",
+    "HTTP_ACCEPT_LANGUAGE",
+    "HTTP_AUTHORIZATION",
+    "HTTP_COOKIE",
+    "HTTP_EXPECT",
+    "HTTP_FORWARDED",
+    "HTTP_HOST",
+    "HTTP_IF_MATCH",
+    "HTTP_IF_MODIFIED_SINCE",
+    "HTTP_IF_NONE_MATCH",
+    "HTTP_IF_RANGE",
+    "HTTP_IF_UNMODIFIED_SINCE",
+    "HTTP_ORIGIN",
+    "HTTP_RANGE",
+    "HTTP_REFERER",
+    "HTTP_TRANSFER_ENCODING",
+    "HTTP_X_FORWARDED_HOST",
+    "HTTP_X_FORWARDED_PROTO",
+    "HTTP_X_HTTP_METHOD_OVERRIDE",
+    "HTTP_X_REQUESTED_WITH",
+)
+
+
+@pytest.mark.parametrize("path", PATHS)
+def test_no_header_is_a_server_error(path):
+    for header in HEADERS:
+        for value in GARBAGE:
+            for method, body in (("GET", b""), ("POST", b"title=x")):
+                options = {"CONTENT_TYPE": FORM, header: value}
+                assert ask(method, path, "", body, **options)[0] < 500, (method, header, value[:30])
+
+
+NUMBERS = ("", "%00", "%0a", "%0d%0a", "%ff", "%F0%9F%98%80", "0" * 4300 + "1", "9" * 4301, "-1", "1e9", "%D9%A1", "[", "{$ne:1}", "a" * 9000)
+PARAMETERS = ("page", "page_size", "skip", "post_id", "post_id[$ne]", "version", "lang", "format", "x", "%00", "%ff", "[", "")
+
+
+@pytest.mark.parametrize("path", PATHS)
+def test_no_query_is_a_server_error(path):
+    for parameter in PARAMETERS:
+        for value in NUMBERS:
+            assert ask("GET", path, f"{parameter}={value}")[0] < 500, (parameter, value[:30])
+    for query in ("&" * 5000, "=" * 5000, "a=1&" * 2000, "%", "%zz", "\xff", "\0", ";"):
+        assert ask("GET", path, query)[0] < 500, query[:30]
+
+
+@pytest.mark.parametrize("name", ["page", "page_size", "skip"])
+def test_a_number_of_thousands_of_digits_is_refused(name):
+    for digits in ("0" * 4300 + "1", "9" * 4301, "9" * 101):
+        status, content = ask("GET", "/posts", f"{name}={digits}")
+        assert (status, content) == (400, b'{"detail":"\'%s\' has more than 100 characters."}' % name.encode())
+
+
+@pytest.mark.parametrize("path", ["/schema", "/docs"])
+def test_a_version_that_there_is_not_is_refused(path):
+    for version in ("%0a", "%0d%0a", "%00", "2", "%ff", "x" * 5000):
+        assert ask("GET", path, f"version={version}")[0] == 400
+    assert ask("GET", path, "version=1.0.0")[0] == 200
+
+
+def test_a_body_that_ended_early_writes_nothing():
+    for content_type, body in [(JSON, b'{"title": "x"}'), (FORM, b"title=x"), ("multipart/form-data; boundary=b", MULTIPART)]:
+        assert ask("POST", "/posts", "", body, CONTENT_TYPE=content_type)[0] == 201
+        Post.objects.all().delete()
+        status, content = ask("POST", "/posts", "", body, CONTENT_TYPE=content_type, CONTENT_LENGTH="1000")
+        assert (status, content) == (400, b'{"detail":"The body ended early."}')
+        assert not Post.objects.exists()
+
+
+MULTIPART = b'--b\r\nContent-Disposition: form-data; name="title"\r\n\r\nx\r\n--b--\r\n'
