@@ -55,12 +55,9 @@ WORKDIR /app
 COPY --link --from=code /app /app
 USER 10001:10001
 
-# Gunicorn reads all three: the port, the number of processes, and further options, which
-# the command line below overrides. The graceful time-out is shorter than the 30 seconds
-# that ECS leaves between SIGTERM and SIGKILL.
+# Gunicorn reads both: the port and the number of processes. The rest is in gunicorn.conf.py.
 ENV PORT=8000 \
-    WEB_CONCURRENCY=2 \
-    GUNICORN_CMD_ARGS="--threads 4 --timeout 60 --graceful-timeout 25"
+    WEB_CONCURRENCY=2
 EXPOSE 8000
 
 # This check is for the web server. If the image runs something else, switch it off
@@ -75,7 +72,7 @@ raise SystemExit(web.getresponse().status != 200)"]
 
 # Use the exec form when you override this, too, so that the process itself gets SIGTERM
 # and not a shell.
-CMD ["gunicorn", "project.wsgi", "--access-logfile", "-", "--worker-tmp-dir", "/dev/shm", "--no-control-socket"]
+CMD ["gunicorn", "project.wsgi"]
 
 
 FROM application AS local

@@ -20,7 +20,7 @@ from django.http.request import HttpRequest as AnyRequest
 try:
     from django.utils.http import parse_header_parameters
 except ImportError:  # Django 3.1
-    from rest_framework.compat import parse_header_parameters  # type: ignore[no-redef]
+    from rest_framework.compat import parse_header_parameters  # type: ignore
 
 if TYPE_CHECKING:
     from django.http import HttpRequest
@@ -81,7 +81,7 @@ class ASGIRequest(_InUtf8, asgi.ASGIRequest): ...
 
 
 class RefuseUnreadable:
-    """Middleware that answers requests which can't be read, before anything reads them."""
+    """Middleware that answers requests which can't be read."""
 
     def __init__(self, get_response: Callable[[AnyRequest], HttpResponseBase]):
         self._get_response = get_response

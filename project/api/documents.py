@@ -40,7 +40,8 @@ class Documents:
     def get(self, renderer: type[Any]) -> Document:
         with self._lock:
             if renderer not in self._made:
-                schema = SchemaGenerator().get_schema(request=None, public=True)
+                generator: Any = SchemaGenerator
+                schema = generator().get_schema(request=None, public=True)
                 content = renderer().render(schema, renderer_context={})
                 etag = f'"{hashlib.sha256(content).hexdigest()[:32]}"'
                 self._made[renderer] = Document(content, etag)
@@ -87,8 +88,7 @@ def _problem(request: HttpRequest) -> str | None:
 
 
 def _revalidated(request: HttpRequest, response: HttpResponse, etag: str) -> HttpResponseBase:
-    """`response`, or a 304 if the client has it. It may keep it but must ask each time."""
+    """`response`, or a 304 if the client has it. A client must ask each time."""
     response["ETag"] = etag
     response["Cache-Control"] = "no-cache"
-    answer: HttpResponseBase = get_conditional_response(request, etag=etag, response=response)
-    return answer
+    return get_conditional_response(request, etag=etag, response=response) or response

@@ -18,7 +18,6 @@ from rest_framework.pagination import BasePagination
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-
 #: A parameter that is longer is not read as a number.
 MAX_DIGITS = 100
 #: Bytes of text that a page holds at most, unless a single record has more.

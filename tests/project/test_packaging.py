@@ -160,7 +160,7 @@ class TestDockerignore:
         packages = {app.partition(".")[0] for app in settings.INSTALLED_APPS}
         own = {name for name in packages if (ROOT / name).is_dir()}
         assert {"project", "jobs", "batchexec", "posts", "comments"} <= own
-        for path in ["manage.py", *(f"{name}/__init__.py" for name in sorted(own))]:
+        for path in ["manage.py", "gunicorn.conf.py", *(f"{name}/__init__.py" for name in sorted(own))]:
             assert not ignored(path), path
 
 
