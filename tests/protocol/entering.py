@@ -9,7 +9,17 @@ from collections.abc import Iterator
 
 from tests.protocol.outcomes import holds, is_living, let_go, not_held
 from tests.protocol.rules import FOREIGN, KEPT, TERMINATED, Rules
-from tests.protocol.state import NO_BATCH_JOB, Bounds, Container, Marker, State, Step, Watcher, with_container, with_watcher
+from tests.protocol.state import (
+    NO_BATCH_JOB,
+    Bounds,
+    Container,
+    Marker,
+    State,
+    Step,
+    Watcher,
+    with_container,
+    with_watcher,
+)
 
 Steps = Iterator[Step]
 
