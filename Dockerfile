@@ -77,6 +77,10 @@ CMD ["gunicorn", "project.wsgi"]
 
 FROM application AS local
 COPY --link --from=packages-local /opt/venv /opt/venv
+# `manage.py localbatch` keeps the logs of its jobs there.
+USER 0
+RUN install -d -m 0700 -o 10001 -g 10001 /app/var
+USER 10001:10001
 
 
 FROM application AS runtime

@@ -11,6 +11,8 @@ from urllib.parse import unquote, urlsplit
 import environ
 from django.core.exceptions import ImproperlyConfigured
 
+from project.folders import make_private
+
 #: Where `manage.py localmongo` listens unless told otherwise.
 LOCAL_MONGO_PORT = 27117
 LOCAL_MONGO = f"127.0.0.1:{LOCAL_MONGO_PORT}"
@@ -99,7 +101,7 @@ def _sqlite(url: str) -> dict[str, Any]:
         "init_command": "PRAGMA journal_mode=WAL;",
     }
     if config["NAME"] != ":memory:":
-        Path(config["NAME"]).parent.mkdir(parents=True, exist_ok=True)
+        make_private(Path(config["NAME"]).parent)
         # A file, because the tests start worker processes that must see the database.
         config["TEST"] = {"NAME": f"{config['NAME']}.test"}
     return config

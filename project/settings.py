@@ -13,7 +13,7 @@ from django.core.exceptions import ImproperlyConfigured
 
 from batchexec.conf import settings as batchexec_options
 from jobs.conf import settings as jobs_options
-from project import databases, mongodb
+from project import databases, folders, mongodb
 
 BASE_DIR = Path(__file__).resolve().parent.parent
 
@@ -48,6 +48,8 @@ if not DEBUG:
             "ALLOWED_HOSTS is '*', which trusts any Host header: name the hosts."
         )
 
+if DEBUG:
+    folders.keep_private(BASE_DIR / "var")
 if not DEBUG and not env.str("DATABASE_URL", default=""):
     raise ImproperlyConfigured("DATABASE_URL is not set: production has no embedded database.")
 DATABASE_URL = env.str("DATABASE_URL", default="") or databases.embedded_url(BASE_DIR)
