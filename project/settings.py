@@ -8,16 +8,16 @@ import sys
 from pathlib import Path
 
 import django
-import environ
 from django.core.exceptions import ImproperlyConfigured
 
 from batchexec.conf import settings as batchexec_options
 from jobs.conf import settings as jobs_options
 from project import databases, folders, mongodb
+from project.environment import Environment
 
 BASE_DIR = Path(__file__).resolve().parent.parent
 
-env = environ.Env()
+env = Environment()
 env.read_env(os.environ.get("ENV_FILE", BASE_DIR / ".env"))
 
 INSECURE_KEY = "insecure-development-key-never-use-it-where-anybody-else-can-connect"
@@ -102,6 +102,7 @@ MIDDLEWARE = [
     "django.contrib.messages.middleware.MessageMiddleware",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
 ]
+DEFAULT_EXCEPTION_REPORTER_FILTER = "project.reports.ReporterFilter"
 ROOT_URLCONF = "project.urls"
 WSGI_APPLICATION = "project.wsgi.application"
 ASGI_APPLICATION = "project.asgi.application"
