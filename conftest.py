@@ -1,11 +1,22 @@
-"""The database is chosen before Django's settings are read: they name it."""
+"""Chooses the tests' database, sets Django up, and loads the tests' own pytest plugin."""
 
 import os
 
 import django
+import pytest
 
-import tests.database  # noqa: F401
+from tests import database
 
-os.environ.setdefault("DJANGO_SETTINGS_MODULE", "project.settings")
-# Now, because the conftest files of the folders below import models.
+database.choose()
+os.environ["DJANGO_SETTINGS_MODULE"] = "project.settings"
+# Now, because the test modules and conftest files of the folders below import models.
 django.setup()
+# The processes of `pytest -n` choose a database first, too: with this variable, pytest-django
+# would read the settings before.
+del os.environ["DJANGO_SETTINGS_MODULE"]
+
+pytest_plugins = ["tests.fixtures"]
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    database.serve(config)

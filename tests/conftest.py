@@ -1,16 +1,19 @@
+"""Which tests a lane collects, and what no test leaves behind for the next."""
+
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from django.conf import settings
 from django.contrib.contenttypes.management import create_contenttypes
 from django.contrib.contenttypes.models import ContentType
 from django.db.models.signals import post_migrate
 
+from jobs import store
 from tests import samples
 from tests.lanes import is_left_out
-from tests.processes import Process, processes
 
 
 def pytest_ignore_collect(collection_path: Path) -> bool | None:
@@ -24,9 +27,22 @@ def _no_permissions_after_every_test() -> None:
     post_migrate.disconnect(create_contenttypes)
 
 
+@pytest.fixture(scope="session", autouse=True)
+def _no_collected_static_files() -> None:
+    """WhiteNoise warns where their folder is missing, and it is made in production only."""
+    settings.STATIC_ROOT = None
+
+
 @pytest.fixture(autouse=True)
 def _content_types_are_made_when_asked_for() -> None:
     ContentType.objects.clear_cache()  # of rows that an earlier test's end has deleted
+
+
+@pytest.fixture(autouse=True)
+def _stores_are_made_when_asked_for() -> Iterator[None]:
+    """A store remembers when its database was last away: nothing is reaped right after."""
+    yield
+    store._stores.clear()
 
 
 @pytest.fixture(autouse=True)
@@ -34,10 +50,3 @@ def calls() -> Iterator[list[object]]:
     samples.calls.clear()
     yield samples.calls
     samples.calls.clear()
-
-
-@pytest.fixture
-def start(tmp_path: Path, transactional_db: None) -> Iterator[Callable[..., Process]]:
-    """Starts `manage.py <arguments>` on the tests' database; what is left of it is ended with the test."""
-    with processes(tmp_path) as starter:
-        yield starter

@@ -25,7 +25,7 @@ def free_port() -> int:
 
 
 def wait_for_port(
-    port: int, seconds: float = 30, *, given_up: Callable[[], bool] = lambda: False, log: Path | None = None
+    port: int, seconds: float = 60, *, given_up: Callable[[], bool] = lambda: False, log: Path | None = None
 ) -> None:
     deadline = time.monotonic() + seconds
     while True:
@@ -84,7 +84,8 @@ class Mongo(Server):
         # As `manage.py localmongo` does, and with failpoints.
         options += ["--sync-on-commit", "--enable-test-commands", "--log-level", "WARNING"]
         with (self.folder / "log").open("ab") as log:
-            self.process = subprocess.Popen([self.python, "-c", serve, *options], stdout=log, stderr=log)
+            command = [self.python, "-c", serve, *options]
+            self.process = subprocess.Popen(command, stdout=log, stderr=log)
         self._wait_for(self.process)
 
     def stop(self) -> None:
@@ -99,7 +100,7 @@ class Mongo(Server):
 
     def _end(self, signum: int) -> None:
         self.process.send_signal(signum)
-        self.process.wait(10)
+        self.process.wait(60)
 
 
 class Djongo(Mongo):

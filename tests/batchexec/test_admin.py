@@ -10,7 +10,6 @@ from django.urls import reverse
 import jobs
 from batchexec.models import BatchJob
 from tests.samples import Record
-from tests.web import no_collected_static_files  # noqa: F401
 
 pytestmark = pytest.mark.django_db(transaction=True)
 

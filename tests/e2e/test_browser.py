@@ -11,9 +11,7 @@ import pytest
 
 import jobs
 from jobs.models import Job, State
-from tests.processes import Process
 from tests.samples import Fail, Record
-from tests.servers import free_port, wait_for_port
 
 webdriver = pytest.importorskip("selenium.webdriver", reason="selenium isn't installed")
 
@@ -89,11 +87,8 @@ class Browser:
 
 
 @pytest.fixture
-def browser(start: Callable[..., Process], tmp_path: Path) -> Iterator[Browser]:
-    """A browser of its own, in front of a server of its own."""
-    port = free_port()
-    start("runserver", "--noreload", str(port))
-    wait_for_port(port)
+def browser(web: str, tmp_path: Path) -> Iterator[Browser]:
+    """A browser in front of a server, both new."""
     options = webdriver.ChromeOptions()
     options.binary_location = str(CHROMIUM)
     options.set_capability("goog:loggingPrefs", {"browser": "ALL"})
@@ -101,7 +96,7 @@ def browser(start: Callable[..., Process], tmp_path: Path) -> Iterator[Browser]:
         options.add_argument(flag)
     driver = webdriver.Chrome(options, webdriver.ChromeService(str(DRIVER)))
     try:
-        yield Browser(driver, f"http://127.0.0.1:{port}")
+        yield Browser(driver, web)
     finally:
         driver.quit()
 

@@ -15,7 +15,6 @@ from jobs.admin import BoundedPaginator, JobAdmin
 from jobs.models import Job, State
 from tests.processes import row
 from tests.samples import Fail, Record
-from tests.web import no_collected_static_files  # noqa: F401
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
