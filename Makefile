@@ -27,7 +27,10 @@ soak: $(VENV)/.local ## jobs with workers and containers killed at random: make 
 bench: $(VENV)/.dev $(VENV)-peer/.installed ## benchmarks, half an hour: make bench BENCH="--quick --only drain,depth --databases sqlite"
 	@$(BIN)/python -m bench --peer $(VENV)-peer/bin/python $(BENCH)
 
-# Two lanes at a time: the tests mostly wait for processes.
+# Two lanes at a time, of several processes each, because the tests mostly wait. Every process has a
+# database of its own. WORKERS=0 runs a lane in one process.
+WORKERS ?= 3
+PYTEST = -m pytest --numprocesses $(WORKERS)
 LANES = $(MAKE) --no-print-directory --output-sync=target --jobs 2
 
 test: lint ## lint, types, and the tests on MongoDB's protocol and on SQLite
@@ -37,16 +40,16 @@ test-all: lint ## the same, and on PostgreSQL and djongo, with everything that t
 	@$(LANES) test-mongodb test-sqlite test-postgres test-djongo
 
 test-mongodb: $(VENV)/.dev
-	$(BIN)/python -m pytest
+	$(BIN)/python $(PYTEST)
 
 test-sqlite: $(VENV)/.dev
-	TEST_DATABASE=sqlite $(BIN)/python -m pytest
+	TEST_DATABASE=sqlite $(BIN)/python $(PYTEST)
 
 test-postgres: $(VENV)/.dev ## the tests on PostgreSQL, whose server programs must be installed
-	TEST_DATABASE=postgres $(BIN)/python -m pytest
+	TEST_DATABASE=postgres $(BIN)/python $(PYTEST)
 
 test-djongo: $(VENV)/.local $(DJONGO_VENV)/.installed ## the tests that make sense on djongo, in its own environment
-	TEST_DATABASE=djongo LOCALMONGO_PYTHON=$(abspath $(BIN)/python) $(DJONGO_VENV)/bin/python -m pytest -c pytest-djongo.ini
+	TEST_DATABASE=djongo LOCALMONGO_PYTHON=$(abspath $(BIN)/python) $(DJONGO_VENV)/bin/python $(PYTEST) -c pytest-djongo.ini
 
 lint: $(VENV)/.dev ## ruff, mypy, and migrations that are missing
 	$(BIN)/ruff format --check .

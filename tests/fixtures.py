@@ -59,9 +59,13 @@ def local_batch(monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[..., Local
 
 
 @pytest.fixture
-def batch(
-    transactional_db: None, monkeypatch: pytest.MonkeyPatch, local_batch: Callable[..., LocalBatch]
-) -> LocalBatch:
+def server(local_batch: Callable[..., LocalBatch]) -> LocalBatch:
+    """A local AWS Batch for jobs that know nothing of a database."""
+    return local_batch(start_delay=0.06, stop_grace=0.3, allow_short_timeouts=True, max_running=8)
+
+
+@pytest.fixture
+def batch(transactional_db: None, monkeypatch: pytest.MonkeyPatch, local_batch: Callable[..., LocalBatch]) -> LocalBatch:
     """A local AWS Batch whose containers work on the tests' database."""
     for name, value in {**FAST, "DATABASE_URL": database_url()}.items():
         monkeypatch.setenv(name, value)
@@ -86,9 +90,7 @@ def worker(batch: LocalBatch, settings: Any) -> Callable[..., Worker]:
 def client_of() -> Callable[[LocalBatch], Any]:
     import boto3
 
-    return lambda server: boto3.client(
-        "batch", endpoint_url=server.url, region_name="us-east-1"
-    )
+    return lambda server: boto3.client("batch", endpoint_url=server.url, region_name="us-east-1")
 
 
 # A database server that a test may kill: not the one that the other tests run on

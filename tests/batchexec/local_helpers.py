@@ -10,11 +10,11 @@ from typing import Any
 import boto3
 from botocore.config import Config
 
-ONCE = Config(retries={"total_max_attempts": 1, "mode": "standard"}, connect_timeout=5, read_timeout=5)
+ONCE = Config(retries={"total_max_attempts": 1, "mode": "standard"}, connect_timeout=30, read_timeout=30)
 FINISHED = {"SUCCEEDED", "FAILED"}
 
 
-def until(condition: Callable[[], Any], seconds: float = 15) -> Any:
+def until(condition: Callable[[], Any], seconds: float = 60) -> Any:
     """The first true value of `condition()`; fails the test when there is none in time."""
     deadline = time.monotonic() + seconds
     while True:

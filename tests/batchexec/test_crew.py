@@ -36,7 +36,7 @@ def test_however_many_wait_a_few_threads_act_and_leave_when_there_is_nothing_to_
     assert len(done) == 50
     assert max(most) <= 3
     assert threading.main_thread() not in at_once
-    wait_for(lambda: not members(), seconds=5)
+    wait_for(lambda: not members(), seconds=30)
     called_by(2, lambda: few.do(step))
     assert len(done) == 52
 

@@ -41,7 +41,7 @@ class Command:
 
     def end(self, number: int) -> int:
         self.process.send_signal(number)
-        return self.process.wait(10)
+        return self.process.wait(60)
 
     def __enter__(self) -> Command:
         return self
@@ -107,7 +107,7 @@ def test_a_process_that_only_has_the_same_id_is_left_alone(tmp_path: Path) -> No
         assert lives(stranger.pid)
         assert list(tmp_path.iterdir()) == []
         groups.add(stranger.pid)
-        assert groups.end_leftovers(grace=5) == [stranger.pid]
+        assert groups.end_leftovers(grace=30) == [stranger.pid]
 
 
 def test_options_reach_the_server(port: str) -> None:
@@ -138,7 +138,7 @@ def test_bad_arguments_are_one_clear_error(arguments: list[str], message: str) -
 
 def test_a_taken_port_is_one_line(port: str) -> None:
     with Command("--port", port) as command:
-        done = subprocess.run([*MANAGE, "--port", port], capture_output=True, text=True, timeout=20)
+        done = subprocess.run([*MANAGE, "--port", port], capture_output=True, text=True, timeout=60)
         assert (done.returncode, done.stdout) == (1, "")
         assert done.stderr == f"CommandError: Port {port} of 127.0.0.1 can't be listened on: Address already in use.\n"
         assert command.end(signal.SIGTERM) == 0

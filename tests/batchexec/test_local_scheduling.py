@@ -3,18 +3,11 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterator
 
 import pytest
 
 from batchexec.local.server import LocalBatch
 from tests.batchexec.local_helpers import Batch, until
-
-
-@pytest.fixture
-def server() -> Iterator[LocalBatch]:
-    with LocalBatch(start_delay=0.06, stop_grace=0.3, allow_short_timeouts=True, max_running=8) as server:
-        yield server
 
 
 @pytest.fixture

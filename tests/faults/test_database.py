@@ -45,7 +45,7 @@ def test_a_worker_that_is_told_to_stop_meanwhile_stops(own, start_on):
     own.crash()
     notices(worker)
     worker.send(signal.SIGTERM)
-    assert worker.wait(30) == 0
+    assert worker.wait() == 0
     assert "they expire by themselves" in worker.output
 
 
@@ -106,7 +106,7 @@ def test_runjob_that_is_told_to_end_before_it_begins_says_so_and_changes_nothing
     process = start_on("runjob", str(job.pk))
     notices(process)
     process.send(signal.SIGTERM)
-    assert process.wait(30) == 75
+    assert process.wait() == 75
     assert "was not begun" in process.output.splitlines()[-1]
     own.start()
     assert (row(job).state, row(job).attempts) == (State.READY, 0)

@@ -25,7 +25,7 @@ def test_a_job_is_picked_up_long_before_the_next_poll(start, tmp_path):
         job = jobs.enqueue(Append(str(log), str(number)))
         enqueued = time.monotonic()
         wait_for(lambda: row(job) is None)  # noqa: B023
-        assert time.monotonic() - enqueued < 10
+        assert time.monotonic() - enqueued < 30  # it polls every 60 s
     assert lines(log) == ["while it starts", "0", "1", "2"]
 
 

@@ -43,7 +43,7 @@ def test_a_job_that_cannot_be_interrupted_is_recorded_and_its_process_is_ended(s
     job = jobs.enqueue(Stubborn(str(log), "BaseException"))
     worker = start("jobworker", JOBS_MAX_RUN_TIME="0.5")
     wait_for(lambda: lines(log))
-    assert worker.wait(30) == -9
+    assert worker.wait() == -9
     wait_for(lambda: row(job).attempts == 1)
     assert (row(job).state, row(job).epoch) == (State.SCHEDULED, 1)
     assert "could not be interrupted" in row(job).last_error

@@ -413,4 +413,4 @@ def test_a_reader_that_has_seen_enough_is_no_error():
     assert reading.stderr is not None
     with reading.stderr as stderr:
         assert stderr.read() == b""
-    assert reading.wait(30) == 0
+    assert reading.wait(60) == 0

@@ -154,7 +154,7 @@ def test_raise_signal_exceptions_interrupts_the_job_in_hand_on_the_first_term(st
     worker = start("jobworker", JOBS_RAISE_SIGNAL_EXCEPTIONS="term")
     wait_for(lambda: lines(log))
     worker.send(signal.SIGTERM)
-    assert worker.wait(15) == 0
+    assert worker.wait(30) == 0
     assert (row(job).state, row(job).attempts) == (State.SCHEDULED, 1)
 
 

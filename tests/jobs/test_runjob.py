@@ -91,7 +91,7 @@ def test_a_container_that_is_told_to_end_records_the_attempt_and_leaves_with_143
     container = start("runjob", str(job.pk), JOB_EPOCH="0")
     wait_for(lambda: lines(log))
     container.send(signal.SIGTERM)
-    assert container.wait(10) == 143
+    assert container.wait() == 143
     assert (row(job).state, row(job).attempts, row(job).epoch) == (State.SCHEDULED, 1, 1)
     assert row(job).last_error.startswith("Terminated: ")
 
