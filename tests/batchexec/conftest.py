@@ -18,6 +18,7 @@ def batch(transactional_db: None, monkeypatch: pytest.MonkeyPatch) -> Iterator[L
     with LocalBatch(start_delay=0.05, stop_grace=2, max_running=8) as server:
         monkeypatch.setenv("AWS_ENDPOINT_URL_BATCH", server.url)
         yield server
+        assert server.unmet_faults() == []
 
 
 @pytest.fixture

@@ -23,6 +23,7 @@ from tests.batchexec.local_helpers import Batch, until
 def server() -> Iterator[LocalBatch]:
     with LocalBatch(start_delay=0, stop_grace=0.3) as server:
         yield server
+        assert server.unmet_faults() == []
 
 
 @pytest.fixture
@@ -76,12 +77,14 @@ def test_hang_after_accepting(server: LocalBatch) -> None:
     assert len(by_name(batch)) == 1
 
 
-def test_a_request_that_hangs_before_lands_later(server: LocalBatch) -> None:
+def test_a_request_that_hangs_before_lands_later(server: LocalBatch, tmp_path: Path) -> None:
     batch = Batch(server.url, config=Config(retries={"total_max_attempts": 1}, read_timeout=0.2))
-    server.set_faults(["SubmitJob:hang-before:times=1,seconds=0.6"])
+    given_up = tmp_path / "given-up"
+    server.set_faults([f"SubmitJob:hang-before:times=1,when={given_up}"])
     with pytest.raises(ReadTimeoutError):
         batch.submit("true")
     assert by_name(batch) == []
+    given_up.touch()
     until(lambda: by_name(batch))
 
 
@@ -163,6 +166,26 @@ def test_a_lost_host_is_another_attempt(server: LocalBatch, batch: Batch) -> Non
     detail = batch.finished(job)
     assert detail["status"] == "SUCCEEDED"
     assert [attempt["container"].get("exitCode") for attempt in detail["attempts"]] == [None, 0]
+
+
+def test_a_fault_waits_for_a_file(server: LocalBatch, batch: Batch, tmp_path: Path) -> None:
+    lost = tmp_path / "lost"
+    server.set_faults([f"Container:kill:when={lost}"])
+    job = batch.submit("sh", "-c", "echo ready; exec sleep 60")
+    batch.until_output(job, "ready")
+    assert batch.status(job) == "RUNNING"
+    lost.touch()
+    assert batch.finished(job)["statusReason"].startswith("Host EC2")
+
+
+def test_faults_that_never_happened_are_told(batch: Batch, server: LocalBatch, tmp_path: Path) -> None:
+    never = f"Container:oom:when={tmp_path}/never"
+    server.set_faults(["TerminateJob:429", "SubmitJob:429:times=2", "ListJobs:500:times=1", never])
+    assert error_of(batch.submit, "true")[0] == 429
+    assert error_of(batch.listed)[0] == 500
+    server.set_faults(["DescribeJobs:500", never])
+    assert server.unmet_faults() == ["TerminateJob:429", "SubmitJob:429:times=2", never, "DescribeJobs:500", never]
+    assert server.unmet_faults() == []
 
 
 def test_exit_code_0_after_sigterm(server: LocalBatch, batch: Batch) -> None:
