@@ -1,4 +1,7 @@
-"""A plugin that kills its process at a chosen point of the hand-over: CRASH_AT=before:submit, after:record_submission, …"""
+"""A plugin that kills its process at a chosen point of the hand-over: CRASH_AT=before:submit, after:record_submission, …
+
+What it printed last then names the point, so that a test can tell this death from every other.
+"""
 
 from __future__ import annotations
 
@@ -8,10 +11,8 @@ from collections.abc import Callable
 from typing import Any
 
 from batchexec import markers
-from batchexec.aws import client
-from batchexec.handover import follow as execution
+from batchexec.aws import client, failures
 from jobs import Plugin, transitions
-from jobs.execution import outcomes
 
 #: What may be died before and after, by name.
 STEPS: dict[str, tuple[Any, str]] = {
@@ -20,8 +21,8 @@ STEPS: dict[str, tuple[Any, str]] = {
     "submit": (client.BatchClient, "submit"),
     "record_submission": (markers, "record_submission"),
     "record_status": (markers, "record_status"),
-    "settle": (execution.Execution, "_settle"),
-    "failed": (outcomes, "failed"),
+    "classify": (failures, "classify"),
+    "reschedule": (transitions, "reschedule"),
     "clear": (markers, "clear"),
 }
 
@@ -32,13 +33,17 @@ class Crash(Plugin):
 
 def _deadly(step: Callable[..., Any], place: str) -> Callable[..., Any]:
     def wrapper(*args: Any, **kwargs: Any) -> Any:
-        if place == "before":
-            os.kill(os.getpid(), signal.SIGKILL)
-        result = step(*args, **kwargs)
+        if place == "after":
+            step(*args, **kwargs)
+        print(died_at(f"{place}:{step.__name__}"), flush=True)
         os.kill(os.getpid(), signal.SIGKILL)
-        return result
 
     return wrapper
+
+
+def died_at(point: str) -> str:
+    """What a process printed that died at this point."""
+    return f"Killed {point}"
 
 
 if crash_at := os.environ.get("CRASH_AT"):

@@ -7,6 +7,7 @@ import subprocess
 import sys
 import tempfile
 from collections.abc import Callable, Iterator
+from contextlib import ExitStack
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -45,17 +46,23 @@ def web(start: Callable[..., Process]) -> str:
 
 
 @pytest.fixture
-def local_batch(monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[..., LocalBatch]]:
+def local_batch() -> Iterator[Callable[..., LocalBatch]]:
     """Starts servers, with LocalBatch's own options. They are ended with the test.
 
-    A test has its own: it is up in 40 ms, and nothing in it is left to put in order.
+    A test has its own, because one is up in 40 ms, and then nothing has to be put in order.
+    Every fault that was set must have happened.
     """
-    from contextlib import ExitStack
-
     from batchexec.local.server import LocalBatch
 
     with ExitStack() as stack:
-        yield lambda **options: stack.enter_context(LocalBatch(**options))
+        servers: list[LocalBatch] = []
+
+        def started(**options: Any) -> LocalBatch:
+            servers.append(stack.enter_context(LocalBatch(**options)))
+            return servers[-1]
+
+        yield started
+        assert [server.unmet_faults() for server in servers] == [[] for _ in servers]
 
 
 @pytest.fixture

@@ -31,7 +31,7 @@ FAST = {
 }
 
 
-def wait_for(condition: Callable[[], T], seconds: float = 60, what: str = "") -> T:
+def wait_for(condition: Callable[[], T], seconds: float = 120, what: str = "") -> T:
     """Waits until `condition()` is true, and returns it; AssertionError after `seconds`."""
     deadline = time.monotonic() + seconds
     while not (found := condition()):
@@ -76,9 +76,9 @@ class Process:
 
     def kill(self) -> None:
         self.popen.kill()
-        self.popen.wait(10)
+        self.popen.wait(60)
 
-    def wait(self, seconds: float = 60) -> int:
+    def wait(self, seconds: float = 120) -> int:
         try:
             return self.popen.wait(seconds)
         except subprocess.TimeoutExpired:
@@ -127,4 +127,4 @@ def released(go: Path, once: Callable[[], object]) -> Iterator[None]:
     try:
         yield
     finally:
-        thread.join(60)
+        thread.join(180)

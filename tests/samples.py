@@ -88,7 +88,7 @@ class Wait(jobs.Performable):
     log: str
     until: str
     text: str = ""
-    limit: float = 60
+    limit: float = 180
 
     def perform(self) -> None:
         append(self.log, f"began {self.text} {os.getpid()}")

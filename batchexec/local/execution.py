@@ -9,7 +9,7 @@ from collections.abc import Callable
 from batchexec.local import endings
 from batchexec.local.container import Container
 from batchexec.local.endings import Ending
-from batchexec.local.faults import CONTAINER, CONTAINER_KINDS, Faults
+from batchexec.local.faults import CONTAINER, CONTAINER_KINDS, LOOK, Fault, Faults
 from batchexec.local.job import Job
 from batchexec.local.machine import Machine
 from batchexec.local.timers import Timer, Timers
@@ -33,7 +33,8 @@ class Execution:
     def run(self, log_stream: str, started: Callable[[], None]) -> tuple[Ending, int | None]:
         """Blocks until the attempt has ended; calls `started` when its process runs. Returns how, and the exit code."""
         faults = {kind: self._faults.take(CONTAINER, {kind}) for kind in CONTAINER_KINDS}
-        if faults["pull-error"]:
+        if fault := faults["pull-error"]:
+            fault.hits += 1
             self._note(endings.CANNOT_PULL)
         if self._ending:
             return self._ending, None
@@ -44,26 +45,28 @@ class Execution:
             return endings.cannot_start(self.job.command(), error), None
         else:
             started()
-            if faults["twice"]:
+            if fault := faults["twice"]:
+                fault.hits += 1
                 self._machine.thread(f"{self.job.id}-twin", self._run_twin)
             if self.job.timeout:
                 self._after(self.job.timeout, lambda: self.stop(endings.TIMED_OUT))
             if fault := faults["kill"]:
                 ending = endings.host_terminated(int(fault.options["exit"]) if "exit" in fault.options else None)
-                self._after(fault.seconds("after"), lambda: self._kill(container, ending))
+                self._befall(fault, lambda: self._kill(container, ending))
             if fault := faults["oom"]:
-                self._after(fault.seconds("after"), lambda: self._kill(container, endings.OUT_OF_MEMORY))
+                self._befall(fault, lambda: self._kill(container, endings.OUT_OF_MEMORY))
             if fault := faults["reclaim"]:
-                self._after(fault.seconds("after"), lambda: self.stop(endings.RECLAIMED))
-            if (fault := faults["exit0-on-term"]) and "after" in fault.options:
-                self._after(fault.seconds("after"), lambda: container.signal(signal.SIGTERM))
+                self._befall(fault, lambda: self.stop(endings.RECLAIMED))
+            if (fault := faults["exit0-on-term"]) and fault.options:
+                self._befall(fault, lambda: container.signal(signal.SIGTERM))
             self._add(container)
             code = self._machine.wait(container)
         finally:
             for timer in self._running_timers:
                 timer.cancel()
             self._machine.logs.close(log)
-        if faults["exit0-on-term"] and code in (0, 128 + signal.SIGTERM):
+        if (fault := faults["exit0-on-term"]) and code in (0, 128 + signal.SIGTERM):
+            fault.hits += not fault.options
             return endings.EXITED_0_AFTER_SIGTERM, 0
         return self._ending or endings.EXITED, code
 
@@ -101,6 +104,18 @@ class Execution:
     def _kill(self, container: Container, ending: Ending) -> None:
         self._note(ending)
         container.signal(signal.SIGKILL)
+
+    def _befall(self, fault: Fault, action: Callable[[], None]) -> None:
+        """Does to the container what the fault says, after its time or once its file exists, unless it ends before."""
+
+        def act() -> None:
+            if fault.waits:
+                self._after(LOOK, act)
+            else:
+                fault.hits += 1
+                action()
+
+        self._after(fault.seconds("after"), act)
 
     def _after(self, seconds: float, action: Callable[[], None]) -> None:
         self._running_timers.append(self._timers.after(seconds, action))

@@ -15,7 +15,8 @@
     Container:twice                      the command runs a second time, beside the first, under the same job id
     Container:pull-error                 the image can't be pulled
 
-`times=n` ends a fault after n calls or containers; without it, it lasts until faults are replaced.
+`times=n` ends a fault after n calls or containers; without it, it lasts until faults are replaced. `when=<file>` in place
+of `seconds` or `after`: as soon as that file exists, so that a fault can wait for whatever has to come first.
 """
 
 from __future__ import annotations
@@ -25,16 +26,17 @@ import threading
 from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 from functools import cache
+from pathlib import Path
 from typing import Any
 
 from botocore.session import get_session
 
 CONTAINER = "Container"
 CONTAINER_KINDS = {
-    "kill": {"after", "exit"},
-    "oom": {"after"},
-    "reclaim": {"after"},
-    "exit0-on-term": {"after"},
+    "kill": {"after", "when", "exit"},
+    "oom": {"after", "when"},
+    "reclaim": {"after", "when"},
+    "exit0-on-term": {"after", "when"},
     "twice": set(),
     "pull-error": set(),
 }
@@ -43,14 +45,16 @@ VIEW_KINDS = {
     "DescribeJobs": {"blind": {"seconds"}, "forget": set(), "forget-all": set(), "backwards": set()},
 }
 CALL_KINDS = {
-    "latency": {"seconds"},
-    "hang-before": {"seconds"},
-    "hang-after": {"seconds"},
+    "latency": {"seconds", "when"},
+    "hang-before": {"seconds", "when"},
+    "hang-after": {"seconds", "when"},
     "reset-before": set(),
     "reset-after": set(),
 }
 STATUS_KIND = re.compile(r"([45]\d\d)(-before|-after)?")
 DEFAULTS: dict[str, float] = {"seconds": 30, "after": 0}
+#: How often a file that is waited for is looked for, in seconds.
+LOOK = 0.02
 
 
 @cache
@@ -66,13 +70,14 @@ class FaultError(ValueError):
 
 @dataclass
 class Fault:
-    """`left` is how often it will still happen; None: always."""
+    """`left` is how often it will still happen; None: always. `hits` is how often it did."""
 
     spec: str
     operation: str
     kind: str
     options: dict[str, str]
     left: int | None = None
+    hits: int = 0
 
     @property
     def status(self) -> int | None:
@@ -87,6 +92,18 @@ class Fault:
 
     def seconds(self, key: str = "seconds") -> float:
         return float(self.options.get(key, DEFAULTS[key]))
+
+    @property
+    def waits(self) -> bool:
+        """Whether the file that it waits for isn't there yet."""
+        return "when" in self.options and not Path(self.options["when"]).exists()
+
+    def hold(self, closing: threading.Event) -> None:
+        """Returns after its seconds, or once its file exists; at once when `closing` is set."""
+        if "when" not in self.options:
+            closing.wait(self.seconds())
+        while self.waits and not closing.wait(LOOK):
+            pass
 
 
 def parse(spec: str) -> Fault:
@@ -103,7 +120,7 @@ def parse(spec: str) -> Fault:
             known = ", ".join(sorted(allowed))
             raise FaultError(f"The fault {spec!r} has the option {pair!r}, but {kind} takes key=value with {known}.")
         number = r"\d+" if key in ("times", "exit") else r"\d+(\.\d+)?"
-        if key != "code" and not re.fullmatch(number, value):
+        if key not in ("code", "when") and not re.fullmatch(number, value):
             raise FaultError(f"The fault {spec!r} has {key}={value!r}, which is not a number it can take.")
         options[key] = value
     times = options.pop("times", None)
@@ -131,6 +148,8 @@ class Faults:
     def __init__(self, specs: Iterable[str] = ()):
         self._lock = threading.Lock()
         self._faults: list[Fault] = []
+        #: All since `unmet` was asked.
+        self._set: list[Fault] = []
         self.replace(specs)
 
     def replace(self, specs: Iterable[str]) -> None:
@@ -138,18 +157,29 @@ class Faults:
         faults = [parse(spec) for spec in specs]
         with self._lock:
             self._faults = faults
+            self._set += faults
+
+    def unmet(self) -> list[str]:
+        """The faults set since this was last asked that never happened, or not as many times as they say."""
+        with self._lock:
+            found, self._set = self._set, []
+        return [fault.spec for fault in found if not fault.hits or fault.left]
 
     def show(self) -> list[dict[str, Any]]:
         with self._lock:
             return [{"spec": fault.spec, "left": fault.left} for fault in self._faults]
 
     def take(self, operation: str, kinds: Collection[str]) -> Fault | None:
-        """The first fault in force for an operation, of those kinds; it counts as having happened once more."""
+        """The first fault in force for an operation, of those kinds; it counts as having happened once more.
+
+        What befalls a container comes later, or never: whoever does it counts that hit.
+        """
         with self._lock:
             for fault in self._faults:
                 named = fault.operation == operation or (fault.operation == "*" and operation != CONTAINER)
                 if named and fault.left != 0 and ("status" if fault.status else fault.kind) in kinds:
                     if fault.left:
                         fault.left -= 1
+                    fault.hits += operation != CONTAINER
                     return fault
         return None

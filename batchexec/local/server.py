@@ -96,6 +96,10 @@ class LocalBatch:
         """Those in force: `spec`, and how often each is `left` (None: always)."""
         return self._faults.show()
 
+    def unmet_faults(self) -> list[str]:
+        """The faults set since this was last asked that never happened, or not as many times as they say."""
+        return self._faults.unmet()
+
     def calls(self) -> dict[str, Any]:
         """`counts` by operation, and `submissions`: jobName, accepted, jobId, reply."""
         return self._calls.show()

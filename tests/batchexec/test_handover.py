@@ -4,19 +4,25 @@ from __future__ import annotations
 
 import datetime as dt
 import signal
+import time
 
 import pytest
 from django.utils import timezone
 
 import jobs
 from batchexec import markers
+from batchexec.aws import names
 from batchexec.models import BatchJob
 from jobs import transitions
 from jobs.models import Job, State
-from tests.processes import lines, released, row, wait_for
+from tests.conformance.test_races import at_once
+from tests.processes import FAST, lines, released, row, wait_for
 from tests.samples import Append, Fail, Sized, Wait
 
 pytestmark = pytest.mark.django_db(transaction=True)
+
+
+DEFINITION = "delayed-jobs:1"
 
 
 def submissions(batch) -> int:
@@ -56,8 +62,7 @@ def test_each_attempt_is_an_execution_of_its_own_with_a_name_of_its_own(batch, w
     finally:
         del os.environ["JOBS_MAX_ATTEMPTS"]
     assert (row(job).state, row(job).attempts) == (State.FAILED, 2)
-    names = [submission["jobName"][-3:] for submission in batch.calls()["submissions"]]
-    assert names == ["-e0", "-e1"]
+    assert [submission["jobName"][-3:] for submission in batch.calls()["submissions"]] == ["-e0", "-e1"]
 
 
 def test_what_is_submitted_names_the_job_and_its_resources_and_nothing_secret(batch, worker, client_of):
@@ -147,9 +152,14 @@ def test_a_submission_that_never_arrived_is_repeated_once_that_is_settled(batch,
 
 
 def test_throttling_costs_no_attempt(batch, worker, tmp_path):
-    batch.set_faults(["SubmitJob:429:times=2", "DescribeJobs:429:times=2"])
-    jobs.enqueue(Append(str(tmp_path / "log")))
-    assert worker().work_off() == (1, 0)
+    batch.set_faults(["SubmitJob:429:times=2", "DescribeJobs:429:times=4"])
+    log, go = tmp_path / "log", tmp_path / "go"
+    job = jobs.enqueue(Wait(str(log), str(go)))
+    with released(go, once=lambda: all(fault["left"] == 0 for fault in batch.faults()) and lines(log)):
+        # While AWS Batch throttles, and before the job ends.
+        assert worker().work_off() == (1, 0)
+    assert row(job) is None
+    assert [line.split()[0] for line in lines(log)] == ["began", "ended"]
     assert submissions(batch) == 1
 
 
@@ -157,6 +167,8 @@ def test_an_empty_describe_after_the_submission_is_no_failure(batch, worker, tmp
     batch.set_faults(["DescribeJobs:blind:seconds=2"])
     jobs.enqueue(Append(str(tmp_path / "log")))
     assert worker().work_off() == (1, 0)
+    assert lines(tmp_path / "log") == ["performed"]
+    assert submissions(batch) == 1
 
 
 @pytest.mark.parametrize(
@@ -196,7 +208,9 @@ def test_a_job_that_cannot_be_loaded_fails_without_a_submission(batch, worker):
 def test_a_job_that_batch_has_forgotten_is_given_up_only_after_a_while(batch, worker, tmp_path):
     batch.set_faults(["DescribeJobs:forget-all", "Container:pull-error"])
     job = jobs.enqueue(Append(str(tmp_path / "log")))
+    began = time.monotonic()
     assert worker().work_off() == (0, 1)
+    assert time.monotonic() - began >= float(FAST["BATCHEXEC_GONE_AFTER"])
     assert row(job).attempts == 1
     assert "doesn't know the job any more" in row(job).last_error
 
@@ -213,21 +227,31 @@ def test_a_cancelled_job_is_terminated_and_its_container_records_nothing(batch, 
     wait_for(lambda: row(job).runner == "", what="the container said that it ended")
 
 
-def test_two_workers_that_come_to_one_marker_submit_once(batch, worker, tmp_path):
-    job = jobs.enqueue(Append(str(tmp_path / "log")))
-    first, second = worker(), worker()
-    mine = Job.objects.reserve(first)
+def test_two_workers_that_come_to_one_marker_submit_once(batch, worker, settings, tmp_path):
+    """Both look for the name in vain, and only then is either told so: both come to the submission."""
+    log, both_looked = tmp_path / "log", tmp_path / "both looked"
+    batch.set_faults([f"ListJobs:latency:when={both_looked}"])
+    job = jobs.enqueue(Append(str(log)))
+    mine = Job.objects.reserve(worker(name="w"))
     assert transitions.hand_over(mine)
-    request = {"job_name": "n", "job_queue": "q", "job_definition": "d:1"}
-    assert markers.commit_intent(mine, **request) is not None
-    assert markers.commit_intent(mine, **request) is None
-    marker = markers.find(job)
-    twin = markers.find(job)
-    assert markers.repeat_intent(marker)
-    assert not markers.repeat_intent(twin)
-    assert markers.record_submission(marker, "one")
-    assert not markers.record_submission(twin, "two")
-    assert second.work_off() == (0, 0)
+    assert markers.commit_intent(
+        mine, job_name=names.job_name(str(job.pk), 0), job_queue="delayed-jobs", job_definition=DEFINITION
+    )
+    long_ago = timezone.now() - dt.timedelta(hours=1)
+    BatchJob.objects.filter(job_id=str(job.pk)).update(submitted_at=long_ago)
+
+    def perform() -> bool | None:
+        performing = worker(name="w")
+        try:
+            return performing.perform(row(job))
+        finally:
+            performing.heartbeat.stop()
+
+    with released(both_looked, once=lambda: batch.calls()["counts"].get("ListJobs", 0) == 2):
+        assert at_once([perform, perform]) == [True, True]
+    assert lines(log) == ["performed"]
+    assert submissions(batch) == batch.calls()["counts"]["SubmitJob"] == 1
+    assert not BatchJob.objects.exists()
 
 
 def test_several_slots_have_their_jobs_in_batch_at_once(batch, worker, tmp_path):

@@ -61,7 +61,7 @@ def test_evaluate_on_exit(batch: Batch, rules: list[dict[str, str]], attempts: i
 
 
 def test_a_dependency_is_waited_for(batch: Batch) -> None:
-    first = batch.submit("sleep", "0.3")
+    first = batch.submit("sleep", "1.5")
     second = batch.submit("true", dependsOn=[{"jobId": first}])
     batch.until_status(second, "PENDING")
     assert batch.finished(second)["status"] == "SUCCEEDED"
@@ -79,7 +79,7 @@ def test_a_failed_dependency_fails_its_dependants(batch: Batch) -> None:
 def test_jobs_beyond_the_limit_stay_runnable() -> None:
     with LocalBatch(max_running=2, start_delay=0) as server:
         batch = Batch(server.url)
-        jobs = [batch.submit("sleep", "0.3") for _ in range(5)]
+        jobs = [batch.submit("sleep", "1.5") for _ in range(5)]
         batch.until_status(jobs[1], "RUNNING")
         assert [job["status"] for job in batch.describe(*jobs)].count("RUNNABLE") == 3
         assert all(batch.finished(job)["status"] == "SUCCEEDED" for job in jobs)

@@ -96,7 +96,7 @@ def test_a_job_terminated_while_it_starts_never_runs(tmp_path: Path) -> None:
 
 
 def test_cancelling_leaves_a_running_job_alone_and_unknown_ids_are_fine(batch: Batch) -> None:
-    job = batch.submit("sleep", "0.3")
+    job = batch.submit("sleep", "1.5")
     batch.until_status(job, "RUNNING")
     batch.client.cancel_job(jobId=job, reason="too late")
     batch.client.cancel_job(jobId="unknown", reason="x")
