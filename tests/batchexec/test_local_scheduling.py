@@ -26,7 +26,7 @@ def test_attempts_run_the_same_job_again(batch: Batch) -> None:
 
 
 def test_attempts_of_the_definition_and_the_last_failure_counts() -> None:
-    with LocalBatch(start_delay=0.6) as server:
+    with LocalBatch(start_delay=1.8) as server:
         batch = Batch(server.url)
         batch.client.register_job_definition(
             jobDefinitionName="twice",

@@ -83,7 +83,7 @@ def test_a_job_that_waits_is_cancelled_or_terminated_at_once() -> None:
 
 
 def test_a_job_terminated_while_it_starts_never_runs(tmp_path: Path) -> None:
-    with LocalBatch(start_delay=0.6) as server:
+    with LocalBatch(start_delay=3) as server:
         batch = Batch(server.url)
         job = batch.submit("touch", str(tmp_path / "ran"))
         batch.until_status(job, "STARTING")
