@@ -20,8 +20,9 @@ ROOT = Path(__file__).resolve().parent.parent
 
 T = TypeVar("T")
 
-#: Seconds. Leases and polls are short in tests, so that a death is noticed soon.
-LEASE = 3.0
+#: Seconds. Leases and polls are short in tests, so that a death is noticed soon; but not so short
+#: that the living are taken for dead on a busy machine. Where nobody dies, a test has a long one.
+LEASE = 5.0
 FAST = {
     "JOBS_LEASE": str(LEASE),
     "JOBS_SLEEP_DELAY": "0.1",

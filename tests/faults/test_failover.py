@@ -69,12 +69,12 @@ def test_a_write_concern_that_was_not_met_is_no_second_write(own, calls):
 
 def test_workers_go_on_after_a_step_down(own, start_on, tmp_path):
     log = tmp_path / "log"
-    workers = [start_on("jobworker", JOBS_LEASE="30") for _ in range(2)]
+    workers = [start_on("jobworker", JOBS_LEASE="60") for _ in range(2)]
     jobs.enqueue_many([Append(str(log), str(number)) for number in range(100)])
     wait_for(lambda: len(lines(log)) > 10)
     admin("replSetStepDown", 2, force=True)
     stepped_down = time.monotonic()
-    wait_for(lambda: len(lines(log)) >= 100, 60)
+    wait_for(lambda: len(lines(log)) >= 100)
     wait_for(lambda: not Job.objects.exists())
     assert time.monotonic() > stepped_down + 1
     assert sorted(map(int, lines(log))) == list(range(100))

@@ -52,7 +52,7 @@ def test_a_job_that_cannot_be_interrupted_is_recorded_and_its_process_is_ended(s
 
 def test_a_lease_is_renewed_while_a_job_holds_the_interpreters_lock(start, tmp_path):
     log = tmp_path / "log"
-    job = jobs.enqueue(Hog(str(log), LEASE * 3))
+    job = jobs.enqueue(Hog(str(log), LEASE * 1.6))
     start("jobworker", "--name", "hogged")
     wait_for(lambda: lines(log))
     other = start("jobworker", "--name", "other")

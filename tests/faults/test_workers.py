@@ -99,7 +99,7 @@ def test_idle_sleep_ends_at_once(start):
 def test_many_processes_perform_each_job_once(start, tmp_path):
     log = tmp_path / "log"
     jobs.enqueue_many([Append(str(log), str(number)) for number in range(60)])
-    workers = [start("jobworker", "--exit-on-complete") for _ in range(4)]
-    assert [worker.wait(60) for worker in workers] == [0] * 4
+    workers = [start("jobworker", "--exit-on-complete", JOBS_LEASE="60") for _ in range(4)]
+    assert [worker.wait() for worker in workers] == [0] * 4
     assert sorted(map(int, lines(log))) == list(range(60))
     assert not Job.objects.exists()
