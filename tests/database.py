@@ -1,8 +1,8 @@
 """A pytest plugin: the database that the tests run on.
 
 DATABASE_URL where it is set; else what TEST_DATABASE names: `mongodb` (an own SecantusDB, over the real MongoDB wire
-protocol; the default), `postgres` (an own server likewise) or `sqlite` (a file). A server is started for this
-run and ended with it.
+protocol; the default), `documentdb` (another MongoDB engine, which needs root on Debian), `postgres` (an own server
+likewise) or `sqlite` (a file). A server is started for this run and ended with it.
 """
 
 from __future__ import annotations

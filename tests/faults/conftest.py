@@ -16,10 +16,10 @@ from django.db import connection, connections
 from jobs.models import Job
 from project import databases
 from tests.processes import ROOT, Process, processes
-from tests.servers import Mongo, Postgres, Server
+from tests.servers import DocumentDB, Mongo, Postgres, Server
 
 
-class FrequentlyAsked(Mongo):
+class FrequentlyAsked(Server):
     """A failpoint leaves the topology as it is, and the driver would look at it again after ten seconds only."""
 
     @property
@@ -27,7 +27,16 @@ class FrequentlyAsked(Mongo):
         return f"{super().url}&heartbeatFrequencyMS=500"
 
 
-OWN: dict[str, type[Server]] = {"mongodb": FrequentlyAsked, "postgresql": Postgres}
+class OwnMongo(FrequentlyAsked, Mongo): ...
+
+
+class OwnDocumentDB(FrequentlyAsked, DocumentDB): ...
+
+
+OWN: dict[str, type[Server]] = {
+    "mongodb": OwnDocumentDB if os.environ.get("TEST_DATABASE") == "documentdb" else OwnMongo,
+    "postgresql": Postgres,
+}
 
 
 class Own:
