@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from tests.documentdb.connections import Connection, ask, document, encoded
@@ -80,6 +80,9 @@ def create_indexes(
     connection: Connection, database: str, command: dict[str, Any]
 ) -> dict[str, Any]:
     """Returns once they are there, as MongoDB does."""
+    command["indexes"] = [
+        _with_plain_conditions(dict(index.items())) for index in command["indexes"]
+    ]
     function = "documentdb_api_internal.create_indexes_non_concurrently"
     reply = document(
         ask(connection, f"select {function}(%s, {BSON}, true)::bytea", database, encoded(command))[
@@ -89,6 +92,27 @@ def create_indexes(
     # As it would come from a cluster, by shards.
     shards = reply.get("raw")
     return reply if shards is None else {"ok": 1.0, **dict(next(iter(shards.values())).items())}
+
+
+def _with_plain_conditions(index: dict[str, Any]) -> dict[str, Any]:
+    """The same index for the engine, which takes two conditions on a field only where `$and` is around them."""
+    conditions = index.get("partialFilterExpression", {})
+    if any(len(_operators(value)) > 1 for value in conditions.values()):
+        index["partialFilterExpression"] = {
+            "$and": [
+                {name: condition}
+                for name, value in conditions.items()
+                for condition in _operators(value) or [value]
+            ]
+        }
+    return index
+
+
+def _operators(value: Any) -> list[dict[str, Any]]:
+    """A condition of several operators, one by one."""
+    if not isinstance(value, Mapping):
+        return []
+    return [{name: operand} for name, operand in value.items() if name.startswith("$")]
 
 
 def drop_indexes(connection: Connection, database: str, command: dict[str, Any]) -> dict[str, Any]:
