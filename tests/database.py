@@ -1,8 +1,9 @@
 """The database that the tests run on: chosen before Django's settings are read.
 
 DATABASE_URL where it is set; else what TEST_DATABASE names: `mongodb` (a SecantusDB, over
-the real MongoDB wire protocol; the default), `postgres` (a server, too) or `sqlite` (a
-file). Each process of `pytest -n` has its own, which ends with it.
+the real MongoDB wire protocol; the default), `documentdb` (another MongoDB engine, which
+needs root on Debian), `postgres` (a server, too) or `sqlite` (a file). Each process of
+`pytest -n` has its own, which ends with it.
 """
 
 from __future__ import annotations

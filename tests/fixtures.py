@@ -18,7 +18,7 @@ from jobs import Worker
 from jobs.models import Job
 from project import databases
 from tests.processes import FAST, ROOT, Process, database_url, processes
-from tests.servers import Mongo, Postgres, Server, free_port, wait_for_port
+from tests.servers import DocumentDB, Mongo, Postgres, Server, free_port, wait_for_port
 
 if TYPE_CHECKING:
     from batchexec.local.server import LocalBatch
@@ -103,15 +103,10 @@ def client_of() -> Callable[[LocalBatch], Any]:
 # A database server that a test may kill: not the one that the other tests run on
 
 
-class FrequentlyAsked(Mongo):
-    """A failpoint leaves the topology as it is: the driver shall look again before ten seconds."""
-
-    @property
-    def url(self) -> str:
-        return f"{super().url}&heartbeatFrequencyMS=500"
-
-
-OWN: dict[str, type[Server]] = {"mongodb": FrequentlyAsked, "postgresql": Postgres}
+OWN: dict[str, type[Server]] = {
+    "mongodb": DocumentDB if os.environ.get("TEST_DATABASE") == "documentdb" else Mongo,
+    "postgresql": Postgres,
+}
 
 
 class Own:
@@ -120,6 +115,9 @@ class Own:
     def __init__(self, server: Server):
         self._server = server
         self.url = server.url
+        if connection.vendor == "mongodb":
+            # A failpoint leaves the topology as it is: the driver shall look again before ten seconds.
+            self.url += "&heartbeatFrequencyMS=500"
 
     def crash(self) -> None:
         connections["own"].close()
@@ -127,6 +125,10 @@ class Own:
 
     def start(self) -> None:
         self._server.start()
+
+    def run_again(self) -> None:
+        if not self._server.running:
+            self._server.start()
 
 
 class ToOwn:
@@ -161,14 +163,14 @@ def _own_server() -> Iterator[Server]:
 @pytest.fixture
 def own(_own_server: Server, settings: Any, django_db_blocker: Any) -> Iterator[Own]:
     """The server, empty and running; what this process enqueues goes there."""
-    entry = connections.configure_settings({"default": databases.parse(_own_server.url)})
+    own = Own(_own_server)
+    entry = connections.configure_settings({"default": databases.parse(own.url)})
     connections.settings["own"] = entry["default"]
     settings.DATABASE_ROUTERS = [ToOwn()]
     with django_db_blocker.unblock():
         Job.objects.all().delete()
-        yield Own(_own_server)
-        if not _own_server.running:
-            _own_server.start()
+        yield own
+        own.run_again()
         connections["own"].close()
         if connection.vendor == "mongodb":
             connections["own"].close_pool()

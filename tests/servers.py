@@ -17,6 +17,8 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
+from tests.documentdb.engine import Engine
+
 ROOT = Path(__file__).resolve().parent.parent
 
 
@@ -119,6 +121,43 @@ class Djongo(Mongo):
         return f"djongo+{super().url}"
 
 
+class DocumentDB(Server):
+    """Another MongoDB engine behind a gateway of ours; see docs/databases.md for where it can run."""
+
+    gateway: subprocess.Popen[bytes]
+
+    def __init__(self, folder: Path):
+        super().__init__(folder)
+        self.engine = Engine(folder, free_port())
+
+    @property
+    def url(self) -> str:
+        return f"mongodb://127.0.0.1:{self.port}/jobs?serverSelectionTimeoutMS=5000"
+
+    def start(self) -> None:
+        self.engine.start()
+        command = [sys.executable, "-m", "tests.documentdb", str(self.port), self.engine.dsn]
+        with (self.folder / "log").open("ab") as log:
+            self.gateway = subprocess.Popen(command, cwd=ROOT, stdout=log, stderr=log)
+        self._wait_for(self.gateway)
+
+    def stop(self) -> None:
+        self._end_gateway()
+        self.engine.stop()
+
+    def crash(self) -> None:
+        self._end_gateway()
+        self.engine.crash()
+
+    @property
+    def running(self) -> bool:
+        return self.engine.running
+
+    def _end_gateway(self) -> None:
+        self.gateway.kill()
+        self.gateway.wait(10)
+
+
 class Postgres(Server):
     """PostgreSQL, from PATH or where Debian keeps it; as the user `postgres` or `nobody` where we are root, which it refuses."""
 
@@ -161,7 +200,12 @@ class Postgres(Server):
 
 
 #: TEST_DATABASE to the server that it needs.
-SERVERS: dict[str, type[Server]] = {"mongodb": Mongo, "postgres": Postgres, "djongo": Djongo}
+SERVERS: dict[str, type[Server]] = {
+    "mongodb": Mongo,
+    "postgres": Postgres,
+    "djongo": Djongo,
+    "documentdb": DocumentDB,
+}
 
 
 def find(name: str, product: str, package: str) -> str:
