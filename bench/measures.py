@@ -79,7 +79,8 @@ def others(repeat: int) -> dict[str, Any]:
     from jobs.operator import actions, reports
     from jobs.process.reaper import Reaper
 
-    reaper = Reaper(jobs.Worker())
+    worker = jobs.Worker()
+    reaper = Reaper(worker.model, worker.recorder)
     steps: dict[str, Callable[[], Any]] = {
         "promotion": reaper.promote,
         "reaping": reaper.reap,

@@ -1,4 +1,4 @@
-"""Delayed jobs in the database of a Django project. `jobs.enqueue(...)`, `jobs.Worker()`, `jobs.Job`."""
+"""Delayed jobs in the database of a Django project: `jobs.enqueue`, `jobs.Worker`."""
 
 from __future__ import annotations
 
@@ -14,8 +14,8 @@ if TYPE_CHECKING:
     from jobs.payloads import Performable
     from jobs.worker import Worker
 
-# Loaded on first use: models can't be imported before Django's app registry is ready, and a process that only
-# enqueues needs no worker.
+# Loaded on first use: models can't be imported before Django's app registry is ready,
+# and a process that only enqueues needs no worker.
 _EXPORTS = {
     "DeserializationError": "jobs.exceptions",
     "InvalidCallback": "jobs.exceptions",

@@ -1,4 +1,7 @@
-"""Jobs in Django's admin: to be looked at. They are changed by the queue itself; finished ones may be deleted."""
+"""Jobs in Django's admin, to be looked at.
+
+The queue itself changes them; people may delete finished ones.
+"""
 
 from __future__ import annotations
 
@@ -22,14 +25,15 @@ from jobs.models import FINISHED, AbstractJob, Job, State
 from jobs.operator import reports
 from jobs.store import store_for
 
-#: Characters of a search that count: databases limit the patterns they take.
+#: Longest search, in characters, because databases limit patterns.
 LONGEST_SEARCH = 255
-#: What other apps know of a job: each function returns a label and a URL, or None. Shown on the job's page.
+#: Links on a job's page that other apps add: each function returns a label and a URL,
+#: or None.
 links: list[Callable[[AbstractJob], tuple[str, str] | None]] = []
 
 
 class BoundedPaginator(Paginator):  # type: ignore[type-arg]
-    """Counts and pages no further than `most` rows: of a million, whoever wants others filters or searches."""
+    """Counts and pages no further than `most` rows; filter or search to see others."""
 
     most = 10_000
 
@@ -40,27 +44,33 @@ class BoundedPaginator(Paginator):  # type: ignore[type-arg]
 
 
 def instant(name: str) -> Callable[[Any, Any], SafeString | str]:
-    """A column for the datetime of that name, to the second: leases and heartbeats are a matter of seconds."""
+    """A column for that datetime, with seconds, because leases are short."""
 
     @display(description=name.replace("_", " "), ordering=name)
     def shown(self: Any, row: Any) -> SafeString | str:
         value = getattr(row, name)
         if value is None:
             return "-"
-        return format_html('<span style="white-space: nowrap">{}</span>', f"{timezone.localtime(value):%Y-%m-%d %H:%M:%S %Z}")
+        return format_html(
+            '<span style="white-space: nowrap">{}</span>',
+            f"{timezone.localtime(value):%Y-%m-%d %H:%M:%S %Z}",
+        )
 
     return shown
 
 
 class ReadOnlyAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
-    """For rows that people look at and programs write. Its pages cost the same, however many rows there are."""
+    """For rows that programs write and people look at.
+
+    Its pages cost the same, however many rows there are.
+    """
 
     ordering = ("-pk",)
     list_per_page = 50
     paginator = BoundedPaginator
     show_full_result_count = False
     show_facets = NO_FACETS
-    #: The query parameters that may filter the list; any other condition could be as expensive as its sender likes.
+    #: The query parameters that may filter the list, because others could be expensive.
     lookups: tuple[str, ...] = ()
 
     def has_add_permission(self, request: HttpRequest) -> bool:
@@ -78,14 +88,18 @@ class ReadOnlyAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
     def get_search_results(
         self, request: HttpRequest, queryset: models.QuerySet[Any], search_term: str
     ) -> tuple[models.QuerySet[Any], bool]:
-        """The row of that id, where there is one; else those that contain the words."""
+        """The row of that id, or the rows that contain the words."""
         search_term = search_term.strip()[:LONGEST_SEARCH]
         pk = store_for(self.model).id_of(search_term)
         if pk is not None and (found := queryset.filter(pk=pk)).exists():
             return found, False
-        return super().get_search_results(request, queryset, store_for(self.model).searchable(search_term))
+        return super().get_search_results(
+            request, queryset, store_for(self.model).searchable(search_term)
+        )
 
-    def get_object(self, request: HttpRequest, object_id: str, from_field: str | None = None) -> Any:
+    def get_object(
+        self, request: HttpRequest, object_id: str, from_field: str | None = None
+    ) -> Any:
         if store_for(self.model).id_of(object_id) is None:
             return None
         return super().get_object(request, object_id, from_field)
@@ -94,12 +108,16 @@ class ReadOnlyAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
 class QueueFilter(admin.SimpleListFilter):
     title = parameter_name = "queue"
 
-    def lookups(self, request: HttpRequest, model_admin: admin.ModelAdmin[Any]) -> list[tuple[str, str]]:
+    def lookups(
+        self, request: HttpRequest, model_admin: admin.ModelAdmin[Any]
+    ) -> list[tuple[str, str]]:
         store = store_for(model_admin.model)
         queues = {queue for state in State.values for queue in store.queues(state)}
         return [(queue, queue) for queue in sorted(queues)]
 
-    def queryset(self, request: HttpRequest, queryset: models.QuerySet[Any]) -> models.QuerySet[Any]:
+    def queryset(
+        self, request: HttpRequest, queryset: models.QuerySet[Any]
+    ) -> models.QuerySet[Any]:
         return queryset if self.value() is None else queryset.filter(queue=self.value())
 
 
@@ -110,30 +128,67 @@ class JobList(ChangeList):
 
 @admin.register(Job)
 class JobAdmin(ReadOnlyAdmin):
-    list_display = ("name", "state", "queue", "priority", "due", "attempts", "age", "locked_by", "runner")
+    list_display = (
+        "name",
+        "state",
+        "queue",
+        "priority",
+        "due",
+        "attempts",
+        "age",
+        "locked_by",
+        "runner",
+    )
     list_filter = ("state", QueueFilter)
     lookups = ("state__exact", "queue")
     search_fields = ("name", "queue", "locked_by")
-    search_help_text = "An id, or part of a name, a queue or a worker; among failed jobs also of the error."
+    search_help_text = (
+        "An id, or part of a name, a queue or a worker; among failed jobs also of the error."
+    )
     fieldsets = (
-        (None, {"fields": ("id", "name", "state", "queue", "priority", "due", "attempts", "unique_key", "elsewhere")}),
+        (
+            None,
+            {
+                "fields": (
+                    "id",
+                    "name",
+                    "state",
+                    "queue",
+                    "priority",
+                    "due",
+                    "attempts",
+                    "unique_key",
+                    "elsewhere",
+                )
+            },
+        ),
         ("Error", {"fields": ("error",)}),
         ("Payload", {"fields": ("payload_shown",)}),
         (
             "Watched by",
-            {"fields": ("locked_by", "locked"), "description": "The lock is a lease; “locked at” is when it was last renewed."},
+            {
+                "fields": ("locked_by", "locked"),
+                "description": "The lock is a lease; “locked at” is when it was last renewed.",
+            },
         ),
         ("Executed by", {"fields": ("runner", "started", "heartbeat", "handed_over", "epoch")}),
         ("History", {"fields": ("created", "updated", "failed", "finished")}),
     )
-    due, locked, started, heartbeat = instant("run_at"), instant("locked_at"), instant("started_at"), instant("heartbeat_at")
-    created, updated, failed, finished = map(instant, ("created_at", "updated_at", "failed_at", "finished_at"))
+    due, locked, started, heartbeat = (
+        instant("run_at"),
+        instant("locked_at"),
+        instant("started_at"),
+        instant("heartbeat_at"),
+    )
+    created, updated, failed, finished = map(
+        instant, ("created_at", "updated_at", "failed_at", "finished_at")
+    )
 
     def get_changelist(self, request: HttpRequest, **kwargs: Any) -> type[ChangeList]:
         return JobList
 
     def get_search_fields(self, request: HttpRequest) -> tuple[str, ...]:
-        # Long texts: searched only where the state narrows them down.
+        # Long texts are searched only if the state narrows them down.
         searches_errors = request.GET.get("state__exact") == State.FAILED
         return (*self.search_fields, "last_error") if searches_errors else self.search_fields
 
@@ -158,7 +213,11 @@ class JobAdmin(ReadOnlyAdmin):
     def payload_shown(self, job: Job) -> SafeString:
         reason = reports.payload_error(job)
         shown = _preformatted(reports.payload_text(job))
-        note = format_html('<p class="errornote">It can&#x27;t be loaded: {}</p>', reason) if reason else ""
+        note = (
+            format_html('<p class="errornote">It can&#x27;t be loaded: {}</p>', reason)
+            if reason
+            else ""
+        )
         return format_html("{}{}", note, shown)
 
     @display(description="last error")
@@ -172,4 +231,7 @@ class JobAdmin(ReadOnlyAdmin):
 
 
 def _preformatted(text: str) -> SafeString:
-    return format_html('<pre style="margin: 0; max-height: 40em; overflow: auto; white-space: pre-wrap">{}</pre>', text)
+    return format_html(
+        '<pre style="margin: 0; max-height: 40em; overflow: auto; white-space: pre-wrap">{}</pre>',
+        text,
+    )

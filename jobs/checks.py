@@ -28,8 +28,17 @@ def check_plugins(app_configs: Any, **kwargs: Any) -> list[checks.CheckMessage]:
         try:
             plugin = import_string(path)
         except ImportError as error:
-            found.append(checks.Error(f"JOBS['PLUGINS'] names {path!r}, which can't be imported: {error}.", id="jobs.E003"))
+            found.append(
+                checks.Error(
+                    f"JOBS['PLUGINS'] names {path!r}, which can't be imported: {error}.",
+                    id="jobs.E003",
+                )
+            )
             continue
         if not (isinstance(plugin, type) and issubclass(plugin, Plugin)):
-            found.append(checks.Error(f"JOBS['PLUGINS'] names {path!r}, which is no jobs.Plugin.", id="jobs.E003"))
+            found.append(
+                checks.Error(
+                    f"JOBS['PLUGINS'] names {path!r}, which is no jobs.Plugin.", id="jobs.E003"
+                )
+            )
     return found

@@ -1,4 +1,4 @@
-"""What the Django that djongo needs doesn't have."""
+"""Names of newer Djangos, for the Django that djongo needs."""
 
 from __future__ import annotations
 

@@ -31,9 +31,11 @@ def _signer() -> Signer:
 class PerformableMethod(Performable):
     """A method of a saved model instance or of a class, with its arguments.
 
-    The method's name comes from the database, so it is only called when the signature says that `delay` wrote it: whoever
-    can write rows, but doesn't know SECRET_KEY, can't have anything called. Hooks and options of the target are not taken
-    over, unlike in Delayed Job, where they are called by name even if they meant something else.
+    The method's name comes from the database, so the method is only called if the
+    signature says that `delay` wrote the row. An attacker who can write rows, but
+    doesn't know SECRET_KEY, can't have anything called. Hooks and options of the target
+    are not taken over: Delayed Job calls them by name, even if they mean something
+    else.
     """
 
     target: Any
@@ -43,17 +45,24 @@ class PerformableMethod(Performable):
     signature: str
 
     @classmethod
-    def signed(cls, target: Any, method: str, args: list[Any], kwargs: dict[str, Any]) -> PerformableMethod:
-        """What a program may make of any target; from a row, where the signature is given, it only comes if that is right."""
+    def signed(
+        cls, target: Any, method: str, args: list[Any], kwargs: dict[str, Any]
+    ) -> PerformableMethod:
+        """The call as a job, signed. Only `delay` makes one; a row brings its
+        signature.
+        """
         stored = _stored_target(target, method)
-        return cls(stored, method, args, kwargs, _signer().signature(_canonical(stored, method, args, kwargs)))
+        signature = _signer().signature(_canonical(stored, method, args, kwargs))
+        return cls(stored, method, args, kwargs, signature)
 
     def __post_init__(self) -> None:
+        signed = _canonical(self.target, self.method, self.args, self.kwargs)
         try:
-            _signer().unsign(f"{_canonical(self.target, self.method, self.args, self.kwargs)}:{self.signature}")
+            _signer().unsign(f"{signed}:{self.signature}")
         except BadSignature:
             raise DeserializationError(
-                f"The delayed method {self.method!r} isn't signed with this project's SECRET_KEY, so it isn't called."
+                f"The delayed method {self.method!r} isn't signed with this project's "
+                "SECRET_KEY, so it isn't called."
             ) from None
 
     def perform(self) -> Any:
@@ -66,10 +75,15 @@ class PerformableMethod(Performable):
         return getattr(method, NOW, method)(*self.args, **self.kwargs)
 
     def display_name(self) -> str:
-        """`posts.models.Post#publish` for an instance, `posts.models.Post.publish` for a class, as in Delayed Job."""
+        """As in Delayed Job: `posts.models.Post#publish`, or
+        `posts.models.Post.publish`.
+
+        The second is a method of the class.
+        """
         if isinstance(self.target, dict):
             return f"{self.target['class']}.{self.method}"
-        return f"{type(self.target).__module__}.{type(self.target).__qualname__}#{self.method}"
+        cls = type(self.target)
+        return f"{cls.__module__}.{cls.__qualname__}#{self.method}"
 
 
 def _canonical(*parts: Any) -> str:
@@ -82,15 +96,20 @@ def _stored_target(target: Any, method: str) -> Any:
     if isinstance(target, type):
         path = f"{target.__module__}.{target.__qualname__}"
         if "<locals>" in path or target.__module__ == "__main__":
-            raise TypeError(f"{path} can't be imported by a worker: define it at the top of a module.")
+            raise TypeError(
+                f"{path} can't be imported by a worker: define it at the top of a module."
+            )
         return {"class": path}
     if not isinstance(target, models.Model):
-        raise TypeError(f"Only methods of model instances and classes can be delayed, not of a {type(target).__qualname__}.")
+        raise TypeError(
+            "Only methods of model instances and classes can be delayed, "
+            f"not of a {type(target).__qualname__}."
+        )
     return target
 
 
 class Delayed:
-    """What `delay` returns: calling a method on it enqueues the call and returns the job."""
+    """What `delay` returns: a method called on it is enqueued as a job."""
 
     def __init__(self, target: Any, options: dict[str, Any]):
         self.__target = target
@@ -98,24 +117,28 @@ class Delayed:
 
     def __getattr__(self, name: str) -> Callable[..., AbstractJob]:
         def enqueue_call(*args: Any, **kwargs: Any) -> AbstractJob:
-            return enqueue(PerformableMethod.signed(self.__target, name, list(args), kwargs), **self.__options)
+            call = PerformableMethod.signed(self.__target, name, list(args), kwargs)
+            return enqueue(call, **self.__options)
 
         return enqueue_call
 
 
 def delay(target: Any, **options: Any) -> Any:
-    """`delay(post, queue="mail").publish(notify=True)` enqueues the call of a method of a model instance or class.
+    """Enqueues calls: `delay(post, queue="mail").publish(notify=True)`.
 
-    `options` are those of `enqueue`. Raises AttributeError where the target has no such method, TypeError for another kind
-    of target or arguments that can't be stored, ValueError for an unsaved instance.
+    `target` is a model instance or a class, `options` are those of `enqueue`. The call
+    raises AttributeError if the target has no such method, TypeError for another kind
+    of target or for arguments that can't be stored, and ValueError for an unsaved
+    instance.
     """
     return Delayed(target, options)
 
 
 def handle_asynchronously(**options: Any) -> Callable[[Callable[..., Any]], Any]:
-    """Decorates a method so that calling it enqueues it and returns the job; `obj.method.now(…)` runs it at once.
+    """Decorates a method so that calling it enqueues the call and returns the job.
 
-    `options` are those of `enqueue`. One that is callable is called at each call, with the instance where it takes one.
+    `obj.method.now(…)` runs it at once. `options` are those of `enqueue`; a callable
+    option is called each time, with the instance if it takes a parameter.
     """
 
     def decorate(method: Callable[..., Any]) -> Any:
@@ -145,9 +168,11 @@ class _Asynchronous:
 
         def call(*args: Any, **kwargs: Any) -> AbstractJob:
             options = {
-                key: call_with_accepted(value, target) if callable(value) else value for key, value in self._options.items()
+                key: call_with_accepted(value, target) if callable(value) else value
+                for key, value in self._options.items()
             }
-            return enqueue(PerformableMethod.signed(target, self._name, list(args), kwargs), **options)
+            payload = PerformableMethod.signed(target, self._name, list(args), kwargs)
+            return enqueue(payload, **options)
 
         functools.update_wrapper(call, getattr(self._method, "__func__", self._method))
         setattr(call, NOW, self._method.__get__(instance, owner))

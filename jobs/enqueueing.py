@@ -14,8 +14,9 @@ from jobs.conf import settings
 from jobs.execution.error_text import storable
 from jobs.execution.invoke import invoke
 from jobs.lifecycle import Lifecycle, instantiate
-from jobs.models import MAX_NAME, Job, State
+from jobs.models import MAX_NAME, Job
 from jobs.signals import enqueueing
+from jobs.states import State
 from jobs.store import store_for
 
 if TYPE_CHECKING:
@@ -37,16 +38,20 @@ def enqueue(
     model: type[AbstractJob] = Job,
     **fields: Any,
 ) -> AbstractJob:
-    """Stores `payload`, a `Performable`, as a job to be performed from `run_at` on (now, where it is None).
+    """Stores `payload`, a `Performable`, as a job that is due at `run_at`, by default
+    now.
 
-    `queue`, `priority` and `unique_key` default to what the payload says, then to the settings. `model` is the job class,
-    `fields` are fields of one's own on it. Where the unique key is held already, the job that holds it is returned, with
-    `already_enqueued = True`. With DELAY_JOBS off the job is performed at once and its exception reaches the caller.
+    `queue`, `priority` and `unique_key` default to the payload's own, then to the
+    settings. `model` is the job class, `fields` are fields of your own on it. If the
+    unique key is held already, you get the job that holds it, with
+    `already_enqueued = True`. With DELAY_JOBS off, the job is performed at once and its
+    exception reaches you.
 
-    One insert, which joins a transaction that is open: what is rolled back was never enqueued.
+    One insert, which joins your open transaction: a job that is rolled back was never
+    enqueued.
 
-    Raises TypeError for what isn't a job object or can't be stored, ValueError for an unsaved model instance or an option out
-    of range.
+    Raises TypeError for an object that isn't a job or can't be stored, and ValueError
+    for an unsaved model instance or an option out of range.
     """
     options = {"run_at": run_at, "priority": priority, "queue": queue, "unique_key": unique_key}
     job = _build(payload, model, options, fields)
@@ -62,7 +67,10 @@ def enqueue_many(
     model: type[AbstractJob] = Job,
     **fields: Any,
 ) -> list[AbstractJob]:
-    """Like `enqueue` for each of `payloads`, in order, with one insert per thousand. All are checked before any is stored."""
+    """Like `enqueue` for each of `payloads`, in order, with one insert per thousand.
+
+    All are checked before any is stored.
+    """
     options = {"run_at": run_at, "priority": priority, "queue": queue, "unique_key": None}
     jobs = [_build(payload, model, options, fields) for payload in payloads]
     lifecycle = _lifecycle()
@@ -74,7 +82,9 @@ def enqueue_many(
     return [replaced.get(id(job), job) for job in jobs]
 
 
-def _build(payload: Any, model: type[AbstractJob], options: dict[str, Any], fields: dict[str, Any]) -> AbstractJob:
+def _build(
+    payload: Any, model: type[AbstractJob], options: dict[str, Any], fields: dict[str, Any]
+) -> AbstractJob:
     payloads.check(payload)
     queue = options["queue"]
     if queue is None:
@@ -83,7 +93,8 @@ def _build(payload: Any, model: type[AbstractJob], options: dict[str, Any], fiel
         queue = settings.DEFAULT_QUEUE_NAME
     priority = options["priority"]
     if priority is None:
-        priority = settings.QUEUE_ATTRIBUTES.get(queue, {}).get("priority", settings.DEFAULT_PRIORITY)
+        of_queue = settings.QUEUE_ATTRIBUTES.get(queue, {})
+        priority = of_queue.get("priority", settings.DEFAULT_PRIORITY)
     key = options["unique_key"]
     if key is None:
         key = payloads.unique_key(payload)
@@ -106,8 +117,12 @@ def _enqueue_one(job: AbstractJob) -> AbstractJob:
 
 
 def _delayed_or_performed(job: AbstractJob) -> bool:
-    """Makes the row ready to be stored and returns True; or, with DELAY_JOBS off, performs the job and returns False."""
-    # Before the row is made: Delayed Job's hook may change its run_at, queue or priority.
+    """Makes the row ready to be stored, and returns True.
+
+    With DELAY_JOBS off, performs the job and returns False.
+    """
+    # Before the row is made, because the hook may change run_at, queue or priority, as
+    # in Delayed Job.
     payloads.call_hook(job.payload, "enqueue", job)
     enqueueing.send(sender=type(job), job=job)
     job.handler = payloads.dump(job.payload)
@@ -120,12 +135,15 @@ def _delayed_or_performed(job: AbstractJob) -> bool:
 
 
 def _holder_of_key(job: AbstractJob) -> AbstractJob:
-    """The job that holds the unique key that `job` was refused for; `job` itself where it was free again."""
+    """The job that holds the unique key of `job`; `job` itself if the key is free
+    again.
+    """
     store = store_for(type(job))
     while True:
-        if holders := store.find({"unique_key": job.unique_key}, limit=1):
-            holders[0].already_enqueued = True
-            return holders[0]
+        holder = store.find_one({"unique_key": job.unique_key})
+        if holder is not None:
+            holder.already_enqueued = True
+            return holder
         if not store.insert([job]):
             return job
 
@@ -151,7 +169,9 @@ def _priority(value: Any) -> int:
     if isinstance(value, bool) or not isinstance(value, int):
         raise TypeError(f"priority must be a whole number, not {value!r}.")
     if not -MAX_PRIORITY <= value <= MAX_PRIORITY:
-        raise ValueError(f"priority must lie between -{MAX_PRIORITY} and {MAX_PRIORITY}, not be {value}.")
+        raise ValueError(
+            f"priority must lie between -{MAX_PRIORITY} and {MAX_PRIORITY}, not be {value}."
+        )
     return value
 
 
@@ -159,5 +179,7 @@ def _text(label: str, value: Any) -> str:
     if not isinstance(value, str):
         raise TypeError(f"{label} must be a string, not {value!r}.")
     if len(value) > MAX_TEXT_FIELD or storable(value) != value:
-        raise ValueError(f"{label} must be at most {MAX_TEXT_FIELD} characters of valid text, without NUL.")
+        raise ValueError(
+            f"{label} must be at most {MAX_TEXT_FIELD} characters of valid text, without NUL."
+        )
     return value

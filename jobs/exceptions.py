@@ -1,3 +1,5 @@
+"""The queue's own errors, and what interrupts a running job."""
+
 from __future__ import annotations
 
 
@@ -6,19 +8,25 @@ class JobError(Exception):
 
 
 class DeserializationError(JobError):
-    """What is stored of a job can't be made into a job object again. The job fails at once and for good."""
+    """The stored job can't be made into a job object again.
+
+    The job fails at once and for good.
+    """
 
 
 class InvalidCallback(JobError):
-    """A plugin names a lifecycle event that doesn't exist, or a callback takes the wrong arguments."""
+    """A plugin names an event that doesn't exist, or takes the wrong arguments."""
 
 
 class Lost(JobError):
-    """An execution died without recording an outcome; the text says what is known of it."""
+    """An execution died without recording an outcome; the text says what is known."""
 
 
 class Interruption(BaseException):
-    """Base of what is raised *into* a running job. Not an Exception, so that `except Exception` can't swallow it."""
+    """Base of the exceptions that are raised *into* a running job.
+
+    Not an Exception, so that the job's `except Exception` can't swallow it.
+    """
 
 
 class WorkerTimeout(Interruption):

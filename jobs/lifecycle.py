@@ -24,7 +24,9 @@ PLACES = ("before", "after", "around")
 
 
 class Plugin:
-    """Optional behaviour around the life of a job. Subclass it and name methods for a place and an event:
+    """Optional behaviour around the life of a job.
+
+    Subclass it and name your methods for a place and an event:
 
         execute(worker)           a worker, from start to end
           loop(worker)            one pass over the queue
@@ -34,14 +36,15 @@ class Plugin:
                 failure(worker, job)  the last one, for good
         enqueue(job)              from a job object to a row
 
-    `before_<event>` and `after_<event>` take the event's arguments. `around_<event>` takes them and `proceed`, calls
-    `proceed()` or leaves it, and returns its result. The plugin registered first is outermost. After-methods don't run
-    where the event raises. A method named for an unknown event, or with the wrong number of parameters, is an
-    `InvalidCallback` when the class is defined.
+    `before_<event>` and `after_<event>` take the event's arguments. `around_<event>`
+    takes them and `proceed`; it calls `proceed()` or not, and returns its result. The
+    plugin registered first is outermost. After-methods don't run if the event raises.
+    Defining a class whose method names an unknown event, or takes the wrong number of
+    parameters, raises `InvalidCallback`.
     """
 
-    #: Whether the plugin has jobs executed somewhere else than in the worker. A worker with such a plugin is the only
-    #: one that may take over a job that is being executed without a watcher.
+    #: Whether the plugin has jobs executed elsewhere than in the worker. Only a worker
+    #: with such a plugin may take over a job that is executed without a watcher.
     hands_over = False
 
     def __init_subclass__(cls, **kwargs: Any) -> None:
@@ -55,7 +58,9 @@ class Plugin:
 def _check_callback(cls: type, method: Callable[..., Any], place: str, event: str) -> None:
     label = f"{cls.__qualname__}.{place}_{event}"
     if event not in EVENTS:
-        raise InvalidCallback(f"{label} names no event of a job's life: there are {', '.join(EVENTS)}.")
+        raise InvalidCallback(
+            f"{label} names no event of a job's life: the events are {', '.join(EVENTS)}."
+        )
     arguments = ("self", *EVENTS[event], *(("proceed",) if place == "around" else ()))
     try:
         inspect.signature(method).bind(*arguments)
@@ -64,7 +69,10 @@ def _check_callback(cls: type, method: Callable[..., Any], place: str, event: st
 
 
 def instantiate(plugins: Iterable[type[Plugin] | str]) -> list[Plugin]:
-    """Plugins from classes and dotted paths; ImportError or InvalidCallback where one is none."""
+    """Plugins from classes and dotted paths.
+
+    Raises ImportError or InvalidCallback if one of them isn't a plugin.
+    """
     found = []
     for plugin in plugins:
         cls = import_string(plugin) if isinstance(plugin, str) else plugin
@@ -80,13 +88,20 @@ class Lifecycle:
     def __init__(self, plugins: Iterable[Plugin]):
         self._plugins = list(plugins)
         self._callbacks = {
-            f"{place}_{event}": [callback for plugin in self._plugins if (callback := getattr(plugin, f"{place}_{event}", None))]
+            f"{place}_{event}": [
+                callback
+                for plugin in self._plugins
+                if (callback := getattr(plugin, f"{place}_{event}", None))
+            ]
             for event in EVENTS
             for place in PLACES
         }
 
     def run(self, event: str, body: Callable[..., Any], *arguments: Any) -> Any:
-        """Befores in order, arounds nested, `body(*arguments)`, afters in order; returns what the arounds make of it."""
+        """Runs befores, arounds with `body(*arguments)` innermost, then afters.
+
+        Returns what the outermost around returns.
+        """
         for callback in self._callbacks[f"before_{event}"]:
             callback(*arguments)
 
@@ -101,10 +116,12 @@ class Lifecycle:
         return result
 
 
-def _nest(around: Callable[..., Any], arguments: tuple[Any, ...], proceed: Callable[[], Any]) -> Callable[[], Any]:
+def _nest(
+    around: Callable[..., Any], arguments: tuple[Any, ...], proceed: Callable[[], Any]
+) -> Callable[[], Any]:
     return lambda: around(*arguments, proceed)
 
 
 def not_handing_over(plugins: Iterable[type[Plugin] | str]) -> list[type[Plugin] | str]:
-    """The plugins without those that have jobs executed elsewhere: this process is where the job is executed."""
+    """The plugins that leave the job to be executed in this process."""
     return [type(plugin) for plugin in instantiate(plugins) if not plugin.hands_over]

@@ -1,10 +1,4 @@
-"""The job: one row, one state machine.
-
-scheduled ──due──► ready ──reserve──► running ──success──► deleted, or succeeded
-    ▲                ▲                │  ▲  └─ attempts exhausted, or can't be loaded ──► failed
-    │                │   watcher gone │  │ taken over, only by a worker that hands over
-    └── back-off ────┴─ failure ──  detached            any unfinished state ──cancel──► cancelled
-"""
+"""The job as a row: its columns, its indexes, and what it asks of its payload."""
 
 from __future__ import annotations
 
@@ -17,59 +11,64 @@ from django.utils.functional import cached_property
 
 from jobs import payloads
 from jobs.conf import settings
+from jobs.states import FINISHED, UNFINISHED, State
+from jobs.store import store_for
 from jobs.store.indexes import PartialIndex
 
 if TYPE_CHECKING:
-    from jobs.worker import Worker
+    from jobs.store.base import Reserver
 
-
-class State(models.TextChoices):
-    SCHEDULED = "scheduled"
-    READY = "ready"
-    RUNNING = "running"
-    DETACHED = "detached"
-    SUCCEEDED = "succeeded"
-    FAILED = "failed"
-    CANCELLED = "cancelled"
-
-
-#: A job in one of these is still to be performed, or being performed.
-UNFINISHED = (State.SCHEDULED, State.READY, State.RUNNING, State.DETACHED)
-FINISHED = (State.SUCCEEDED, State.FAILED, State.CANCELLED)
+__all__ = ["FINISHED", "MAX_NAME", "UNFINISHED", "AbstractJob", "Job", "JobManager", "State"]
 
 #: Longest text kept in `name`, in characters.
 MAX_NAME = 255
 
 
 class JobManager(models.Manager["AbstractJob"]):
-    def reserve(self, worker: Worker) -> AbstractJob | None:
-        """Claims the next job for `worker`, in one conditional write, or returns None.
+    def reserve(self, worker: Reserver) -> AbstractJob | None:
+        """Claims the next job for `worker` in one conditional write, or returns None.
 
-        A job that was detached from a dead or stopped watcher comes first, for a worker that hands over; then the ready
-        job with the lowest (priority, run_at, id). `locked_by` holds `worker.name` afterwards.
+        If the worker hands over, a job that lost its watcher comes first. Then comes
+        the ready job with the lowest (priority, run_at, id). Afterwards `locked_by`
+        holds `worker.name`.
         """
-        from jobs.store import store_for
-
-        return next(iter(store_for(self.model).claim(worker)), None)
+        claimed = store_for(self.model).claim(worker)
+        return claimed[0] if claimed else None
 
 
 class AbstractJob(models.Model):
-    """Inherit from it for a job class of one's own, with fields of one's own."""
+    """The base of a job class with fields of your own."""
 
     queue = models.CharField(max_length=255, default="default")
     priority = models.IntegerField(default=0, help_text="Lower runs first.")
     name = models.CharField(max_length=MAX_NAME, default="")
-    handler = models.TextField(default="", help_text="The job object: the dotted path of its class and its fields, in JSON.")
+    handler = models.TextField(
+        default="",
+        help_text="The job object: the dotted path of its class and its fields, in JSON.",
+    )
     state = models.CharField(max_length=16, choices=State.choices, default=State.READY)
     run_at = models.DateTimeField(default=timezone.now)
     attempts = models.IntegerField(default=0, help_text="Failed tries so far.")
 
-    locked_at = models.DateTimeField(null=True, blank=True, help_text="When the watching worker last renewed its lease.")
-    locked_by = models.CharField(max_length=255, default="", blank=True, help_text="The worker that watches the job.")
-    epoch = models.BigIntegerField(default=0, help_text="Rises whenever an execution ends or is given up.")
-    handed_over = models.BooleanField(default=False, help_text="The execution of this epoch is somewhere else than in a worker.")
-    runner = models.CharField(max_length=255, default="", blank=True, help_text="Who executes the job.")
-    heartbeat_at = models.DateTimeField(null=True, blank=True, help_text="The runner's last sign of life.")
+    locked_at = models.DateTimeField(
+        null=True, blank=True, help_text="When the watching worker last renewed its lease."
+    )
+    locked_by = models.CharField(
+        max_length=255, default="", blank=True, help_text="The worker that watches the job."
+    )
+    epoch = models.BigIntegerField(
+        default=0, help_text="Rises whenever an execution ends or is given up."
+    )
+    handed_over = models.BooleanField(
+        default=False,
+        help_text="The execution of this epoch is somewhere else than in a worker.",
+    )
+    runner = models.CharField(
+        max_length=255, default="", blank=True, help_text="Who executes the job."
+    )
+    heartbeat_at = models.DateTimeField(
+        null=True, blank=True, help_text="The runner's last sign of life."
+    )
     started_at = models.DateTimeField(null=True, blank=True)
 
     failed_at = models.DateTimeField(null=True, blank=True)
@@ -81,26 +80,41 @@ class AbstractJob(models.Model):
 
     objects = JobManager()
 
-    #: Set on what `enqueue` returns where a job with the same unique key was there already.
+    #: Set on the job that `enqueue` returns if its unique key was held already.
     already_enqueued = False
 
     class Meta:
         abstract = True
         indexes = [
-            # The claim: equality on state (and queue), then the order of the queue. The second one also counts the queues.
+            # The claim: equality on state (and queue), then the order of the queue.
             PartialIndex(
-                fields=["state", "priority", "run_at", "id"], name="%(app_label)s_%(class)s_claim", condition=Q(state=State.READY)
+                fields=["state", "priority", "run_at", "id"],
+                name="%(app_label)s_%(class)s_claim",
+                condition=Q(state=State.READY),
             ),
-            models.Index(fields=["state", "queue", "priority", "run_at", "id"], name="%(app_label)s_%(class)s_claim_queue"),
-            # Promotion of scheduled jobs that are due, and for how long a job has been due.
+            # The claim of one queue; also counts the queues.
+            models.Index(
+                fields=["state", "queue", "priority", "run_at", "id"],
+                name="%(app_label)s_%(class)s_claim_queue",
+            ),
+            # Promotion of scheduled jobs that are due, and for how long a job has been
+            # due.
             PartialIndex(
                 fields=["state", "run_at"],
                 name="%(app_label)s_%(class)s_due",
                 condition=Q(state=State.SCHEDULED) | Q(state=State.READY),
             ),
             # Reaping, and letting go of a worker's locks.
-            PartialIndex(fields=["state", "locked_at"], name="%(app_label)s_%(class)s_lease", condition=Q(state=State.RUNNING)),
-            PartialIndex(fields=["locked_by"], name="%(app_label)s_%(class)s_locked_by", condition=Q(state=State.RUNNING)),
+            PartialIndex(
+                fields=["state", "locked_at"],
+                name="%(app_label)s_%(class)s_lease",
+                condition=Q(state=State.RUNNING),
+            ),
+            PartialIndex(
+                fields=["locked_by"],
+                name="%(app_label)s_%(class)s_locked_by",
+                condition=Q(state=State.RUNNING),
+            ),
             # Pruning.
             PartialIndex(
                 fields=["state", "finished_at"],
@@ -110,14 +124,20 @@ class AbstractJob(models.Model):
             # Lists of the jobs in one state, the newest first.
             models.Index(fields=["state", "id"], name="%(app_label)s_%(class)s_list"),
         ]
-        constraints = [models.UniqueConstraint(fields=["unique_key"], name="%(app_label)s_%(class)s_unique_key")]
+        constraints = [
+            models.UniqueConstraint(
+                fields=["unique_key"], name="%(app_label)s_%(class)s_unique_key"
+            )
+        ]
 
     def __str__(self) -> str:
         return f"{self.name} (id={self.pk}, queue={self.queue})"
 
     @cached_property
     def payload(self) -> Any:
-        """The job object, loaded on first use; DeserializationError where it can't be."""
+        """The job object, loaded on first use. Raises DeserializationError if it can't
+        be.
+        """
         return payloads.load(self.handler)
 
     @property
@@ -126,7 +146,7 @@ class AbstractJob(models.Model):
 
     @property
     def max_run_time(self) -> float:
-        """Seconds: the payload's limit, but never more than the setting (Delayed Job clamps it likewise)."""
+        """Seconds: the payload's, but at most the setting's, as in Delayed Job."""
         return payloads.max_run_time(self.payload)
 
     @property

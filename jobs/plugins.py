@@ -1,3 +1,5 @@
+"""The plugins that come with the queue."""
+
 from __future__ import annotations
 
 from collections.abc import Callable
@@ -10,7 +12,10 @@ if TYPE_CHECKING:
 
 
 class ClearLocks(Plugin):
-    """A worker that stops lets go of every job it still holds, so that the next one needn't wait for the lease to expire."""
+    """Lets go of every job that a stopping worker still holds.
+
+    The next worker then doesn't wait for the lease to expire.
+    """
 
     def around_execute(self, worker: Worker, proceed: Callable[[], Any]) -> Any:
         try:

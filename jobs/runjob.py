@@ -9,24 +9,29 @@ from typing import TYPE_CHECKING, TypeVar, cast
 from jobs import transitions
 from jobs.conf import settings
 from jobs.exceptions import JobError
-from jobs.models import State
 from jobs.runner import container_runner, is_later_attempt, worker_runner
+from jobs.states import State
 from jobs.store import store_for
 from jobs.store.patience import brief, until_available
+from jobs.worker import run
 
 if TYPE_CHECKING:
     from jobs.models import AbstractJob
     from jobs.worker import Worker
 
 
-#: How long a database that can't be reached is waited for before the job is begun, in seconds.
+#: For how many seconds a database that can't be reached is waited for before the job
+#: begins.
 PATIENCE_AT_START = 300.0
 
 T = TypeVar("T")
 
 
 class NotBegun(JobError):
-    """The job could not be begun, for a reason that has nothing to do with it. Nothing was changed."""
+    """The job could not be begun, for a reason that has nothing to do with it.
+
+    Nothing was changed.
+    """
 
 
 class Refused(JobError):
@@ -34,54 +39,91 @@ class Refused(JobError):
 
 
 def run_registered(worker: Worker, pk: str, epoch: str) -> bool | None:
-    """Performs the job as the only execution of its epoch; returns what `Worker.run` returns.
+    """Performs the job as the only execution of its epoch; returns what `Worker.run`
+    returns.
 
-    LookupError where there is no such job, Refused where the epoch is over or another execution is registered.
+    Raises LookupError if there is no such job, Refused if the epoch is over or another
+    execution is registered.
     """
     job = _find(worker, pk)
     if str(job.epoch) != epoch.strip():
-        raise Refused(f"Job {pk} is at epoch {job.epoch}, not {epoch}: this execution has been given up.")
-    runner = container_runner(job.epoch)
-    # Registering a second time is no mistake, should the answer to the first be lost.
-    registered = (
-        job
-        if _patiently(worker, lambda: transitions.register(job, runner))
-        else _take_the_place_of_an_earlier_attempt(worker, pk, job.epoch, runner)
-    )
+        raise Refused(
+            f"Job {pk} is at epoch {job.epoch}, not {epoch}: this execution has been given up."
+        )
+    registered = _registered(worker, job)
     if registered is None:
         raise Refused(f"Job {pk} is {_now(worker, pk)}: this execution may not perform it.")
     return _perform(worker, registered)
 
 
-def _take_the_place_of_an_earlier_attempt(worker: Worker, pk: str, epoch: int, runner: str) -> AbstractJob | None:
-    """AWS Batch's own retry runs the same command again: waits until the earlier attempt has been silent beyond the lease.
+def _registered(worker: Worker, job: AbstractJob) -> AbstractJob | None:
+    """The job with this process registered as its runner; None if it may not be."""
+    runner = container_runner(job.epoch)
+    # Registering a second time is no mistake, in case the answer to the first is lost.
+    if _patiently(worker, partial(transitions.register, job, runner)):
+        return job
+    return _take_the_place_of_an_earlier_attempt(worker, job, runner)
 
-    Returns the job with this execution registered; None where it may not be.
+
+def _take_the_place_of_an_earlier_attempt(
+    worker: Worker, job: AbstractJob, runner: str
+) -> AbstractJob | None:
+    """Waits until an earlier attempt of this container has been silent beyond its
+    lease.
+
+    AWS Batch's own retry runs the same command again. Returns the job with this
+    execution registered; None if it may not be.
     """
+    pk, epoch = job.pk, job.epoch
     while not worker.interrupted:
-        job = _patiently(worker, lambda: store_for(worker.model).get(pk))
-        if job is not None and job.runner == runner:
-            return job  # the answer to an earlier try was lost
-        if job is None or job.epoch != epoch or not is_later_attempt(runner, job.runner):
+        current = _patiently(worker, partial(store_for(worker.model).get, pk))
+        if current is not None and current.runner == runner:
+            return current  # the answer to an earlier try was lost
+        if current is None or current.epoch != epoch:
             return None
-        if _patiently(worker, partial(transitions.supersede, job, runner)):
-            return job
+        if not is_later_attempt(runner, current.runner):
+            return None
+        if _patiently(worker, partial(transitions.supersede, current, runner)):
+            return current
         worker.stopping.wait(settings.LEASE / 4)
     return None
 
 
 def run_by_hand(worker: Worker, pk: str) -> bool | None:
-    """Locks a waiting job, due or not, and performs it, as a worker would; returns what `Worker.run` returns."""
+    """Locks a waiting job, due or not, and performs it as a worker would.
+
+    Returns what `Worker.run` returns.
+    """
     job = _find(worker, pk)
-    runner = worker_runner(worker.name, job.epoch)
-    if not _patiently(worker, lambda: transitions.take(job, worker.name, runner) or _is_taken(job, worker.name, runner)):
-        raise Refused(f"Job {pk} is {_now(worker, pk)}: only a job that is ready or scheduled can be performed by hand.")
+    if not _patiently(worker, partial(_take, job, worker.name)):
+        raise Refused(
+            f"Job {pk} is {_now(worker, pk)}: "
+            "only a job that is ready or scheduled can be performed by hand."
+        )
     with worker.heartbeat.watching(job):
         return _perform(worker, job)
 
 
+def _take(job: AbstractJob, worker_name: str) -> bool:
+    """Locks the job for this process; True as well if an earlier try did, whose answer
+    was lost.
+    """
+    runner = worker_runner(worker_name, job.epoch)
+    if transitions.take(job, worker_name, runner):
+        return True
+    row = store_for(type(job)).get(job.pk)
+    taken = (State.RUNNING, worker_name, runner, job.epoch)
+    if row is None or (row.state, row.locked_by, row.runner, row.epoch) != taken:
+        return False
+    job.__dict__.update(row.__dict__)
+    return True
+
+
 def _patiently(worker: Worker, step: Callable[[], T]) -> T:
-    """A step before the job is begun. A database that fails over may not cost the job an attempt: it is waited for."""
+    """A step before the job begins.
+
+    A database that fails over may not cost the job an attempt, so it is waited for.
+    """
     store = store_for(worker.model)
     try:
         result = until_available(store, step, worker.stopping, give_up_after=PATIENCE_AT_START)
@@ -94,25 +136,16 @@ def _patiently(worker: Worker, step: Callable[[], T]) -> T:
     return cast("T", result)
 
 
-def _is_taken(job: AbstractJob, worker_name: str, runner: str) -> bool:
-    """Whether the job is locked by this process already: the answer to an earlier try was lost."""
-    row = store_for(type(job)).get(job.pk)
-    if row is None or (row.state, row.locked_by, row.runner, row.epoch) != (State.RUNNING, worker_name, runner, job.epoch):
-        return False
-    job.__dict__.update(row.__dict__)
-    return True
-
-
 def _perform(worker: Worker, job: AbstractJob) -> bool | None:
     try:
-        performed: bool | None = worker.lifecycle.run("perform", lambda worker, job: worker.run(job), worker, job)
+        performed: bool | None = worker.lifecycle.run("perform", run, worker, job)
     finally:
         worker.heartbeat.stop()
     return performed
 
 
 def _find(worker: Worker, pk: str) -> AbstractJob:
-    job = _patiently(worker, lambda: store_for(worker.model).get(pk))
+    job = _patiently(worker, partial(store_for(worker.model).get, pk))
     if job is None:
         raise LookupError(f"There is no job {pk!r}.")
     return job

@@ -1,7 +1,7 @@
 """Who executes a job: the text in `runner`, unique to one execution.
 
-A worker is `<name>@<epoch>`. A container is `<Batch job id>/<attempt>@<epoch>#<nonce>`: the nonce tells two starts of the same
-container apart, of which only the first may go on.
+A worker is `<name>@<epoch>`. A container is `<place>/<attempt>@<epoch>#<nonce>`: the
+nonce tells two starts of the same container apart, of which only the first may go on.
 """
 
 from __future__ import annotations
@@ -10,13 +10,30 @@ import itertools
 import os
 import secrets
 import socket
-from collections.abc import Mapping
+from collections.abc import Callable
 
 _numbers = itertools.count(1)
 
+#: Reads from this process's environment in which container it is, and which attempt of
+#: it: (place, attempt). None if it is not in one that the function knows.
+ReadContainer = Callable[[], "tuple[str, str] | None"]
+_readers: list[ReadContainer] = []
+
+LONGEST_PLACE = 128
+LONGEST_ATTEMPT = 8
+
+
+def register_container(read: ReadContainer) -> None:
+    """Has `runjob` name its container by what `read` returns."""
+    if read not in _readers:
+        _readers.append(read)
+
 
 def default_name() -> str:
-    """A worker's name: Delayed Job's "host:… pid:…", with a number for every further worker of the process."""
+    """A worker's name: Delayed Job's "host:… pid:…".
+
+    Every further worker of the process gets a number behind it.
+    """
     number = next(_numbers)
     name = f"host:{socket.gethostname()} pid:{os.getpid()}"
     return name if number == 1 else f"{name} #{number}"
@@ -26,22 +43,23 @@ def worker_runner(worker_name: str, epoch: int) -> str:
     return f"{worker_name}@{epoch}"
 
 
-def container_runner(epoch: int, environment: Mapping[str, str] = os.environ) -> str:
-    """This process as a container: what AWS Batch sets in its environment, or this process's id where it sets nothing."""
-    batch_job_id = environment.get("AWS_BATCH_JOB_ID", "") or f"pid:{os.getpid()}"
-    attempt = environment.get("AWS_BATCH_JOB_ATTEMPT", "") or "1"
-    return f"{batch_job_id[:128]}/{attempt[:8]}@{epoch}#{secrets.token_hex(4)}"
+def container_runner(epoch: int) -> str:
+    """This process as a container, or by its process id if it isn't in one."""
+    known = (found for read in _readers if (found := read()) is not None)
+    place, attempt = next(known, (f"pid:{os.getpid()}", "1"))
+    nonce = secrets.token_hex(4)
+    return f"{place[:LONGEST_PLACE]}/{attempt[:LONGEST_ATTEMPT]}@{epoch}#{nonce}"
 
 
-def batch_job_id_of(runner: str) -> str:
-    """The Batch job that a container's runner names; empty for another runner."""
+def place_of(runner: str) -> str:
+    """The place that a container's runner names; empty for any other runner."""
     return runner.partition("/")[0] if "#" in runner.rpartition("@")[2] else ""
 
 
 def is_later_attempt(runner: str, than: str) -> bool:
-    """Whether both are attempts of the same Batch job, and `runner` is the later one."""
-    batch_job_id = batch_job_id_of(runner)
-    return bool(batch_job_id) and batch_job_id == batch_job_id_of(than) and _attempt_of(runner) > _attempt_of(than)
+    """Whether both are attempts of one place, and `runner` is the later one."""
+    place = place_of(runner)
+    return bool(place) and place == place_of(than) and _attempt_of(runner) > _attempt_of(than)
 
 
 def _attempt_of(runner: str) -> int:

@@ -5,22 +5,21 @@ from __future__ import annotations
 import logging
 import threading
 import time
-from collections.abc import Callable, Iterable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING, Any
 
 from jobs import transitions
 from jobs.conf import settings
-from jobs.exceptions import DeserializationError, Terminated
-from jobs.execution import outcomes
-from jobs.execution.interrupts import Interruptible
-from jobs.execution.invoke import invoke
+from jobs.exceptions import DeserializationError
+from jobs.execution.interrupts import Stretches
+from jobs.execution.invoke import invoke, longest
+from jobs.execution.outcomes import Recorder
 from jobs.lifecycle import Lifecycle, Plugin, instantiate
 from jobs.models import Job
-from jobs.process.claims import Reserving
+from jobs.process.claims import Claims
 from jobs.process.leases import Heartbeat, Hold
 from jobs.process.listener import Listener
-from jobs.process.reaper import Reaper
+from jobs.process.reaper import MAINTENANCE_INTERVAL, Reaper
 from jobs.process.shutdown import signals_handled
 from jobs.process.slots import Slots
 from jobs.runner import default_name, worker_runner
@@ -32,27 +31,26 @@ if TYPE_CHECKING:
 
 logger = logging.getLogger(__name__)
 
-#: How long after its time limit a job that can't be interrupted may go on, in seconds, before its process is ended.
-GRACE = 10.0
 #: Jobs performed in one pass of the loop.
 PASS = 100
 #: Jobs reserved by one statement, for as many free slots.
 MOST_AT_ONCE = 100
-#: A worker whose passes fail so often in a row, for another reason than a database that can't be reached, gives up. Delayed
-#: Job: ten errors while it reserves.
+#: A worker gives up after this many failed passes in a row, not counting those for
+#: which the database couldn't be reached. Delayed Job: ten errors while it reserves.
 FAILURES_IN_A_ROW = 10
-#: Scheduled jobs are promoted and expired leases reaped at most this often, in seconds, while a worker is busy.
-MAINTENANCE_INTERVAL = 1.0
-#: How long a worker that stops waits for a database that can't be reached, in seconds: whoever stopped it may not wait long.
+#: For how many seconds a worker that stops waits for a database that can't be reached.
 PATIENCE_AT_END = 5.0
 
 
 class Worker:
-    """Performs jobs. Every parameter left out (None, or no queues) is the setting of that name.
+    """Performs jobs. A parameter that you leave out (None, or no queues) is the
+    setting's.
 
-    `name` is what `locked_by` holds; it must be unique among running workers. One that is given is taken to be the successor
-    of a worker of that name, so that it frees at its start what that one still held. `concurrency` jobs are performed at once, in
-    threads where it is more than one. `plugins`, classes or dotted paths, replace the setting's list.
+    `name` is what `locked_by` holds; it must be unique among running workers. If you
+    pass a name, this worker replaces the previous worker of that name: on start it
+    frees the jobs that worker still held. `concurrency` jobs are performed at once, in
+    threads if it is more than one. `plugins`, classes or dotted paths, replace the
+    setting's list.
     """
 
     def __init__(
@@ -75,29 +73,30 @@ class Worker:
         self.name = name or default_name()
         self._name_is_fixed = bool(name)
         self.queues = tuple(queues or settings.QUEUES)
-        self.min_priority = settings.MIN_PRIORITY if min_priority is None else min_priority
-        self.max_priority = settings.MAX_PRIORITY if max_priority is None else max_priority
-        self.sleep_delay = settings.SLEEP_DELAY if sleep_delay is None else sleep_delay
-        self.exit_on_complete = settings.EXIT_ON_COMPLETE if exit_on_complete is None else exit_on_complete
+        self.min_priority = _given(min_priority, "MIN_PRIORITY")
+        self.max_priority = _given(max_priority, "MAX_PRIORITY")
+        self.sleep_delay = _given(sleep_delay, "SLEEP_DELAY")
+        self.exit_on_complete = _given(exit_on_complete, "EXIT_ON_COMPLETE")
         self.model = model
-        self.plugins = instantiate(settings.PLUGINS if plugins is None else plugins)
-        #: Whether jobs are executed elsewhere, so that this worker may take over one that already is.
+        self.plugins = instantiate(_given(plugins, "PLUGINS"))
+        #: Whether jobs are executed elsewhere, so that this worker may take one over.
         self.hands_over = any(plugin.hands_over for plugin in self.plugins)
         self.lifecycle = Lifecycle(self.plugins)
+        self.recorder = Recorder(self.name, self.lifecycle, self)
         self.stopping = threading.Event()
-        #: Set when there may be something to do: jobs that became ready, or that the worker is to stop.
+        #: Set when there may be something to do: ready jobs, or a stop.
         self._news = threading.Event()
-        self.heartbeat = heartbeat(self._reap)
-        self._reaper = Reaper(self)
+        self._reaper = Reaper(model, self.recorder)
+        # With the heartbeat, so that leases are reaped while every slot is busy for
+        # hours.
+        self.heartbeat = heartbeat(self._reaper.reap)
         self._slots = Slots(concurrency)
+        self._claims = Claims(self, self.stopping)
         self._counting = threading.Lock()
         self._succeeded = self._failed = 0
-        self._maintained_at = 0.0
         self._on_stop: list[Callable[[], None]] = []
         self._held: dict[int, Hold] = {}
-        self._reserving = Reserving(self)
-        self.interrupted = False
-        self._performing: dict[int, Interruptible] = {}
+        self._stretches = Stretches("The worker was told to stop at once.")
 
     def __repr__(self) -> str:
         return f"Worker({self.name})"
@@ -105,40 +104,45 @@ class Worker:
     # The loop
 
     def start(self) -> None:
-        """Works until it is stopped, or, with `exit_on_complete`, until nothing is left to do.
+        """Works until it is stopped, or, with `exit_on_complete`, until no job is left.
 
-        In the main thread, TERM and INT stop it: the first lets jobs in this process finish and lets go of those that
-        are executed elsewhere, the second interrupts the jobs in this process, too.
+        In the main thread, TERM and INT stop it. The first signal lets jobs in this
+        process finish and lets go of jobs that are executed elsewhere; the second
+        interrupts the jobs in this process, too.
         """
         logger.info("[%s] Starting job worker", self)
         with signals_handled(self):
             try:
                 if self._name_is_fixed:
-                    self.let_go_of_all()  # what a worker of this name held when it was killed needn't wait for its lease
+                    # What a killed worker of this name held need not wait for its
+                    # lease.
+                    self.let_go_of_all()
                 with Listener(self._store, self._news.set):
-                    self.lifecycle.run("execute", lambda worker: worker._loop(), self)
+                    self.lifecycle.run("execute", Worker._loop, self)
             finally:
                 self.heartbeat.stop()
         logger.info("[%s] Stopped", self)
 
     def stop(self) -> None:
-        """Reserve no more. Jobs in this process finish; those that are executed elsewhere are let go of at once."""
+        """Reserves no more. Jobs in this process finish; jobs elsewhere are let go of
+        now.
+        """
         self.stopping.set()
         self._news.set()
         for callback in self._on_stop:
             callback()
 
     def on_stop(self, callback: Callable[[], None]) -> None:
-        """Has `callback` called when the worker is told to stop, from another thread than the worker's."""
+        """Has `callback` called, in another thread, when the worker is to stop."""
         self._on_stop.append(callback)
 
     def interrupt(self) -> None:
-        """Ends the jobs that are being performed in this process, and any that still begins: each a failed attempt."""
-        self.interrupted = True
-        # The main thread's own stretch last: there, interrupting raises.
-        main = threading.main_thread().ident
-        for _, stretch in sorted(self._performing.items(), key=lambda item: item[0] == main):
-            stretch.interrupt()
+        """Ends the jobs in this process, and any that still begins, as failed attempts."""
+        self._stretches.interrupt()
+
+    @property
+    def interrupted(self) -> bool:
+        return self._stretches.interrupted
 
     def _loop(self) -> None:
         failures = 0
@@ -146,7 +150,7 @@ class Worker:
             self._news.clear()
             began, failed_before = time.monotonic(), self._failed
             try:
-                reserved = self.lifecycle.run("loop", lambda worker: worker._pass(PASS), self)
+                reserved = self.lifecycle.run("loop", _one_pass, self)
             except Exception as error:
                 failures += 1
                 if failures == FAILURES_IN_A_ROW:
@@ -156,9 +160,10 @@ class Worker:
                 continue
             failures = 0
             if reserved:
-                seconds = max(time.monotonic() - began, 1e-6)
+                rate = reserved / max(time.monotonic() - began, 1e-6)
                 failed = self._failed - failed_before
-                logger.info("[%s] %d jobs processed at %.4f j/s, %d failed", self, reserved, reserved / seconds, failed)
+                text = "[%s] %d jobs processed at %.4f j/s, %d failed"
+                logger.info(text, self, reserved, rate, failed)
             elif self.exit_on_complete and not self._slots.busy:
                 logger.info("[%s] No more jobs available. Exiting", self)
                 break
@@ -167,11 +172,16 @@ class Worker:
         self._slots.wait_until_idle()
 
     def _idle_delay(self) -> float:
-        # With jobs in other slots, the end of the last one is noticed soon.
-        return min(self.sleep_delay, MAINTENANCE_INTERVAL) if self.exit_on_complete and self._slots.busy else self.sleep_delay
+        if self.exit_on_complete and self._slots.busy:
+            # Notices soon that the last of the other slots has ended.
+            return float(min(self.sleep_delay, MAINTENANCE_INTERVAL))
+        return float(self.sleep_delay)
 
     def work_off(self, number: int = PASS) -> tuple[int, int]:
-        """Performs up to `number` jobs and waits for them; returns how many succeeded and how many failed."""
+        """Performs up to `number` jobs and waits for them.
+
+        Returns how many succeeded and how many failed.
+        """
         before = self._succeeded, self._failed
         try:
             self._pass(number)
@@ -181,30 +191,18 @@ class Worker:
         return self._succeeded - before[0], self._failed - before[1]
 
     def _pass(self, number: int) -> int:
-        self._maintain(always=True)
+        self._reaper.maintain(self.stopping, always=True)
         reserved = 0
         while reserved < number and self._slots.wait_for_free(given_up=self.stopping.is_set):
-            self._maintain()
-            jobs = self._reserving.next(self._store, min(self._slots.free, number - reserved, MOST_AT_ONCE))
+            self._reaper.maintain(self.stopping)
+            limit = min(self._slots.free, number - reserved, MOST_AT_ONCE)
+            jobs = self._claims.reserve(self._store, limit)
             if not jobs:
                 break
             reserved += len(jobs)
             for job in jobs:
                 self._slots.run(self._perform_and_count, job)
         return reserved
-
-    def _maintain(self, *, always: bool = False) -> None:
-        """Promotes scheduled jobs that are due, and reaps expired leases."""
-        if not always and time.monotonic() - self._maintained_at < MAINTENANCE_INTERVAL:
-            return
-        self._maintained_at = time.monotonic()
-        until_available(self._store, self._reaper.promote, self.stopping)
-        until_available(self._store, self._reaper.reap, self.stopping)
-        until_available(self._store, self._reaper.forget_succeeded, self.stopping)
-
-    def _reap(self) -> None:
-        # With the heartbeat, so that it also happens while every slot is busy for hours.
-        self._reaper.reap()
 
     @property
     def _store(self) -> Any:
@@ -216,84 +214,93 @@ class Worker:
         try:
             result = self.perform(job)
         except BaseException:
-            # Whatever a plugin or the bookkeeping raised: the job keeps its lock until the lease expires.
+            # A plugin or the bookkeeping raised: the job keeps its lock until its lease
+            # expires.
             logger.exception("[%s] Job %s could not be performed", self, job)
             result = False
-        self._reserving.is_done_with(job)
+        self._claims.is_done_with(job)
         with self._counting:
             self._succeeded += result is True
             self._failed += result is False
 
     def perform(self, job: AbstractJob) -> bool | None:
-        """The whole of a reserved job, through the plugins, with its lease renewed; returns whether it succeeded.
+        """Performs a reserved job through the plugins, with its lease renewed.
 
-        None where the outcome isn't known here: the job was let go of, or isn't this worker's any more.
+        Returns whether it succeeded; None if the outcome isn't known here, because the
+        job was let go of or isn't this worker's now.
         """
         with self.heartbeat.watching(job) as hold:
             self._held[id(job)] = hold
             try:
-                result: bool | None = self.lifecycle.run("perform", lambda worker, job: worker.run(job), self, job)
+                result: bool | None = self.lifecycle.run("perform", run, self, job)
             except DeserializationError as error:
-                result = False if outcomes.failed_for_good(self, job, error) else None
+                result = False if self.recorder.failed_for_good(job, error) else None
             finally:
                 del self._held[id(job)]
         return result
 
     def still_holds(self, job: AbstractJob) -> bool:
-        """Whether the last renewal of the lease, if there was one, still found the job locked by this worker."""
+        """Whether the last renewal of the lease found the job locked by this worker.
+
+        True before the first.
+        """
         hold = self._held.get(id(job))
         return hold is None or not hold.lost.is_set()
 
     def run(self, job: AbstractJob) -> bool | None:
-        """Performs a reserved job in this process and records its outcome: the block that `perform` callbacks wrap.
+        """Performs a reserved job in this process and records its outcome: the block
+        that `perform` callbacks wrap.
 
-        Returns True or False for success or failure, None where the job isn't this execution's any more, so that nothing
-        was recorded. Never raises what the job raised.
+        Returns True for success, False for failure, and None if the job isn't this
+        execution's now, so that nothing was recorded. Never raises what the job raised.
         """
         began = time.monotonic()
-        if not job.runner and not transitions.register(job, worker_runner(self.name, job.epoch)):
+        runner = worker_runner(self.name, job.epoch)
+        if not job.runner and not transitions.register(job, runner):
             logger.warning("[%s] Job %s is executed by somebody else", self, job)
             return None
-        logger.info("[%s] Job %s RUNNING", self, job, extra={"job_id": str(job.pk), "job_name": job.name})
-        with self.heartbeat.executing(job, self._longest(job)):
+        extra = {"job_id": str(job.pk), "job_name": job.name}
+        logger.info("[%s] Job %s RUNNING", self, job, extra=extra)
+        with self.heartbeat.executing(job, longest(job)):
             try:
-                with self._interruptible():
+                with self._stretches.interruptible():
                     self.lifecycle.run("invoke_job", invoke, job)
             except DeserializationError as error:
-                recorded, succeeded = outcomes.failed_for_good(self, job, error, as_executor=True), False
+                recorded = self.recorder.failed_for_good(job, error, as_executor=True)
+                succeeded = False
             except BaseException as error:
-                recorded, succeeded = outcomes.failed(self, job, error), False
+                recorded, succeeded = self.recorder.failed(job, error), False
             else:
-                recorded, succeeded = outcomes.succeeded(self, job, time.monotonic() - began), True
+                seconds = time.monotonic() - began
+                recorded, succeeded = self.recorder.succeeded(job, seconds), True
             if not recorded:
-                outcomes.dropped(self, job)
+                self.recorder.dropped(job)
         return succeeded if recorded else None
-
-    def _longest(self, job: AbstractJob) -> float | None:
-        """Seconds after which the process is ended for a job that could not be interrupted at its limit."""
-        try:
-            limit = job.max_run_time
-            return limit + GRACE if limit else None
-        except Exception:
-            return None  # whatever is wrong with the payload is met, and recorded, when it is performed
-
-    @contextmanager
-    def _interruptible(self) -> Iterator[None]:
-        thread = threading.get_ident()
-        with Interruptible(Terminated("The worker was told to stop at once.")) as stretch:
-            self._performing[thread] = stretch
-            try:
-                if self.interrupted:
-                    stretch.interrupt()
-                yield
-            finally:
-                del self._performing[thread]
 
     def let_go_of_all(self) -> None:
         """Frees every job that is locked by this worker's name."""
+
+        def release() -> None:
+            self._reaper.release_all(self.name)
+
+        never = threading.Event()
         try:
-            until_available(self._store, self._reaper.release_all, threading.Event(), give_up_after=PATIENCE_AT_END)
+            until_available(self._store, release, never, give_up_after=PATIENCE_AT_END)
         except Exception as error:
             if not self._store.is_unavailable(error):
                 raise
-            logger.warning("[%s] Its locks could not be released: they expire by themselves (%s)", self, brief(error))
+            text = "[%s] Its locks could not be released, so they expire (%s)"
+            logger.warning(text, self, brief(error))
+
+
+def run(worker: Worker, job: AbstractJob) -> bool | None:
+    """What the `perform` event wraps."""
+    return worker.run(job)
+
+
+def _one_pass(worker: Worker) -> int:
+    return worker._pass(PASS)
+
+
+def _given(value: Any, setting: str) -> Any:
+    return getattr(settings, setting) if value is None else value

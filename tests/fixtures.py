@@ -72,7 +72,9 @@ def server(local_batch: Callable[..., LocalBatch]) -> LocalBatch:
 
 
 @pytest.fixture
-def batch(transactional_db: None, monkeypatch: pytest.MonkeyPatch, local_batch: Callable[..., LocalBatch]) -> LocalBatch:
+def batch(
+    transactional_db: None, monkeypatch: pytest.MonkeyPatch, local_batch: Callable[..., LocalBatch]
+) -> LocalBatch:
     """A local AWS Batch whose containers work on the tests' database."""
     for name, value in {**FAST, "DATABASE_URL": database_url()}.items():
         monkeypatch.setenv(name, value)

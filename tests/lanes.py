@@ -32,7 +32,14 @@ ONCE = (
 
 #: What a lane leaves out besides.
 NOT_ON: dict[str, tuple[str, ...]] = {
-    "postgres": ("model", "posts", "comments", "batchexec", "jobs/test_jobs_command.py", "documentdb"),
+    "postgres": (
+        "model",
+        "posts",
+        "comments",
+        "batchexec",
+        "jobs/test_jobs_command.py",
+        "documentdb",
+    ),
     "sqlite": ("documentdb",),
     "mongodb": ("documentdb",),
     # Its engine has no change streams.

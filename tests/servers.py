@@ -33,7 +33,11 @@ def free_port() -> int:
 
 
 def wait_for_port(
-    port: int, seconds: float = 60, *, given_up: Callable[[], bool] = lambda: False, log: Path | None = None
+    port: int,
+    seconds: float = 60,
+    *,
+    given_up: Callable[[], bool] = lambda: False,
+    log: Path | None = None,
 ) -> None:
     deadline = time.monotonic() + seconds
     while True:
@@ -42,7 +46,9 @@ def wait_for_port(
             return
         except OSError as error:
             if given_up() or time.monotonic() > deadline:
-                raise RuntimeError(f"Nothing answers on port {port}.\n{log.read_text() if log else ''}") from error
+                raise RuntimeError(
+                    f"Nothing answers on port {port}.\n{log.read_text() if log else ''}"
+                ) from error
             time.sleep(0.05)
 
 
@@ -73,7 +79,9 @@ class Server(ABC):
     def running(self) -> bool: ...
 
     def _wait_for(self, process: subprocess.Popen[bytes]) -> None:
-        wait_for_port(self.port, given_up=lambda: process.poll() is not None, log=self.folder / "log")
+        wait_for_port(
+            self.port, given_up=lambda: process.poll() is not None, log=self.folder / "log"
+        )
 
 
 class Mongo(Server):
@@ -88,7 +96,14 @@ class Mongo(Server):
 
     def start(self) -> None:
         serve = "import sys; from secantus.cli import main; sys.exit(main())"
-        options = ["--host", "127.0.0.1", "--port", str(self.port), "--storage-path", str(self.folder / "data")]
+        options = [
+            "--host",
+            "127.0.0.1",
+            "--port",
+            str(self.port),
+            "--storage-path",
+            str(self.folder / "data"),
+        ]
         # As `manage.py localmongo` does, and with failpoints.
         options += ["--sync-on-commit", "--enable-test-commands", "--log-level", "WARNING"]
         with (self.folder / "log").open("ab") as log:
@@ -186,17 +201,36 @@ class Postgres(Server):
 
     def create_database(self, name: str = "jobs") -> None:
         """By default the one that the URL names. Django's test runner makes its own."""
-        self._run("createdb", "--host", "127.0.0.1", "--port", self.port, "--username", "postgres", name)
+        self._run(
+            "createdb", "--host", "127.0.0.1", "--port", self.port, "--username", "postgres", name
+        )
 
     def _initialize(self) -> None:
         own_by(unprivileged("postgres"), self.folder)
-        options = ["--username", "postgres", "--auth", "trust", "--encoding", "UTF8", "--locale", "C", "--no-sync"]
+        options = [
+            "--username",
+            "postgres",
+            "--auth",
+            "trust",
+            "--encoding",
+            "UTF8",
+            "--locale",
+            "C",
+            "--no-sync",
+        ]
         self._run("initdb", "--pgdata", self._data, *options)
         with (self._data / "postgresql.conf").open("a") as settings:
-            settings.write(f"port = {self.port}\nlisten_addresses = '127.0.0.1'\nunix_socket_directories = ''\n")
+            settings.write(
+                f"port = {self.port}\nlisten_addresses = '127.0.0.1'\nunix_socket_directories = ''\n"
+            )
 
     def _run(self, name: str, *arguments: object) -> None:
-        run(find(name, "PostgreSQL", "postgresql"), *arguments, user=unprivileged("postgres"), cwd=self.folder)
+        run(
+            find(name, "PostgreSQL", "postgresql"),
+            *arguments,
+            user=unprivileged("postgres"),
+            cwd=self.folder,
+        )
 
 
 #: TEST_DATABASE to the server that it needs.
@@ -210,12 +244,18 @@ SERVERS: dict[str, type[Server]] = {
 
 def find(name: str, product: str, package: str) -> str:
     """A server's program, on PATH or where Debian keeps PostgreSQL's."""
-    places = sorted(Path("/usr/lib/postgresql").glob("*/bin"), key=lambda path: path.parent.name.zfill(4), reverse=True)
+    places = sorted(
+        Path("/usr/lib/postgresql").glob("*/bin"),
+        key=lambda path: path.parent.name.zfill(4),
+        reverse=True,
+    )
     # Debian's folder first: what it puts on PATH is a wrapper for the cluster of the machine.
     path = os.pathsep.join([*map(str, places), os.environ.get("PATH", os.defpath), "/usr/sbin"])
     found = shutil.which(name, path=path)
     if found is None:
-        raise SystemExit(f"These tests need {product}'s server programs ({name}): on Debian, install {package}.")
+        raise SystemExit(
+            f"These tests need {product}'s server programs ({name}): on Debian, install {package}."
+        )
     return found
 
 
@@ -235,10 +275,16 @@ def own_by(user: str | None, folder: Path) -> None:
 
 
 def run(*command: object, user: str | None, cwd: Path) -> None:
-    options: dict[str, Any] = {} if user is None else {"user": user, "group": pwd.getpwnam(user).pw_gid, "extra_groups": []}
+    options: dict[str, Any] = (
+        {}
+        if user is None
+        else {"user": user, "group": pwd.getpwnam(user).pw_gid, "extra_groups": []}
+    )
     # Not into a pipe: the server that pg_ctl leaves behind would keep it open.
     with (cwd / "output").open("ab+") as output:
-        done = subprocess.run(list(map(str, command)), cwd=cwd, stdout=output, stderr=output, check=False, **options)
+        done = subprocess.run(
+            list(map(str, command)), cwd=cwd, stdout=output, stderr=output, check=False, **options
+        )
         if done.returncode:
             output.seek(0)
             raise RuntimeError(f"{command[0]} failed:\n{output.read().decode(errors='replace')}")

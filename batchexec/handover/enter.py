@@ -16,7 +16,7 @@ from batchexec.handover.slot import FIRST_PAUSE, LONGEST_PAUSE, LetGo, Steps, lo
 from batchexec.models import BatchJob
 from batchexec.resources import Resources, resources_of
 from jobs import transitions
-from jobs.runner import batch_job_id_of
+from jobs.runner import place_of
 
 #: How often, within SETTLE, a submission with an unknown outcome is looked for.
 LOOKS = 6
@@ -127,7 +127,7 @@ class Entering:
 
     def registered(self) -> BatchJob:
         """The marker, with the Batch job that is registered as the runner."""
-        runner = batch_job_id_of(self._steps.row().runner)
+        runner = place_of(self._steps.row().runner)
         marker = self._steps.persist(lambda: markers.find(self._job))
         if marker is None or marker.epoch != self._job.epoch or not runner:
             raise LetGo
@@ -145,7 +145,7 @@ class Entering:
         """
         settled = marker.submitted_at + dt.timedelta(seconds=settings.SETTLE)
         while True:
-            if runner := batch_job_id_of(self._steps.row().runner):
+            if runner := place_of(self._steps.row().runner):
                 return self._record(marker, runner) or self.reread(marker)
             last_look = self._steps.now() >= settled
             if found := self._steps.ask_batch(lambda: self._steps.client.find(marker.job_queue, marker.job_name)):

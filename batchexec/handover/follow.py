@@ -26,7 +26,7 @@ from jobs.conf import settings as jobs_settings
 from jobs.exceptions import Lost, Terminated
 from jobs.execution import outcomes
 from jobs.models import State
-from jobs.runner import batch_job_id_of
+from jobs.runner import place_of
 
 if TYPE_CHECKING:
     from jobs.models import AbstractJob
@@ -108,7 +108,7 @@ class Execution:
         Returns True where none was and a failed attempt is recorded in its stead; False where the execution may go on.
         """
         row = self._steps.row()
-        runner = batch_job_id_of(row.runner)
+        runner = place_of(row.runner)
         if runner and runner != marker.batch_job_id:
             if not self._steps.persist(lambda: markers.record_runner(marker, runner)):
                 self._entering.reread(marker)
@@ -121,7 +121,7 @@ class Execution:
             counted = not retries.grants_free_retry(row, failure, wishes)
             retries.remember_memory(row, failure, wishes)
             # Conditional on the runner and its heartbeat as they were just read: a container that shows itself meanwhile wins.
-            return outcomes.failed(self._worker, row, Lost(failure.text), transitions.as_seen(row), counted=counted)
+            return self._worker.recorder.failed(row, Lost(failure.text), transitions.as_seen(row), counted=counted)
 
         if not self._steps.on_database(fail):
             return False
@@ -135,9 +135,9 @@ class Execution:
         """
         while True:
             row = self._steps.row()
-            if batch_job_id_of(row.runner):
+            if place_of(row.runner):
                 return False
-            fail = partial(outcomes.failed, self._worker, row, Lost(text), transitions.as_seen(row))
+            fail = partial(self._worker.recorder.failed, row, Lost(text), transitions.as_seen(row))
             if self._steps.on_database(fail):
                 self._clear_marker()
                 return True

@@ -18,7 +18,7 @@ from batchexec.models import BatchJob
 from batchexec.upkeep.sweeper import TERMINAL, Sweeper
 from jobs import transitions
 from jobs.models import Job, State
-from jobs.runner import batch_job_id_of
+from jobs.runner import place_of
 from jobs.store import store_for
 
 #: Markers looked at in one go.
@@ -114,7 +114,7 @@ def _of_stranger(client: BatchClient, detail: dict[str, Any], rows: dict[str, Jo
             "cancel it, unless it has started",
             lambda: _cancel(client, batch_job_id),
         )
-    if batch_job_id_of(job.runner) == batch_job_id:
+    if place_of(job.runner) == batch_job_id:
         if marker is not None:
             return finding(
                 "it is the registered runner, but the marker names another.",

@@ -1,4 +1,7 @@
-"""JOBS: the queue's settings. Defaults are Delayed Job's unless the comment says otherwise."""
+"""JOBS: the settings of the queue.
+
+Defaults are Delayed Job's unless a comment says otherwise.
+"""
 
 from __future__ import annotations
 
@@ -68,7 +71,8 @@ settings = Options(
         "QUEUES": Option(string_list, []),
         "EXIT_ON_COMPLETE": Option(boolean, False),
         "PLUGINS": Option(string_list, ["jobs.plugins.ClearLocks"]),
-        # How long a worker or a container may be silent before it counts as dead. Delayed Job: MAX_RUN_TIME.
+        # How long a worker or a container may be silent before it counts as dead.
+        # Delayed Job: MAX_RUN_TIME.
         "LEASE": Option(lease, 60),
         # How long a succeeded job's row is kept; 0 deletes it, as Delayed Job does.
         "KEEP_SUCCEEDED_FOR": Option(duration, 0),

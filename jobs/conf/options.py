@@ -1,6 +1,6 @@
-"""Settings kept in one dictionary: their types, defaults, environment variables and checks.
+"""Settings in one dictionary: their types, defaults, environment variables, checks.
 
-Shared by JOBS and BATCHEXEC, so that both read, convert and complain in the same way.
+JOBS and BATCHEXEC share this, so both read, convert and complain in the same way.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ MISSING = object()
 
 
 def duration(value: Any) -> float:
-    """Seconds, from a number of seconds or a timedelta; TypeError or ValueError otherwise."""
+    """Seconds, from a number or a timedelta. Raises TypeError or ValueError."""
     if isinstance(value, timedelta):
         value = value.total_seconds()
     if isinstance(value, bool) or not isinstance(value, (int, float)):
@@ -69,7 +69,7 @@ def string_list(value: Any) -> list[str]:
 
 @dataclass(frozen=True)
 class Option:
-    """One key: `convert` accepts a Python value or raises, naming what it wants; `default` is used when unset."""
+    """One key. `convert` takes a Python value, or raises with what it accepts."""
 
     convert: Callable[[Any], Any]
     default: Any
@@ -78,8 +78,8 @@ class Option:
 class Options:
     """Reads `django.conf.settings.<name>`, a dictionary, key by key: `options.LEASE`.
 
-    Values are read at every access, so that `override_settings` works in tests. A wrong value raises the
-    same sentence that the system check shows.
+    Values are read at every access, so that `override_settings` works in tests. A wrong
+    value raises the same sentence that the system check shows.
     """
 
     def __init__(self, name: str, options: Mapping[str, Option]):
@@ -108,18 +108,27 @@ class Options:
             raise type(error)(f"{self._name}[{key!r}] is {value!r}: it takes {error}.") from None
 
     def check(self) -> Iterator[checks.CheckMessage]:
-        """Unknown keys and values of the wrong type, as Django system check errors `<name>.E001`, `.E002`."""
+        """Unknown keys (`<name>.E001`) and wrong values (`<name>.E002`) as check
+        errors.
+        """
         from django.conf import settings
 
         label = self._name.lower()
         given = getattr(settings, self._name, {})
         if not isinstance(given, Mapping):
-            yield checks.Error(f"{self._name} must be a dictionary, not {type(given).__name__}.", id=f"{label}.E001")
+            yield checks.Error(
+                f"{self._name} must be a dictionary, not {type(given).__name__}.",
+                id=f"{label}.E001",
+            )
             return
         for key in given:
             if key not in self._options:
                 known = ", ".join(sorted(self._options))
-                yield checks.Error(f"{self._name} has an unknown key {key!r}.", hint=f"Known: {known}.", id=f"{label}.E001")
+                yield checks.Error(
+                    f"{self._name} has an unknown key {key!r}.",
+                    hint=f"Known: {known}.",
+                    id=f"{label}.E001",
+                )
                 continue
             try:
                 self._read(key)
@@ -129,8 +138,8 @@ class Options:
     def from_environment(self, environment: Mapping[str, str]) -> dict[str, Any]:
         """The dictionary for the settings file, from variables `<name>_<KEY>`.
 
-        JSON is read as JSON, `a,b` as a list where one is wanted, `true`/`yes`/`on` as a bool; what can't be read is
-        passed on as it is, so that the system check can name it.
+        JSON is read as JSON, `a,b` as a list if the key takes one, `true`/`yes`/`on` as
+        a bool. Any other text is passed on as it is, and the system check names it.
         """
         found = {}
         for key, option in self._options.items():

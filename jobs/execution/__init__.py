@@ -1,0 +1,1 @@
+"""One execution of a job: performed, interrupted, recorded."""

@@ -1,4 +1,4 @@
-"""An exception as text for `last_error`. Whatever an exception contains, this returns a string a database can hold."""
+"""An exception as text for `last_error`, which any database can hold."""
 
 from __future__ import annotations
 
@@ -11,9 +11,11 @@ MAX_TEXT = 20_000
 
 
 def describe(error: BaseException) -> str:
-    """`Class: message`, then the traceback; cut in the middle where it is long."""
+    """`Class: message`, then the traceback; cut in the middle if it is long."""
     try:
-        frames = "".join(traceback.format_exception(type(error), error, _without_queue(error.__traceback__)))
+        frames = "".join(
+            traceback.format_exception(type(error), error, _without_queue(error.__traceback__))
+        )
     except BaseException:  # its text can't be rendered, whatever that raised
         try:
             frames = "".join(traceback.format_tb(error.__traceback__))
@@ -23,14 +25,19 @@ def describe(error: BaseException) -> str:
 
 
 def _without_queue(trace: TracebackType | None) -> TracebackType | None:
-    """The traceback from the job's own first frame on: how the queue got there says nothing about the error."""
-    while trace is not None and trace.tb_next is not None and trace.tb_frame.f_globals.get("__name__", "").startswith("jobs."):
+    """The traceback from the job's own first frame on, without the queue's frames."""
+    while trace is not None and trace.tb_next is not None and _is_of_queue(trace):
         trace = trace.tb_next
     return trace
 
 
+def _is_of_queue(trace: TracebackType) -> bool:
+    module: str = trace.tb_frame.f_globals.get("__name__", "")
+    return module.startswith("jobs.")
+
+
 def summary(error: BaseException) -> str:
-    """`Class: message`, on its own."""
+    """`Class: message`."""
     try:
         message = str(error)
     except BaseException:
@@ -39,7 +46,7 @@ def summary(error: BaseException) -> str:
 
 
 def storable(text: str) -> str:
-    """Without what UTF-8 or PostgreSQL can't hold: lone surrogates and NUL."""
+    """With lone surrogates and NUL escaped, which UTF-8 or PostgreSQL can't hold."""
     return text.encode("utf-8", "backslashreplace").decode().replace("\x00", "\\x00")
 
 

@@ -1,4 +1,6 @@
-"""Ending what a thread does from outside: by a timer, or by whoever stops the process."""
+"""Ending from outside what a thread does: at a time limit, or because the process
+stops.
+"""
 
 from __future__ import annotations
 
@@ -9,15 +11,16 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
-from jobs.exceptions import Interruption
+from jobs.exceptions import Interruption, Terminated
 
 
 @contextmanager
 def time_limit(seconds: float, error: Interruption) -> Iterator[None]:
     """Raises `error` in the body once it has lasted `seconds`; 0 means no limit.
 
-    In the main thread a timer signal does it, which also ends a system call that blocks. In another thread the
-    exception is raised between two steps of Python code: code that blocks in C is interrupted when it returns.
+    In the main thread a timer signal does it, which also ends a system call that
+    blocks. In another thread the exception is raised between two steps of Python code:
+    code that blocks in C is interrupted when it returns.
     """
     if not seconds:
         yield
@@ -57,7 +60,10 @@ def _timer(seconds: float, error: Interruption) -> Iterator[None]:
 
 
 class Interruptible:
-    """A stretch of the current thread's work that another thread may interrupt, once, and never after it has ended."""
+    """A stretch of the current thread's work that another thread may interrupt.
+
+    Once, and never after it has ended.
+    """
 
     def __init__(self, error: Interruption):
         self._error = error
@@ -69,18 +75,23 @@ class Interruptible:
         self._thread = threading.get_ident()
         return self
 
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: Any) -> None:
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: Any
+    ) -> None:
         with self._lock:
             self._thread = None
         if not self._raised or error is self._error:
             return
         if not isinstance(error, _Interrupt):
-            # It may still be on its way into this thread: taken back, it can't strike what comes later.
+            # It may still be on its way: taken back, it can't strike what comes later.
             _raise_in(threading.get_ident(), None)
         raise self._error from error
 
     def interrupt(self) -> None:
-        """Called by a signal handler in the same thread, raises there, which also ends a system call that blocks."""
+        """Called by a signal handler in the same thread, this raises there.
+
+        That also ends a system call that blocks.
+        """
         if self._thread == threading.get_ident():
             self._raised = True
             raise self._error
@@ -90,9 +101,46 @@ class Interruptible:
                 _raise_in(self._thread, _Interrupt)
 
 
+class Stretches:
+    """What the threads of this process perform, so that all of it can be interrupted at
+    once.
+
+    Terminated is raised in each; one that begins afterwards is interrupted as it
+    begins.
+    """
+
+    def __init__(self, reason: str):
+        self._reason = reason
+        self._stretches: dict[int, Interruptible] = {}
+        self.interrupted = False
+
+    @contextmanager
+    def interruptible(self) -> Iterator[None]:
+        thread = threading.get_ident()
+        with Interruptible(Terminated(self._reason)) as stretch:
+            self._stretches[thread] = stretch
+            try:
+                if self.interrupted:
+                    stretch.interrupt()
+                yield
+            finally:
+                del self._stretches[thread]
+
+    def interrupt(self) -> None:
+        self.interrupted = True
+        # The main thread's own stretch last, because interrupting it raises here.
+        main = threading.main_thread().ident
+        for _, stretch in sorted(self._stretches.items(), key=lambda item: item[0] == main):
+            stretch.interrupt()
+
+
 class _Interrupt(Interruption):
-    """What is raised in the thread; the stretch's own error takes its place, because only a class can be raised in a thread."""
+    """Raised in another thread, where only a class can be raised.
+
+    The stretch's own error takes its place.
+    """
 
 
 def _raise_in(thread: int, error: type[BaseException] | None) -> None:
-    ctypes.pythonapi.PyThreadState_SetAsyncExc(ctypes.c_ulong(thread), ctypes.py_object(error) if error else None)
+    raised = ctypes.py_object(error) if error else None
+    ctypes.pythonapi.PyThreadState_SetAsyncExc(ctypes.c_ulong(thread), raised)

@@ -16,17 +16,23 @@ if TYPE_CHECKING:
 
 logger = logging.getLogger(__name__)
 
+#: For how many seconds a job that can't be interrupted may overstay its time limit
+#: before its process is ended.
+GRACE = 10.0
+
 
 def invoke(job: AbstractJob) -> None:
-    """before, perform, success, after; or error and after where one of them raises. The exception goes on to the caller.
+    """Calls before, perform, success, after; or error and after, if one of them raises.
 
-    All of it happens within `max_run_time`; what lasts longer is interrupted by a WorkerTimeout.
+    The exception goes on to the caller. A job that lasts longer than its `max_run_time`
+    is interrupted by a WorkerTimeout.
     """
     payload = job.payload
     limit = job.max_run_time
     try:
         try:
-            with time_limit(limit, WorkerTimeout(f"execution expired (max_run_time is {limit:g} seconds)")):
+            expired = WorkerTimeout(f"execution expired (max_run_time is {limit:g} seconds)")
+            with time_limit(limit, expired):
                 payloads.call_hook(payload, "before", job)
                 payload.perform()
                 payloads.call_hook(payload, "success", job)
@@ -38,8 +44,24 @@ def invoke(job: AbstractJob) -> None:
         _end_transactions()
 
 
+def longest(job: AbstractJob) -> float | None:
+    """Seconds after which the process is ended for a job that could not be interrupted.
+
+    None if the job has no limit.
+    """
+    try:
+        limit = job.max_run_time
+        return limit + GRACE if limit else None
+    except Exception:
+        return None  # whatever is wrong with the payload is met when it is performed
+
+
 def _end_transactions() -> None:
-    """A job that turned autocommit off and left a transaction open would take the record of its outcome into it."""
+    """Closes connections on which the job turned autocommit off and left a transaction
+    open.
+
+    The record of its outcome would become part of that transaction.
+    """
     for connection in connections.all():
         if connection.connection is None or connection.in_atomic_block:
             continue
@@ -51,5 +73,5 @@ def _report_error(payload: object, job: AbstractJob, error: BaseException) -> No
     try:
         payloads.call_hook(payload, "error", job, error)
     except Exception:
-        # What went wrong with the job matters more than what went wrong with telling it.
+        # The job's own error matters more than that of its hook.
         logger.exception("The error hook of job %s raised.", job)

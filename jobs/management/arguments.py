@@ -1,4 +1,7 @@
-"""What the commands' arguments may be. Each function takes the text and raises ArgumentTypeError, saying what it takes."""
+"""Types of command arguments.
+
+Each function takes the text, and raises ArgumentTypeError with what it accepts.
+"""
 
 from __future__ import annotations
 
@@ -19,22 +22,24 @@ def duration(value: str) -> dt.timedelta:
     except OverflowError:
         found = None
     if found is None or found > LONGEST:
-        raise ArgumentTypeError(f"{value!r} is no length of time: 7d, 12h, 30m, 45s, or seconds; at most 100 years.")
+        raise ArgumentTypeError(
+            f"{value!r} is not a length of time: 7d, 12h, 30m, 45s, or seconds; at most 100 years."
+        )
     return found
 
 
 def limit(value: str) -> int:
     if not re.fullmatch(r"[0-9]{1,6}", value) or not 1 <= int(value) <= MOST:
-        raise ArgumentTypeError(f"{value!r} is no whole number between 1 and {MOST:,}.")
+        raise ArgumentTypeError(f"{value!r} is not a whole number between 1 and {MOST:,}.")
     return int(value)
 
 
 def text(value: str) -> str:
-    """Valid text, no longer than what jobs hold: databases limit what they search for."""
+    """Valid text, as long as a job's name at most: databases limit search patterns."""
     if len(value) > LONGEST_TEXT:
         raise ArgumentTypeError(f"it is longer than {LONGEST_TEXT} characters.")
     try:
         value.encode()
     except UnicodeEncodeError:
-        raise ArgumentTypeError(f"{value!r} is no valid text.") from None
+        raise ArgumentTypeError(f"{value!r} is not valid text.") from None
     return value

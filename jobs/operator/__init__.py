@@ -1,0 +1,1 @@
+"""What a person on call sees of jobs, and does to them."""

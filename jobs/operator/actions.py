@@ -1,4 +1,7 @@
-"""What an operator does to jobs. The command and the admin both do it here; each step that decides is in `transitions`."""
+"""What an operator does to jobs, from the command and from the admin.
+
+Each step that decides something is in `transitions`.
+"""
 
 from __future__ import annotations
 
@@ -9,7 +12,12 @@ from typing import TYPE_CHECKING, Any
 from jobs import transitions
 from jobs.conf import settings
 from jobs.exceptions import JobError
-from jobs.models import FINISHED, Job, State
+from jobs.execution.outcomes import Recorder
+from jobs.lifecycle import Lifecycle, instantiate, not_handing_over
+from jobs.models import Job
+from jobs.process.reaper import Reaper
+from jobs.runner import default_name
+from jobs.states import FINISHED, State
 from jobs.store import store_for
 
 if TYPE_CHECKING:
@@ -17,20 +25,22 @@ if TYPE_CHECKING:
 
 #: Rows deleted in one statement.
 BATCH = 1_000
-#: Somebody may be executing these, so that they are deleted only where they are named.
+#: Jobs that may be executed right now are deleted only if you name their state.
 BEING_EXECUTED = (State.RUNNING, State.DETACHED)
 
 
 class Refused(JobError):
-    """The job isn't in a state in which that can be done; the text says why. Nothing was changed."""
+    """The job's state doesn't allow it; the text says why. Nothing was changed."""
 
 
 class NoSuchJob(JobError, LookupError):
-    """There is no job of that id, or that can't be one."""
+    """There is no job of that id, or it can't be an id."""
 
 
 def find(pk: Any, model: type[AbstractJob] = Job) -> AbstractJob:
-    """The job as it is now; NoSuchJob where there is none, also for what can't be an id."""
+    """The job as it is now. Raises NoSuchJob if there is none, or if `pk` can't be an
+    id.
+    """
     job = store_for(model).get(pk)
     if job is None:
         raise NoSuchJob(f"There is no job {pk!r}.")
@@ -38,19 +48,25 @@ def find(pk: Any, model: type[AbstractJob] = Job) -> AbstractJob:
 
 
 def retry(job: AbstractJob) -> None:
-    """A failed, cancelled or succeeded job is ready again, at once and with all its attempts.
+    """A failed, cancelled or succeeded job is ready again, at once and with all its
+    attempts.
 
-    Refused for another, and while the runner of a cancelled one still shows signs of life.
+    Refused for a job in another state, and while the runner of a cancelled job still
+    shows signs of life.
     """
     if transitions.retry(job):
         return
     now = find(job.pk, type(job))
     if now.state not in FINISHED:
-        raise Refused(f"Job {now.pk} is {now.state}: only a failed, cancelled or succeeded job can be retried.")
+        raise Refused(
+            f"Job {now.pk} is {now.state}: "
+            "only a failed, cancelled or succeeded job can be retried."
+        )
     if transitions.runner_is_alive(now):
         raise Refused(
             f"Job {now.pk} was {now.state}, but {now.runner} still executes it: "
-            f"it can be retried once that has ended, or has been silent for {settings.LEASE:g} seconds."
+            "it can be retried once that has ended, "
+            f"or has been silent for {settings.LEASE:g} seconds."
         )
     raise _changed(now)
 
@@ -61,36 +77,52 @@ def retry_failed(model: type[AbstractJob] = Job) -> int:
 
 
 def cancel(job: AbstractJob) -> None:
-    """An unfinished job ends as cancelled, and the outcome of what executes it is dropped. Refused for a finished one."""
+    """An unfinished job ends as cancelled; if it is being executed, its outcome is
+    dropped.
+
+    Refused for a finished job.
+    """
     if transitions.cancel(job):
         return
     now = find(job.pk, type(job))
-    raise Refused(f"Job {now.pk} is {now.state} already.") if now.state in FINISHED else _changed(now)
+    if now.state in FINISHED:
+        raise Refused(f"Job {now.pk} is {now.state} already.")
+    raise _changed(now)
 
 
 def unlock(job: AbstractJob) -> AbstractJob | None:
-    """The job's lock is let go of as if its lease had expired; returns the job as it is then, None where it was deleted.
+    """Lets go of the job's lock as if its lease had expired.
 
-    A job that its worker performs itself counts a failed attempt, one that is executed elsewhere is detached, one that
-    nobody has begun is ready. Refused for a job that isn't locked.
+    Returns the job as it is then, None if it was deleted. A job that its worker
+    performs counts a failed attempt, a job that is executed elsewhere is detached, and
+    a job that nobody has begun is ready. Refused for a job that isn't locked.
     """
     if not transitions.expire(job):
         now = find(job.pk, type(job))
-        raise _changed(now) if now.state == State.RUNNING else Refused(f"Job {now.pk} is {now.state}, so nobody has it locked.")
+        if now.state == State.RUNNING:
+            raise _changed(now)
+        raise Refused(f"Job {now.pk} is {now.state}, so nobody has it locked.")
     _reap(type(job))
     return store_for(type(job)).get(job.pk)
 
 
 def unlock_worker(name: str, model: type[AbstractJob] = Job) -> int:
-    """Like `unlock` for every job that the worker of that name has locked; returns how many."""
+    """Like `unlock` for every job that the worker of that name has locked; returns how
+    many.
+    """
     count = transitions.expire_all(model, name)
     if count:
         _reap(model)
     return count
 
 
-def clear(state: str | None = None, queue: str | None = None, model: type[AbstractJob] = Job) -> int:
-    """Deletes jobs; returns how many. Running and detached ones only where `state` names theirs."""
+def clear(
+    state: str | None = None, queue: str | None = None, model: type[AbstractJob] = Job
+) -> int:
+    """Deletes jobs; returns how many.
+
+    Running and detached jobs are deleted only if you name their `state`.
+    """
     where: dict[str, Any] = {"state__in": [state] if state else clearable()}
     if queue is not None:
         where["queue"] = queue
@@ -98,12 +130,17 @@ def clear(state: str | None = None, queue: str | None = None, model: type[Abstra
 
 
 def clearable() -> list[str]:
-    """The states that `clear` deletes where none is named."""
+    """The states that `clear` deletes if you name none."""
     return [state for state in State.values if state not in BEING_EXECUTED]
 
 
-def prune(age: dt.timedelta, states: Iterable[str] = FINISHED, model: type[AbstractJob] = Job) -> int:
-    """Deletes jobs that ended longer ago than `age`; returns how many. ValueError for a state that isn't an end."""
+def prune(
+    age: dt.timedelta, states: Iterable[str] = FINISHED, model: type[AbstractJob] = Job
+) -> int:
+    """Deletes jobs that ended longer ago than `age`; returns how many.
+
+    Raises ValueError for a state of jobs that have not ended.
+    """
     if unfinished := set(states) - set(FINISHED):
         raise ValueError(f"{', '.join(sorted(unfinished))}: only jobs that have ended are pruned.")
     cutoff = store_for(model).now() - age
@@ -118,11 +155,8 @@ def _discard(model: type[AbstractJob], where: dict[str, Any]) -> int:
 
 
 def _reap(model: type[AbstractJob]) -> None:
-    from jobs.lifecycle import not_handing_over
-    from jobs.process.reaper import Reaper
-    from jobs.worker import Worker
-
-    Reaper(Worker(model=model, plugins=not_handing_over(settings.PLUGINS))).reap()
+    lifecycle = Lifecycle(instantiate(not_handing_over(settings.PLUGINS)))
+    Reaper(model, Recorder(default_name(), lifecycle)).reap()
 
 
 def _changed(job: AbstractJob) -> Refused:

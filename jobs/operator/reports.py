@@ -18,18 +18,19 @@ if TYPE_CHECKING:
 
 #: Longest payload shown, in characters.
 MAX_PAYLOAD = 100_000
-#: No more jobs than this are counted where a few are as alarming as many.
+#: A check counts no further: many jobs are as alarming as very many.
 MANY = 10_000
-#: Jobs counted of each state and queue.
+#: Jobs counted at most of each state and queue.
 MOST = 100_000
 #: Fields that may be long.
 LONG = ("handler", "last_error")
 
 
 def as_dict(job: AbstractJob, *, full: bool = False) -> dict[str, Any]:
-    """The job's fields as JSON holds them: ids as text, datetimes as ISO 8601 in UTC; `error` is the first line of its error.
+    """The job's fields for JSON: ids as text, datetimes as ISO 8601 in UTC.
 
-    With `full` also the long fields, and `payload` (what the handler says) with `payload_error` (why it can't be loaded).
+    `error` is the first line of its error. `full` adds the long fields, `payload` (the
+    parsed handler) and `payload_error` (why the payload can't be loaded).
     """
     found: dict[str, Any] = {}
     for model_field in job._meta.concrete_fields:
@@ -44,28 +45,37 @@ def as_dict(job: AbstractJob, *, full: bool = False) -> dict[str, Any]:
 
 
 def listed(
-    state: str | None = None, queue: str | None = None, name: str | None = None, limit: int = 50, model: type[AbstractJob] = Job
+    state: str | None = None,
+    queue: str | None = None,
+    name: str | None = None,
+    limit: int = 50,
+    model: type[AbstractJob] = Job,
 ) -> list[AbstractJob]:
-    """The youngest jobs first; `name` is a part of theirs, in any case."""
+    """Jobs, the youngest first; `name` is part of the job's name, in any case."""
     wanted = {"state": state, "queue": queue, "name__icontains": name}
     where = {key: value for key, value in wanted.items() if value is not None}
     return store_for(model).listing(where, "-pk", limit)
 
 
 def payload_text(job: AbstractJob) -> str:
-    """The handler, laid out where it is JSON and as it is where it isn't; cut where it is very long."""
+    """The handler, laid out if it is JSON, and cut if it is very long."""
     parsed = _parsed(job.handler)
     try:
         text = job.handler if parsed is None else json.dumps(parsed, indent=2, ensure_ascii=False)
     except RecursionError:
         text = job.handler
-    text = storable(text)  # an escaped lone surrogate is valid JSON, but no text that can be written anywhere
+    text = storable(
+        text
+    )  # an escaped lone surrogate is valid JSON, but no text that can be written anywhere
     left_out = len(text) - MAX_PAYLOAD
     return text if left_out <= 0 else f"{text[:MAX_PAYLOAD]}\n… {left_out:,} characters left out …"
 
 
 def payload_error(job: AbstractJob) -> str | None:
-    """Why the job object can't be loaded; None where it can. Loads it, which imports its class and reads what it refers to."""
+    """Why the job object can't be loaded; None if it can.
+
+    Loads it, which imports its class and reads the rows that it refers to.
+    """
     try:
         job.payload  # noqa: B018 (loaded on first use)
     except DeserializationError as error:
@@ -86,20 +96,30 @@ def age(seconds: float) -> str:
 
 
 def counts(model: type[AbstractJob] = Job) -> list[dict[str, Any]]:
-    """`state`, `queue` and `count` of every pair that has jobs, in the order of a job's life.
+    """`state`, `queue` and `count` of every pair that has jobs, in a job's order of
+    life.
 
-    None is counted beyond MOST, so that a look at a queue never costs more than a look at so many entries of an index.
+    Counting ends at MOST, which bounds what a look at a long queue costs.
     """
     order = State.values
     found = store_for(model).count_by_state(MOST)
-    rows = [{"state": state, "queue": queue, "count": count} for (state, queue), count in found.items()]
-    return sorted(rows, key=lambda row: (order.index(row["state"]) if row["state"] in order else len(order), row["queue"]))
+    rows = [
+        {"state": state, "queue": queue, "count": count} for (state, queue), count in found.items()
+    ]
+    return sorted(
+        rows,
+        key=lambda row: (
+            order.index(row["state"]) if row["state"] in order else len(order),
+            row["queue"],
+        ),
+    )
 
 
 def stats(model: type[AbstractJob] = Job) -> dict[str, Any]:
-    """`counts`, their `total`, `detached` ones, and `oldest_due_seconds`: for how long a job that is due has waited, or None.
+    """`counts`, their `total`, how many are `detached`, and `oldest_due_seconds`.
 
-    Where `counted_up_to` is the count of a state and queue, there may be more.
+    That is for how long a due job has waited, or None. A count that equals
+    `counted_up_to` may be higher in truth.
     """
     rows = counts(model)
     oldest = _longest_due(store_for(model))
@@ -114,7 +134,7 @@ def stats(model: type[AbstractJob] = Job) -> dict[str, Any]:
 
 @dataclass
 class Check:
-    """Whether jobs are taken. `problems` says what isn't as it should be, in one sentence each; empty where all is well."""
+    """Whether jobs are taken, with a sentence in `problems` for what is wrong."""
 
     max_age: float
     oldest_due_seconds: float | None = None
@@ -123,20 +143,26 @@ class Check:
 
 
 def check(max_age: float, model: type[AbstractJob] = Job) -> Check:
-    """Looks for jobs that have been due, and detached jobs that nobody has taken, for longer than `max_age` seconds."""
+    """Looks for jobs that nobody has taken for longer than `max_age` seconds.
+
+    Jobs that are due, and detached ones.
+    """
     store = store_for(model)
     found = Check(max_age)
     oldest = _longest_due(store)
     if oldest is not None:
         found.oldest_due_seconds = waited = _waited(store, oldest.run_at)
         if waited > max_age:
-            found.problems.append(f"Job {oldest} has been due for {waited:.0f} seconds: no worker takes it.")
+            found.problems.append(
+                f"Job {oldest} has been due for {waited:.0f} seconds: no worker takes it."
+            )
     cutoff = store.now() - dt.timedelta(seconds=max_age)
     found.detached = store.count({"state": State.DETACHED, "updated_at__lt": cutoff}, MANY)
     if found.detached:
+        number = f"{found.detached:,}" + (" or more" if found.detached == MANY else "")
         found.problems.append(
-            f"{found.detached:,}{' or more' if found.detached == MANY else ''} detached jobs have waited for more than "
-            f"{max_age:g} seconds: only a worker that hands over (jobworker --batch) takes them."
+            f"{number} detached jobs have waited for more than {max_age:g} seconds: "
+            "only a worker that hands over (jobworker --batch) takes them."
         )
     return found
 

@@ -1,8 +1,9 @@
 """Values in a payload, as JSON and back.
 
-JSON's own values stand for themselves. Everything else is an object with one key that starts with `$`:
-`{"$datetime": "2026-11-24T10:00:00+00:00"}`. A dictionary that JSON can't hold as it is, or that could be mistaken
-for one of these, is `{"$dict": [[key, value], …]}`.
+JSON's own values stand for themselves. Everything else is an object with one key that
+starts with `$`: `{"$datetime": "2026-11-24T10:00:00+00:00"}`. A dictionary that JSON
+can't hold as it is, or that could be mistaken for one of these, is `{"$dict": [[key,
+value], …]}`.
 """
 
 from __future__ import annotations
@@ -28,7 +29,11 @@ except ImportError:  # without MongoDB there are none to store
 
 
 def encode(value: Any) -> Any:
-    """What JSON can hold of `value`; TypeError for a type that isn't supported, ValueError for an unsaved instance."""
+    """`value` as JSON can hold it.
+
+    Raises TypeError for a type that can't be stored, ValueError for an unsaved
+    instance.
+    """
     if value is None or (isinstance(value, (bool, str)) and type(value) in (bool, str)):
         return value
     if type(value) is int:
@@ -45,13 +50,14 @@ def encode(value: Any) -> Any:
         if type(value) is cls:
             return {tag: dump(value)}
     raise TypeError(
-        f"{type(value).__module__}.{type(value).__qualname__} can't be stored in a job: use JSON's types, dates and times, "
-        "Decimal, UUID, ObjectId, bytes, tuple, set, or saved model instances."
+        f"{type(value).__module__}.{type(value).__qualname__} can't be stored in a job: "
+        "use JSON's types, dates and times, Decimal, UUID, ObjectId, bytes, tuple, set, "
+        "or saved model instances."
     )
 
 
 def decode(value: Any) -> Any:
-    """The value that `encode` was given; DeserializationError where that isn't possible any more."""
+    """The value that `encode` got. Raises DeserializationError if it can't be made."""
     if isinstance(value, list):
         return [decode(item) for item in value]
     if not isinstance(value, dict):
@@ -72,11 +78,13 @@ def decode(value: Any) -> Any:
     except KeyError as error:
         raise DeserializationError(f"{tag!r} is no kind of stored value.") from error
     except Exception as error:
-        raise DeserializationError(f"A stored value of kind {tag!r} can't be read: {error}.") from error
+        raise DeserializationError(
+            f"A stored value of kind {tag!r} can't be read: {error}."
+        ) from error
 
 
 def register(tag: str, cls: type, dump: Callable[[Any], Any], load: Callable[[Any], Any]) -> None:
-    """Makes values of `cls` storable: `dump` gives what JSON holds of one, `load` makes one of that."""
+    """Makes values of `cls` storable: `dump` makes JSON of one, `load` reads it."""
     _TYPES[tag] = (cls, dump, load)
 
 
@@ -89,7 +97,9 @@ def _encode_dict(value: dict[Any, Any]) -> Any:
 
 def _reference(instance: models.Model) -> list[Any]:
     if instance.pk is None or instance._state.adding:
-        raise ValueError(f"An unsaved {instance._meta.label} can't be stored in a job: save it first.")
+        raise ValueError(
+            f"An unsaved {instance._meta.label} can't be stored in a job: save it first."
+        )
     reference = [instance._meta.label_lower, encode(instance.pk)]
     if instance._state.db not in (None, "default"):
         reference.append(instance._state.db)
@@ -120,7 +130,7 @@ _TYPES: dict[str, tuple[type, Callable[[Any], Any], Callable[[Any], Any]]] = {
     "$datetime": (dt.datetime, dt.datetime.isoformat, dt.datetime.fromisoformat),
     "$date": (dt.date, dt.date.isoformat, dt.date.fromisoformat),
     "$time": (dt.time, dt.time.isoformat, dt.time.fromisoformat),
-    # Whole microseconds: seconds as a float would lose some.
+    # Whole microseconds, because seconds as a float would lose some.
     "$timedelta": (
         dt.timedelta,
         lambda value: value // dt.timedelta(microseconds=1),
@@ -134,7 +144,7 @@ _TYPES: dict[str, tuple[type, Callable[[Any], Any], Callable[[Any], Any]]] = {
         lambda body: base64.b64decode(body, validate=True),
     ),
     "$tuple": (tuple, _encode_items, lambda body: tuple(decode(item) for item in body)),
-    # In an order of its own, so that equal sets are stored, and signed, alike.
+    # Sorted, so that equal sets are stored, and signed, alike.
     "$set": (
         set,
         lambda value: sorted(_encode_items(value), key=json.dumps),

@@ -1,8 +1,10 @@
-"""Signs of life from a process beside the worker's: also while a job holds the interpreter's lock for minutes.
+"""Signs of life from a process beside the worker's, even while a job hogs the
+interpreter.
 
-The keeper is forked before the worker opens a connection or starts a thread. It renews what the worker tells it to, through a
-pipe, and ends when the pipe does: with the worker, however that ends. A worker that is stopped (SIGSTOP) is as good as
-dead, so nothing is renewed for it.
+The keeper is forked before the worker opens a connection or starts a thread. The worker
+tells it through a pipe what to renew. It ends when the pipe does, and so with the
+worker, however that ends. A worker that is stopped (SIGSTOP) is as good as dead, so
+nothing is renewed for it.
 """
 
 from __future__ import annotations
@@ -25,20 +27,24 @@ from django.db import connections
 
 from jobs.conf import settings
 from jobs.payloads import codec
+from jobs.process import overdue
 from jobs.process.leases import HURRY, Heartbeat, Hold, renew
 
 logger = logging.getLogger(__name__)
 
-#: A message in the pipe: its length, then what was marshalled.
+#: A message in the pipe is its length, then its marshalled fields.
 LENGTH = struct.Struct("=I")
-#: What the worker tells is gathered for so long, in seconds: to wake a second process for every job would slow both down.
+#: The keeper gathers messages for this many seconds, because waking a second process
+#: for every job would slow both down.
 GATHER = 0.05
-#: What the pipe is to hold meanwhile, in bytes, where the system lets it be set.
+#: The pipe's capacity in bytes, where the system lets it be set.
 PIPE_SIZE = 2**20
 
 
 class Keeper(Heartbeat):
-    """A Heartbeat whose beats are another process's; should that die, this process's own take its place."""
+    """A Heartbeat whose beats are another process's. If that dies, this process beats
+    itself.
+    """
 
     def __init__(self, also: Callable[[], None] | None = None):
         super().__init__(also)
@@ -64,28 +70,39 @@ class Keeper(Heartbeat):
     def _send(self, message: tuple[Any, ...]) -> None:
         data = marshal.dumps(message)
         try:
-            # Shorter than a pipe's atomic write: messages of several threads don't mix.
+            # Shorter than a pipe's atomic write, so messages of several threads don't
+            # mix.
             os.write(self._tell, LENGTH.pack(len(data)) + data)
         except OSError:
             self._dead = True
 
     def _wait(self, seconds: float) -> None:
-        """Instead of a beat's pause: reads which holds the keeper found lost."""
+        """A beat's pause, during which the keeper may tell something."""
         if self._dead:
-            return super()._wait(seconds)
+            super()._wait(seconds)
+            return
         deadline = time.monotonic() + seconds
-        while not self._stopped.is_set() and (left := deadline - time.monotonic()) > 0:
-            readable = select.select([self._told_back, self._woken], [], [], left)[0]
-            if self._woken in readable:
-                os.read(self._woken, 1)
-            if self._told_back not in readable:
-                continue
-            received = os.read(self._told_back, 65536)
-            if not received:
-                logger.warning("The process that renews leases has died: this one renews them itself.")
-                self._dead = True
+        while not (self._stopped.is_set() or self._dead):
+            left = deadline - time.monotonic()
+            if left <= 0:
                 return
+            self._listen(left)
+
+    def _listen(self, seconds: float) -> None:
+        """Reads what the keeper tells within `seconds`: which holds it found lost.
+
+        The end of the pipe tells that the keeper is dead.
+        """
+        readable = select.select([self._told_back, self._woken], [], [], seconds)[0]
+        if self._woken in readable:
+            os.read(self._woken, 1)
+        if self._told_back not in readable:
+            return
+        if received := os.read(self._told_back, 65536):
             self._mark_lost({int(line) for line in received.split()})
+        else:
+            logger.warning("The process that renews leases has died: this one does it now.")
+            self._dead = True
 
     def stop(self) -> None:
         self._stopped.set()
@@ -112,7 +129,7 @@ class _Child:
         self._unfinished = b""
 
     def run(self) -> None:
-        # A terminal's Ctrl-C reaches both; when to end is the worker's decision.
+        # A terminal's Ctrl-C reaches both, but the worker decides when to end.
         for signum in (signal.SIGINT, signal.SIGTERM):
             signal.signal(signum, signal.SIG_IGN)
         try:
@@ -145,7 +162,8 @@ class _Child:
             if len(data) - at < LENGTH.size + length:
                 break
             at += LENGTH.size + length
-            number, *told = marshal.loads(data[at - length : at])  # noqa: S302 (written by this process's own parent)
+            message = data[at - length : at]
+            number, *told = marshal.loads(message)  # noqa: S302 (written by our own parent)
             if told:
                 self._holds[number] = Told(*told)
             else:
@@ -172,15 +190,13 @@ class _Child:
     def _end_what_is_overdue(self) -> None:
         for told in list(self._holds.values()):
             if told.deadline and time.monotonic() >= told.deadline:
-                from jobs.process.overdue import record
-
-                record(told.hold)
+                overdue.record(told.hold)
                 os.kill(self._parent, signal.SIGKILL)
                 return
 
 
 class Told:
-    """A hold as the worker told it. Most end before anybody looks at them."""
+    """A hold as the worker told it, made on first use: most end before that."""
 
     def __init__(self, deadline: float | None, *described: Any):
         self.deadline = deadline
@@ -200,7 +216,9 @@ def _enlarge(pipe: int) -> None:
 
 
 def is_stopped(pid: int) -> bool:
-    """Whether a process is stopped by SIGSTOP or a debugger; False where the system doesn't tell."""
+    """Whether SIGSTOP or a debugger stopped the process; False if the system doesn't
+    tell.
+    """
     try:
         with open(f"/proc/{pid}/stat", "rb") as file:
             # The name in parentheses may itself contain anything.
@@ -210,5 +228,9 @@ def is_stopped(pid: int) -> bool:
 
 
 def heartbeat() -> Callable[[Callable[[], None]], Heartbeat]:
-    """The best there is, for a process that has not opened a connection or started a thread yet."""
-    return Keeper if hasattr(os, "fork") and threading.active_count() == 1 else Heartbeat
+    """The best kind that this process can have.
+
+    Call it before the process opens a connection or starts a thread.
+    """
+    forks_safely = hasattr(os, "fork") and threading.active_count() == 1
+    return Keeper if forks_safely else Heartbeat

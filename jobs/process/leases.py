@@ -1,4 +1,8 @@
-"""Signs of life: leases renewed for what is watched, heartbeats for what is executed, by one thread for all jobs of a process."""
+"""Signs of life: leases of the jobs that a process watches, heartbeats of those it
+executes.
+
+One thread renews them for all jobs of the process.
+"""
 
 from __future__ import annotations
 
@@ -14,8 +18,8 @@ from typing import TYPE_CHECKING, Any
 from django.db import connections
 
 from jobs.conf import settings
-from jobs.models import State
 from jobs.payloads import codec
+from jobs.states import State
 from jobs.store import store_for
 from jobs.store.patience import brief
 
@@ -24,15 +28,18 @@ if TYPE_CHECKING:
 
 logger = logging.getLogger(__name__)
 
-#: A heartbeat that failed is tried again so many times sooner than the next one is due.
+#: A heartbeat that failed is tried again this many times sooner than the next one is
+#: due.
 HURRY = 5
-
 
 _numbers = itertools.count(1)
 
 
 class Hold:
-    """One job that this process watches or executes. `lost` is set once the database says that it no longer does."""
+    """One job that this process watches or executes.
+
+    `lost` is set once the database says that it no longer does.
+    """
 
     def __init__(self, model: type[AbstractJob], pk: Any, where: dict[str, Any], changed: str):
         #: Unique in this process.
@@ -41,7 +48,8 @@ class Hold:
         self.pk = pk
         self.where = where
         self.changed = changed
-        #: When, by time.monotonic(), an execution that can't be interrupted is to be ended with its process; None: never.
+        #: When, by time.monotonic(), the process is ended if the job can't be
+        #: interrupted; None: never.
         self.deadline: float | None = None
         self.lost = threading.Event()
 
@@ -55,7 +63,10 @@ class Hold:
 
 
 class Heartbeat:
-    """Renews what is held every quarter of the lease. `also` is called at each beat, while something is held."""
+    """Renews every hold each quarter of the lease.
+
+    `also` is called at each beat, as long as something is held.
+    """
 
     def __init__(self, also: Callable[[], None] | None = None):
         self._also = also
@@ -66,16 +77,18 @@ class Heartbeat:
 
     @contextmanager
     def watching(self, job: AbstractJob) -> Iterator[Hold]:
-        """Renews the watcher's lease, on condition that the lock and the epoch still are as they are in `job`."""
+        """Renews the watcher's lease, if lock and epoch still are those of `job`."""
         where = {"state": str(State.RUNNING), "locked_by": job.locked_by, "epoch": job.epoch}
         with self._held(Hold(type(job), job.pk, where, "locked_at")) as hold:
             yield hold
 
     @contextmanager
     def executing(self, job: AbstractJob, limit: float | None = None) -> Iterator[Hold]:
-        """Renews the runner's heartbeat, on condition of being the runner alone: it goes on after a cancel.
+        """Renews the runner's heartbeat, if `runner` still is as it is in `job`.
 
-        Where the process has a keeper, that ends it once the job has lasted longer than `limit` seconds.
+        The epoch doesn't matter, because the heartbeat goes on after a cancel. If the
+        process has a keeper, that ends it once the job has lasted longer than `limit`
+        seconds.
         """
         hold = Hold(type(job), job.pk, {"runner": job.runner}, "heartbeat_at")
         hold.deadline = time.monotonic() + limit if limit else None
@@ -157,7 +170,11 @@ class Heartbeat:
 
 
 def renew(holds: Iterable[Hold]) -> list[Hold]:
-    """One statement for all jobs with the same conditions, which nearly always are all; returns those that no longer are held."""
+    """Renews the holds, and returns those that the database says are lost.
+
+    One statement for all holds with the same conditions, which nearly always are all of
+    them.
+    """
     groups = defaultdict(list)
     for hold in holds:
         groups[hold.group].append(hold)
@@ -173,5 +190,5 @@ def _renew(group: list[Hold]) -> list[Hold]:
     kept = {job.pk for job in store.find(where, limit=len(group))}
     lost = [hold for hold in group if hold.pk not in kept]
     for hold in lost:
-        logger.info("Job %s is not held any more: its %s isn't renewed.", hold.pk, hold.changed)
+        logger.info("Job %s was lost, so its %s isn't renewed.", hold.pk, hold.changed)
     return lost

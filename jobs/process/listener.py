@@ -1,3 +1,5 @@
+"""Hearing from the database that jobs may have become ready."""
+
 from __future__ import annotations
 
 import logging
@@ -11,12 +13,16 @@ from jobs.store.patience import brief
 
 logger = logging.getLogger(__name__)
 
-#: After an error, the database is listened to again this many seconds later; polling goes on meanwhile.
+#: After an error the listener tries again this many seconds later; polling goes on
+#: meanwhile.
 PAUSE = 5.0
 
 
 class Listener:
-    """A thread that calls `tell` as soon as jobs may have become ready. As a context manager, for as long as it is open."""
+    """A thread that calls `tell` as soon as jobs may have become ready.
+
+    A context manager: the thread runs while it is open.
+    """
 
     def __init__(self, store: Any, tell: Callable[[], None]):
         self._store = store
@@ -28,7 +34,7 @@ class Listener:
         self._thread.start()
 
     def __exit__(self, *details: object) -> None:
-        # Not waited for: it ends within a second, by itself.
+        # Not waited for, because it ends by itself within a second.
         self._stop.set()
 
     def _run(self) -> None:
@@ -39,8 +45,9 @@ class Listener:
                     self._store.listen(self._tell, self._stop)
                     return
                 except Exception as error:
-                    logger.log(level, "The database isn't listened to, only polled: %s", brief(error))
-                    level = logging.DEBUG  # a standalone MongoDB has no change streams: to be said once
+                    text = "The database can't tell of new jobs, so it is only polled: %s"
+                    logger.log(level, text, brief(error))
+                    level = logging.DEBUG  # said once: a standalone MongoDB never can
                     connections.close_all()
                 self._stop.wait(PAUSE)
         finally:

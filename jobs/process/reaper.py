@@ -1,63 +1,92 @@
-"""Jobs whose watcher is gone, or lets go: what becomes of each is decided in one place.
+"""Jobs that nobody watches now, and jobs that are due: what becomes of each.
 
-In this order: the watcher is the runner, so the execution died with it: a failed attempt. It is executed elsewhere: it is
-detached, and only a worker that hands over may take it. Nobody began to execute it: it is ready again.
+A job whose watcher is gone, or lets go, is decided in this order. The watcher is the
+runner, so the execution died with it: a failed attempt. It is executed elsewhere: it is
+detached, and only a worker that hands over may take it. Nobody began to execute it: it
+is ready again.
 """
 
 from __future__ import annotations
 
 import datetime as dt
 import logging
+import math
+import threading
 import time
 from typing import TYPE_CHECKING, Any
 
 from jobs import transitions
 from jobs.conf import settings
 from jobs.exceptions import Lost
-from jobs.execution import outcomes
-from jobs.models import State
 from jobs.runner import worker_runner
+from jobs.states import State
 from jobs.store import store_for
+from jobs.store.patience import until_available
 
 if TYPE_CHECKING:
+    from jobs.execution.outcomes import Recorder
     from jobs.models import AbstractJob
     from jobs.store.base import Store
-    from jobs.worker import Worker
 
-logger = logging.getLogger("jobs.worker")
+logger = logging.getLogger(__name__)
 
-#: Succeeded jobs that were kept for long enough are looked for every so many seconds.
+#: A busy worker promotes and reaps at most this often, in seconds.
+MAINTENANCE_INTERVAL = 1.0
+#: Jobs that were kept after their success are looked for this often, in seconds.
 FORGET_INTERVAL = 60.0
 #: Expired leases read at once.
 BATCH = 500
 
 
 class Reaper:
-    def __init__(self, worker: Worker):
-        self._worker = worker
-        self._forgot_at = float("-inf")
+    """Keeps one table of jobs in order. `recorder` writes the failed attempts that it
+    finds.
+    """
+
+    def __init__(self, model: type[AbstractJob], recorder: Recorder):
+        self._model = model
+        self._recorder = recorder
+        self._maintained_at = -math.inf
+        self._forgot_at = -math.inf
 
     @property
     def _store(self) -> Store[Any]:
-        return store_for(self._worker.model)
+        return store_for(self._model)
+
+    def maintain(self, stopping: threading.Event, *, always: bool = False) -> None:
+        """Promotes, reaps and forgets, if that is due; waits for the database
+        meanwhile.
+        """
+        if not always and time.monotonic() - self._maintained_at < MAINTENANCE_INTERVAL:
+            return
+        self._maintained_at = time.monotonic()
+        for step in (self.promote, self.reap, self.forget_succeeded):
+            until_available(self._store, step, stopping)
 
     def promote(self) -> int:
         """Makes every scheduled job ready that is due, by the database's clock."""
         now = self._store.now()
-        return self._store.change_many({"state": State.SCHEDULED, "run_at__lte": now}, {"state": State.READY, "updated_at": now})
+        due = {"state": State.SCHEDULED, "run_at__lte": now}
+        return self._store.change_many(due, {"state": State.READY, "updated_at": now})
 
     def reap(self) -> None:
         """Releases every job whose lease has expired.
 
-        Not right after the database couldn't be reached: nobody could renew a lease then, and the living get the time to.
+        Not right after the database couldn't be reached: nobody could renew a lease
+        then, so the living get the time to.
         """
         if self._store.seconds_reachable() < settings.LEASE / 2:
             return
         cutoff = self._store.now() - dt.timedelta(seconds=settings.LEASE)
-        self._release({"state": State.RUNNING, "locked_at__lt": cutoff}, "its lease had expired")
+        expired = {"state": State.RUNNING, "locked_at__lt": cutoff}
+        self._release(expired, "its lease had expired")
 
     def forget_succeeded(self) -> None:
-        """Deletes jobs that have been kept after success for as long as the setting says; looked for once in a while."""
+        """Deletes jobs that were kept after their success for as long as the setting
+        says.
+
+        Looks for them once in a while only.
+        """
         kept = settings.KEEP_SUCCEEDED_FOR
         if not kept or time.monotonic() - self._forgot_at < FORGET_INTERVAL:
             return
@@ -65,30 +94,38 @@ class Reaper:
         cutoff = self._store.now() - dt.timedelta(seconds=kept)
         self._store.delete_many({"state": State.SUCCEEDED, "finished_at__lt": cutoff})
 
-    def release_all(self) -> None:
-        """Releases every job that is locked by this worker's name."""
-        self._release({"state": State.RUNNING, "locked_by": self._worker.name}, "it was let go of")
+    def release_all(self, worker_name: str) -> None:
+        """Releases every job that is locked by the worker of that name."""
+        self._release({"state": State.RUNNING, "locked_by": worker_name}, "it was let go of")
 
     def _release(self, where: dict[str, Any], why: str) -> None:
         seen: set[Any] = set()
-        while jobs := [job for job in self._store.find(where, limit=BATCH) if job.pk not in seen]:
+        while jobs := [job for job in self._store.find(where, BATCH) if job.pk not in seen]:
             if any(_is_elsewhere(job) for job in jobs):
-                # However many: one statement, by the conditions and not by what was read.
-                changes = {**transitions.UNLOCKED, "state": State.DETACHED, "updated_at": self._store.now()}
-                count = self._store.change_many({**where, "handed_over": True}, changes)
-                logger.info("[%s] %d jobs go on without a watcher: %s", self._worker, count, why)
+                self._detach_all(where, why)
             for job in jobs:
                 seen.add(job.pk)
                 if not _is_elsewhere(job):
                     self._release_one(job, why)
 
+    def _detach_all(self, where: dict[str, Any], why: str) -> None:
+        """One statement however many there are, by the conditions and not by what was
+        read.
+        """
+        now = self._store.now()
+        detached = {**transitions.UNLOCKED, "state": State.DETACHED, "updated_at": now}
+        count = self._store.change_many({**where, "handed_over": True}, detached)
+        text = "[%s] %d jobs go on without a watcher: %s"
+        logger.info(text, self._recorder, count, why)
+
     def _release_one(self, job: AbstractJob, why: str) -> None:
         if job.runner:
-            text = f"The worker {job.locked_by} that performed it is gone: {why}."
+            error = Lost(f"The worker {job.locked_by} that performed it is gone: {why}.")
             # A renewal since the row was read wins.
-            outcomes.failed(self._worker, job, Lost(text), {**transitions.as_seen(job), "locked_at": job.locked_at})
+            where = {**transitions.as_seen(job), "locked_at": job.locked_at}
+            self._recorder.failed(job, error, where)
         elif transitions.requeue(job):
-            logger.info("[%s] Job %s is ready again: %s", self._worker, job, why)
+            logger.info("[%s] Job %s is ready again: %s", self._recorder, job, why)
 
 
 def _is_elsewhere(job: AbstractJob) -> bool:

@@ -7,19 +7,26 @@ import signal
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Any
+from typing import Any, Protocol
 
 from jobs.conf import settings
 
-if TYPE_CHECKING:
-    from jobs.worker import Worker
+logger = logging.getLogger(__name__)
 
-logger = logging.getLogger("jobs.worker")
+
+class Stoppable(Protocol):
+    def stop(self) -> None: ...
+
+    def interrupt(self) -> None: ...
 
 
 @contextmanager
-def signals_handled(worker: Worker) -> Iterator[None]:
-    """First signal: the worker stops. Second: what it performs in this process is interrupted, too."""
+def signals_handled(worker: Stoppable) -> Iterator[None]:
+    """The first signal stops the worker, the second interrupts its jobs in this
+    process, too.
+
+    Outside the main thread, where no signal arrives, nothing is changed.
+    """
     if threading.current_thread() is not threading.main_thread():
         yield
         return
@@ -27,12 +34,14 @@ def signals_handled(worker: Worker) -> Iterator[None]:
 
     def handle(signum: int, frame: Any) -> None:
         received.append(signum)
-        # In a thread: this handler may have interrupted somebody who holds the very lock that stopping takes.
+        # In a thread, because this handler may have interrupted the very code that
+        # holds the lock which stopping takes.
         threading.Thread(target=_stop, args=(worker, signum), daemon=True).start()
         if len(received) > 1 or _interrupts_at_once(signum):
             worker.interrupt()
 
-    previous = {signum: signal.signal(signum, handle) for signum in (signal.SIGTERM, signal.SIGINT)}
+    stops = (signal.SIGTERM, signal.SIGINT)
+    previous = {signum: signal.signal(signum, handle) for signum in stops}
     try:
         yield
     finally:
@@ -40,7 +49,7 @@ def signals_handled(worker: Worker) -> Iterator[None]:
             signal.signal(signum, handler)
 
 
-def _stop(worker: Worker, signum: int) -> None:
+def _stop(worker: Stoppable, signum: int) -> None:
     logger.info("[%s] %s received: exiting", worker, signal.Signals(signum).name)
     worker.stop()
 

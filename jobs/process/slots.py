@@ -1,3 +1,5 @@
+"""A worker's places for jobs."""
+
 from __future__ import annotations
 
 import threading
@@ -8,7 +10,10 @@ from django.db import connections
 
 
 class Slots:
-    """How many jobs a worker performs at once. With one slot they are performed in the calling thread, else in threads."""
+    """The jobs that a worker performs at once.
+
+    A single slot performs its job in the calling thread; several are threads.
+    """
 
     def __init__(self, size: int):
         self.size = size
@@ -24,7 +29,10 @@ class Slots:
         return self.size - self._busy
 
     def wait_for_free(self, given_up: Callable[[], bool], seconds: float = 1.0) -> bool:
-        """Waits until a slot is free; returns False once `given_up()`, which is asked at least every `seconds`."""
+        """Waits until a slot is free; returns False once `given_up()` is true.
+
+        It is asked at least every `seconds`.
+        """
         with self._changed:
             while self._busy >= self.size:
                 if given_up():
@@ -39,8 +47,11 @@ class Slots:
         if self.size == 1:
             self._run(function, args)
         else:
-            # Daemons: a job that can't be interrupted may not keep the process from ending.
-            threading.Thread(target=self._run_in_thread, args=(function, args), daemon=True, name="jobs-slot").start()
+            # A daemon, so that a job which can't be interrupted doesn't keep the
+            # process alive.
+            threading.Thread(
+                target=self._run_in_thread, args=(function, args), daemon=True, name="jobs-slot"
+            ).start()
 
     def wait_until_idle(self) -> None:
         with self._changed:

@@ -13,9 +13,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+from jobs.store.patience import Backoff
+
 logger = logging.getLogger(__name__)
 
-#: A worker that died is started again after this many seconds; longer, up to the second figure, while it dies soon after.
+#: A worker that died is started again after the first number of seconds; later, up to
+#: the second, if it keeps dying.
 FIRST_PAUSE, LONGEST_PAUSE = 1.0, 30.0
 #: One that lived this long, in seconds, counts as having started well.
 LIVED = 10.0
@@ -31,17 +34,18 @@ class Child:
     process: subprocess.Popen[bytes] | None = None
     started_at: float = 0.0
     start_at: float = 0.0
-    pause: float = FIRST_PAUSE
+    backoff: Backoff = field(default_factory=lambda: Backoff(FIRST_PAUSE, LONGEST_PAUSE))
     finished: bool = False
     ended_badly: bool = False
     statuses: list[int] = field(default_factory=list)
 
 
 class Supervisor:
-    """Runs a `jobworker` process for each list of arguments; restarts one that dies; passes TERM and INT on to all.
+    """Runs a `jobworker` process for each list of arguments.
 
-    Each child is in a session of its own, so that a terminal's Ctrl-C reaches it once, through here. A child ends when it
-    finds its supervisor gone.
+    Restarts a worker that dies, and passes TERM and INT on to all. Each child has a
+    session of its own, so that a terminal's Ctrl-C reaches it once, through here. A
+    child ends when it finds its supervisor gone.
     """
 
     def __init__(self, arguments: Sequence[Sequence[str]], command: Sequence[str]):
@@ -50,8 +54,12 @@ class Supervisor:
         self._signals: list[int] = []
 
     def run(self) -> int:
-        """Returns the exit status: 0 after a clean stop, or when every worker is done; 1 where none could be started."""
-        previous = {number: signal.signal(number, self._receive) for number in (signal.SIGTERM, signal.SIGINT)}
+        """Returns the exit status.
+
+        0 after a clean stop, or when every worker is done; 1 if none could be started.
+        """
+        stops = (signal.SIGTERM, signal.SIGINT)
+        previous = {number: signal.signal(number, self._receive) for number in stops}
         try:
             return self._run()
         finally:
@@ -69,7 +77,7 @@ class Supervisor:
             for child in self._children:
                 self._look_after(child)
             if all(child.finished for child in self._children):
-                return 1 if refused or any(child.ended_badly for child in self._children) else 0
+                return int(refused or any(child.ended_badly for child in self._children))
             if not refused and self._refused():
                 refused = True
                 logger.error("No worker could be started: see the error above.")
@@ -77,8 +85,11 @@ class Supervisor:
             time.sleep(LOOK)
 
     def _refused(self) -> bool:
-        """Whether every worker so far ended at once with status 1: a wrong setting, which starting again wouldn't mend."""
-        return all(child.statuses == [1] and child.pause > FIRST_PAUSE for child in self._children)
+        """Whether every worker ended at once with status 1.
+
+        That is a wrong setting, which starting again wouldn't mend.
+        """
+        return all(child.statuses == [1] and not child.finished for child in self._children)
 
     def _pass_on(self, number: int) -> None:
         logger.info("Passing %s on to the workers", signal.Signals(number).name)
@@ -104,10 +115,12 @@ class Supervisor:
             child.ended_badly = status != 0
             return
         lived = time.monotonic() - child.started_at
-        pause = FIRST_PAUSE if lived > LIVED else child.pause
-        child.pause = min(pause * 2, LONGEST_PAUSE)
+        if lived > LIVED:
+            child.backoff.reset()
+        pause = child.backoff.next()
         child.start_at = time.monotonic() + pause
-        logger.warning("A worker died with status %d after %.0f s: another is started in %.0f s", status, lived, pause)
+        text = "A worker died with status %d after %.0f s: another is started in %.0f s"
+        logger.warning(text, status, lived, pause)
 
     def _start(self, child: Child) -> None:
         command = [*self._command, *child.arguments, "--supervisor", str(os.getpid())]

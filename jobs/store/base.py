@@ -1,4 +1,7 @@
-"""What a store promises. Every step that decides something is one conditional write, and its count is the answer."""
+"""What a store promises: every step that decides something is one conditional write.
+
+The count of the write is the answer.
+"""
 
 from __future__ import annotations
 
@@ -14,32 +17,40 @@ from typing import Any, Generic, Protocol, TypeVar
 from django.db import connections, models
 from django.utils import timezone
 
-from jobs.models import State
+from jobs.states import State
 
 M = TypeVar("M", bound=models.Model)
 
-#: Field names to values; a name may end in `__in`, `__lt`, `__lte`, `__gte` or `__icontains`.
+#: Field names to values; a name may end in `__in`, `__lt`, `__lte`, `__gte` or
+#: `__icontains`.
 Conditions = Mapping[str, Any]
 
 #: The order of the queue.
 ORDER = ("priority", "run_at", "pk")
-#: The database's clock is asked again after this many seconds; in between, this machine's counts on.
+#: The database's clock is asked again after this many seconds; this machine's counts on
+#: in between.
 CLOCK_KEPT_FOR = 30.0
 
 
 class Reserver(Protocol):
-    """Who reserves: what a claim needs to know of a worker."""
+    """What a claim needs to know of a worker."""
 
-    name: str
-    queues: tuple[str, ...]
-    min_priority: int | None
-    max_priority: int | None
-    hands_over: bool
+    @property
+    def name(self) -> str: ...
+    @property
+    def queues(self) -> tuple[str, ...]: ...
+    @property
+    def min_priority(self) -> int | None: ...
+    @property
+    def max_priority(self) -> int | None: ...
+    @property
+    def hands_over(self) -> bool: ...
 
 
 def _ticks() -> float:
-    # Goes on while the machine is suspended, where the system has such a clock.
-    return time.clock_gettime(time.CLOCK_BOOTTIME) if hasattr(time, "CLOCK_BOOTTIME") else time.monotonic()
+    if hasattr(time, "CLOCK_BOOTTIME"):  # goes on while the machine is suspended
+        return time.clock_gettime(time.CLOCK_BOOTTIME)
+    return time.monotonic()
 
 
 class Store(ABC, Generic[M]):
@@ -62,7 +73,10 @@ class Store(ABC, Generic[M]):
         return connections[self.alias]
 
     def now(self) -> dt.datetime:
-        """The database's time, in UTC. Leases are measured by it: the workers' own clocks may disagree."""
+        """The database's time, in UTC.
+
+        Leases are measured by it, because the clocks of the workers may disagree.
+        """
         if self._clock is None or _ticks() - self._clock[1] > CLOCK_KEPT_FOR:
             asked = _ticks()
             told = self._read_clock()
@@ -71,13 +85,24 @@ class Store(ABC, Generic[M]):
         return told + dt.timedelta(seconds=_ticks() - at)
 
     def claim(self, worker: Reserver, limit: int = 1) -> list[M]:
-        """Up to `limit` next jobs for `worker`, locked by it, in the order of the queue: detached ones before ready ones."""
+        """Up to `limit` next jobs, locked by `worker`, in the order of the queue.
+
+        Detached jobs come before ready ones, and only a worker that hands over gets
+        any.
+        """
         claimed = self._claim("detached", worker, limit) if worker.hands_over else []
-        return claimed if len(claimed) == limit else claimed + self._claim("ready", worker, limit - len(claimed))
+        if len(claimed) < limit:
+            claimed += self._claim("ready", worker, limit - len(claimed))
+        return claimed
 
     def _claimed(self, worker: Reserver) -> dict[str, Any]:
         now = self.now()
-        changes = {"state": "running", "locked_by": worker.name, "locked_at": now, "updated_at": now}
+        changes = {
+            "state": "running",
+            "locked_by": worker.name,
+            "locked_at": now,
+            "updated_at": now,
+        }
         if not worker.hands_over:
             changes.update(started_at=now, heartbeat_at=now)
         return changes
@@ -95,29 +120,38 @@ class Store(ABC, Generic[M]):
 
     def _converters_of(self, field: Any) -> list[Callable[..., Any]]:
         column = field.get_col(self.model._meta.db_table)
-        return [*self.connection.ops.get_db_converters(column), *column.get_db_converters(self.connection)]
+        of_database = self.connection.ops.get_db_converters(column)
+        return [*of_database, *column.get_db_converters(self.connection)]
 
     def _in_order(self, jobs: list[M]) -> list[M]:
         return sorted(jobs, key=attrgetter(*ORDER)) if len(jobs) > 1 else jobs
 
     def is_unavailable(self, error: BaseException) -> bool:
-        """Whether `error` says that the database can't be reached, or not now, as opposed to: that it refused a statement."""
+        """Whether `error` says that the database can't be reached, or not now.
+
+        False for a statement that the database refused.
+        """
         return isinstance(error, self.unavailable)
 
     def listen(self, tell: Callable[[], None], stop: threading.Event) -> None:
-        """Calls `tell` whenever jobs may have become ready, from now until `stop` is set.
+        """Calls `tell` whenever jobs may have become ready, until `stop` is set.
 
-        Returns at once where the database has nothing of the kind. Polling stays the truth: what is missed here is found
-        by it.
+        Returns at once if the database can't tell. Workers poll as well, so a missed
+        call only delays a job.
         """
 
     def reconnect(self) -> None:
-        """The database couldn't be reached: drops this thread's connection, so that the next call makes a new one."""
+        """Drops this thread's connection, because the database couldn't be reached.
+
+        The next call makes a new one.
+        """
         self._unreachable_at = _ticks()
         self.connection.close()
 
     def seconds_reachable(self) -> float:
-        """How long it is since a call of this process last failed to reach the database."""
+        """How long it is since a call of this process last failed to reach the
+        database.
+        """
         return _ticks() - self._unreachable_at
 
     @abstractmethod
@@ -125,25 +159,29 @@ class Store(ABC, Generic[M]):
 
     @abstractmethod
     def _claim(self, state: str, worker: Reserver, limit: int) -> list[M]:
-        """Each by a conditional write: what another worker claims at the same moment is its alone."""
+        """Each by a conditional write, so that no job is claimed by two workers."""
 
     @abstractmethod
     def insert(self, jobs: list[M]) -> list[M]:
-        """Inserts new rows in one round trip; returns those refused because their unique key is held.
+        """Inserts new rows in one round trip; returns those whose unique key is held.
 
-        Joins a transaction that the caller has open, as the only method here.
+        The only method here that joins a transaction which the caller has open.
         """
 
     @abstractmethod
     def get(self, pk: Any) -> M | None:
-        """The row as it is now; None where there is none, also for an id that can't be one."""
+        """The row as it is now; None if there is none, or if `pk` can't be an id."""
 
     @abstractmethod
     def find(self, where: Conditions, limit: int) -> list[M]: ...
 
+    def find_one(self, where: Conditions) -> M | None:
+        """A row that is as `where` says; None if there is none."""
+        return next(iter(self.find(where, limit=1)), None)
+
     @abstractmethod
     def listing(self, where: Conditions, order: str, limit: int) -> list[M]:
-        """Like `find`, ordered by one field, descending where its name begins with `-`."""
+        """Like `find`, ordered by one field, descending if it begins with `-`."""
 
     @abstractmethod
     def ids(self, where: Conditions, limit: int) -> list[Any]:
@@ -151,29 +189,54 @@ class Store(ABC, Generic[M]):
 
     @abstractmethod
     def count(self, where: Conditions, limit: int) -> int:
-        """How many rows there are, but never more than `limit`: no further is counted."""
+        """How many rows there are; no more than `limit` are counted."""
 
     def count_by_state(self, limit: int) -> dict[tuple[str, str], int]:
-        """How many jobs there are of every (state, queue) that has any, but never more than `limit` of each."""
-        pairs = [(state, queue) for state in State.values for queue in self.queues(state)]
-        counts = {pair: self.count({"state": pair[0], "queue": pair[1]}, limit) for pair in pairs}
+        """How many jobs there are of every (state, queue) that has any, up to `limit`
+        each.
+        """
+        counts = {
+            (state, queue): self.count({"state": state, "queue": queue}, limit)
+            for state in State.values
+            for queue in self.queues(state)
+        }
         return {pair: count for pair, count in counts.items() if count}
 
     @abstractmethod
     def queues(self, state: str) -> set[str]:
-        """The queues that have jobs in that state. On an index, at a cost that goes with their number, not with the jobs'."""
+        """The queues that have jobs in that state.
+
+        Read from an index: the cost grows with the number of queues, not with that of
+        jobs.
+        """
 
     @abstractmethod
     def change(self, pk: Any, where: Conditions, changes: Mapping[str, Any]) -> bool:
-        """Changes one row if it still is as `where` says, in one write; returns whether it was."""
+        """Changes one row if it still is as `where` says, in one write; returns whether
+        it was.
+        """
+
+    def apply(self, row: M, where: Conditions, changes: Mapping[str, Any]) -> bool:
+        """Like `change`, for a row in hand: where it was changed, the instance is, too.
+
+        Sets `updated_at` to the database's time.
+        """
+        changes = {**changes, "updated_at": self.now()}
+        if not self.change(row.pk, where, changes):
+            return False
+        for name, value in changes.items():
+            setattr(row, name, value)
+        return True
 
     @abstractmethod
-    def change_many(self, where: Conditions, changes: Mapping[str, Any], *, raise_epoch: bool = False) -> int:
-        """Changes every row that is as `where` says, each by itself; returns how many there were."""
+    def change_many(self, where: Conditions, changes: Mapping[str, Any]) -> int:
+        """Changes each row that is as `where` says; returns how many."""
 
     @abstractmethod
     def delete(self, pk: Any, where: Conditions) -> bool:
-        """Deletes one row if it still is as `where` says, in one write; returns whether it was."""
+        """Deletes one row if it still is as `where` says, in one write; returns whether
+        it was.
+        """
 
     @abstractmethod
     def delete_many(self, where: Conditions) -> int: ...
@@ -183,11 +246,11 @@ class Store(ABC, Generic[M]):
         return rows[:limit].count()
 
     def searchable(self, text: str) -> str:
-        """What a query set's `icontains` takes for `text`."""
+        """`text` as a query set's `icontains` takes it."""
         return text
 
     def id_of(self, pk: Any) -> Any:
-        """The primary key as the model keeps it; None for what can't be one."""
+        """The primary key as the model keeps it; None if `pk` can't be one."""
         try:
             return self.model._meta.pk.to_python(pk)
         except Exception:

@@ -1,4 +1,7 @@
-"""djongo: MongoDB's protocol without djongo's translation from SQL, which can do neither a claim nor a conditional write."""
+"""djongo: the queue speaks MongoDB's protocol and goes round djongo's SQL.
+
+The translation from SQL can do neither a claim nor a conditional write.
+"""
 
 from __future__ import annotations
 
@@ -40,7 +43,9 @@ class DjongoStore(MongoStore[M]):
         return len(rows.values_list("pk", flat=True)[:limit])
 
     def searchable(self, text: str) -> str:
-        """djongo takes it for a regular expression. Brackets, because Django would escape a backslash once more."""
+        """A regular expression, because djongo takes it for one. Brackets, because
+        Django would escape a backslash once more.
+        """
         return re.sub(r"[\^%]", ".", re.sub(r"[.$|?*+(){}\[]", r"[\g<0>]", text))
 
     def id_of(self, pk: Any) -> Any:
@@ -49,11 +54,17 @@ class DjongoStore(MongoStore[M]):
 
 
 def make_unique_where_given(connection: Any, table: str, column: str) -> None:
-    """djongo's own unique index would take a single null, and a UniqueConstraint of a new table makes none at all."""
+    """Makes the unique index that djongo can't make.
+
+    djongo's own would allow one null only, and for a UniqueConstraint of a new table it
+    makes none at all.
+    """
     connection.ensure_connection()
     collection = connection.connection[table]
     for name, index in collection.index_information().items():
         if index.get("unique") and [key for key, _ in index["key"]] == [column]:
             collection.drop_index(name)
     given = {column: {"$type": "string"}}
-    collection.create_index([(column, 1)], name=f"{column}_where_given", unique=True, partialFilterExpression=given)
+    collection.create_index(
+        [(column, 1)], name=f"{column}_where_given", unique=True, partialFilterExpression=given
+    )

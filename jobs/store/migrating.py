@@ -1,3 +1,5 @@
+"""Operations for migrations that depend on the database."""
+
 from __future__ import annotations
 
 from typing import Any
@@ -10,27 +12,34 @@ from jobs.store.sql import ready_channel
 
 
 def primary_key() -> Any:
-    """For migrations: the `id` field of the project's DEFAULT_AUTO_FIELD, ObjectId on MongoDB, an integer on SQL."""
+    """The `id` field that the project's DEFAULT_AUTO_FIELD names."""
     # Django before 3.2 has no such setting.
     cls = import_string(getattr(settings, "DEFAULT_AUTO_FIELD", "django.db.models.AutoField"))
     return cls(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")
 
 
 def unique_where_given(label: str, field: str) -> migrations.RunPython:
-    """For migrations: any number of rows may hold no value in this unique field; on djongo that takes an index of its own."""
+    """Any number of rows may have no value in this unique field.
+
+    That takes an index of its own on djongo.
+    """
 
     def replace_index(apps: Any, schema_editor: Any) -> None:
         if schema_editor.connection.vendor == "djongo":
             from jobs.store.djongo import make_unique_where_given
 
             model = apps.get_model(label)
-            make_unique_where_given(schema_editor.connection, model._meta.db_table, model._meta.get_field(field).column)
+            make_unique_where_given(
+                schema_editor.connection, model._meta.db_table, model._meta.get_field(field).column
+            )
 
     return migrations.RunPython(replace_index, migrations.RunPython.noop)
 
 
 def notify_when_ready(label: str) -> migrations.RunPython:
-    """For migrations of a job model: on PostgreSQL, triggers tell idle workers when a job becomes ready, at no round trip."""
+    """For a job model on PostgreSQL: triggers tell idle workers that a job became
+    ready.
+    """
 
     def create(apps: Any, schema_editor: Any) -> None:
         if schema_editor.connection.vendor == "postgresql":
@@ -45,15 +54,33 @@ def notify_when_ready(label: str) -> migrations.RunPython:
     return migrations.RunPython(create, drop)
 
 
-def _triggers(schema_editor: Any, table_name: str) -> list[str]:
-    channel = ready_channel(table_name)
-    table, function = schema_editor.quote_name(table_name), schema_editor.quote_name(channel)
-    inserted, updated = (schema_editor.quote_name(f"{channel}_{event}") for event in ("inserted", "updated"))
-    return [
-        f"CREATE OR REPLACE FUNCTION {function}() RETURNS trigger LANGUAGE plpgsql AS "
-        f"$$ BEGIN PERFORM pg_notify('{channel}', ''); RETURN NULL; END $$",
-        f"CREATE TRIGGER {inserted} AFTER INSERT ON {table} FOR EACH STATEMENT EXECUTE FUNCTION {function}()",
-        f"CREATE TRIGGER {updated} AFTER UPDATE OF state ON {table} FOR EACH ROW "
-        "WHEN (NEW.state IN ('ready', 'detached') AND OLD.state IS DISTINCT FROM NEW.state) "
-        f"EXECUTE FUNCTION {function}()",
-    ]
+#: An insert tells once, however many rows it has; an update tells for each job that it
+#: frees.
+TRIGGERS = (
+    """
+    CREATE OR REPLACE FUNCTION {function}() RETURNS trigger LANGUAGE plpgsql AS
+    $$ BEGIN PERFORM pg_notify('{channel}', ''); RETURN NULL; END $$
+    """,
+    """
+    CREATE TRIGGER {inserted} AFTER INSERT ON {table}
+    FOR EACH STATEMENT EXECUTE FUNCTION {function}()
+    """,
+    """
+    CREATE TRIGGER {updated} AFTER UPDATE OF state ON {table}
+    FOR EACH ROW
+    WHEN (NEW.state IN ('ready', 'detached') AND OLD.state IS DISTINCT FROM NEW.state)
+    EXECUTE FUNCTION {function}()
+    """,
+)
+
+
+def _triggers(schema_editor: Any, table: str) -> list[str]:
+    channel = ready_channel(table)
+    names = {
+        "table": schema_editor.quote_name(table),
+        "channel": channel,
+        "function": schema_editor.quote_name(channel),
+        "inserted": schema_editor.quote_name(f"{channel}_inserted"),
+        "updated": schema_editor.quote_name(f"{channel}_updated"),
+    }
+    return [trigger.format(**names) for trigger in TRIGGERS]

@@ -1,7 +1,8 @@
-"""MongoDB: single-document writes with plain top-level conditions, which it serves from an index and retries across a failover.
+"""MongoDB: single-document writes with plain top-level conditions.
 
-The queue's writes go to the driver directly. Django's query sets would wrap several conditions in `$and`, which makes
-them `update_many`, and MongoDB doesn't retry those.
+MongoDB serves these from an index, and the driver retries them across a failover. The
+queue's writes go to the driver directly, because Django's query sets would wrap several
+conditions in `$and` and send them as `update_many`, which isn't retried.
 """
 
 from __future__ import annotations
@@ -17,31 +18,30 @@ from bson.codec_options import CodecOptions
 from pymongo import ASCENDING, DESCENDING, ReadPreference, ReturnDocument
 from pymongo.collection import Collection
 from pymongo.database import Database
-from pymongo.errors import BulkWriteError, ConnectionFailure, DuplicateKeyError, PyMongoError, WriteConcernError
+from pymongo.errors import (
+    BulkWriteError,
+    ConnectionFailure,
+    DuplicateKeyError,
+    PyMongoError,
+    WriteConcernError,
+)
 from pymongo.read_concern import ReadConcern
 from pymongo.write_concern import WriteConcern
 
-from jobs.models import State
+from jobs.states import State
 from jobs.store.base import Conditions, M, Reserver, Store, aware, inserted
 
-OPERATORS: dict[str, Callable[[Any], Any]] = {
-    "": lambda value: value,
-    "in": lambda value: {"$in": value},
-    "lt": lambda value: {"$lt": value},
-    "lte": lambda value: {"$lte": value},
-    "gte": lambda value: {"$gte": value},
-    "icontains": lambda value: {"$regex": re.escape(value), "$options": "i"},
-}
 DUPLICATE_KEY = 11000
-#: So many jobs and more are claimed together, in three round trips; fewer one by one.
+#: This many jobs and more are claimed together, in three round trips; fewer one by one.
 FEW = 4
-#: How long the server holds a question for changes before it says that there are none, in milliseconds.
+#: After this many milliseconds the server answers that nothing has changed.
 NEWS_AWAITED = 1000
 
 
 class MongoStore(Store[M]):
-    # The first is also raised for a primary that steps down, and while none is elected. The second where one stepped down
-    # before a majority had the write: it may be undone, and to write again waits until it can't be.
+    # The first is also raised if a primary steps down, and until another is elected.
+    # The second is raised if it stepped down before a majority had the write: the write
+    # may be undone, so it is repeated.
     unavailable = (ConnectionFailure, WriteConcernError)
 
     def __init__(self, model: type[M], alias: str):
@@ -58,21 +58,29 @@ class MongoStore(Store[M]):
 
     @property
     def session(self) -> Any:
-        """The one of the transaction that the caller has open, or None."""
+        """The session of the transaction that the caller has open, or None."""
         return self.connection.session
 
     def is_unavailable(self, error: BaseException) -> bool:
-        # The label is on whatever a failover makes of a write that the driver's own retry couldn't save.
-        return super().is_unavailable(error) or (isinstance(error, PyMongoError) and error.has_error_label("RetryableWriteError"))
+        if super().is_unavailable(error):
+            return True
+        # The label is on every error of a failover that the driver's own retry couldn't
+        # hide.
+        return isinstance(error, PyMongoError) and error.has_error_label("RetryableWriteError")
 
     def new_keys(self, number: int) -> list[Any]:
         return [ObjectId() for _ in range(number)]
 
     def listen(self, tell: Callable[[], None], stop: threading.Event) -> None:
         """A change stream, which takes a replica set."""
-        became_ready = {"updateDescription.updatedFields.state": {"$in": [State.READY, State.DETACHED]}}
-        match = {"$or": [{"operationType": "insert", "fullDocument.state": State.READY}, became_ready]}
-        with self.collection.watch([{"$match": match}, {"$project": {"_id": 1}}], max_await_time_ms=NEWS_AWAITED) as stream:
+        free = {"$in": [State.READY, State.DETACHED]}
+        became_ready = {"updateDescription.updatedFields.state": free}
+        inserted_ready = {"operationType": "insert", "fullDocument.state": State.READY}
+        news: list[dict[str, Any]] = [
+            {"$match": {"$or": [inserted_ready, became_ready]}},
+            {"$project": {"_id": 1}},
+        ]
+        with self.collection.watch(news, max_await_time_ms=NEWS_AWAITED) as stream:
             tell()  # for what became ready before this began
             while not stop.is_set():
                 if stream.try_next() is not None:
@@ -80,7 +88,10 @@ class MongoStore(Store[M]):
 
     @property
     def collection(self) -> Collection[dict[str, Any]]:
-        """Decisions are read from the primary and written to a majority: a failover may not undo one."""
+        """Read from the primary and written to a majority.
+
+        A failover may not undo a decision.
+        """
         found: Collection[dict[str, Any]] = self.database.get_collection(
             self.model._meta.db_table,
             codec_options=CodecOptions(tz_aware=True, tzinfo=dt.timezone.utc),
@@ -98,40 +109,67 @@ class MongoStore(Store[M]):
             return claimed
         lock = self._lock(worker, self._claimed(worker))
         document = self.collection.find_one_and_update(
-            self._wanted(state, worker), lock, sort=self._order, return_document=ReturnDocument.AFTER
+            self._wanted(state, worker),
+            lock,
+            sort=self._order,
+            return_document=ReturnDocument.AFTER,
         )
         return [] if document is None else [self._job(document)]
 
     def _claim_many(self, state: str, worker: Reserver, limit: int) -> list[M] | None:
-        """In three round trips: chosen, each locked on condition that it still waits, and those that this worker got.
+        """In three round trips: chosen, each locked on condition that it still waits,
+        and those that this worker got.
 
         None where there were some, and others got them all.
         """
         wanted = self._wanted(state, worker)
-        chosen = [document[self._pk] for document in self.collection.find(wanted, {self._pk: 1}, sort=self._order, limit=limit)]
+        chosen = [
+            document[self._pk]
+            for document in self.collection.find(
+                wanted, {self._pk: 1}, sort=self._order, limit=limit
+            )
+        ]
         if not chosen:
             return []
         changes = self._claimed(worker)
-        self.collection.update_many({self._pk: {"$in": chosen}, "state": state}, self._lock(worker, changes))
-        # As this very call locked them, to the millisecond: another worker may have been quicker with some.
-        own = {self._pk: {"$in": chosen}, **{name: changes[name] for name in ("state", "locked_by", "locked_at")}}
-        return self._in_order([self._job(document) for document in self.collection.find(own)]) or None
+        self.collection.update_many(
+            {self._pk: {"$in": chosen}, "state": state}, self._lock(worker, changes)
+        )
+        # As this very call locked them, to the millisecond: another worker may have
+        # been quicker with some.
+        own = {
+            self._pk: {"$in": chosen},
+            **{name: changes[name] for name in ("state", "locked_by", "locked_at")},
+        }
+        return (
+            self._in_order([self._job(document) for document in self.collection.find(own)]) or None
+        )
 
     def _wanted(self, state: str, worker: Reserver) -> dict[str, Any]:
         wanted: dict[str, Any] = {"state": state}
         if worker.queues:
-            wanted["queue"] = worker.queues[0] if len(worker.queues) == 1 else {"$in": list(worker.queues)}
-        # Priorities are whole numbers; SecantusDB leaves out the upper bound of `$lte` where it reads a compound index.
-        bounds = {"$gte": worker.min_priority, "$lt": None if worker.max_priority is None else worker.max_priority + 1}
+            wanted["queue"] = (
+                worker.queues[0] if len(worker.queues) == 1 else {"$in": list(worker.queues)}
+            )
+        # Priorities are whole numbers; SecantusDB leaves out the upper bound of `$lte`
+        # where it reads a compound index.
+        bounds = {
+            "$gte": worker.min_priority,
+            "$lt": None if worker.max_priority is None else worker.max_priority + 1,
+        }
         if any(bound is not None for bound in bounds.values()):
-            wanted["priority"] = {operator: bound for operator, bound in bounds.items() if bound is not None}
+            wanted["priority"] = {
+                operator: bound for operator, bound in bounds.items() if bound is not None
+            }
         return wanted
 
     def _lock(self, worker: Reserver, changes: Mapping[str, Any]) -> list[dict[str, Any]]:
         # Literals, because a worker's name may start with a dollar sign.
         assigned: dict[str, Any] = {key: {"$literal": value} for key, value in changes.items()}
         if not worker.hands_over:
-            assigned["runner"] = {"$concat": [{"$literal": f"{worker.name}@"}, {"$toString": "$epoch"}]}
+            assigned["runner"] = {
+                "$concat": [{"$literal": f"{worker.name}@"}, {"$toString": "$epoch"}]
+            }
         return [{"$set": assigned}]
 
     def insert(self, jobs: list[M]) -> list[M]:
@@ -141,7 +179,9 @@ class MongoStore(Store[M]):
         documents = [self._document(job) for job in jobs]
         session = self.session
         # Inside a transaction its own concerns count, and MongoDB refuses others.
-        collection = self.collection if session is None else self.database[self.model._meta.db_table]
+        collection = (
+            self.collection if session is None else self.database[self.model._meta.db_table]
+        )
         refused: list[M] = []
         try:
             if len(documents) == 1:
@@ -167,12 +207,18 @@ class MongoStore(Store[M]):
         return None if document is None else self._job(document)
 
     def find(self, where: Conditions, limit: int) -> list[M]:
-        return [self._job(document) for document in self.collection.find(self._filter(where), limit=limit)]
+        return [
+            self._job(document)
+            for document in self.collection.find(self._filter(where), limit=limit)
+        ]
 
     def listing(self, where: Conditions, order: str, limit: int) -> list[M]:
         name = order.removeprefix("-")
         sort = [(self._columns[name], DESCENDING if name != order else ASCENDING)]
-        return [self._job(document) for document in self.collection.find(self._filter(where), sort=sort, limit=limit)]
+        return [
+            self._job(document)
+            for document in self.collection.find(self._filter(where), sort=sort, limit=limit)
+        ]
 
     def ids(self, where: Conditions, limit: int) -> list[Any]:
         found = self.collection.find(self._filter(where), {self._pk: 1}, limit=limit)
@@ -185,12 +231,11 @@ class MongoStore(Store[M]):
         return set(self.collection.distinct("queue", {"state": state}))
 
     def change(self, pk: Any, where: Conditions, changes: Mapping[str, Any]) -> bool:
-        return self.collection.update_one(self._one(pk, where), {"$set": self._values(changes)}).matched_count == 1
+        update = {"$set": self._values(changes)}
+        return self.collection.update_one(self._one(pk, where), update).matched_count == 1
 
-    def change_many(self, where: Conditions, changes: Mapping[str, Any], *, raise_epoch: bool = False) -> int:
-        update: dict[str, Any] = {"$set": self._values(changes)}
-        if raise_epoch:
-            update["$inc"] = {"epoch": 1}
+    def change_many(self, where: Conditions, changes: Mapping[str, Any]) -> int:
+        update = {"$set": self._values(changes)}
         return self.collection.update_many(self._filter(where), update).matched_count
 
     def delete(self, pk: Any, where: Conditions) -> bool:
@@ -206,20 +251,36 @@ class MongoStore(Store[M]):
         found: dict[str, Any] = {}
         for key, value in where.items():
             name, _, operator = key.partition("__")
-            found[self._columns[name]] = OPERATORS[operator](value)
+            found[self._columns[name]] = _condition(operator, value)
         return found
 
     def _values(self, changes: Mapping[str, Any]) -> dict[str, Any]:
         return {self._columns[name]: value for name, value in changes.items()}
 
     def _document(self, job: M) -> dict[str, Any]:
-        return {field.column: field.get_db_prep_save(getattr(job, field.attname), self.connection) for field in self._fields}
+        return {
+            field.column: field.get_db_prep_save(getattr(job, field.attname), self.connection)
+            for field in self._fields
+        }
 
     def _job(self, document: dict[str, Any]) -> M:
-        # A field that is missing was added after the document was written: deferred, as Django has it.
-        found = [(field.attname, document[field.column]) for field in self._fields if field.column in document]
+        # A missing field was added after the document was written: it is deferred, as
+        # in Django.
+        found = [
+            (field.attname, document[field.column])
+            for field in self._fields
+            if field.column in document
+        ]
         return self._instance([name for name, _ in found], [value for _, value in found])
 
     def _converters_of(self, field: Any) -> list[Callable[..., Any]]:
         # Datetimes are aware already, by the codec options.
         return [] if field.get_internal_type() == "DateTimeField" else super()._converters_of(field)
+
+
+def _condition(operator: str, value: Any) -> Any:
+    if not operator:
+        return value
+    if operator == "icontains":
+        return {"$regex": re.escape(value), "$options": "i"}
+    return {f"${operator}": value}

@@ -1,3 +1,7 @@
+"""Waiting for a database that can't be reached: the same step again, at growing
+intervals.
+"""
+
 from __future__ import annotations
 
 import logging
@@ -16,8 +20,27 @@ T = TypeVar("T")
 #: Seconds between two tries: the first pause, and the longest.
 FIRST_PAUSE = 0.1
 LONGEST_PAUSE = 5.0
-#: Longest description of an error in the log, in characters: drivers describe a whole cluster.
+#: Longest description of an error in the log, in characters: drivers describe a whole
+#: cluster.
 MAX_LINE = 200
+
+
+class Backoff:
+    """Pauses that double, from `first` to `longest` seconds."""
+
+    def __init__(self, first: float, longest: float):
+        self._first = first
+        self._longest = longest
+        self._next = first
+
+    def next(self) -> float:
+        """The pause to make now, in seconds."""
+        pause = self._next
+        self._next = min(pause * 2, self._longest)
+        return pause
+
+    def reset(self) -> None:
+        self._next = self._first
 
 
 def until_available(
@@ -28,15 +51,15 @@ def until_available(
     give_up_after: float | None = None,
     again: Callable[[], T] | None = None,
 ) -> T | None:
-    """Calls `function`, and while the database can't be reached, calls it again with a growing pause.
+    """Calls `function` until the database can be reached, and returns what it returns.
 
-    `again` is called in its place from the second try on, where one is given: the first may have been carried out, and
-    only its answer lost.
+    From the second try on, `again` is called in its place if you pass one, because the
+    first try may have been carried out and only its answer lost.
 
-    Returns None once `stopping` is set. Raises the last error `give_up_after` seconds after the first. Other errors are
-    raised at once.
+    Returns None once `stopping` is set. Raises the last error `give_up_after` seconds
+    after the first try. Any other error is raised at once.
     """
-    pause = FIRST_PAUSE
+    backoff = Backoff(FIRST_PAUSE, LONGEST_PAUSE)
     began = time.monotonic()
     tries = 0
     while True:
@@ -50,17 +73,18 @@ def until_available(
             waited = time.monotonic() - began
             if give_up_after is not None and waited > give_up_after:
                 raise
-            logger.warning("The database can't be reached (for %.0f s): %s", waited, brief(error))
+            text = "The database can't be reached (for %.0f s): %s"
+            logger.warning(text, waited, brief(error))
         else:
             if tries > 1:
-                logger.info("The database can be reached again (after %.0f s).", time.monotonic() - began)
+                waited = time.monotonic() - began
+                logger.info("The database can be reached again (after %.0f s).", waited)
             return result
-        if stopping.wait(pause):
+        if stopping.wait(backoff.next()):
             return None
-        pause = min(pause * 2, LONGEST_PAUSE)
 
 
 def brief(error: BaseException) -> str:
-    """What a driver says, on one line."""
+    """An error's text on one line, cut to a length that a log can bear."""
     line = " ".join(str(error).split()) or type(error).__name__
     return line if len(line) <= MAX_LINE else f"{line[: MAX_LINE - 1]}…"

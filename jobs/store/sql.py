@@ -1,4 +1,7 @@
-"""SQL: the claim is one UPDATE … RETURNING, every other write one statement; what is only read is read by Django's ORM."""
+"""SQL: the claim is one UPDATE … RETURNING, and every other write is one statement.
+
+Rows that are only read come from Django's ORM.
+"""
 
 from __future__ import annotations
 
@@ -12,9 +15,10 @@ from typing import Any
 from django.db import IntegrityError, InterfaceError, OperationalError, transaction
 from django.db.models import QuerySet
 
+from jobs.conf import settings
 from jobs.runner import worker_runner
 from jobs.store.base import ORDER, Conditions, M, Reserver, Store, aware, inserted
-from jobs.store.statements import Sql, Statements
+from jobs.store.statements import CLAIM, Sql, Statements
 
 #: How often SQLite is asked whether anything has changed, in seconds.
 SQLITE_LOOK = 0.02
@@ -33,7 +37,10 @@ def _wanted(state: str, worker: Reserver) -> dict[str, Any]:
 
 
 def ready_channel(table: str) -> str:
-    """The channel on which PostgreSQL tells that jobs became ready: see jobs.migrating.notify_when_ready."""
+    """The channel on which PostgreSQL tells that jobs became ready.
+
+    See `jobs.store.migrating.notify_when_ready`.
+    """
     return f"{table}_ready"
 
 
@@ -61,10 +68,11 @@ class SqlStore(Store[M]):
             return aware(cursor.fetchone()[0])
 
     def listen(self, tell: Callable[[], None], stop: threading.Event) -> None:
-        """LISTEN on PostgreSQL; on SQLite a question that costs next to nothing, asked often."""
+        """LISTEN on PostgreSQL; on SQLite a cheap question, asked often."""
         if self.connection.vendor == "postgresql":
             with self.connection.cursor() as cursor:
-                cursor.execute(f"LISTEN {self.connection.ops.quote_name(ready_channel(self.model._meta.db_table))}")
+                channel = ready_channel(self.model._meta.db_table)
+                cursor.execute(f"LISTEN {self.connection.ops.quote_name(channel)}")
             tell()  # for what became ready before this began
             while not stop.is_set():
                 for _ in self.connection.connection.notifies(timeout=1.0, stop_after=1):
@@ -80,42 +88,25 @@ class SqlStore(Store[M]):
                         tell()
 
     def _claim(self, state: str, worker: Reserver, limit: int) -> list[M]:
-        if self.connection.vendor not in ("postgresql", "sqlite"):
+        if self.connection.vendor not in CLAIM:
             return self._claim_by_comparing(state, worker, limit)
-        statements = self._statements
-        assigned, parameters = statements.assignments(self._claimed(worker))
-        if not worker.hands_over:
-            assigned += f", {statements.column('runner')} = CAST(%s AS varchar) || CAST({statements.column('epoch')} AS varchar)"
-            parameters.append(f"{worker.name}@")
-        where, values = statements.where(_wanted(state, worker))
-        order = ", ".join(map(statements.column, ORDER))
-        chosen = f"SELECT {statements.pk} FROM {statements.table} WHERE {where} ORDER BY {order} LIMIT {limit:d}"  # noqa: S608
-        if self.connection.features.has_select_for_update_skip_locked:
-            # An array is made once; a subquery might be read again for every row, and lock more than its limit.
-            chosen = f"= ANY(ARRAY({chosen} FOR UPDATE SKIP LOCKED))"
-        else:
-            chosen = f"IN ({chosen})"
-        sql = f"UPDATE {statements.table} SET {assigned} WHERE {statements.pk} {chosen} RETURNING {statements.columns}"  # noqa: S608
+        where, changes = _wanted(state, worker), self._claimed(worker)
+        statement = self._statements.claim(worker, where, changes, limit)
         with self._cursor() as cursor:
-            cursor.execute(sql, parameters + values)
+            cursor.execute(*statement)
             rows = cursor.fetchall()
         return self._in_order([self._instance(self._names, row) for row in rows])
 
     def _claim_by_comparing(self, state: str, worker: Reserver, limit: int) -> list[M]:
-        """For databases without RETURNING: reads a few candidates and takes those that nobody else took."""
-        from jobs.conf import settings
-
-        candidates: list[Any] = list(
-            self._rows.filter(**_wanted(state, worker)).order_by(*ORDER)[: max(limit, settings.READ_AHEAD)]
-        )
-        claimed = []
-        for job in candidates:
+        """For databases without RETURNING: tries a few, one by one."""
+        waiting: Any = self._rows.filter(**_wanted(state, worker)).order_by(*ORDER)
+        claimed: list[Any] = []
+        for job in waiting[: max(limit, settings.READ_AHEAD)]:
             changes = self._claimed(worker)
             if not worker.hands_over:
                 changes["runner"] = worker_runner(worker.name, job.epoch)
-            if self.change(job.pk, {"state": state, "epoch": job.epoch, "locked_by": job.locked_by}, changes):
-                for name, value in changes.items():
-                    setattr(job, name, value)
+            as_read = {"state": state, "epoch": job.epoch, "locked_by": job.locked_by}
+            if self.apply(job, as_read, changes):
                 claimed.append(job)
                 if len(claimed) == limit:
                     break
@@ -164,7 +155,7 @@ class SqlStore(Store[M]):
         return self._rows.filter(**where)[:limit].count()
 
     def queues(self, state: str) -> set[str]:
-        # From one to the next on the index, because SELECT DISTINCT would read every row's entry.
+        # From one to the next on the index, because SELECT DISTINCT reads every entry.
         found: set[str] = set()
         names = self._rows.filter(state=state).order_by("queue").values_list("queue", flat=True)
         name = names.first()
@@ -176,8 +167,8 @@ class SqlStore(Store[M]):
     def change(self, pk: Any, where: Conditions, changes: Mapping[str, Any]) -> bool:
         return self._execute(self._statements.update({"pk": pk, **where}, changes)) == 1
 
-    def change_many(self, where: Conditions, changes: Mapping[str, Any], *, raise_epoch: bool = False) -> int:
-        return self._execute(self._statements.update(where, changes, raise_epoch=raise_epoch))
+    def change_many(self, where: Conditions, changes: Mapping[str, Any]) -> int:
+        return self._execute(self._statements.update(where, changes))
 
     def delete(self, pk: Any, where: Conditions) -> bool:
         return self._execute(self._statements.delete({"pk": pk, **where})) == 1
@@ -192,14 +183,15 @@ class SqlStore(Store[M]):
 
     @contextmanager
     def _cursor(self) -> Iterator[Any]:
-        """Django's, which on PostgreSQL may prepare what it executes often: where `prepare_threshold` is set in OPTIONS.
+        """Django's cursor; on PostgreSQL one that can prepare the queue's statements.
 
-        Django's own statements are never prepared, because it writes parameters into their text.
+        `prepare_threshold` in the database's OPTIONS switches that on. Django's own
+        statements are never prepared, because it writes parameters into their text.
         """
         connection = self.connection
         connection.ensure_connection()
         prepares = getattr(connection.connection, "prepare_threshold", None) is not None
-        if prepares and not connection.queries_logged:  # the log would be without their text
+        if prepares and not connection.queries_logged:  # the log would lack their text
             from django.db.backends.postgresql.base import ServerBindingCursor
 
             raw: Any = ServerBindingCursor(connection.connection)  # type: ignore[call-arg]

@@ -1,18 +1,54 @@
-"""SQL of one table, written out: to compile a query set for every job would take longer than the database takes for the job."""
+"""The SQL of one table, written out.
+
+Compiling a query set for every job would take longer than the database takes for the
+job.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from django.db import models
 
 from jobs.store.base import Conditions
 
-COMPARISONS = {"lt": "<", "lte": "<=", "gte": ">="}
+if TYPE_CHECKING:
+    from jobs.store.base import Reserver
 
-#: A piece of SQL and its parameters. Names in the text come from the model; everything else is a parameter.
-Sql = tuple[str, list[Any]]
+#: A statement and its parameters. Names in the text come from the model; every value is
+#: a parameter.
+Sql = tuple[str, dict[str, Any]]
+
+COMPARISONS = {"": "=", "lt": "<", "lte": "<=", "gt": ">", "gte": ">="}
+
+UPDATE = "UPDATE {table} SET {changes} WHERE {conditions}"
+DELETE = "DELETE FROM {table} WHERE {conditions}"
+
+#: The next jobs are locked and returned by one statement. PostgreSQL passes over rows
+#: that another worker is just locking. It makes the array once, but might read a
+#: subquery again for every row, and so lock more rows than the limit.
+CLAIM = {
+    "postgresql": """
+        UPDATE {table} SET {changes}
+        WHERE {pk} = ANY(ARRAY(
+            SELECT {pk} FROM {table} WHERE {conditions}
+            ORDER BY {priority}, {run_at}, {pk} LIMIT %(most)s
+            FOR UPDATE SKIP LOCKED
+        ))
+        RETURNING {columns}
+    """,
+    "sqlite": """
+        UPDATE {table} SET {changes}
+        WHERE {pk} IN (
+            SELECT {pk} FROM {table} WHERE {conditions}
+            ORDER BY {priority}, {run_at}, {pk} LIMIT %(most)s
+        )
+        RETURNING {columns}
+    """,
+}
+#: A worker that performs jobs itself becomes the runner in the claim.
+RUNNER = "{runner} = CAST(%(worker)s AS varchar) || CAST({epoch} AS varchar)"
 
 
 class Statements:
@@ -22,55 +58,73 @@ class Statements:
         meta: Any = model._meta
         quote = connection.ops.quote_name
         self._connection = connection
-        self.table: str = quote(meta.db_table)
-        self.pk: str = quote(meta.pk.column)
-        self._fields: dict[str, tuple[str, Any]] = {field.attname: (quote(field.column), field) for field in meta.concrete_fields}
-        self._fields["pk"] = (self.pk, meta.pk)
-        self.columns: str = ", ".join(quote(field.column) for field in meta.concrete_fields)
+        self._fields: dict[str, Any] = {field.attname: field for field in meta.concrete_fields}
+        self._fields["pk"] = meta.pk
+        self._columns = {name: quote(field.column) for name, field in self._fields.items()}
+        named = ("pk", "priority", "run_at", "runner", "epoch")
+        self._names = {
+            **{name: self._columns[name] for name in named if name in self._columns},
+            "table": quote(meta.db_table),
+            "columns": ", ".join(quote(field.column) for field in meta.concrete_fields),
+        }
 
-    def column(self, name: str) -> str:
-        return self._fields[name][0]
+    def update(self, where: Conditions, changes: Mapping[str, Any]) -> Sql:
+        assigned, values = self._assignments(changes)
+        conditions, parameters = self._conditions(where)
+        text = UPDATE.format(**self._names, changes=assigned, conditions=conditions)
+        return text, {**values, **parameters}
 
-    def where(self, conditions: Conditions) -> Sql:
-        parts, parameters = [], []
-        for key, value in conditions.items():
+    def delete(self, where: Conditions) -> Sql:
+        conditions, parameters = self._conditions(where)
+        return DELETE.format(**self._names, conditions=conditions), parameters
+
+    def claim(
+        self, worker: Reserver, where: Conditions, changes: Mapping[str, Any], limit: int
+    ) -> Sql:
+        assigned, values = self._assignments(changes)
+        conditions, parameters = self._conditions(where)
+        if not worker.hands_over:
+            assigned += ", " + RUNNER.format(**self._names)
+            values["worker"] = f"{worker.name}@"
+        template = CLAIM[self._connection.vendor]
+        text = template.format(**self._names, changes=assigned, conditions=conditions)
+        return text, {**values, **parameters, "most": limit}
+
+    def _conditions(self, where: Conditions) -> Sql:
+        parts: list[str] = []
+        parameters: dict[str, Any] = {}
+        for key, value in where.items():
             name, _, operator = key.partition("__")
-            column, field = self._fields[name]
+            column, field = self._columns[name], self._fields[name]
             if name == "state" and not operator and value.isalpha():
-                # Written out, so that a partial index is seen to serve it without a look at the parameters.
+                # Written out, so that the planner sees which partial index serves it.
                 parts.append(f"{column} = '{value}'")
             elif operator == "in":
-                parts.append(f"{column} IN ({', '.join(['%s'] * len(value)) or 'NULL'})")
-                parameters += [self._prepared(field, item) for item in value]
+                items = {f"{key}_{index}": item for index, item in enumerate(value)}
+                listed = ", ".join(f"%({each})s" for each in items) or "NULL"
+                parts.append(f"{column} IN ({listed})")
+                parameters.update(
+                    (each, self._prepared(field, item)) for each, item in items.items()
+                )
             elif value is None:
                 parts.append(f"{column} IS NULL")
             else:
-                parts.append(f"{column} {COMPARISONS[operator] if operator else '='} %s")
-                parameters.append(self._prepared(field, value))
+                parts.append(f"{column} {COMPARISONS[operator]} %({key})s")
+                parameters[key] = self._prepared(field, value)
         return " AND ".join(parts) or "1 = 1", parameters
 
-    def update(self, conditions: Conditions, changes: Mapping[str, Any], *, raise_epoch: bool = False) -> Sql:
-        assigned, parameters = self.assignments(changes)
-        if raise_epoch:
-            assigned += f", {self.column('epoch')} = {self.column('epoch')} + 1"
-        where, values = self.where(conditions)
-        return f"UPDATE {self.table} SET {assigned} WHERE {where}", parameters + values  # noqa: S608
-
-    def assignments(self, changes: Mapping[str, Any]) -> Sql:
-        text, parameters = [], []
-        prepared: dict[tuple[type, int], Any] = {}  # a claim writes one instant into several fields
+    def _assignments(self, changes: Mapping[str, Any]) -> Sql:
+        parts: list[str] = []
+        parameters: dict[str, Any] = {}
+        prepared: dict[tuple[type, int], Any] = {}  # a claim writes one instant several times
         for name, value in changes.items():
-            column, field = self._fields[name]
-            text.append(f"{column} = %s")
+            field = self._fields[name]
             known = type(field), id(value)
             if known not in prepared:
                 prepared[known] = self._prepared(field, value)
-            parameters.append(prepared[known])
-        return ", ".join(text), parameters
-
-    def delete(self, conditions: Conditions) -> Sql:
-        where, parameters = self.where(conditions)
-        return f"DELETE FROM {self.table} WHERE {where}", parameters  # noqa: S608
+            parts.append(f"{self._columns[name]} = %(new_{name})s")
+            parameters[f"new_{name}"] = prepared[known]
+        return ", ".join(parts), parameters
 
     def _prepared(self, field: Any, value: Any) -> Any:
         return None if value is None else field.get_db_prep_save(value, self._connection)

@@ -30,17 +30,22 @@ on_sql = pytest.mark.skipif(connection.vendor not in ("postgresql", "sqlite"), r
 ROWS = 20_000
 MINUTE = dt.timedelta(minutes=1)
 
+
+def reaper() -> Reaper:
+    return Reaper(Job, jobs.Worker().recorder)
+
+
 STEPS: dict[str, tuple[str, Callable[[], Any]]] = {
     "claim": ("jobs_job_claim", lambda: Job.objects.reserve(jobs.Worker())),
     "claim of one queue": ("jobs_job_claim_queue", lambda: Job.objects.reserve(jobs.Worker(queues=["queue 1"]))),
     "claim of some priorities": ("jobs_job_claim", lambda: Job.objects.reserve(jobs.Worker(min_priority=2, max_priority=7))),
-    "promotion": ("jobs_job_due", lambda: Reaper(jobs.Worker()).promote()),
-    "reaping": ("jobs_job_lease", lambda: Reaper(jobs.Worker()).reap()),
+    "promotion": ("jobs_job_due", lambda: reaper().promote()),
+    "reaping": ("jobs_job_lease", lambda: reaper().reap()),
     "pruning": ("jobs_job_ended", lambda: actions.prune(MINUTE)),
     "listing": ("jobs_job_(list|pkey)", lambda: reports.listed(State.FAILED, None, None, 20)),
     "counting": ("jobs_job_claim_queue", reports.counts),
     "the oldest that is due": ("jobs_job_due", reports.stats),
-    "release": ("jobs_job_locked_by", lambda: Reaper(jobs.Worker(name="worker 3")).release_all()),
+    "release": ("jobs_job_locked_by", lambda: reaper().release_all("worker 3")),
 }
 
 

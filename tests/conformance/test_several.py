@@ -10,7 +10,7 @@ from django.db import connection, connections
 
 import jobs
 from jobs.models import Job, State
-from jobs.process.claims import Reserving
+from jobs.process.claims import Claims
 from jobs.store import store_for
 from tests.conformance.test_races import at_once
 from tests.samples import Record, calls
@@ -113,11 +113,11 @@ def test_all_of_them_are_found_again_where_the_answer_was_lost(monkeypatch):
         return found
 
     monkeypatch.setattr(store, "claim", lose_the_first_answer)
-    reserving = Reserving(worker)
-    found = reserving.next(store, 5)
+    claims = Claims(worker, worker.stopping)
+    found = claims.reserve(store, 5)
     assert {job.pk for job in found} == {job.pk for job in lost}
     assert len(found) == 5
-    assert [job.payload.value for job in reserving.next(store, 5)] == [5]
+    assert [job.payload.value for job in claims.reserve(store, 5)] == [5]
 
 
 @pytest.mark.skipif(

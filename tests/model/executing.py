@@ -10,7 +10,6 @@ from hypothesis.stateful import rule
 
 from jobs import transitions
 from jobs.exceptions import DeserializationError
-from jobs.execution import outcomes
 from jobs.models import Job
 from jobs.runner import is_later_attempt
 from tests.model.actors import Container, Execution, Handle
@@ -127,7 +126,7 @@ class Executing(Watching):
         self.succeeds(self.some_execution(number), lost)
 
     def succeeds(self, execution: Execution, lost: bool = False) -> None:
-        self._ends(execution, lost, "succeed", lambda x, job: outcomes.succeeded(x.worker, job, 0.1), self._succeeded)
+        self._ends(execution, lost, "succeed", lambda x, job: x.worker.recorder.succeeded(job, 0.1), self._succeeded)
 
     @rule(number=picks, lost=seldom)
     def fail(self, number: int, lost: bool) -> None:
@@ -135,7 +134,7 @@ class Executing(Watching):
             return self.start_container(number, registers=True)
         self.tick()
         error = RuntimeError("it broke")
-        self._ends(self.some_execution(number), lost, "fail", lambda x, job: outcomes.failed(x.worker, job, error), self._failed)
+        self._ends(self.some_execution(number), lost, "fail", lambda x, job: x.worker.recorder.failed(job, error), self._failed)
 
     @rule(number=picks, lost=seldom)
     def find_that_its_record_is_gone(self, number: int, lost: bool) -> None:
@@ -143,7 +142,7 @@ class Executing(Watching):
             return self.start_container(number, registers=True)
         self.tick()
         error = DeserializationError("deleted record")
-        write = lambda x, job: outcomes.failed_for_good(x.worker, job, error, as_executor=True)  # noqa: E731
+        write = lambda x, job: x.worker.recorder.failed_for_good(job, error, as_executor=True)  # noqa: E731
         self._ends(self.some_execution(number), lost, "fail for good", write, ModelJob.fail)
 
     def _succeeded(self, job: ModelJob) -> None:
@@ -164,7 +163,7 @@ class Executing(Watching):
             outcome(job)
         else:
             self.happened("a late outcome is dropped" if execution.alive else "an outcome that is there already is dropped")
-            outcomes.dropped(execution.worker, execution.instance())
+            execution.worker.recorder.dropped(execution.instance())
             if job.runs_as(execution.runner):
                 assert job.state == "cancelled"
                 self.happened("a cancelled runner has ended")

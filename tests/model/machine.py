@@ -47,7 +47,7 @@ class QueueMachine(Operating):
         worker = self.pick(self.workers, number)
         # Another acts between the reaper's read and its writes.
         with after_the_next_read(self.meanwhile(meanwhile, read)):
-            Reaper(worker).reap()
+            Reaper(worker.model, worker.recorder).reap()
         self.released(read, "reaped", silent=True)
 
     @rule(what=st.sampled_from(USUAL), number=picks)

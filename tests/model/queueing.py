@@ -77,7 +77,8 @@ class Queueing(Base):
         self.tick()
         if in_time:
             self.clock.now = max(self.now, min(job.run_at for job in scheduled))
-        count = Reaper(self.pick(self.workers, number)).promote()
+        worker = self.pick(self.workers, number)
+        count = Reaper(worker.model, worker.recorder).promote()
         assert count == self.model.promote(self.now)
         self.happened("promote" if count else "promote: none is due")
 

@@ -7,7 +7,6 @@ from hypothesis.stateful import rule
 
 from jobs import transitions
 from jobs.exceptions import Lost
-from jobs.execution import outcomes
 from tests.model.actors import Look
 from tests.model.base import mostly, picks
 from tests.model.executing import Executing
@@ -48,7 +47,9 @@ class Settling(Executing):
             return
         job = self.job_of(look)
         error = Lost("Host EC2 (instance i-0) terminated.")
-        did = outcomes.failed(look.worker, look.instance(), error, transitions.as_seen(look.job), counted=counted)
+        did = look.worker.recorder.failed(
+            look.instance(), error, transitions.as_seen(look.job), counted=counted
+        )
         if self.agree("ended without outcome", did, job.as_seen(look.seen)):
             self.record(look)
             self.give_up(look.seen, "its Batch job had ended", silent=True)

@@ -10,7 +10,6 @@ from hypothesis.stateful import rule
 
 from jobs import transitions
 from jobs.exceptions import DeserializationError
-from jobs.execution import outcomes
 from jobs.runner import worker_runner
 from tests.model.actors import Container, Handle, Watch
 from tests.model.base import picks
@@ -102,7 +101,7 @@ class Watching(Queueing):
         self.tick()
         watch = self.pick_an_actor(self.not_handed_over(), self.holds, number)
         job, runner = self.job_of(watch), worker_runner(watch.worker.name, watch.epoch)
-        did = outcomes.failed_for_good(watch.worker, watch.instance(), DeserializationError("changed fields"))
+        did = watch.worker.recorder.failed_for_good(watch.instance(), DeserializationError("changed fields"))
         if self.agree("can't be loaded", did, job.as_seen(watch.seen)):
             self.record(watch)
             job.fail()

@@ -1,3 +1,5 @@
+"""Shows and changes the jobs of the queue."""
+
 from __future__ import annotations
 
 import datetime as dt
@@ -5,6 +7,7 @@ import json
 import os
 import sys
 from argparse import ArgumentParser
+from collections import Counter
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
@@ -27,8 +30,8 @@ class Stop(Exception):
 
 class Command(BaseCommand):
     help = (
-        "Shows and changes the jobs of the queue. Exit status: 0 done, 1 refused or failed (`check`: jobs wait too long), "
-        "2 wrong usage, 4 no such job."
+        "Shows and changes the jobs of the queue. Exit status: 0 done, "
+        "1 refused or failed (`check`: jobs wait too long), 2 wrong usage, 4 no such job."
     )
 
     def add_arguments(self, parser: ArgumentParser) -> None:
@@ -49,31 +52,61 @@ class Command(BaseCommand):
         found = add("show", self._show, "Shows all that is known of a job.")
         found.add_argument("id")
 
-        found = add("retry", self._retry, "Makes failed, cancelled or succeeded jobs ready again, with all their attempts.")
+        found = add(
+            "retry",
+            self._retry,
+            "Makes failed, cancelled or succeeded jobs ready again, with all their attempts.",
+        )
         which = found.add_mutually_exclusive_group(required=True)
         which.add_argument("ids", nargs="*", default=[], metavar="ID")
         which.add_argument("--failed", action="store_true", help="every failed job")
 
-        found = add("cancel", self._cancel, "Ends unfinished jobs; their rows are kept as cancelled.")
+        found = add(
+            "cancel", self._cancel, "Ends unfinished jobs; their rows are kept as cancelled."
+        )
         found.add_argument("ids", nargs="+", metavar="ID")
         found.add_argument("--yes", action="store_true", help="don't ask")
 
-        found = add("unlock", self._unlock, "Lets go of jobs' locks, as if their leases had expired.")
+        found = add(
+            "unlock", self._unlock, "Lets go of jobs' locks, as if their leases had expired."
+        )
         which = found.add_mutually_exclusive_group(required=True)
         which.add_argument("ids", nargs="*", default=[], metavar="ID")
-        which.add_argument("--worker", type=text, metavar="NAME", help="every job that this worker has locked")
+        which.add_argument(
+            "--worker", type=text, metavar="NAME", help="every job that this worker has locked"
+        )
 
-        found = add("clear", self._clear, "Deletes jobs; running and detached ones only where --state names theirs.")
+        found = add(
+            "clear",
+            self._clear,
+            "Deletes jobs; running and detached ones only where --state names theirs.",
+        )
         found.add_argument("--state", choices=State.values)
         found.add_argument("--queue", type=text)
         found.add_argument("--yes", action="store_true", help="don't ask")
 
         found = add("prune", self._prune, "Deletes jobs that ended a while ago.")
-        found.add_argument("--older-than", type=duration, required=True, metavar="DURATION", help="7d, 12h, 30m, 45s or seconds")
-        found.add_argument("--state", choices=[str(state) for state in FINISHED], help="default: all three")
+        found.add_argument(
+            "--older-than",
+            type=duration,
+            required=True,
+            metavar="DURATION",
+            help="7d, 12h, 30m, 45s or seconds",
+        )
+        found.add_argument(
+            "--state", choices=[str(state) for state in FINISHED], help="default: all three"
+        )
 
-        found = add("check", self._check, "Exits 1 where jobs wait that no worker takes; for monitoring.")
-        found.add_argument("--max-age", type=duration, default=dt.timedelta(minutes=5), metavar="S", help="seconds; default: 300")
+        found = add(
+            "check", self._check, "Exits 1 where jobs wait that no worker takes; for monitoring."
+        )
+        found.add_argument(
+            "--max-age",
+            type=duration,
+            default=dt.timedelta(minutes=5),
+            metavar="S",
+            help="seconds; default: 300",
+        )
 
         add("stats", self._stats, "Counts jobs by queue and state.")
 
@@ -105,7 +138,17 @@ class Command(BaseCommand):
             return self._say_json([reports.as_dict(job) for job in jobs])
         if not jobs:
             return self._say("No jobs.")
-        titles = ("ID", "STATE", "QUEUE", "PRIORITY", "ATTEMPTS", "RUN AT", "LOCKED BY", "NAME", "ERROR")
+        titles = (
+            "ID",
+            "STATE",
+            "QUEUE",
+            "PRIORITY",
+            "ATTEMPTS",
+            "RUN AT",
+            "LOCKED BY",
+            "NAME",
+            "ERROR",
+        )
         self._say(table([titles, *(_row(job) for job in jobs)]))
         return self._say(f"… and more: --limit is {most}.") if more else DONE
 
@@ -114,7 +157,11 @@ class Command(BaseCommand):
         shown = reports.as_dict(job, full=True)
         if options["json"]:
             return self._say_json(shown)
-        short = {key: value for key, value in shown.items() if key not in (*reports.LONG, "payload", "payload_error", "error")}
+        short = {
+            key: value
+            for key, value in shown.items()
+            if key not in (*reports.LONG, "payload", "payload_error", "error")
+        }
         width = max(map(len, short))
         for key, value in short.items():
             self._say(f"{key:{width}}  {'-' if value is None or value == '' else value}")
@@ -140,13 +187,16 @@ class Command(BaseCommand):
             return self._say_json(found)
         if found["counts"]:
             most = found["counted_up_to"]
-            rows = [(row["state"], row["queue"], f"{row['count']:,}{'+' * (row['count'] == most)}") for row in found["counts"]]
+            rows = [
+                (row["state"], row["queue"], f"{row['count']:,}{'+' * (row['count'] == most)}")
+                for row in found["counts"]
+            ]
             self._say(table([("STATE", "QUEUE", "JOBS"), *rows]) + "\n")
+        self._say(f"{_jobs(found['total'])}, {found['detached']:,} of them detached.")
         oldest = found["oldest_due_seconds"]
-        self._say(f"{found['total']:,} jobs, {found['detached']:,} of them detached.")
-        return self._say(
-            "No job is due." if oldest is None else f"The oldest job that is due has waited for {oldest:.0f} seconds."
-        )
+        if oldest is None:
+            return self._say("No job is due.")
+        return self._say(f"The oldest job that is due has waited for {oldest:.0f} seconds.")
 
     # Changing
 
@@ -167,34 +217,40 @@ class Command(BaseCommand):
 
     def _clear(self, options: dict[str, Any]) -> int:
         state, queue = options["state"], options["queue"]
-        there = [row for row in reports.counts() if queue is None or row["queue"] == queue]
-        wanted = [state] if state else actions.clearable()
-        chosen = {name: sum(row["count"] for row in there if row["state"] == name) for name in wanted}
-        left = sum(row["count"] for row in there if row["state"] in actions.BEING_EXECUTED and row["state"] not in wanted)
+        there = _counts_by_state(queue)
+        chosen = {name: there[name] for name in ([state] if state else actions.clearable())}
         deleted = 0
         if number := sum(chosen.values()):
             parts = ", ".join(f"{count:,} {name}" for name, count in chosen.items() if count)
             self._ask(f"Delete {_jobs(number)} ({parts})?", options)
             deleted = actions.clear(state, queue)
+        left = 0 if state else sum(there[name] for name in actions.BEING_EXECUTED)
         if options["json"]:
-            return self._say_json({"deleted": deleted, "left": left if not state else 0})
+            return self._say_json({"deleted": deleted, "left": left})
         self._say(f"{_jobs(deleted)} deleted.")
-        if left and not state:
-            self._say(f"{_jobs(left)} left, because they are being executed: name them with --state running or detached.")
+        if left:
+            self._say(
+                f"{_jobs(left)} left, because they are being executed: "
+                "name them with --state running or detached."
+            )
         return DONE
 
     def _prune(self, options: dict[str, Any]) -> int:
         states = [options["state"]] if options["state"] else FINISHED
         return self._report("deleted", actions.prune(options["older_than"], states), None, options)
 
-    def _each(self, done: str, operation: Callable[[AbstractJob], Any], options: dict[str, Any]) -> int:
+    def _each(
+        self, done: str, operation: Callable[[AbstractJob], Any], options: dict[str, Any]
+    ) -> int:
         refused, status, number = [], DONE, 0
         for pk in dict.fromkeys(options["ids"]):
             try:
                 operation(actions.find(pk))
                 number += 1
             except (actions.Refused, actions.NoSuchJob) as error:
-                status = max(status, NO_SUCH_JOB if isinstance(error, actions.NoSuchJob) else REFUSED)
+                status = max(
+                    status, NO_SUCH_JOB if isinstance(error, actions.NoSuchJob) else REFUSED
+                )
                 self._complain(error)
                 refused.append({"id": pk, "reason": str(error)})
         self._report(done, number, refused, options)
@@ -202,9 +258,13 @@ class Command(BaseCommand):
 
     # Talking
 
-    def _report(self, done: str, number: int, refused: list[dict[str, str]] | None, options: dict[str, Any]) -> int:
+    def _report(
+        self, done: str, number: int, refused: list[dict[str, str]] | None, options: dict[str, Any]
+    ) -> int:
         if options["json"]:
-            return self._say_json({done: number} if refused is None else {done: number, "refused": refused})
+            return self._say_json(
+                {done: number} if refused is None else {done: number, "refused": refused}
+            )
         return self._say(f"{_jobs(number)} {done}.") if number or not refused else DONE
 
     def _ask(self, question: str, options: dict[str, Any]) -> None:
@@ -237,7 +297,25 @@ class Command(BaseCommand):
 def _row(job: AbstractJob) -> tuple[str, ...]:
     run_at = job.run_at.astimezone(dt.timezone.utc).strftime("%Y-%m-%d %H:%M:%S")
     error = reports.first_line(job.last_error)[:60]
-    return str(job.pk), job.state, job.queue, str(job.priority), str(job.attempts), run_at, job.locked_by, job.name, error
+    return (
+        str(job.pk),
+        job.state,
+        job.queue,
+        str(job.priority),
+        str(job.attempts),
+        run_at,
+        job.locked_by,
+        job.name,
+        error,
+    )
+
+
+def _counts_by_state(queue: str | None) -> Counter[str]:
+    counts: Counter[str] = Counter()
+    for row in reports.counts():
+        if queue is None or row["queue"] == queue:
+            counts[row["state"]] += row["count"]
+    return counts
 
 
 def _jobs(number: int) -> str:

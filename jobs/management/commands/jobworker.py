@@ -1,3 +1,5 @@
+"""Performs jobs until it is stopped."""
+
 from __future__ import annotations
 
 import argparse
@@ -27,34 +29,77 @@ def seconds(text: str) -> float:
 
 
 def pool(text: str) -> tuple[str, int]:
-    """`q1,q2:3`: queues and a number of workers for them. No queues, or `*`, are all; no number is one, as in Delayed Job."""
+    """`q1,q2:3`: queues and a number of workers for them.
+
+    No queues, or `*`, are all of them; no number is one, as in Delayed Job.
+    """
     queues, colon, number = text.partition(":")
-    return "" if queues.strip() == "*" else queues, positive(number) if colon else 1
+    if queues.strip() == "*":
+        queues = ""
+    return queues, positive(number) if colon else 1
 
 
 class Command(BaseCommand):
-    help = "Works off the queue until it is told to stop (TERM or INT; a second one interrupts the jobs in this process)."
-    # Not those of the web side: they import the URLconf with every view, which a worker would keep in memory for nothing.
+    help = (
+        "Works off the queue until TERM or INT tells it to stop. "
+        "A second signal interrupts the jobs in this process."
+    )
+    # Not the checks of the web side: they import the URLconf with every view, which a
+    # worker would keep in memory for nothing.
     requires_system_checks = ["jobs", "batchexec"]
 
     def add_arguments(self, parser: argparse.ArgumentParser) -> None:
-        parser.add_argument("--batch", action="store_true", help="have jobs executed on AWS Batch, and wait for them")
+        parser.add_argument(
+            "--batch",
+            action="store_true",
+            help="have jobs executed on AWS Batch, and wait for them",
+        )
         parser.add_argument("--queues", "--queue", default="", metavar="A,B", help="default: all")
         parser.add_argument(
-            "--pool", type=pool, action="append", metavar="Q1,Q2:N", help="N workers for these queues; repeatable"
+            "--pool",
+            type=pool,
+            action="append",
+            metavar="Q1,Q2:N",
+            help="N workers for these queues; repeatable",
         )
-        parser.add_argument("--processes", type=positive, metavar="N", help="worker processes; default: this one alone")
-        parser.add_argument("--concurrency", type=positive, default=1, metavar="N", help="jobs at once in a process; default: 1")
+        parser.add_argument(
+            "--processes",
+            type=positive,
+            metavar="N",
+            help="worker processes; default: this one alone",
+        )
+        parser.add_argument(
+            "--concurrency",
+            type=positive,
+            default=1,
+            metavar="N",
+            help="jobs at once in a process; default: 1",
+        )
         parser.add_argument("--min-priority", type=int, metavar="N")
         parser.add_argument("--max-priority", type=int, metavar="N")
-        parser.add_argument("--sleep-delay", type=seconds, metavar="S", help="seconds between two looks at an empty queue")
-        parser.add_argument("--name", help="what locked_by holds; must be unique among running workers")
-        parser.add_argument("--exit-on-complete", action="store_true", default=None, help="leave when nothing is left to do")
+        parser.add_argument(
+            "--sleep-delay",
+            type=seconds,
+            metavar="S",
+            help="seconds between two looks at an empty queue",
+        )
+        parser.add_argument(
+            "--name", help="what locked_by holds; must be unique among running workers"
+        )
+        parser.add_argument(
+            "--exit-on-complete",
+            action="store_true",
+            default=None,
+            help="leave when nothing is left to do",
+        )
         parser.add_argument("--supervisor", type=int, help=argparse.SUPPRESS)
 
     def handle(self, *args: Any, **options: Any) -> None:
         if options["pool"] and (options["queues"] or options["processes"]):
-            raise CommandError("--pool says which queues and how many processes: leave out --queues and --processes.")
+            raise CommandError(
+                "--pool says which queues and how many processes: "
+                "leave out --queues and --processes."
+            )
         if options["pool"] or options["processes"]:
             from jobs.process.supervisor import Supervisor, this_command
 
@@ -93,7 +138,7 @@ def _plugins(batch: bool) -> list[str]:
 
 
 def _children(options: dict[str, Any]) -> Iterator[list[str]]:
-    """The arguments of each worker process: named in one sequence, as Delayed Job does."""
+    """The arguments of each worker process, numbered as in Delayed Job."""
     pools = options["pool"] or [(options["queues"], options["processes"])]
     queues = [queue for queue, number in pools for _ in range(number)]
     for index, queue in enumerate(queues):
@@ -103,5 +148,7 @@ def _children(options: dict[str, Any]) -> Iterator[list[str]]:
                 arguments.append(f"--{flag.replace('_', '-')}={options[flag]}")
         if options["name"]:
             arguments += ["--name", f"{options['name']}.{index}"]
-        arguments += [f"--{flag.replace('_', '-')}" for flag in ("batch", "exit_on_complete") if options[flag]]
+        arguments += [
+            f"--{flag.replace('_', '-')}" for flag in ("batch", "exit_on_complete") if options[flag]
+        ]
         yield arguments

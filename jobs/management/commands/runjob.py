@@ -1,4 +1,8 @@
-"""What the container runs. Every Batch job pays for its start: nothing is imported here that performing a job doesn't need."""
+"""What the container runs.
+
+Every Batch job pays for its start, so nothing is imported here that performing a job
+doesn't need.
+"""
 
 from __future__ import annotations
 
@@ -16,13 +20,17 @@ PERFORMED, RAISED, REFUSED, NO_SUCH_JOB, NOT_RECORDED, TERMINATED = 0, 1, 3, 4, 
 
 class Command(BaseCommand):
     help = (
-        "Performs one job now. Exit status: 0 performed, 1 it raised and that is recorded, 3 refused (not this execution's), "
-        "4 no such job, 75 the outcome could not be recorded, 143 ended by SIGTERM, recorded."
+        "Performs one job now. Exit status: 0 performed, 1 it raised and that is recorded, "
+        "3 refused (not this execution's), 4 no such job, 75 the outcome could not be "
+        "recorded, 143 ended by SIGTERM, recorded."
     )
     requires_system_checks: list[str] = []
 
     def add_arguments(self, parser: ArgumentParser) -> None:
-        parser.add_argument("id", help="the job's primary key; with JOB_EPOCH in the environment, of that epoch only")
+        parser.add_argument(
+            "id",
+            help="the job's primary key; with JOB_EPOCH in the environment, of that epoch only",
+        )
 
     def handle(self, *args: Any, id: str, **options: Any) -> None:
         from jobs.conf import settings
@@ -37,7 +45,8 @@ class Command(BaseCommand):
 
         def terminate(signum: int, frame: Any) -> None:
             terminated.append(signum)
-            # In a thread: this handler may have interrupted somebody who holds the very lock that stopping takes.
+            # In a thread: this handler may have interrupted somebody who holds the very
+            # lock that stopping takes.
             threading.Thread(target=worker.stopping.set, daemon=True).start()
             worker.interrupt()
 
@@ -45,7 +54,9 @@ class Command(BaseCommand):
             signal.signal(signum, terminate)
         epoch = os.environ.get("JOB_EPOCH")
         try:
-            performed = run_by_hand(worker, id) if epoch is None else run_registered(worker, id, epoch)
+            performed = (
+                run_by_hand(worker, id) if epoch is None else run_registered(worker, id, epoch)
+            )
         except LookupError as error:
             self._leave(NO_SUCH_JOB, str(error))
         except Refused as error:
@@ -53,9 +64,14 @@ class Command(BaseCommand):
         except NotBegun as error:
             self._leave(NOT_RECORDED, f"Job {id} was not begun. {error}")
         except Exception as error:
-            self._leave(NOT_RECORDED, f"The outcome of job {id} could not be recorded: {brief(error)}")
+            self._leave(
+                NOT_RECORDED, f"The outcome of job {id} could not be recorded: {brief(error)}"
+            )
         if performed is None:
-            self._leave(REFUSED, f"Job {id} was cancelled or given up while it ran: its outcome was dropped.")
+            self._leave(
+                REFUSED,
+                f"Job {id} was cancelled or given up while it ran: its outcome was dropped.",
+            )
         if not performed:
             self._leave(TERMINATED if terminated else RAISED)
 

@@ -1,0 +1,102 @@
+"""Job objects: what they look like, and what the queue asks of them."""
+
+from __future__ import annotations
+
+import dataclasses
+import inspect
+import sys
+from collections.abc import Callable
+from typing import Any
+
+from jobs.conf import settings
+from jobs.conf.options import duration
+
+
+class Performable:
+    """The base of job objects: dataclasses, decorated or not, with a `perform()`
+    method.
+
+    Everything else is optional, as in Delayed Job. Attributes: `queue_name`,
+    `max_attempts`, `max_run_time` (seconds or a timedelta), `destroy_failed_jobs`, and
+    `unique_key` (or a method). Methods: `display_name()` and `reschedule_at(now,
+    attempts)`. Hooks: `enqueue(job)`, `before(job)`, `success(job)`, `error(job,
+    exception)`, `after(job)`, `failure(job)`. A hook that declares no parameter gets
+    none.
+    """
+
+    def __new__(cls, *args: Any, **kwargs: Any) -> Performable:
+        if "__dataclass_fields__" not in cls.__dict__:
+            # Not in __init_subclass__, because a decorator that comes later would find
+            # the fields' defaults gone.
+            dataclasses.dataclass(cls)
+        return super().__new__(cls)
+
+
+def check(payload: Any) -> None:
+    """Raises TypeError if `payload` isn't a job object that can be stored and
+    performed.
+    """
+    if isinstance(payload, type):
+        raise TypeError(f"{payload.__qualname__} is a class: enqueue an instance of it.")
+    if not isinstance(payload, Performable):
+        raise TypeError(
+            f"{type(payload).__qualname__} is not a jobs.Performable, so it can't be enqueued."
+        )
+    if not callable(getattr(payload, "perform", None)):
+        raise TypeError(
+            f"{type(payload).__qualname__} has no perform() method, so it can't be enqueued."
+        )
+
+
+def display_name(payload: Any) -> str:
+    own = getattr(payload, "display_name", None)
+    if callable(own):
+        return str(own())
+    return f"{type(payload).__module__}.{type(payload).__qualname__}"
+
+
+def call_hook(payload: Any, name: str, *args: Any) -> None:
+    """Calls the hook if the payload has it; without arguments if it declares no
+    parameter.
+    """
+    hook = getattr(payload, name, None)
+    if callable(hook):
+        call_with_accepted(hook, *args)
+
+
+def call_with_accepted(function: Callable[..., Any], *args: Any) -> Any:
+    """Calls `function` with as many of `args` as it declares parameters for."""
+    return function(*args[: _positional(function)])
+
+
+def _positional(function: Callable[..., Any]) -> int:
+    count = 0
+    for parameter in inspect.signature(function).parameters.values():
+        if parameter.kind is parameter.VAR_POSITIONAL:
+            return sys.maxsize
+        if parameter.kind in (parameter.POSITIONAL_ONLY, parameter.POSITIONAL_OR_KEYWORD):
+            count += 1
+    return count
+
+
+def unique_key(payload: Any) -> str | None:
+    key = getattr(payload, "unique_key", None)
+    key = key() if callable(key) else key
+    return None if key is None else str(key)
+
+
+def max_attempts(payload: Any) -> int:
+    own = getattr(payload, "max_attempts", None)
+    return int(settings.MAX_ATTEMPTS if own is None else own)
+
+
+def max_run_time(payload: Any) -> float:
+    own = getattr(payload, "max_run_time", None)
+    limit = float(settings.MAX_RUN_TIME)
+    return limit if own is None else min(duration(own), limit)
+
+
+def destroys_when_failed(payload: Any) -> bool:
+    own = getattr(payload, "destroy_failed_jobs", None)
+    own = own() if callable(own) else own
+    return bool(settings.DESTROY_FAILED_JOBS if own is None else own)
