@@ -1,4 +1,4 @@
-"""Chooses the tests' database, sets Django up, and loads the tests' own pytest plugin."""
+"""Chooses the tests' database, sets Django up and loads the tests' pytest plugin."""
 
 import os
 
@@ -11,8 +11,8 @@ database.choose()
 os.environ["DJANGO_SETTINGS_MODULE"] = "project.settings"
 # Now, because the test modules and conftest files of the folders below import models.
 django.setup()
-# The processes of `pytest -n` choose a database first, too: with this variable, pytest-django
-# would read the settings before.
+# The processes of `pytest -n` inherit the environment. With this variable, pytest-django
+# would read their settings before they have chosen a database.
 del os.environ["DJANGO_SETTINGS_MODULE"]
 
 pytest_plugins = ["tests.fixtures"]

@@ -29,14 +29,14 @@ def pytest_terminal_summary(terminalreporter: Any, config: pytest.Config) -> Non
 
 @pytest.fixture(scope="session", autouse=True)
 def _no_permissions_after_every_test() -> None:
-    """Emptying the database makes every permission again, which costs more than most tests."""
+    """Each flush would make all permissions again, which costs more than most tests."""
     post_migrate.disconnect(dispatch_uid="django.contrib.auth.management.create_permissions")
     post_migrate.disconnect(create_contenttypes)
 
 
 @pytest.fixture(scope="session", autouse=True)
 def _no_collected_static_files() -> None:
-    """WhiteNoise warns where their folder is missing, and it is made in production only."""
+    """Their folder is made in production only, and WhiteNoise warns without it."""
     settings.STATIC_ROOT = None
 
 
@@ -47,7 +47,7 @@ def _content_types_are_made_when_asked_for() -> None:
 
 @pytest.fixture(autouse=True)
 def _stores_are_made_when_asked_for() -> Iterator[None]:
-    """A store remembers when its database was last away: nothing is reaped right after."""
+    """A store that saw its database away reaps nothing for a while."""
     yield
     store._stores.clear()
 

@@ -1,9 +1,9 @@
 """The database that the tests run on: chosen before Django's settings are read.
 
-DATABASE_URL where it is set; else what TEST_DATABASE names: `mongodb` (a SecantusDB, over
-the real MongoDB wire protocol; the default), `documentdb` (another MongoDB engine, which
-needs root on Debian), `postgres` (a server, too) or `sqlite` (a file). Each process of
-`pytest -n` has its own, which ends with it.
+DATABASE_URL where it is set; else what TEST_DATABASE names: `mongodb` (a SecantusDB,
+over the real MongoDB wire protocol; the default), `documentdb` (another MongoDB engine,
+which needs root on Debian), `postgres` (a server, too), `djongo` (SecantusDB again) or
+`sqlite` (a file). Each process of `pytest -n` has its own, which ends with it.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ import pytest
 
 from tests.servers import SERVERS, Server
 
-#: Set where we chose: the processes of `pytest -n` inherit DATABASE_URL, and choose again.
+#: Set where we chose DATABASE_URL: the processes of `pytest -n` inherit it.
 CHOSEN = "TEST_DATABASE_IS_CHOSEN"
 
 _chosen: Server | None = None
@@ -47,7 +47,7 @@ def choose() -> None:
     if wanted not in (*SERVERS, "sqlite"):
         raise SystemExit(f"TEST_DATABASE is {wanted!r}: use {', '.join(SERVERS)} or sqlite.")
     _folder = tempfile.mkdtemp(prefix="delayed-jobs-tests-")
-    # Not a hook of pytest's: those aren't called where its start or another's end fails.
+    # Not a hook of pytest, which calls none where its start or another end fails.
     atexit.register(_end, os.getpid())
     if wanted == "sqlite":
         os.environ["DATABASE_URL"] = f"sqlite:///{_folder}/db.sqlite3"
@@ -57,7 +57,7 @@ def choose() -> None:
 
 
 def serve(config: pytest.Config) -> None:
-    """Starts the server, unless this process leaves the tests to those of `pytest -n`."""
+    """Starts the server, unless the tests run in the processes of `pytest -n`."""
     global _serving
     leaves_them = config.getoption("numprocesses", None) and not hasattr(config, "workerinput")
     if _chosen is not None and not leaves_them:

@@ -1,4 +1,4 @@
-"""The pytest plugin with all servers and processes that tests ask for; conftest.py loads it."""
+"""The pytest plugin with all servers and processes that tests ask for."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 
 @pytest.fixture
 def start(tmp_path: Path, transactional_db: None) -> Iterator[Callable[..., Process]]:
-    """Starts `manage.py <arguments>` on the tests' database; it is ended with the test."""
+    """Starts `manage.py <arguments>` on the tests' database, and ends it with the test."""
     with processes(tmp_path) as starter:
         yield starter
 
@@ -49,7 +49,7 @@ def web(start: Callable[..., Process]) -> str:
 def local_batch() -> Iterator[Callable[..., LocalBatch]]:
     """Starts servers, with LocalBatch's own options. They are ended with the test.
 
-    A test has its own, because one is up in 40 ms, and then nothing has to be put in order.
+    A test has its own: one is up in 40 ms, and nothing has to be put in order after it.
     Every fault that was set must have happened.
     """
     from batchexec.local.server import LocalBatch
@@ -118,7 +118,8 @@ class Own:
         self._server = server
         self.url = server.url
         if connection.vendor == "mongodb":
-            # A failpoint leaves the topology as it is: the driver shall look again before ten seconds.
+            # A failpoint doesn't change the topology. The driver would look at it again
+            # after ten seconds.
             self.url += "&heartbeatFrequencyMS=500"
 
     def crash(self) -> None:
@@ -146,7 +147,7 @@ class ToOwn:
 def _own_server() -> Iterator[Server]:
     if connection.vendor not in OWN:
         pytest.skip(f"{connection.vendor} has no server here that could go away")
-    # Directly under the system's folder: a server that runs as another user can't enter pytest's.
+    # A server that runs as another user can't enter pytest's own folder.
     with tempfile.TemporaryDirectory(prefix="delayed-jobs-own-") as folder:
         server = OWN[connection.vendor](Path(folder))
         server.start()

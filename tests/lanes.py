@@ -1,7 +1,8 @@
 """Which tests a lane runs, so that all lanes together take minutes.
 
-What no database has a part in runs once, with the first lane, MongoDB's. So do the windows of the hand-over: what they
-need of a database is what the conformance tests prove of each. PostgreSQL's lane is for the queue alone.
+Tests without a database run once, in the first lane, MongoDB's. So do the windows of the
+hand-over, because the conformance tests prove of each database what they need of it.
+PostgreSQL's lane is for the queue alone.
 """
 
 from __future__ import annotations
@@ -48,7 +49,7 @@ NOT_ON: dict[str, tuple[str, ...]] = {
 
 
 def is_left_out(path: Path) -> bool:
-    """Whether `path` is for another lane than the one that TEST_DATABASE names; djongo's has a list of its own."""
+    """Whether `path` is for other lanes than TEST_DATABASE names; djongo has its own list."""
     lane = os.environ.get("TEST_DATABASE") or "mongodb"
     if lane == "djongo":
         return False

@@ -20,8 +20,9 @@ ROOT = Path(__file__).resolve().parent.parent
 
 T = TypeVar("T")
 
-#: Seconds. Leases and polls are short in tests, so that a death is noticed soon; but not so short
-#: that the living are taken for dead on a busy machine. Where nobody dies, a test has a long one.
+#: Seconds. Leases and polls are short in tests, so that a death is noticed soon, but not so
+#: short that a busy machine takes the living for dead. Where nobody dies, a test has a long
+#: lease.
 LEASE = 5.0
 FAST = {
     "JOBS_LEASE": str(LEASE),
@@ -33,7 +34,7 @@ FAST = {
 
 
 def wait_for(condition: Callable[[], T], seconds: float = 120, what: str = "") -> T:
-    """Waits until `condition()` is true, and returns it; AssertionError after `seconds`."""
+    """The first true value of `condition()`; AssertionError after `seconds`."""
     deadline = time.monotonic() + seconds
     while not (found := condition()):
         assert time.monotonic() < deadline, f"not within {seconds:g} s: {what or condition}"

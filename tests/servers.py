@@ -1,4 +1,4 @@
-"""Database servers of one's own: on the loopback interface, in a folder, ended by whoever started them."""
+"""Database servers for tests and benchmarks: on the loopback interface, in a folder."""
 
 from __future__ import annotations
 
@@ -23,9 +23,9 @@ ROOT = Path(__file__).resolve().parent.parent
 
 
 def free_port() -> int:
-    """A port below those of outgoing connections, one of which could take it before the server does."""
+    """A free port below those of outgoing connections, which could take it first."""
     while True:
-        # Of the system's chance: pytest-randomly gives every process of a run the same one.
+        # Not `random`: pytest-randomly gives all processes of a run the same numbers.
         port = 15_000 + secrets.randbelow(15_000)
         with socket.socket() as probe, suppress(OSError):
             probe.bind(("127.0.0.1", port))
@@ -53,7 +53,7 @@ def wait_for_port(
 
 
 class Server(ABC):
-    """A database server in `folder`, which must exist, on a port that it keeps when it is started again."""
+    """A database server in `folder`, which must exist. It keeps its port between starts."""
 
     def __init__(self, folder: Path):
         self.folder = folder
@@ -72,7 +72,7 @@ class Server(ABC):
 
     @abstractmethod
     def crash(self) -> None:
-        """Ends it as a crash would: connections break, and what isn't on the disk is gone."""
+        """As a crash would end it: connections break, and unwritten data is gone."""
 
     @property
     @abstractmethod
@@ -127,7 +127,10 @@ class Mongo(Server):
 
 
 class Djongo(Mongo):
-    """The same for djongo, whose environment can't hold SecantusDB: LOCALMONGO_PYTHON is an interpreter that has it."""
+    """The same for djongo, whose environment can't hold SecantusDB.
+
+    LOCALMONGO_PYTHON is an interpreter that has it.
+    """
 
     python = os.environ.get("LOCALMONGO_PYTHON", sys.executable)
 
@@ -137,7 +140,7 @@ class Djongo(Mongo):
 
 
 class DocumentDB(Server):
-    """Another MongoDB engine behind a gateway of ours; see docs/databases.md for where it can run."""
+    """Another MongoDB engine behind our gateway; docs/databases.md says where it runs."""
 
     gateway: subprocess.Popen[bytes]
 
@@ -174,7 +177,10 @@ class DocumentDB(Server):
 
 
 class Postgres(Server):
-    """PostgreSQL, from PATH or where Debian keeps it; as the user `postgres` or `nobody` where we are root, which it refuses."""
+    """PostgreSQL, from where Debian keeps it or from PATH.
+
+    It refuses to run as root: where we are, it runs as `postgres` or `nobody`.
+    """
 
     @property
     def url(self) -> str:
@@ -220,9 +226,8 @@ class Postgres(Server):
         ]
         self._run("initdb", "--pgdata", self._data, *options)
         with (self._data / "postgresql.conf").open("a") as settings:
-            settings.write(
-                f"port = {self.port}\nlisten_addresses = '127.0.0.1'\nunix_socket_directories = ''\n"
-            )
+            settings.write(f"port = {self.port}\nlisten_addresses = '127.0.0.1'\n")
+            settings.write("unix_socket_directories = ''\n")
 
     def _run(self, name: str, *arguments: object) -> None:
         run(
@@ -249,7 +254,7 @@ def find(name: str, product: str, package: str) -> str:
         key=lambda path: path.parent.name.zfill(4),
         reverse=True,
     )
-    # Debian's folder first: what it puts on PATH is a wrapper for the cluster of the machine.
+    # Debian's folder first: on PATH it has wrappers for the cluster of the machine.
     path = os.pathsep.join([*map(str, places), os.environ.get("PATH", os.defpath), "/usr/sbin"])
     found = shutil.which(name, path=path)
     if found is None:
@@ -260,7 +265,7 @@ def find(name: str, product: str, package: str) -> str:
 
 
 def unprivileged(preferred: str) -> str | None:
-    """Whom a server is run as: ourselves (None), or, where that is root, a user that can do no harm."""
+    """The user that a server runs as: None is ours; in place of root, a harmless one."""
     if os.getuid() != 0:
         return None
     try:
