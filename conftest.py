@@ -9,10 +9,10 @@ from tests import database
 
 database.choose()
 os.environ["DJANGO_SETTINGS_MODULE"] = "project.settings"
-# Now, because the test modules and conftest files of the folders below import models.
+# Now, because test modules and the conftest files below import models.
 django.setup()
-# The processes of `pytest -n` inherit the environment. With this variable, pytest-django
-# would read their settings before they have chosen a database.
+# The processes of `pytest -n` inherit the environment. With this variable,
+# pytest-django would read their settings before they have chosen a database.
 del os.environ["DJANGO_SETTINGS_MODULE"]
 
 pytest_plugins = ["tests.fixtures"]

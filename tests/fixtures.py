@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 
 @pytest.fixture
 def start(tmp_path: Path, transactional_db: None) -> Iterator[Callable[..., Process]]:
-    """Starts `manage.py <arguments>` on the tests' database, and ends it with the test."""
+    """Starts `manage.py <arguments>` on the tests' database, until the test ends."""
     with processes(tmp_path) as starter:
         yield starter
 

@@ -1,7 +1,7 @@
 """Which tests a lane runs, so that all lanes together take minutes.
 
-Tests without a database run once, in the first lane, MongoDB's. So do the windows of the
-hand-over, because the conformance tests prove of each database what they need of it.
+Tests without a database run once, in the first lane, MongoDB's. So do the windows of
+the hand-over, because the conformance tests prove of each database what they need of it.
 PostgreSQL's lane is for the queue alone.
 """
 
@@ -49,7 +49,7 @@ NOT_ON: dict[str, tuple[str, ...]] = {
 
 
 def is_left_out(path: Path) -> bool:
-    """Whether `path` is for other lanes than TEST_DATABASE names; djongo has its own list."""
+    """Whether the lane that TEST_DATABASE names leaves `path` to others."""
     lane = os.environ.get("TEST_DATABASE") or "mongodb"
     if lane == "djongo":
         return False

@@ -53,7 +53,7 @@ def wait_for_port(
 
 
 class Server(ABC):
-    """A database server in `folder`, which must exist. It keeps its port between starts."""
+    """A database server in `folder`, which must exist. It keeps its port."""
 
     def __init__(self, folder: Path):
         self.folder = folder
@@ -140,7 +140,7 @@ class Djongo(Mongo):
 
 
 class DocumentDB(Server):
-    """Another MongoDB engine behind our gateway; docs/databases.md says where it runs."""
+    """Another MongoDB engine behind our gateway; see docs/databases.md."""
 
     gateway: subprocess.Popen[bytes]
 
@@ -265,7 +265,7 @@ def find(name: str, product: str, package: str) -> str:
 
 
 def unprivileged(preferred: str) -> str | None:
-    """The user that a server runs as: None is ours; in place of root, a harmless one."""
+    """Whom a server runs as: None is ourselves; in place of root, a harmless user."""
     if os.getuid() != 0:
         return None
     try:
