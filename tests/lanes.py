@@ -1,7 +1,7 @@
 """Which tests a lane runs, so that all lanes together take minutes.
 
 Tests without a database run once, in the first lane, MongoDB's. So do the windows of
-the hand-over, because the conformance tests prove of each database what they need of it.
+the hand-over, because the conformance tests prove of each database what they need.
 PostgreSQL's lane is for the queue alone.
 """
 

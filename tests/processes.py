@@ -20,9 +20,9 @@ ROOT = Path(__file__).resolve().parent.parent
 
 T = TypeVar("T")
 
-#: Seconds. Leases and polls are short in tests, so that a death is noticed soon, but not
-#: so short that a busy machine takes the living for dead. Where nobody dies, a test has a
-#: long lease.
+#: Seconds. Leases and polls are short in tests, so that a death is noticed soon, but
+#: not so short that a busy machine takes the living for dead. Where nobody dies, a test
+#: has a long lease.
 LEASE = 5.0
 FAST = {
     "JOBS_LEASE": str(LEASE),
