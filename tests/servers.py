@@ -17,8 +17,6 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
-from tests.documentdb.engine import Engine
-
 ROOT = Path(__file__).resolve().parent.parent
 
 
@@ -146,6 +144,9 @@ class DocumentDB(Server):
 
     def __init__(self, folder: Path):
         super().__init__(folder)
+        # Not above: it needs packages that djongo's environment can't have.
+        from tests.documentdb.engine import Engine
+
         self.engine = Engine(folder, free_port())
 
     @property
