@@ -49,7 +49,7 @@ test-postgres: $(VENV)/.dev ## the tests on PostgreSQL, whose server programs mu
 	TEST_DATABASE=postgres $(BIN)/python $(PYTEST)
 
 test-djongo: $(VENV)/.local $(DJONGO_VENV)/.installed ## the tests that make sense on djongo, in its own environment
-	TEST_DATABASE=djongo LOCALMONGO_PYTHON=$(abspath $(BIN)/python) $(DJONGO_VENV)/bin/python $(PYTEST) -c pytest-djongo.ini
+	TEST_DATABASE=djongo LOCALMONGO_PYTHON=$(abspath $(BIN)/python) $(DJONGO_VENV)/bin/python -m pytest -c pytest-djongo.ini
 
 lint: $(VENV)/.dev ## ruff, mypy, and migrations that are missing
 	$(BIN)/ruff format --check .
