@@ -11,10 +11,22 @@ from django.conf import settings
 from django.contrib.contenttypes.management import create_contenttypes
 from django.contrib.contenttypes.models import ContentType
 from django.db.models.signals import post_migrate
+from hypothesis import HealthCheck
+from hypothesis import settings as hypothesis
 
 from jobs import store
 from tests import samples
 from tests.lanes import is_left_out
+
+#: The same examples in every run, however slow the machine is at that moment.
+hypothesis.register_profile(
+    "tests",
+    derandomize=True,
+    database=None,
+    deadline=None,
+    suppress_health_check=[HealthCheck.too_slow],
+)
+hypothesis.load_profile("tests")
 
 
 def pytest_ignore_collect(collection_path: Path) -> bool | None:
