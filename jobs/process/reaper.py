@@ -72,15 +72,16 @@ class Reaper:
     def _release(self, where: dict[str, Any], why: str) -> None:
         seen: set[Any] = set()
         while jobs := [job for job in self._store.find(where, limit=BATCH) if job.pk not in seen]:
+            # First those that died with their watcher, which the statement below would take along.
+            for job in jobs:
+                seen.add(job.pk)
+                if not _is_elsewhere(job):
+                    self._release_one(job, why)
             if any(_is_elsewhere(job) for job in jobs):
                 # However many: one statement, by the conditions and not by what was read.
                 changes = {**transitions.UNLOCKED, "state": State.DETACHED, "updated_at": self._store.now()}
                 count = self._store.change_many({**where, "handed_over": True}, changes)
                 logger.info("[%s] %d jobs go on without a watcher: %s", self._worker, count, why)
-            for job in jobs:
-                seen.add(job.pk)
-                if not _is_elsewhere(job):
-                    self._release_one(job, why)
 
     def _release_one(self, job: AbstractJob, why: str) -> None:
         if job.runner:
