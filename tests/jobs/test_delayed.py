@@ -14,11 +14,17 @@ from tests.samples import Target, calls
 pytestmark = pytest.mark.django_db(transaction=True)
 
 
-def test_a_method_of_an_instance_is_called_with_its_arguments():
-    post = Post.objects.create(title="t")
-    job = jobs.delay(post, queue="mail", priority=20).refresh_from_db(fields=["title"])
-    assert (job.queue, job.priority, job.name) == ("mail", 20, "posts.models.Post#refresh_from_db")
+def test_a_method_of_an_instance_is_called_with_its_arguments(monkeypatch):
+    def remember(self, a, b):
+        calls.append((self.title, a, b))
+
+    monkeypatch.setattr(Post, "remember", remember, raising=False)
+    post = Post.objects.create(title="before")
+    job = jobs.delay(post, queue="mail", priority=20).remember(1, b=(2, 3))
+    assert (job.queue, job.priority, job.name) == ("mail", 20, "posts.models.Post#remember")
+    Post.objects.update(title="as it is when the job runs")
     assert jobs.Worker().work_off() == (1, 0)
+    assert calls == [("as it is when the job runs", 1, (2, 3))]
 
 
 def test_a_method_of_a_class_is_called():

@@ -102,15 +102,16 @@ def test_a_callback_for_an_unknown_event_is_refused_when_the_class_is_defined():
             def around_perform(self, worker): ...
 
 
-def test_a_plugin_that_breaks_while_an_outcome_is_recorded_does_not_keep_it_from_being_recorded():
+def test_a_plugin_that_breaks_while_an_outcome_is_recorded_does_not_keep_it_from_being_recorded(caplog):
     class Breaks(jobs.Plugin):
         def before_error(self, worker, job):
-            raise RuntimeError("the plugin")
+            raise RuntimeError("the plugin broke")
 
-    job = jobs.enqueue(Fail("the job"))
+    job = jobs.enqueue(Fail("the job broke"))
     assert jobs.Worker(plugins=[Breaks]).work_off() == (0, 1)
     job.refresh_from_db()
-    assert "the job" in job.last_error
+    assert job.last_error.startswith("RuntimeError: the job broke")
+    assert "the plugin broke" in caplog.text
 
 
 def test_no_failure_hook_is_called_for_an_outcome_that_is_dropped(settings, calls):
