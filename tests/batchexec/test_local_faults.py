@@ -124,9 +124,10 @@ def test_latency(server: LocalBatch, batch: Batch) -> None:
 
 
 def test_new_jobs_are_not_seen_at_once(server: LocalBatch, batch: Batch) -> None:
-    server.set_faults(["ListJobs:blind:seconds=3", "DescribeJobs:blind:seconds=2"])
+    server.set_faults(["ListJobs:blind:seconds=60", "DescribeJobs:blind:seconds=60"])
     job = batch.submit("true")
     assert by_name(batch) == batch.describe(job) == []
+    server.set_faults(["ListJobs:blind:seconds=0.5", "DescribeJobs:blind:seconds=0.3"])
     until(lambda: batch.describe(job))
     until(lambda: by_name(batch) == [job])
 

@@ -16,16 +16,18 @@ def batch(server: LocalBatch) -> Batch:
     return Batch(server.url)
 
 
-def test_a_job_is_seen_in_every_state_and_starts_soon() -> None:
+def test_a_job_is_seen_in_every_state_and_starts_after_the_delay(tmp_path: Path) -> None:
     with LocalBatch(start_delay=1.5) as server:
         batch = Batch(server.url)
-        job = batch.submit("sleep", "0.5")
+        job = batch.submit("sh", "-c", f"until test -e {tmp_path}/seen; do sleep 0.05; done")
         seen: list[str] = []
 
         def look() -> bool:
             status = batch.status(job)
             if status not in seen:
                 seen.append(status)
+            if status == "RUNNING":
+                (tmp_path / "seen").touch()
             return status == "SUCCEEDED"
 
         until(look)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+from pathlib import Path
 
 import pytest
 
@@ -60,10 +61,17 @@ def test_evaluate_on_exit(batch: Batch, rules: list[dict[str, str]], attempts: i
     assert len(batch.finished(job)["attempts"]) == attempts
 
 
-def test_a_dependency_is_waited_for(batch: Batch) -> None:
-    first = batch.submit("sleep", "1.5")
+def until_exists(file: Path) -> tuple[str, ...]:
+    """A command that ends once that file exists."""
+    return ("sh", "-c", f"until test -e {file}; do sleep 0.05; done")
+
+
+def test_a_dependency_is_waited_for(batch: Batch, tmp_path: Path) -> None:
+    first = batch.submit(*until_exists(tmp_path / "go"))
     second = batch.submit("true", dependsOn=[{"jobId": first}])
-    batch.until_status(second, "PENDING")
+    batch.until_status(first, "RUNNING")
+    assert batch.status(second) == "PENDING"
+    (tmp_path / "go").touch()
     assert batch.finished(second)["status"] == "SUCCEEDED"
     assert batch.describe(first)[0]["stoppedAt"] <= batch.describe(second)[0]["startedAt"]
 
@@ -76,22 +84,25 @@ def test_a_failed_dependency_fails_its_dependants(batch: Batch) -> None:
     assert (detail["status"], detail["statusReason"], detail["attempts"]) == ("FAILED", "Dependent Job failed", [])
 
 
-def test_jobs_beyond_the_limit_stay_runnable() -> None:
+def test_jobs_beyond_the_limit_stay_runnable(tmp_path: Path) -> None:
     with LocalBatch(max_running=2, start_delay=0) as server:
         batch = Batch(server.url)
-        jobs = [batch.submit("sleep", "1.5") for _ in range(5)]
-        batch.until_status(jobs[1], "RUNNING")
-        assert [job["status"] for job in batch.describe(*jobs)].count("RUNNABLE") == 3
+        jobs = [batch.submit(*until_exists(tmp_path / "go")) for _ in range(5)]
+        statuses = lambda: sorted(job["status"] for job in batch.describe(*jobs))  # noqa: E731
+        until(lambda: statuses() == ["RUNNABLE"] * 3 + ["RUNNING"] * 2)
+        assert statuses() == ["RUNNABLE"] * 3 + ["RUNNING"] * 2
+        (tmp_path / "go").touch()
         assert all(batch.finished(job)["status"] == "SUCCEEDED" for job in jobs)
 
 
 def test_hundreds_wait_without_a_thread_each_and_all_run() -> None:
+    before = threading.active_count()
     with LocalBatch(max_running=4, start_delay=0) as server:
         batch = Batch(server.url)
         blockers = [batch.submit("sleep", "60") for _ in range(4)]
         jobs = [batch.submit("true") for _ in range(300)]
         until(lambda: len(batch.listed(jobStatus="RUNNABLE")) == 300)
-        assert threading.active_count() < 20
+        assert threading.active_count() < before + 20
         for blocker in blockers:
             batch.client.terminate_job(jobId=blocker, reason="go")
         until(lambda: len(batch.listed(jobStatus="SUCCEEDED")) == len(jobs))

@@ -250,6 +250,12 @@ def test_an_outcome_whose_answer_was_lost_is_found_by_epoch_and_error_alone(row,
     assert transitions.has_ended(job, error, deleted=deleted) is ended
 
 
+def test_no_attempt_is_refunded_that_was_never_counted():
+    job = job_with({**rescheduled(), "attempts": 0})
+    assert transitions.refund(job) is False
+    assert Job.objects.get().attempts == 0
+
+
 def test_every_failed_job_begins_again_except_where_a_runner_is_named():
     failed, named = job_with({"state": State.FAILED, "epoch": 1}), job_with({"state": State.FAILED, "runner": "r"})
     others = [job_with({"state": state}) for state in State if state != State.FAILED]

@@ -138,9 +138,11 @@ def test_a_key_in_an_open_transaction_makes_others_wait_and_is_free_again_when_t
             transaction.set_rollback(True)
 
     def enqueue() -> Any:
-        held.wait(30)
+        assert held.wait(30)
         threading.Timer(0.3, released.set).start()
-        return jobs.enqueue(Record("kept"), unique_key="k")
+        job = jobs.enqueue(Record("kept"), unique_key="k")
+        assert released.is_set(), "it didn't wait"
+        return job
 
     _, job = at_once([hold, enqueue])
     assert job.already_enqueued is False

@@ -30,6 +30,7 @@ def test_any_number_of_records_were_not_imported_and_one_has_a_key(model):
         model.objects.create(import_key=key, **post)
     with pytest.raises(DatabaseError):
         model.objects.create(import_key="k", **post)
+    assert model.objects.count() == 3
 
 
 def test_rows_that_django_adds_and_rows_that_the_queue_adds_have_ids_of_their_own():

@@ -12,6 +12,7 @@ from typing import Any
 
 import pytest
 from django.db import connection, connections
+from pymongo import monitoring
 
 import jobs
 from jobs.models import Job, State
@@ -27,14 +28,35 @@ def admin(*command: Any, **arguments: Any) -> None:
     connections["own"].connection.admin.command(*command, **arguments)
 
 
+class Failures(monitoring.CommandListener):
+    """Counts the commands of a name that failed, or whose write concern wasn't met."""
+
+    def __init__(self, command: str):
+        self._command = command
+        self.count = 0
+
+    def started(self, event: monitoring.CommandStartedEvent) -> None: ...
+
+    def succeeded(self, event: monitoring.CommandSucceededEvent) -> None:
+        self.count += event.command_name == self._command and "writeConcernError" in event.reply
+
+    def failed(self, event: monitoring.CommandFailedEvent) -> None:
+        self.count += event.command_name == self._command
+
+
 @contextmanager
 def failing(command: str, times: int, **how: Any) -> Iterator[None]:
+    """The next ones of that command fail; as many must have, in the end."""
+    failures = Failures(command)
+    connections["own"].close_pool()
+    connections["own"].settings_dict.setdefault("OPTIONS", {})["event_listeners"] = [failures]
     Job.objects.exists()  # connects
     admin("configureFailPoint", "failCommand", mode={"times": times}, data={"failCommands": [command], **how})
     try:
         yield
     finally:
         admin("configureFailPoint", "failCommand", mode="off")
+    assert failures.count == times
 
 
 @pytest.mark.parametrize("times", [1, 4])

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 import os
+import time
 
 import pytest
 
@@ -53,10 +54,13 @@ def test_a_job_that_cannot_be_interrupted_is_recorded_and_its_process_is_ended(s
 def test_a_lease_is_renewed_while_a_job_holds_the_interpreters_lock(start, tmp_path):
     log = tmp_path / "log"
     job = jobs.enqueue(Hog(str(log), LEASE * 1.6))
+    other = start("jobworker", "--name", "other", "--queues", "none")
+    wait_for(lambda: "Starting job worker" in other.output)
     start("jobworker", "--name", "hogged")
     wait_for(lambda: lines(log))
-    other = start("jobworker", "--name", "other")
+    began = time.monotonic()
     wait_for(lambda: "ended" in lines(log))
+    assert time.monotonic() - began > LEASE
     wait_for(lambda: row(job) is None, what="its success was recorded")
     assert lines(log) == ["began", "ended"]
     assert "FAILED" not in other.output

@@ -61,9 +61,15 @@ def test_jobs_are_listed_filtered_and_searched(admin_client):
 
 
 def test_the_list_can_be_sorted_by_every_column(admin_client):
-    pks = {enqueued().pk for _ in range(3)}
-    for number in range(1, 11):
-        assert listed(admin_client, o=f"{number}.-1") == pks
+    now, pks = timezone.now(), []
+    for number, state in enumerate((State.FAILED, State.READY, State.RUNNING), 1):
+        at = now + dt.timedelta(minutes=number)
+        texts = {name: f"{name} {number}" for name in ("name", "queue", "locked_by", "runner")}
+        pks.append(enqueued(state, priority=number, attempts=number, run_at=at, created_at=at, **texts).pk)
+    for column in range(1, len(JobAdmin.list_display) + 1):
+        for order, expected in ((f"{column}", pks), (f"-{column}", pks[::-1])):
+            response = admin_client.get(LIST, {"o": order})
+            assert [job.pk for job in response.context["cl"].result_list] == expected, JobAdmin.list_display[column - 1]
 
 
 def test_no_more_rows_are_counted_than_can_be_paged(admin_client, monkeypatch):

@@ -3,8 +3,10 @@ from __future__ import annotations
 import pytest
 
 import jobs
+from jobs import transitions
 from jobs.lifecycle import EVENTS, Lifecycle
-from tests.samples import Fail, Record
+from jobs.models import Job
+from tests.samples import Fail, Hooked, Record
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -47,9 +49,9 @@ def test_afters_do_not_run_where_the_body_raises():
     log: list[str] = []
 
     def body(job: object) -> None:
-        raise RuntimeError
+        raise RuntimeError("the body")
 
-    with pytest.raises(RuntimeError):
+    with pytest.raises(RuntimeError, match="the body"):
         Lifecycle([recorder("one", log)()]).run("enqueue", body, "j")
     assert log == ["one before enqueue", "one around enqueue"]
 
@@ -100,15 +102,26 @@ def test_a_callback_for_an_unknown_event_is_refused_when_the_class_is_defined():
             def around_perform(self, worker): ...
 
 
-def test_a_plugin_that_breaks_while_an_outcome_is_recorded_does_not_keep_it_from_being_recorded():
+def test_a_plugin_that_breaks_while_an_outcome_is_recorded_does_not_keep_it_from_being_recorded(caplog):
     class Breaks(jobs.Plugin):
         def before_error(self, worker, job):
-            raise RuntimeError("the plugin")
+            raise RuntimeError("the plugin broke")
 
-    job = jobs.enqueue(Fail("the job"))
+    job = jobs.enqueue(Fail("the job broke"))
     assert jobs.Worker(plugins=[Breaks]).work_off() == (0, 1)
     job.refresh_from_db()
-    assert "the job" in job.last_error
+    assert job.last_error.startswith("RuntimeError: the job broke")
+    assert "the plugin broke" in caplog.text
+
+
+def test_no_failure_hook_is_called_for_an_outcome_that_is_dropped(settings, calls):
+    settings.JOBS = {"MAX_ATTEMPTS": 1}
+    job = jobs.enqueue(Hooked("perform"))
+    reserved = Job.objects.reserve(worker := jobs.Worker())
+    assert transitions.cancel(Job.objects.get(pk=job.pk))
+    assert worker.run(reserved) is None
+    assert "error" in calls
+    assert "failure" not in calls
 
 
 def test_clear_locks_frees_what_a_stopping_worker_still_holds():

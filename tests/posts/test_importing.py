@@ -165,10 +165,10 @@ def test_what_somebody_else_adds_between_look_up_and_insertion_is_not_added_twic
 
 def test_an_integrity_error_that_is_not_about_keys_is_raised(write, monkeypatch):
     def refuse(manager, rows):
-        raise IntegrityError
+        raise IntegrityError("a check failed")
 
     monkeypatch.setattr(type(Post.objects), "bulk_create", refuse)
-    with pytest.raises(IntegrityError):
+    with pytest.raises(IntegrityError, match="a check failed"):
         import_posts(write(line()))
 
 

@@ -1,0 +1,39 @@
+"""The names of those that execute jobs: unique to one execution, and telling attempts of one Batch job apart."""
+
+from __future__ import annotations
+
+import pytest
+
+from jobs.runner import batch_job_id_of, container_runner, is_later_attempt, worker_runner
+
+
+def container(batch_job_id: str = "b-1", attempt: int = 1) -> str:
+    return container_runner(3, {"AWS_BATCH_JOB_ID": batch_job_id, "AWS_BATCH_JOB_ATTEMPT": str(attempt)})
+
+
+def test_two_starts_of_one_container_have_different_names():
+    assert container().startswith("b-1/1@3#")
+    assert container() != container()
+
+
+def test_only_a_containers_name_tells_a_batch_job():
+    assert batch_job_id_of(container()) == "b-1"
+    for other in ("", worker_runner("w", 3), worker_runner("a/b", 3), worker_runner("a#b/c", 3)):
+        assert batch_job_id_of(other) == ""
+
+
+@pytest.mark.parametrize(
+    ("runner", "than", "later"),
+    [
+        (container(attempt=2), container(attempt=1), True),
+        (container(attempt=10), container(attempt=9), True),
+        (container(attempt=1), container(attempt=1), False),
+        (container(attempt=1), container(attempt=2), False),
+        (container("b-2", 2), container("b-1", 1), False),
+        (container(attempt=2), "", False),
+        (container(attempt=2), worker_runner("b-1/1", 3), False),
+        (worker_runner("b-1/2", 3), container(attempt=1), False),
+    ],
+)
+def test_a_later_attempt_is_one_of_the_same_batch_job(runner, than, later):
+    assert is_later_attempt(runner, than) is later
