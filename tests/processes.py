@@ -36,9 +36,11 @@ FAST = {
 def wait_for(condition: Callable[[], T], seconds: float = 120, what: str = "") -> T:
     """The first true value of `condition()`; AssertionError after `seconds`."""
     deadline = time.monotonic() + seconds
+    pause = 0.01
     while not (found := condition()):
         assert time.monotonic() < deadline, f"not within {seconds:g} s: {what or condition}"
-        time.sleep(0.02)
+        time.sleep(pause)
+        pause = min(pause * 1.3, 0.1)  # to ask costs the processor that others wait for
     return found
 
 

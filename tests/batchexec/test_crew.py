@@ -18,12 +18,12 @@ def called_by(number: int, call) -> None:
 
 
 def members() -> list[threading.Thread]:
-    return [thread for thread in threading.enumerate() if thread.name == "the-crew"]
+    return [thread for thread in threading.enumerate() if thread.name == "a-few"]  # others linger for a while
 
 
 def test_however_many_wait_a_few_threads_act_and_leave_when_there_is_nothing_to_do(monkeypatch):
-    monkeypatch.setattr(crew, "LINGER", 0.1)
-    few, acting, most, done = Crew(3, "the-crew"), set(), [], []
+    monkeypatch.setattr(crew, "LINGER", 1)
+    few, acting, most, done = Crew(3, "a-few"), set(), [], []
     three = threading.Barrier(3)
 
     def step() -> None:
@@ -35,7 +35,7 @@ def test_however_many_wait_a_few_threads_act_and_leave_when_there_is_nothing_to_
     called_by(51, lambda: few.do(step))
     assert len(done) == 51
     assert set(most) == {3}
-    assert all(thread.name == "the-crew" for thread in acting)
+    assert all(thread.name == "a-few" for thread in acting)
     wait_for(lambda: not members(), what="those with nothing to do left")
     called_by(3, lambda: few.do(step))
     assert len(done) == 54

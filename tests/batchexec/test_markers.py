@@ -36,7 +36,13 @@ def intended(epoch: int = 0, **fields: Any) -> BatchJob:
 
 
 def values(marker: BatchJob) -> dict[str, Any]:
-    return {field.attname: getattr(marker, field.attname) for field in BatchJob._meta.concrete_fields}
+    values = {field.attname: getattr(marker, field.attname) for field in BatchJob._meta.concrete_fields}
+    return {name: in_milliseconds(value) if isinstance(value, dt.datetime) else value for name, value in values.items()}
+
+
+def in_milliseconds(value: dt.datetime) -> dt.datetime:
+    """As MongoDB keeps it."""
+    return value.replace(microsecond=value.microsecond // 1000 * 1000)
 
 
 def row(marker: BatchJob) -> BatchJob:

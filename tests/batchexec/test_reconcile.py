@@ -99,7 +99,8 @@ def test_a_batch_job_of_an_epoch_that_is_over_is_found(batchjobs, batch, client_
     assert findings(batchjobs) == (0, [])
 
 
-def test_a_registered_runner_without_a_marker_gets_one(batchjobs, batch, client_of, worker, tmp_path):
+def test_a_registered_runner_without_a_marker_gets_one(batchjobs, batch, client_of, worker, settings, tmp_path):
+    settings.JOBS = {**settings.JOBS, "LEASE": 60}  # nobody renews it here
     log, go = tmp_path / "log", tmp_path / "go"
     job = jobs.enqueue(Wait(str(log), str(go)))
     mine = Job.objects.reserve(worker())

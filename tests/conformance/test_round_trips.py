@@ -42,7 +42,8 @@ def counting() -> Iterator[Callable[..., object]]:
             self.sent: list[str] = []
 
         def started(self, event):
-            self.sent.append(event.command_name)
+            if event.command_name != "hello":  # the driver's own
+                self.sent.append(event.command_name)
 
         def succeeded(self, event): ...
 
