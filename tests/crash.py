@@ -1,6 +1,7 @@
-"""A plugin that kills its process at a chosen point of the hand-over: CRASH_AT=before:submit, after:record_submission, …
+"""A plugin that kills its process at a chosen point of the hand-over.
 
-What it printed last then names the point, so that a test can tell this death from every other.
+CRASH_AT names it: before:submit, after:record_submission, … What the process printed
+last names it, too, so that a test can tell this death from every other.
 """
 
 from __future__ import annotations
@@ -11,17 +12,18 @@ from collections.abc import Callable
 from typing import Any
 
 from batchexec import markers
-from batchexec.aws import client, failures
+from batchexec.aws.client import BatchClient
+from batchexec.handover import settle
 from jobs import Plugin, transitions
 
-#: What may be died before and after, by name.
+#: The steps that a process can die before and after, by name.
 STEPS: dict[str, tuple[Any, str]] = {
     "hand_over": (transitions, "hand_over"),
     "commit_intent": (markers, "commit_intent"),
-    "submit": (client.BatchClient, "submit"),
+    "submit": (BatchClient, "submit"),
     "record_submission": (markers, "record_submission"),
     "record_status": (markers, "record_status"),
-    "classify": (failures, "classify"),
+    "classify": (settle, "classify"),
     "reschedule": (transitions, "reschedule"),
     "clear": (markers, "clear"),
 }

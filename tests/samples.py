@@ -117,7 +117,9 @@ class Sized(jobs.Performable):
 
     @property
     def batch(self) -> Resources:
-        return Resources(vcpu=0.3, memory=1500, timeout=600, queue=self.queue, environment={"COLOUR": "blue"})
+        return Resources(
+            vcpu=0.3, memory=1500, timeout=600, queue=self.queue, environment={"COLOUR": "blue"}
+        )
 
     def perform(self) -> None:
         assert os.environ["COLOUR"] == "blue"

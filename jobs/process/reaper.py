@@ -101,7 +101,7 @@ class Reaper:
     def _release(self, where: dict[str, Any], why: str) -> None:
         seen: set[Any] = set()
         while jobs := [job for job in self._store.find(where, BATCH) if job.pk not in seen]:
-            # First those that died with their watcher, which the statement would take along.
+            # First those that died with their watcher, before the statement takes them.
             for job in jobs:
                 seen.add(job.pk)
                 if not _is_elsewhere(job):

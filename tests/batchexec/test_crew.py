@@ -18,7 +18,9 @@ def called_by(number: int, call) -> None:
 
 
 def members() -> list[threading.Thread]:
-    return [thread for thread in threading.enumerate() if thread.name == "a-few"]  # others linger for a while
+    return [
+        thread for thread in threading.enumerate() if thread.name == "a-few"
+    ]  # others linger for a while
 
 
 def test_however_many_wait_a_few_threads_act_and_leave_when_there_is_nothing_to_do(monkeypatch):

@@ -12,7 +12,12 @@ from typing import Any
 
 import pytest
 from botocore.config import Config
-from botocore.exceptions import ClientError, ConnectionClosedError, HTTPClientError, ReadTimeoutError
+from botocore.exceptions import (
+    ClientError,
+    ConnectionClosedError,
+    HTTPClientError,
+    ReadTimeoutError,
+)
 
 from batchexec.local.faults import FaultError, parse
 from batchexec.local.server import LocalBatch
@@ -46,7 +51,9 @@ def test_reset_after_accepting(server: LocalBatch, batch: Batch) -> None:
         batch.submit("true")
     (job,) = by_name(batch)
     assert batch.finished(job)["status"] == "SUCCEEDED"
-    assert server.calls()["submissions"] == [{"jobName": "a-job", "accepted": True, "jobId": job, "reply": "reset"}]
+    assert server.calls()["submissions"] == [
+        {"jobName": "a-job", "accepted": True, "jobId": job, "reply": "reset"}
+    ]
     assert batch.submit("true")
 
 
@@ -75,8 +82,12 @@ def test_hang_after_accepting(server: LocalBatch, batch: Batch) -> None:
     assert len(by_name(batch)) == 1
 
 
-def test_a_request_that_hangs_before_lands_later(server: LocalBatch, batch: Batch, tmp_path: Path) -> None:
-    impatient = Batch(server.url, config=Config(retries={"total_max_attempts": 1}, read_timeout=0.2))
+def test_a_request_that_hangs_before_lands_later(
+    server: LocalBatch, batch: Batch, tmp_path: Path
+) -> None:
+    impatient = Batch(
+        server.url, config=Config(retries={"total_max_attempts": 1}, read_timeout=0.2)
+    )
     given_up = tmp_path / "given-up"
     server.set_faults([f"SubmitJob:hang-before:times=1,when={given_up}"])
     with pytest.raises(ReadTimeoutError):
@@ -98,14 +109,18 @@ def test_a_request_that_hangs_before_lands_later(server: LocalBatch, batch: Batc
         ("SubmitJob:599", (599, "ServerException"), 0),
     ],
 )
-def test_statuses(server: LocalBatch, batch: Batch, spec: str, answer: tuple[int, str], accepted: int) -> None:
+def test_statuses(
+    server: LocalBatch, batch: Batch, spec: str, answer: tuple[int, str], accepted: int
+) -> None:
     server.set_faults([spec])
     assert error_of(batch.submit, "true") == answer
     server.set_faults([])
     assert len(by_name(batch)) == accepted
 
 
-def test_times_are_counted_and_other_operations_are_untouched(server: LocalBatch, batch: Batch) -> None:
+def test_times_are_counted_and_other_operations_are_untouched(
+    server: LocalBatch, batch: Batch
+) -> None:
     server.set_faults(["DescribeJobs:429:times=2"])
     job = batch.submit("true")
     assert error_of(batch.describe, job) == (429, "TooManyRequestsException")
@@ -150,7 +165,9 @@ def test_a_status_goes_backwards(server: LocalBatch, batch: Batch) -> None:
     assert [batch.status(job) for _ in range(3)] == ["RUNNABLE", "RUNNABLE", "RUNNING"]
 
 
-@pytest.mark.parametrize(("spec", "code"), [("Container:kill:after=0.1", None), ("Container:kill:exit=137", 137)])
+@pytest.mark.parametrize(
+    ("spec", "code"), [("Container:kill:after=0.1", None), ("Container:kill:exit=137", 137)]
+)
 def test_a_host_is_lost(server: LocalBatch, batch: Batch, spec: str, code: int | None) -> None:
     server.set_faults([spec])
     detail = batch.finished(batch.submit("sleep", "60"))
@@ -178,13 +195,21 @@ def test_a_fault_waits_for_a_file(server: LocalBatch, batch: Batch, tmp_path: Pa
     assert batch.finished(job)["statusReason"].startswith("Host EC2")
 
 
-def test_faults_that_never_happened_are_told(batch: Batch, server: LocalBatch, tmp_path: Path) -> None:
+def test_faults_that_never_happened_are_told(
+    batch: Batch, server: LocalBatch, tmp_path: Path
+) -> None:
     never = f"Container:oom:when={tmp_path}/never"
     server.set_faults(["TerminateJob:429", "SubmitJob:429:times=2", "ListJobs:500:times=1", never])
     assert error_of(batch.submit, "true")[0] == 429
     assert error_of(batch.listed)[0] == 500
     server.set_faults(["DescribeJobs:500", never])
-    assert server.unmet_faults() == ["TerminateJob:429", "SubmitJob:429:times=2", never, "DescribeJobs:500", never]
+    assert server.unmet_faults() == [
+        "TerminateJob:429",
+        "SubmitJob:429:times=2",
+        never,
+        "DescribeJobs:500",
+        never,
+    ]
     assert server.unmet_faults() == []
 
 
@@ -212,7 +237,9 @@ def test_a_container_runs_twice(server: LocalBatch, batch: Batch, tmp_path: Path
 def test_the_twin_outlives_the_container(server: LocalBatch, batch: Batch, tmp_path: Path) -> None:
     server.set_faults(["Container:twice"])
     # Whoever comes first ends, the other one works on until it's told.
-    command = "mkdir first && exit 0; touch second; until test -e go; do sleep 0.05; done; touch done"
+    command = (
+        "mkdir first && exit 0; touch second; until test -e go; do sleep 0.05; done; touch done"
+    )
     batch.submit("sh", "-c", f"cd {tmp_path}; {command}")
     until((tmp_path / "second").exists)
     (tmp_path / "go").touch()

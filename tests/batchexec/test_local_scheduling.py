@@ -36,15 +36,26 @@ def test_attempts_of_the_definition_and_the_last_failure_counts() -> None:
             containerProperties={
                 "image": "x",
                 "command": ["sh", "-c", "exit 4"],
-                "resourceRequirements": [{"type": "VCPU", "value": "1"}, {"type": "MEMORY", "value": "2048"}],
+                "resourceRequirements": [
+                    {"type": "VCPU", "value": "1"},
+                    {"type": "MEMORY", "value": "2048"},
+                ],
             },
         )
-        job = batch.client.submit_job(jobName="x", jobQueue="delayed-jobs", jobDefinition="twice:1")["jobId"]
-        again = until(lambda: [j for j in batch.describe(job) if j["status"] == "RUNNABLE" and j["attempts"]])[0]
+        job = batch.client.submit_job(
+            jobName="x", jobQueue="delayed-jobs", jobDefinition="twice:1"
+        )["jobId"]
+        again = until(
+            lambda: [j for j in batch.describe(job) if j["status"] == "RUNNABLE" and j["attempts"]]
+        )[0]
         assert "startedAt" not in again
         assert again["retryStrategy"] == {"attempts": 2}
         detail = batch.finished(job)
-        assert (detail["status"], detail["container"]["exitCode"], len(detail["attempts"])) == ("FAILED", 4, 2)
+        assert (detail["status"], detail["container"]["exitCode"], len(detail["attempts"])) == (
+            "FAILED",
+            4,
+            2,
+        )
 
 
 @pytest.mark.parametrize(
@@ -52,7 +63,13 @@ def test_attempts_of_the_definition_and_the_last_failure_counts() -> None:
     [
         ([{"onExitCode": "3", "action": "EXIT"}], 1),
         ([{"onExitCode": "4", "action": "EXIT"}], 2),
-        ([{"onStatusReason": "Essential*", "onExitCode": "3", "action": "RETRY"}, {"onExitCode": "*", "action": "EXIT"}], 2),
+        (
+            [
+                {"onStatusReason": "Essential*", "onExitCode": "3", "action": "RETRY"},
+                {"onExitCode": "*", "action": "EXIT"},
+            ],
+            2,
+        ),
         ([{"onReason": "Cannot*", "action": "RETRY"}, {"onExitCode": "*", "action": "exit"}], 1),
     ],
 )
@@ -81,7 +98,11 @@ def test_a_failed_dependency_fails_its_dependants(batch: Batch) -> None:
     second = batch.submit("true", dependsOn=[{"jobId": first}])
     third = batch.submit("true", dependsOn=[{"jobId": second}])
     detail = batch.finished(third)
-    assert (detail["status"], detail["statusReason"], detail["attempts"]) == ("FAILED", "Dependent Job failed", [])
+    assert (detail["status"], detail["statusReason"], detail["attempts"]) == (
+        "FAILED",
+        "Dependent Job failed",
+        [],
+    )
 
 
 def test_jobs_beyond_the_limit_stay_runnable(tmp_path: Path) -> None:

@@ -24,9 +24,14 @@ def batch(server: LocalBatch) -> Batch:
 
 
 def test_a_timeout_sends_sigterm_and_is_not_retried(batch: Batch) -> None:
-    job = batch.submit(*EXITS_7_ON_TERM, timeout={"attemptDurationSeconds": 1}, retryStrategy={"attempts": 3})
+    job = batch.submit(
+        *EXITS_7_ON_TERM, timeout={"attemptDurationSeconds": 1}, retryStrategy={"attempts": 3}
+    )
     detail = batch.finished(job)
-    assert (detail["status"], detail["statusReason"]) == ("FAILED", "Job attempt duration exceeded timeout")
+    assert (detail["status"], detail["statusReason"]) == (
+        "FAILED",
+        "Job attempt duration exceeded timeout",
+    )
     assert detail["container"]["exitCode"] == 7
     assert len(detail["attempts"]) == 1
     assert detail["stoppedAt"] - detail["startedAt"] >= 1000
@@ -35,7 +40,10 @@ def test_a_timeout_sends_sigterm_and_is_not_retried(batch: Batch) -> None:
 
 def test_a_timeout_kills_what_ignores_sigterm(batch: Batch) -> None:
     detail = batch.finished(batch.submit(*IGNORES_TERM, timeout={"attemptDurationSeconds": 1}))
-    assert (detail["statusReason"], detail["container"]["exitCode"]) == ("Job attempt duration exceeded timeout", 137)
+    assert (detail["statusReason"], detail["container"]["exitCode"]) == (
+        "Job attempt duration exceeded timeout",
+        137,
+    )
 
 
 def test_terminating_a_running_job_sends_sigterm_and_shows_the_reason(batch: Batch) -> None:
@@ -93,7 +101,9 @@ def test_a_job_terminated_while_it_starts_never_runs(tmp_path: Path) -> None:
         assert not (tmp_path / "ran").exists()
 
 
-def test_cancelling_leaves_a_running_job_alone_and_unknown_ids_are_fine(batch: Batch, tmp_path: Path) -> None:
+def test_cancelling_leaves_a_running_job_alone_and_unknown_ids_are_fine(
+    batch: Batch, tmp_path: Path
+) -> None:
     job = batch.submit("sh", "-c", f"until test -e {tmp_path}/go; do sleep 0.05; done")
     batch.until_status(job, "RUNNING")
     batch.client.cancel_job(jobId=job, reason="too late")
@@ -134,7 +144,9 @@ def test_a_container_is_told_to_end_once(tmp_path: Path) -> None:
     with LocalBatch(start_delay=0, shutdown_grace=0.5) as server:
         batch = Batch(server.url)
         told = f"open({str(tmp_path / 'told')!r}, 'a').write('TERM ')"
-        code = f"import signal, time; signal.signal(15, lambda *_: {told}); print('ready', flush=True)"
+        code = (
+            f"import signal, time; signal.signal(15, lambda *_: {told}); print('ready', flush=True)"
+        )
         job = batch.python(f"{code}\nwhile True: time.sleep(60)")
         batch.until_output(job, "ready")
     assert (tmp_path / "told").read_text() == "TERM "

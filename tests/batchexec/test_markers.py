@@ -36,8 +36,13 @@ def intended(epoch: int = 0, **fields: Any) -> BatchJob:
 
 
 def values(marker: BatchJob) -> dict[str, Any]:
-    values = {field.attname: getattr(marker, field.attname) for field in BatchJob._meta.concrete_fields}
-    return {name: in_milliseconds(value) if isinstance(value, dt.datetime) else value for name, value in values.items()}
+    values = {
+        field.attname: getattr(marker, field.attname) for field in BatchJob._meta.concrete_fields
+    }
+    return {
+        name: in_milliseconds(value) if isinstance(value, dt.datetime) else value
+        for name, value in values.items()
+    }
 
 
 def in_milliseconds(value: dt.datetime) -> dt.datetime:
@@ -53,7 +58,12 @@ def test_of_two_that_commit_the_intent_of_one_epoch_one_has_it():
     job = job_of()
     marker = markers.commit_intent(job, **REQUEST)
     assert marker is not None
-    assert (marker.job_id, marker.epoch, marker.batch_job_id, marker.state) == (str(job.pk), 0, "", BatchJob.State.SUBMITTING)
+    assert (marker.job_id, marker.epoch, marker.batch_job_id, marker.state) == (
+        str(job.pk),
+        0,
+        "",
+        BatchJob.State.SUBMITTING,
+    )
     assert markers.commit_intent(job, **REQUEST) is None
     assert BatchJob.objects.count() == 1
 
@@ -80,7 +90,12 @@ def test_the_marker_of_an_older_epoch_is_replaced_as_a_whole():
     fresh = markers.commit_intent(job, **{**REQUEST, "job_name": "n 2"})
     assert fresh is not None
     assert (fresh.pk, fresh.epoch, fresh.job_name, fresh.batch_job_id) == (old.pk, 2, "n 2", "")
-    assert (fresh.state, fresh.status, fresh.status_reason, fresh.log_stream) == (BatchJob.State.SUBMITTING, "", "", "")
+    assert (fresh.state, fresh.status, fresh.status_reason, fresh.log_stream) == (
+        BatchJob.State.SUBMITTING,
+        "",
+        "",
+        "",
+    )
     assert fresh.submitted_at >= old.submitted_at
 
 
@@ -95,7 +110,9 @@ def test_the_marker_of_a_later_epoch_is_not_replaced():
 
 
 @pytest.mark.parametrize("meanwhile", [3, 4, None])
-def test_a_marker_that_somebody_replaced_or_cleared_meanwhile_is_not_replaced_again(monkeypatch, meanwhile):
+def test_a_marker_that_somebody_replaced_or_cleared_meanwhile_is_not_replaced_again(
+    monkeypatch, meanwhile
+):
     job = job_of(1)
     old = markers.commit_intent(job, **REQUEST)
     job.epoch = 3
@@ -106,7 +123,11 @@ def test_a_marker_that_somebody_replaced_or_cleared_meanwhile_is_not_replaced_ag
         found = find(job)
         other = copy.copy(job)
         other.epoch = meanwhile
-        assert markers.clear(old) if meanwhile is None else markers.commit_intent(other, **{**REQUEST, "job_name": "theirs"})
+        assert (
+            markers.clear(old)
+            if meanwhile is None
+            else markers.commit_intent(other, **{**REQUEST, "job_name": "theirs"})
+        )
         return found
 
     monkeypatch.setattr(markers, "find", find_and_lose)
@@ -116,7 +137,9 @@ def test_a_marker_that_somebody_replaced_or_cleared_meanwhile_is_not_replaced_ag
     )
 
 
-def test_an_intent_that_became_a_later_epochs_before_it_was_read_again_is_not_this_ones(monkeypatch):
+def test_an_intent_that_became_a_later_epochs_before_it_was_read_again_is_not_this_ones(
+    monkeypatch,
+):
     job = job_of(1)
     markers.commit_intent(job, **REQUEST)
     job.epoch = 2
@@ -151,7 +174,12 @@ GROUNDS: dict[str, dict[str, Any]] = {
     "record_status": {},
     "clear": {},
 }
-MEANWHILE: dict[str, Any] = {"epoch": 8, "batch_job_id": "batch-1", **GROUNDS["repeat_intent"], "status": "FAILED"}
+MEANWHILE: dict[str, Any] = {
+    "epoch": 8,
+    "batch_job_id": "batch-1",
+    **GROUNDS["repeat_intent"],
+    "status": "FAILED",
+}
 
 
 @pytest.mark.parametrize("name", GROUNDS)
@@ -175,10 +203,18 @@ def test_what_is_recorded_is_in_the_row_and_in_the_instance():
     assert (row(marker).batch_job_id, row(marker).state) == ("batch-1", BatchJob.State.SUBMITTED)
     assert values(marker) == values(row(marker))
     markers.record_status(marker, "FAILED", "why", "stream")
-    assert (row(marker).status, row(marker).status_reason, row(marker).log_stream) == ("FAILED", "why", "stream")
+    assert (row(marker).status, row(marker).status_reason, row(marker).log_stream) == (
+        "FAILED",
+        "why",
+        "stream",
+    )
     # Another Batch job of the same epoch is the runner: what was said of the first one isn't said of it.
     assert markers.record_runner(marker, "batch-2")
-    assert (row(marker).batch_job_id, row(marker).status, row(marker).state) == ("batch-2", "", BatchJob.State.SUBMITTED)
+    assert (row(marker).batch_job_id, row(marker).status, row(marker).state) == (
+        "batch-2",
+        "",
+        BatchJob.State.SUBMITTED,
+    )
     assert markers.clear(marker)
     assert not BatchJob.objects.exists()
 

@@ -64,7 +64,9 @@ def test_no_pair_is_ever_smaller_than_what_was_asked():
     ],
 )
 def test_what_aws_batch_would_refuse_is_refused_in_one_sentence(wrong):
-    with pytest.raises((TypeError, ValueError), match=rf"^Resources\({next(iter(wrong))}\b") as raised:
+    with pytest.raises(
+        (TypeError, ValueError), match=rf"^Resources\({next(iter(wrong))}\b"
+    ) as raised:
         Resources(**wrong)
     assert len(str(raised.value).splitlines()) == 1
 

@@ -18,7 +18,9 @@ pytestmark = pytest.mark.django_db(transaction=True)
 
 def failure(status_reason: str, exit_code: int | None = None):
     container = {} if exit_code is None else {"exitCode": exit_code}
-    return classify({"jobId": "b-1", "status": "FAILED", "statusReason": status_reason, "container": container})
+    return classify(
+        {"jobId": "b-1", "status": "FAILED", "statusReason": status_reason, "container": container}
+    )
 
 
 HOST_LOST = failure("Host EC2 (instance i-1) terminated.")
@@ -34,12 +36,18 @@ def test_free_retries_are_granted_up_to_the_limit_of_the_job_or_else_of_the_sett
     assert [granted(usual) for _ in range(4)] == [True, True, False, False]
     assert [granted(own, limit=1) for _ in range(3)] == [True, False, False]
     assert not granted(jobs.enqueue(Record()), limit=0)
-    assert sorted(history.infrastructure_failures for history in BatchHistory.objects.all()) == [1, 2]
+    assert sorted(history.infrastructure_failures for history in BatchHistory.objects.all()) == [
+        1,
+        2,
+    ]
 
 
 def test_what_is_the_jobs_own_fault_is_counted():
     job = jobs.enqueue(Record())
-    for why in (failure("Essential container in task exited", 1), failure("Job attempt duration exceeded timeout", 137)):
+    for why in (
+        failure("Essential container in task exited", 1),
+        failure("Job attempt duration exceeded timeout", 137),
+    ):
         assert not granted(job, limit=5, why=why)
     assert not BatchHistory.objects.exists()
 
@@ -53,7 +61,9 @@ def test_two_that_come_to_the_last_free_retry_at_once_get_one(monkeypatch):
     assert BatchHistory.objects.get().infrastructure_failures == 2
 
 
-def test_an_attempt_that_is_not_counted_is_not_the_last_one(batch, worker, settings, monkeypatch, tmp_path):
+def test_an_attempt_that_is_not_counted_is_not_the_last_one(
+    batch, worker, settings, monkeypatch, tmp_path
+):
     monkeypatch.setenv("JOBS_MAX_ATTEMPTS", "1")
     settings.JOBS = {**settings.JOBS, "MAX_ATTEMPTS": 1}
     settings.BATCHEXEC = {**settings.BATCHEXEC, "INFRASTRUCTURE_RETRIES": 1}

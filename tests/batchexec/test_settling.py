@@ -23,7 +23,9 @@ from tests.samples import Append, Sized, Wait
 pytestmark = pytest.mark.django_db(transaction=True)
 
 
-@pytest.mark.parametrize("status", ["SUBMITTED", "PENDING", "RUNNABLE", "STARTING", "RUNNING", "SUCCEEDED", "FAILED"])
+@pytest.mark.parametrize(
+    "status", ["SUBMITTED", "PENDING", "RUNNABLE", "STARTING", "RUNNING", "SUCCEEDED", "FAILED"]
+)
 def test_only_a_batch_job_that_ended_is_over(status):
     assert _goes_on(Watch("b-1"), {"status": status}) is (status not in ("SUCCEEDED", "FAILED"))
 
@@ -55,14 +57,18 @@ def left_behind(job: Job, client: Any, worker: Any, *command: str) -> BatchJob:
     mine = Job.objects.reserve(worker())
     assert transitions.hand_over(mine)
     name = names.job_name(str(job.pk), 0)
-    marker = markers.commit_intent(mine, job_name=name, job_queue="delayed-jobs", job_definition="delayed-jobs:1")
+    marker = markers.commit_intent(
+        mine, job_name=name, job_queue="delayed-jobs", job_definition="delayed-jobs:1"
+    )
     assert marker is not None
     assert markers.record_submission(marker, submit(client, job, *command))
     assert transitions.detach(mine)
     return marker
 
 
-def test_of_two_batch_jobs_of_one_epoch_the_registered_one_is_followed(batch, worker, client_of, tmp_path):
+def test_of_two_batch_jobs_of_one_epoch_the_registered_one_is_followed(
+    batch, worker, client_of, tmp_path
+):
     log, go, client = tmp_path / "log", tmp_path / "go", client_of(batch)
     job = jobs.enqueue(Wait(str(log), str(go)))
     recorded = left_behind(job, client, worker, "false").batch_job_id
@@ -75,7 +81,9 @@ def test_of_two_batch_jobs_of_one_epoch_the_registered_one_is_followed(batch, wo
     assert not BatchJob.objects.exists()
 
 
-def test_a_sign_of_life_between_the_look_at_the_row_and_the_write_wins(batch, worker, client_of, monkeypatch, tmp_path):
+def test_a_sign_of_life_between_the_look_at_the_row_and_the_write_wins(
+    batch, worker, client_of, monkeypatch, tmp_path
+):
     job = jobs.enqueue(Append(str(tmp_path / "log")))
     marker = left_behind(job, client_of(batch), worker, "true")
     long_ago = store_for(Job).now() - dt.timedelta(hours=1)

@@ -44,7 +44,9 @@ def submissions(batch) -> list[str]:
 def all_over(batch, client) -> bool:
     """Whether no Batch job goes on."""
     ids = [submission["jobId"] for submission in accepted(batch)]
-    return all(job["status"] in ("SUCCEEDED", "FAILED") for job in client.describe_jobs(jobs=ids)["jobs"])
+    return all(
+        job["status"] in ("SUCCEEDED", "FAILED") for job in client.describe_jobs(jobs=ids)["jobs"]
+    )
 
 
 def used_up(batch) -> bool:
@@ -52,23 +54,32 @@ def used_up(batch) -> bool:
     return all(fault["left"] == 0 for fault in batch.faults())
 
 
-@pytest.mark.parametrize("step", ["hand_over", "commit_intent", "submit", "record_submission", "record_status", "clear"])
+@pytest.mark.parametrize(
+    "step", ["hand_over", "commit_intent", "submit", "record_submission", "record_status", "clear"]
+)
 @pytest.mark.parametrize("place", ["before", "after"])
-def test_1_2_3_6_7_8_a_worker_that_is_killed_at_any_step_is_replaced_and_the_job_runs_once(batch, start, tmp_path, step, place):
+def test_1_2_3_6_7_8_a_worker_that_is_killed_at_any_step_is_replaced_and_the_job_runs_once(
+    batch, start, tmp_path, step, place
+):
     log = tmp_path / "log"
     job = jobs.enqueue(Append(str(log)))
     victim = start("jobworker", "--batch", JOBS_PLUGINS=PLUGINS, CRASH_AT=f"{place}:{step}")
     assert victim.wait() == -signal.SIGKILL
     assert died_at(f"{place}:{step}") in victim.output
     start("jobworker", "--batch")
-    wait_for(lambda: row(job) is None and not BatchJob.objects.exists(), what="the heir brought it to its end")
+    wait_for(
+        lambda: row(job) is None and not BatchJob.objects.exists(),
+        what="the heir brought it to its end",
+    )
     assert lines(log) == ["performed"]
     assert len(submissions(batch)) == 1
 
 
 @pytest.mark.parametrize("step", ["classify", "reschedule", "clear"])
 @pytest.mark.parametrize("place", ["before", "after"])
-def test_7_8_a_worker_that_is_killed_while_it_records_a_dead_execution_counts_one_attempt(batch, start, tmp_path, step, place):
+def test_7_8_a_worker_that_is_killed_while_it_records_a_dead_execution_counts_one_attempt(
+    batch, start, tmp_path, step, place
+):
     batch.set_faults(["Container:pull-error:times=1"])
     job = jobs.enqueue(Append(str(tmp_path / "log")))
     victim = start("jobworker", "--batch", JOBS_PLUGINS=PLUGINS, CRASH_AT=f"{place}:{step}")
@@ -110,7 +121,9 @@ def behind(gate) -> list[str]:
     return ["sh", "-c", f"until test -e {gate}; do sleep 0.05; done; {RUNJOB}"]
 
 
-def test_4_of_several_of_one_name_one_is_adopted_and_a_started_one_is_not_terminated(batch, worker, client_of, tmp_path):
+def test_4_of_several_of_one_name_one_is_adopted_and_a_started_one_is_not_terminated(
+    batch, worker, client_of, tmp_path
+):
     log, go = tmp_path / "log", tmp_path / "go"
     job = jobs.enqueue(Wait(str(log), str(go)))
     first = worker()
@@ -119,14 +132,19 @@ def test_4_of_several_of_one_name_one_is_adopted_and_a_started_one_is_not_termin
     from batchexec.aws.names import job_name
 
     name = job_name(str(job.pk), 0)
-    marker = markers.commit_intent(mine, job_name=name, job_queue="delayed-jobs", job_definition="delayed-jobs:1")
+    marker = markers.commit_intent(
+        mine, job_name=name, job_queue="delayed-jobs", job_definition="delayed-jobs:1"
+    )
     overrides = {
         "command": ["python", "manage.py", "runjob", str(job.pk)],
         "environment": [{"name": "JOB_EPOCH", "value": "0"}],
     }
     for _ in range(3):
         client_of(batch).submit_job(
-            jobName=name, jobQueue="delayed-jobs", jobDefinition="delayed-jobs:1", containerOverrides=overrides
+            jobName=name,
+            jobQueue="delayed-jobs",
+            jobDefinition="delayed-jobs:1",
+            containerOverrides=overrides,
         )
     wait_for(lambda: lines(log), what="one of them registered and began")
     assert transitions.detach(mine)
@@ -138,7 +156,9 @@ def test_4_of_several_of_one_name_one_is_adopted_and_a_started_one_is_not_termin
     assert not BatchJob.objects.exists()
 
 
-def test_5_a_worker_that_is_paused_beyond_its_lease_changes_nothing_when_it_wakes(batch, start, tmp_path):
+def test_5_a_worker_that_is_paused_beyond_its_lease_changes_nothing_when_it_wakes(
+    batch, start, tmp_path
+):
     log, go = tmp_path / "log", tmp_path / "go"
     job = jobs.enqueue(Wait(str(log), str(go)))
     paused = start("jobworker", "--batch", "--name", "paused")
@@ -154,7 +174,9 @@ def test_5_a_worker_that_is_paused_beyond_its_lease_changes_nothing_when_it_wake
     assert len(submissions(batch)) == 1
 
 
-def test_9_a_marker_that_outlived_its_job_is_swept_and_nothing_is_submitted(batch, worker, tmp_path):
+def test_9_a_marker_that_outlived_its_job_is_swept_and_nothing_is_submitted(
+    batch, worker, tmp_path
+):
     job = jobs.enqueue(Append(str(tmp_path / "log")))
     assert worker().work_off() == (1, 0)
     BatchJob.objects.create(
@@ -171,7 +193,9 @@ def test_9_a_marker_that_outlived_its_job_is_swept_and_nothing_is_submitted(batc
     assert len(submissions(batch)) == 1
 
 
-def test_10_a_cancel_that_races_the_submission_leaves_no_run_and_no_batch_job(batch, start, client_of, tmp_path):
+def test_10_a_cancel_that_races_the_submission_leaves_no_run_and_no_batch_job(
+    batch, start, client_of, tmp_path
+):
     cancelled = tmp_path / "cancelled"
     batch.set_faults([f"SubmitJob:latency:when={cancelled}"])
     job = jobs.enqueue(Append(str(tmp_path / "log")))
@@ -179,7 +203,10 @@ def test_10_a_cancel_that_races_the_submission_leaves_no_run_and_no_batch_job(ba
     wait_for(lambda: batch.calls()["counts"].get("SubmitJob"), what="the submission is under way")
     assert transitions.cancel(row(job))
     cancelled.touch()
-    wait_for(lambda: len(accepted(batch)) == 1 and all_over(batch, client_of(batch)), what="the Batch job ended")
+    wait_for(
+        lambda: len(accepted(batch)) == 1 and all_over(batch, client_of(batch)),
+        what="the Batch job ended",
+    )
     wait_for(lambda: not BatchJob.objects.exists(), what="the marker was cleared")
     worker.send(signal.SIGTERM)
     assert worker.wait() == 0
@@ -187,7 +214,9 @@ def test_10_a_cancel_that_races_the_submission_leaves_no_run_and_no_batch_job(ba
     assert (row(job).state, row(job).runner) == (State.CANCELLED, "")
 
 
-def test_11_a_finished_job_that_batch_has_forgotten_is_judged_by_its_own_record(batch, start, worker, settings, tmp_path):
+def test_11_a_finished_job_that_batch_has_forgotten_is_judged_by_its_own_record(
+    batch, start, worker, settings, tmp_path
+):
     log, go = tmp_path / "log", tmp_path / "go"
     job = jobs.enqueue(Wait(str(log), str(go)))
     first = start("jobworker", "--batch")
@@ -196,7 +225,10 @@ def test_11_a_finished_job_that_batch_has_forgotten_is_judged_by_its_own_record(
     batch.set_faults(["DescribeJobs:forget-all"])
     settings.BATCHEXEC = {**settings.BATCHEXEC, "GONE_AFTER": 0.1}
     batch.reset_calls()
-    wait_for(lambda: worker().work_off(0) == (0, 0) and row(job).state == State.DETACHED, what="the lease expired")
+    wait_for(
+        lambda: worker().work_off(0) == (0, 0) and row(job).state == State.DETACHED,
+        what="the lease expired",
+    )
     # Forgotten for longer than GONE_AFTER, so that only the living container keeps the heir from giving it up.
     with released(go, once=lambda: batch.calls()["counts"].get("DescribeJobs", 0) >= 5):
         assert worker().work_off() == (1, 0)
@@ -216,7 +248,9 @@ def test_11_a_status_that_goes_backwards_is_no_failure(batch, worker, tmp_path):
     assert len(submissions(batch)) == 1
 
 
-def test_12_batchs_own_retry_goes_on_only_when_the_earlier_attempt_can_no_longer_write(batch, worker, tmp_path):
+def test_12_batchs_own_retry_goes_on_only_when_the_earlier_attempt_can_no_longer_write(
+    batch, worker, tmp_path
+):
     log, go, lost = tmp_path / "log", tmp_path / "go", tmp_path / "lost"
     batch.set_faults([f"Container:kill:when={lost},times=1"])
     payload = Wait(str(log), str(go))
@@ -236,7 +270,9 @@ def test_12_the_same_container_started_twice_performs_the_job_once(batch, worker
     assert lines(tmp_path / "log") == ["performed"]
 
 
-def test_13_a_container_whose_success_was_recorded_is_not_run_again_though_batch_says_failed(batch, performing, tmp_path, caplog):
+def test_13_a_container_whose_success_was_recorded_is_not_run_again_though_batch_says_failed(
+    batch, performing, tmp_path, caplog
+):
     work_off = performing("true")
     log, recorded = tmp_path / "log", tmp_path / "recorded"
     batch.set_faults([f"Container:kill:when={recorded},times=1"])
@@ -245,11 +281,17 @@ def test_13_a_container_whose_success_was_recorded_is_not_run_again_though_batch
         assert work_off() == (1, 0)
     assert lines(log) == ["performed"]
     assert len(submissions(batch)) == 1
-    assert any("FAILED" in record.getMessage() for record in caplog.records if record.name == "batchexec.execution")
+    assert any(
+        "FAILED" in record.getMessage()
+        for record in caplog.records
+        if record.name == "batchexec.execution"
+    )
     assert f"Job {job} ended in Batch: succeeded" in caplog.text
 
 
-def test_13_a_job_whose_row_is_gone_succeeded_though_the_container_that_batch_goes_by_was_refused(performing, tmp_path, caplog):
+def test_13_a_job_whose_row_is_gone_succeeded_though_the_container_that_batch_goes_by_was_refused(
+    performing, tmp_path, caplog
+):
     work_off = performing("exit 3")
     job = jobs.enqueue(Append(str(tmp_path / "log")))
     assert work_off() == (1, 0)
@@ -258,7 +300,9 @@ def test_13_a_job_whose_row_is_gone_succeeded_though_the_container_that_batch_go
     assert f"Job {job} ended in Batch: succeeded" in caplog.text
 
 
-def test_13_a_job_that_is_deleted_when_it_failed_is_taken_for_failed_where_batch_says_so(performing, caplog):
+def test_13_a_job_that_is_deleted_when_it_failed_is_taken_for_failed_where_batch_says_so(
+    performing, caplog
+):
     work_off = performing("exit 1")
     payload = Fail()
     payload.max_attempts, payload.destroy_failed_jobs = 1, True
@@ -305,7 +349,9 @@ def test_14_a_container_that_exits_0_on_sigterm_is_not_taken_for_a_success(batch
     assert row(job).last_error.startswith("Terminated: ")
 
 
-def test_14_a_batch_job_that_succeeded_without_a_recorded_outcome_is_a_failed_attempt(batch, worker, settings):
+def test_14_a_batch_job_that_succeeded_without_a_recorded_outcome_is_a_failed_attempt(
+    batch, worker, settings
+):
     settings.BATCHEXEC = {**settings.BATCHEXEC, "COMMAND": ["true"]}
     job = jobs.enqueue(Append("never written"))
     assert worker().work_off() == (0, 1)
@@ -313,7 +359,10 @@ def test_14_a_batch_job_that_succeeded_without_a_recorded_outcome_is_a_failed_at
     assert "SUCCEEDED" in row(job).last_error
 
 
-@pytest.mark.parametrize("fault", ["DescribeJobs:503:times=4", "DescribeJobs:reset-before:times=4", "DescribeJobs:403:times=3"])
+@pytest.mark.parametrize(
+    "fault",
+    ["DescribeJobs:503:times=4", "DescribeJobs:reset-before:times=4", "DescribeJobs:403:times=3"],
+)
 def test_16_17_a_poll_that_fails_changes_nothing(batch, worker, tmp_path, fault):
     batch.set_faults([fault])
     log, go = tmp_path / "log", tmp_path / "go"
@@ -344,7 +393,9 @@ def test_infrastructure_failures_cost_no_attempt_up_to_a_limit(batch, worker, tm
     assert BatchHistory.objects.get().infrastructure_failures == 1
 
 
-def test_a_spot_reclaim_that_the_container_had_the_time_to_record_costs_no_attempt_either(batch, worker, tmp_path, settings):
+def test_a_spot_reclaim_that_the_container_had_the_time_to_record_costs_no_attempt_either(
+    batch, worker, tmp_path, settings
+):
     settings.BATCHEXEC = {**settings.BATCHEXEC, "INFRASTRUCTURE_RETRIES": 1}
     log = tmp_path / "log"
     job = jobs.enqueue(Wait(str(log), str(tmp_path / "never")))
@@ -359,23 +410,33 @@ def test_a_spot_reclaim_that_the_container_had_the_time_to_record_costs_no_attem
         Job.objects.update(state=State.READY)
 
 
-def test_out_of_memory_raises_the_memory_for_the_next_attempt_where_the_job_says_so(batch, worker, client_of, tmp_path):
+def test_out_of_memory_raises_the_memory_for_the_next_attempt_where_the_job_says_so(
+    batch, worker, client_of, tmp_path
+):
     batch.set_faults(["Container:oom:times=1"])
     job = jobs.enqueue(Greedy(str(tmp_path / "log")))
     assert worker().work_off() == (0, 1)
     Job.objects.update(state=State.READY)
     assert worker().work_off() == (1, 0)
     ids = [submission["jobId"] for submission in batch.calls()["submissions"]]
-    details = {detail["jobId"]: detail for detail in client_of(batch).describe_jobs(jobs=ids)["jobs"]}
+    details = {
+        detail["jobId"]: detail for detail in client_of(batch).describe_jobs(jobs=ids)["jobs"]
+    }
     memory = [
-        next(need["value"] for need in details[number]["container"]["resourceRequirements"] if need["type"] == "MEMORY")
+        next(
+            need["value"]
+            for need in details[number]["container"]["resourceRequirements"]
+            if need["type"] == "MEMORY"
+        )
         for number in ids
     ]
     assert memory == ["2048", "4096"]
     assert row(job) is None
 
 
-def test_a_batch_job_that_does_not_start_is_reported_and_ends_only_at_a_deadline(batch, worker, tmp_path, settings, caplog):
+def test_a_batch_job_that_does_not_start_is_reported_and_ends_only_at_a_deadline(
+    batch, worker, tmp_path, settings, caplog
+):
     settings.BATCHEXEC = {**settings.BATCHEXEC, "RUNNABLE_REPORT_AFTER": 0.3}
     payload = Append(str(tmp_path / "log"))
     payload.batch = {"start_within": 2}

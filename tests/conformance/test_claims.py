@@ -14,8 +14,12 @@ from tests.samples import Record
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
-on_mongodb = pytest.mark.skipif(connection.vendor not in ("mongodb", "djongo"), reason="one statement elsewhere")
-on_sql = pytest.mark.skipif(connection.vendor in ("mongodb", "djongo"), reason="SQL without RETURNING")
+on_mongodb = pytest.mark.skipif(
+    connection.vendor not in ("mongodb", "djongo"), reason="one statement elsewhere"
+)
+on_sql = pytest.mark.skipif(
+    connection.vendor in ("mongodb", "djongo"), reason="SQL without RETURNING"
+)
 
 
 def enqueue(number: int) -> list[Any]:
@@ -49,18 +53,24 @@ def before_the_lock(monkeypatch: pytest.MonkeyPatch, action: Any) -> None:
 def test_what_another_worker_locked_between_look_and_lock_is_that_workers(monkeypatch):
     pks, store = enqueue(6), store_for(Job)
     quicker: list[Any] = []
-    before_the_lock(monkeypatch, lambda: quicker.extend(store.claim(jobs.Worker(name="quicker"), 2)))
+    before_the_lock(
+        monkeypatch, lambda: quicker.extend(store.claim(jobs.Worker(name="quicker"), 2))
+    )
     claimed = store.claim(jobs.Worker(name="slower"), 5)
     assert [job.pk for job in quicker] == pks[:2]
     assert [job.pk for job in claimed] == pks[2:5]
-    assert [job.locked_by for job in Job.objects.order_by("pk")] == ["quicker"] * 2 + ["slower"] * 3 + [""]
+    assert [job.locked_by for job in Job.objects.order_by("pk")] == ["quicker"] * 2 + [
+        "slower"
+    ] * 3 + [""]
 
 
 @on_mongodb
 def test_where_others_locked_all_that_was_seen_there_is_another_look(monkeypatch):
     pks, store = enqueue(6), store_for(Job)
     quicker: list[Any] = []
-    before_the_lock(monkeypatch, lambda: quicker.extend(store.claim(jobs.Worker(name="quicker"), 5)))
+    before_the_lock(
+        monkeypatch, lambda: quicker.extend(store.claim(jobs.Worker(name="quicker"), 5))
+    )
     assert [job.pk for job in store.claim(jobs.Worker(name="slower"), 5)] == pks[5:]
     assert len(quicker) == 5
 
@@ -75,7 +85,9 @@ def test_where_others_locked_all_that_was_seen_there_is_another_look(monkeypatch
         {"locked_by": "quicker"},
     ],
 )
-def test_a_claim_without_returning_takes_no_job_that_changed_after_it_was_read(monkeypatch, meanwhile):
+def test_a_claim_without_returning_takes_no_job_that_changed_after_it_was_read(
+    monkeypatch, meanwhile
+):
     pks, store = enqueue(5), store_for(Job)
     change, changed = store.change, []
 

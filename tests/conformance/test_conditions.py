@@ -68,7 +68,13 @@ def in_batch() -> Row:
 
 def cancelled() -> Row:
     """While a container was at work that has been silent ever since."""
-    return {"state": State.CANCELLED, "epoch": 4, "attempts": 2, "runner": "batch-1/1@3#a", "heartbeat_at": now() - HOUR}
+    return {
+        "state": State.CANCELLED,
+        "epoch": 4,
+        "attempts": 2,
+        "runner": "batch-1/1@3#a",
+        "heartbeat_at": now() - HOUR,
+    }
 
 
 def rescheduled() -> Row:
@@ -91,7 +97,11 @@ class Change:
 
 
 ANY = set(State.values)
-RUNNING, WAITING, GOING_ON = {State.RUNNING}, {State.SCHEDULED, State.READY}, {State.RUNNING, State.DETACHED}
+RUNNING, WAITING, GOING_ON = (
+    {State.RUNNING},
+    {State.SCHEDULED, State.READY},
+    {State.RUNNING, State.DETACHED},
+)
 EXECUTOR, WATCHER = {"epoch", "runner"}, {"epoch", "locked_by"}
 AS_SEEN = WATCHER | {"runner", "heartbeat_at"}
 
@@ -113,22 +123,54 @@ def succeed_and_keep(job: Job) -> bool:
 CHANGES = {
     "succeed, deleted": Change(transitions.succeed, performed, EXECUTOR, ANY, None),
     "succeed, kept": Change(succeed_and_keep, performed, EXECUTOR, ANY, True, State.SUCCEEDED),
-    "reschedule as the executor": Change(rescheduling(transitions.as_executor), performed, EXECUTOR, ANY, True, State.SCHEDULED),
-    "reschedule as seen": Change(rescheduling(transitions.as_seen), in_batch, AS_SEEN, RUNNING, True, State.SCHEDULED),
-    "fail as the executor": Change(failed(transitions.as_executor), performed, EXECUTOR, ANY, True, State.FAILED),
-    "fail as seen": Change(failed(transitions.as_seen), in_batch, AS_SEEN, RUNNING, True, State.FAILED),
-    "fail and delete": Change(failed(transitions.as_executor, destroy=True), performed, EXECUTOR, ANY, None),
+    "reschedule as the executor": Change(
+        rescheduling(transitions.as_executor), performed, EXECUTOR, ANY, True, State.SCHEDULED
+    ),
+    "reschedule as seen": Change(
+        rescheduling(transitions.as_seen), in_batch, AS_SEEN, RUNNING, True, State.SCHEDULED
+    ),
+    "fail as the executor": Change(
+        failed(transitions.as_executor), performed, EXECUTOR, ANY, True, State.FAILED
+    ),
+    "fail as seen": Change(
+        failed(transitions.as_seen), in_batch, AS_SEEN, RUNNING, True, State.FAILED
+    ),
+    "fail and delete": Change(
+        failed(transitions.as_executor, destroy=True), performed, EXECUTOR, ANY, None
+    ),
     "hand over": Change(transitions.hand_over, reserved, WATCHER, RUNNING, False, State.RUNNING),
     "detach": Change(transitions.detach, in_batch, WATCHER, RUNNING, False, State.DETACHED),
-    "requeue": Change(transitions.requeue, reserved, AS_SEEN | {"locked_at", "handed_over"}, RUNNING, True, State.READY),
+    "requeue": Change(
+        transitions.requeue,
+        reserved,
+        AS_SEEN | {"locked_at", "handed_over"},
+        RUNNING,
+        True,
+        State.READY,
+    ),
     "register": Change(lambda job: transitions.register(job, "r"), handed_over, EXECUTOR, GOING_ON),
-    "supersede": Change(lambda job: transitions.supersede(job, "r"), in_batch, EXECUTOR | {"heartbeat_at"}, GOING_ON),
-    "take": Change(lambda job: transitions.take(job, "hand", "r"), waiting, {"epoch"}, WAITING, False, State.RUNNING),
+    "supersede": Change(
+        lambda job: transitions.supersede(job, "r"), in_batch, EXECUTOR | {"heartbeat_at"}, GOING_ON
+    ),
+    "take": Change(
+        lambda job: transitions.take(job, "hand", "r"),
+        waiting,
+        {"epoch"},
+        WAITING,
+        False,
+        State.RUNNING,
+    ),
     "adopt": Change(transitions.adopt, waiting, EXECUTOR, WAITING, False, State.DETACHED),
     "refund": Change(transitions.refund, rescheduled, {"epoch", "attempts"}, WAITING),
-    "cancel": Change(transitions.cancel, in_batch, {"epoch"}, ANY - FINISHED, True, State.CANCELLED),
-    "retry": Change(transitions.retry, cancelled, EXECUTOR | {"heartbeat_at"}, FINISHED, False, State.READY),
-    "expire": Change(transitions.expire, performed, WATCHER | {"locked_at"}, RUNNING, False, State.RUNNING),
+    "cancel": Change(
+        transitions.cancel, in_batch, {"epoch"}, ANY - FINISHED, True, State.CANCELLED
+    ),
+    "retry": Change(
+        transitions.retry, cancelled, EXECUTOR | {"heartbeat_at"}, FINISHED, False, State.READY
+    ),
+    "expire": Change(
+        transitions.expire, performed, WATCHER | {"locked_at"}, RUNNING, False, State.RUNNING
+    ),
     "discard": Change(transitions.discard, cancelled, {"epoch"}, FINISHED, None),
     "clear the runner": Change(transitions.clear_runner, cancelled, {"runner"}, ANY),
 }
@@ -181,20 +223,29 @@ def test_a_change_whose_grounds_still_hold_is_made_and_the_instance_is_as_the_ro
         if change.leads_to:
             assert row.state == change.leads_to, name
         if change.act is not transitions.clear_runner:
-            assert (job.state, job.epoch, job.runner, job.locked_by) == (row.state, row.epoch, row.runner, row.locked_by), name
+            assert (job.state, job.epoch, job.runner, job.locked_by) == (
+                row.state,
+                row.epoch,
+                row.runner,
+                row.locked_by,
+            ), name
 
 
 def test_a_change_is_refused_where_what_it_goes_by_has_changed_and_only_there():
     for name, change in CHANGES.items():
         before = {**values(Job()), **change.before()}
         for field, otherwise in OTHERWISE.items():
-            assert refused(change, {field: otherwise(before[field])}) is (field in change.goes_by), f"{name}: {field}"
+            assert refused(change, {field: otherwise(before[field])}) is (
+                field in change.goes_by
+            ), f"{name}: {field}"
 
 
 def test_a_change_is_refused_in_every_state_that_it_is_not_for():
     for name, change in CHANGES.items():
         for state in State:
-            assert refused(change, {"state": state}) is (state not in change.states), f"{name}: {state}"
+            assert refused(change, {"state": state}) is (state not in change.states), (
+                f"{name}: {state}"
+            )
 
 
 @pytest.mark.parametrize("name", ["supersede", "retry"])
@@ -218,7 +269,9 @@ def test_a_runner_is_alive_until_it_has_been_silent_for_longer_than_the_lease(se
 
 
 @pytest.mark.parametrize("name", [name for name, change in CHANGES.items() if change.raises_epoch])
-def test_with_the_epoch_goes_all_that_belonged_to_the_execution_except_a_cancelled_runners_name(name):
+def test_with_the_epoch_goes_all_that_belonged_to_the_execution_except_a_cancelled_runners_name(
+    name,
+):
     change = CHANGES[name]
     before = change.before()
     job = job_with(before if name == "requeue" else {**before, "handed_over": True})
@@ -244,9 +297,13 @@ def test_with_the_epoch_goes_all_that_belonged_to_the_execution_except_a_cancell
         ({"state": State.RUNNING, "epoch": 3}, None, True, False),
     ],
 )
-def test_an_outcome_whose_answer_was_lost_is_found_by_epoch_and_error_alone(row, error, deleted, ended):
+def test_an_outcome_whose_answer_was_lost_is_found_by_epoch_and_error_alone(
+    row, error, deleted, ended
+):
     job = job_with(performed())
-    Job.objects.filter(pk=job.pk).delete() if row is None else Job.objects.filter(pk=job.pk).update(**row)
+    Job.objects.filter(pk=job.pk).delete() if row is None else Job.objects.filter(pk=job.pk).update(
+        **row
+    )
     assert transitions.has_ended(job, error, deleted=deleted) is ended
 
 
@@ -257,13 +314,18 @@ def test_no_attempt_is_refunded_that_was_never_counted():
 
 
 def test_every_failed_job_begins_again_except_where_a_runner_is_named():
-    failed, named = job_with({"state": State.FAILED, "epoch": 1}), job_with({"state": State.FAILED, "runner": "r"})
+    failed, named = (
+        job_with({"state": State.FAILED, "epoch": 1}),
+        job_with({"state": State.FAILED, "runner": "r"}),
+    )
     others = [job_with({"state": state}) for state in State if state != State.FAILED]
     assert transitions.retry_failed(Job) == 1
     assert Job.objects.get(pk=failed.pk).state == State.READY
     assert Job.objects.get(pk=failed.pk).epoch == 1
     assert Job.objects.get(pk=named.pk).state == State.FAILED
-    assert [Job.objects.get(pk=job.pk).state for job in others] == [state for state in State if state != State.FAILED]
+    assert [Job.objects.get(pk=job.pk).state for job in others] == [
+        state for state in State if state != State.FAILED
+    ]
 
 
 def test_all_leases_of_one_worker_end_and_no_other():

@@ -55,7 +55,9 @@ def renewed(job: Job, kind: str) -> bool:
         ({"runner": "w 2@0"}, True, False),
     ],
 )
-def test_a_watcher_renews_while_lock_and_epoch_are_its_own_and_a_runner_while_it_is_named(job, meanwhile, watches, executes):
+def test_a_watcher_renews_while_lock_and_epoch_are_its_own_and_a_runner_while_it_is_named(
+    job, meanwhile, watches, executes
+):
     Job.objects.filter(pk=job.pk).update(**meanwhile)
     assert renewed(job, "watching") is watches
     Job.objects.filter(pk=job.pk).update(locked_at=job.locked_at)
@@ -68,7 +70,11 @@ def test_of_several_only_the_lost_ones_are_told(job):
     Job.objects.filter(pk=held[1].pk).update(locked_by="other")
     heartbeat = Heartbeat()
     try:
-        with heartbeat.watching(held[0]) as first, heartbeat.watching(held[1]) as second, heartbeat.watching(held[2]) as third:
+        with (
+            heartbeat.watching(held[0]) as first,
+            heartbeat.watching(held[1]) as second,
+            heartbeat.watching(held[2]) as third,
+        ):
             heartbeat.beat()
             assert [hold.lost.is_set() for hold in (first, second, third)] == [False, True, False]
     finally:

@@ -53,14 +53,26 @@ def test_a_claim_locks_the_job_and_names_the_runner():
 
 def test_order_is_priority_then_run_at_then_age(calls):
     now = timezone.now()
-    for value, priority, run_at in [("c", 5, now), ("b", 0, now), ("a", 0, now - HOUR), ("d", 5, now), ("first", -1, now)]:
+    for value, priority, run_at in [
+        ("c", 5, now),
+        ("b", 0, now),
+        ("a", 0, now - HOUR),
+        ("d", 5, now),
+        ("first", -1, now),
+    ]:
         jobs.enqueue(Record(value), priority=priority, run_at=run_at)
     jobs.Worker().work_off()
     assert calls == ["first", "a", "b", "c", "d"]
 
 
 def test_a_worker_takes_only_its_queues_and_priorities(calls):
-    for value, queue, priority in [("a", "one", 0), ("b", "two", 0), ("c", "three", 0), ("d", "one", 9), ("e", "one", -9)]:
+    for value, queue, priority in [
+        ("a", "one", 0),
+        ("b", "two", 0),
+        ("c", "three", 0),
+        ("d", "one", 9),
+        ("e", "one", -9),
+    ]:
         jobs.enqueue(Record(value), queue=queue, priority=priority)
     jobs.Worker(queues=["one", "two"], min_priority=-1, max_priority=1).work_off()
     assert sorted(calls) == ["a", "b"]
@@ -70,7 +82,14 @@ def test_a_worker_takes_only_its_queues_and_priorities(calls):
 
 @pytest.mark.parametrize(
     ("least", "most", "expected"),
-    [(0, 0, [0]), (None, 0, [-5, 0]), (0, None, [0, 5]), (-5, 5, [-5, 0, 5]), (1, 4, []), (5, -5, [])],
+    [
+        (0, 0, [0]),
+        (None, 0, [-5, 0]),
+        (0, None, [0, 5]),
+        (-5, 5, [-5, 0, 5]),
+        (1, 4, []),
+        (5, -5, []),
+    ],
 )
 def test_bounds_of_priority_are_inclusive(calls, least, most, expected):
     for priority in (-5, 0, 5):
@@ -123,7 +142,13 @@ def test_succeeded_jobs_are_kept_where_the_setting_says_so(settings):
     jobs.enqueue(Record(), unique_key="k")
     jobs.Worker().work_off()
     job = the_job()
-    assert (job.state, job.epoch, job.unique_key, job.runner, job.locked_by) == (State.SUCCEEDED, 1, None, "", "")
+    assert (job.state, job.epoch, job.unique_key, job.runner, job.locked_by) == (
+        State.SUCCEEDED,
+        1,
+        None,
+        "",
+        "",
+    )
     assert job.finished_at is not None
 
 
@@ -240,7 +265,13 @@ def test_a_dead_workers_job_counts_an_attempt_and_is_scheduled_again():
     set_rows(locked_at=timezone.now() - HOUR)
     assert jobs.Worker().work_off() == (0, 0)
     job = the_job()
-    assert (job.state, job.attempts, job.epoch, job.locked_by, job.runner) == (State.SCHEDULED, 1, 1, "", "")
+    assert (job.state, job.attempts, job.epoch, job.locked_by, job.runner) == (
+        State.SCHEDULED,
+        1,
+        1,
+        "",
+        "",
+    )
     assert "dead" in job.last_error
     assert transitions.succeed(dead) is False
 
@@ -269,7 +300,13 @@ def test_an_abandoned_handed_over_job_is_detached_and_only_taken_by_a_worker_tha
     set_rows(locked_at=timezone.now() - HOUR)
     assert jobs.Worker().work_off() == (0, 0)
     row = the_job()
-    assert (row.state, row.epoch, row.handed_over, row.attempts, row.locked_by) == (State.DETACHED, 0, True, 0, "")
+    assert (row.state, row.epoch, row.handed_over, row.attempts, row.locked_by) == (
+        State.DETACHED,
+        0,
+        True,
+        0,
+        "",
+    )
     jobs.enqueue(Record("ready"), priority=-5)
     taken = Job.objects.reserve(jobs.Worker(plugins=[HandsOver]))
     assert taken.pk == job.pk

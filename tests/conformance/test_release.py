@@ -28,7 +28,13 @@ def now() -> dt.datetime:
 def watched(**fields: Any) -> Job:
     """A running job whose lease expired long ago."""
     job = jobs.enqueue(Record())
-    expired = {"state": State.RUNNING, "epoch": 3, "attempts": 1, "locked_by": "w", "locked_at": now() - HOUR}
+    expired = {
+        "state": State.RUNNING,
+        "epoch": 3,
+        "attempts": 1,
+        "locked_by": "w",
+        "locked_at": now() - HOUR,
+    }
     Job.objects.filter(pk=job.pk).update(**{**expired, **fields})
     return job
 
@@ -60,7 +66,9 @@ COUNTED, DETACHED, READY = (State.SCHEDULED, 4, 2), (State.DETACHED, 3, 1), (Sta
 
 
 @pytest.mark.parametrize("release", [maintain, restart, unlock])
-def test_the_watchers_own_execution_died_one_elsewhere_goes_on_and_one_not_begun_is_ready_again(release):
+def test_the_watchers_own_execution_died_one_elsewhere_goes_on_and_one_not_begun_is_ready_again(
+    release,
+):
     """All in one pass, so that what is done to some by one statement is done to no other."""
     expected = {
         by_its_watcher().pk: COUNTED,
@@ -110,8 +118,12 @@ def test_only_leases_that_have_expired_are_reaped(settings):
     assert outcome(dead) == COUNTED
 
 
-@pytest.mark.parametrize(("reachable", "state"), [(0.0, State.RUNNING), (29.0, State.RUNNING), (31.0, State.SCHEDULED)])
-def test_after_an_outage_the_living_get_half_a_lease_to_renew_theirs(monkeypatch, settings, reachable, state):
+@pytest.mark.parametrize(
+    ("reachable", "state"), [(0.0, State.RUNNING), (29.0, State.RUNNING), (31.0, State.SCHEDULED)]
+)
+def test_after_an_outage_the_living_get_half_a_lease_to_renew_theirs(
+    monkeypatch, settings, reachable, state
+):
     settings.JOBS = {"LEASE": 60}
     job = by_its_watcher()
     monkeypatch.setattr(store_for(Job), "seconds_reachable", lambda: reachable)
@@ -121,7 +133,10 @@ def test_after_an_outage_the_living_get_half_a_lease_to_renew_theirs(monkeypatch
 
 @pytest.mark.parametrize("release", [restart, unlock])
 def test_only_what_that_worker_has_locked_is_let_go_of(release):
-    mine, others = by_its_watcher(locked_at=now()), by_its_watcher(locked_at=now(), locked_by="other")
+    mine, others = (
+        by_its_watcher(locked_at=now()),
+        by_its_watcher(locked_at=now(), locked_by="other"),
+    )
     release()
     assert outcome(mine) == COUNTED
     assert outcome(others) == (State.RUNNING, 3, 1)
@@ -135,7 +150,9 @@ def test_only_scheduled_jobs_that_are_due_are_promoted():
     waiting = watched(state=State.SCHEDULED, run_at=soon)
     maintain()
     assert outcome(rows.pop(State.SCHEDULED))[0] == State.READY
-    assert {state: outcome(job)[0] for state, job in rows.items()} == {state: state for state in rows}
+    assert {state: outcome(job)[0] for state, job in rows.items()} == {
+        state: state for state in rows
+    }
     assert outcome(waiting)[0] == State.SCHEDULED
 
 

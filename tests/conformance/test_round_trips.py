@@ -108,7 +108,11 @@ def test_many_are_enqueued_in_one_round_trip_a_batch(counting):
 def statements_for(rows: int) -> int:
     """One, where the database has no limit to a statement's parameters."""
     fields = [field for field in Job._meta.concrete_fields if not field.primary_key]
-    return -(-rows // connection.ops.bulk_batch_size(fields, [None] * rows)) if connection.vendor == "sqlite" else 1
+    return (
+        -(-rows // connection.ops.bulk_batch_size(fields, [None] * rows))
+        if connection.vendor == "sqlite"
+        else 1
+    )
 
 
 def test_a_pass_over_an_empty_queue_costs_three(counting):

@@ -47,4 +47,7 @@ def test_no_migration_is_missing():
 def test_the_claim_has_an_index():
     with connection.cursor() as cursor:
         found = connection.introspection.get_constraints(cursor, Job._meta.db_table)
-    assert any(constraint["columns"][:3] == ["state", "priority", "run_at"] for constraint in found.values())
+    assert any(
+        constraint["columns"][:3] == ["state", "priority", "run_at"]
+        for constraint in found.values()
+    )

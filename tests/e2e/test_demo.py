@@ -66,7 +66,12 @@ def test_the_demo_ends_well_and_leaves_no_process_behind(tmp_path):
     assert start(tmp_path).wait(180) == 0, output.read_text()
     text = output.read_text()
     assert len(set(UUID.findall(text))) == 3
-    for part in ("Hello AWS Batch!", "Traceback (most recent call last)", "2,985 posts are new", "3 for 3 executions"):
+    for part in (
+        "Hello AWS Batch!",
+        "Traceback (most recent call last)",
+        "2,985 posts are new",
+        "3 for 3 executions",
+    ):
         assert part in text
     wait_for(lambda: not of_the_demo(tmp_path), what="no process of the demo is left")
 
@@ -84,7 +89,9 @@ def test_the_demo_leaves_no_process_behind_when_it_is_interrupted(tmp_path):
 def test_a_process_that_does_not_end_when_it_is_told_to_is_killed(tmp_path, monkeypatch):
     monkeypatch.setattr(stack, "GRACE", 0.2)
     deaf = "import signal; signal.signal(signal.SIGTERM, signal.SIG_IGN); print(flush=True); signal.pause()"
-    process = subprocess.Popen([sys.executable, "-c", deaf], stdout=subprocess.PIPE, start_new_session=True)
+    process = subprocess.Popen(
+        [sys.executable, "-c", deaf], stdout=subprocess.PIPE, start_new_session=True
+    )
     assert process.stdout is not None
     process.stdout.readline()  # it has begun to ignore the signal
     process.stdout.close()

@@ -19,7 +19,9 @@ from jobs.models import Job, State
 from tests.processes import lines, wait_for
 from tests.samples import Append, Fail, Record
 
-pytestmark = pytest.mark.skipif(connection.vendor != "mongodb", reason="only MongoDB has a primary that steps down")
+pytestmark = pytest.mark.skipif(
+    connection.vendor != "mongodb", reason="only MongoDB has a primary that steps down"
+)
 
 NOT_WRITABLE_PRIMARY = 10107
 
@@ -51,7 +53,12 @@ def failing(command: str, times: int, **how: Any) -> Iterator[None]:
     connections["own"].close_pool()
     connections["own"].settings_dict.setdefault("OPTIONS", {})["event_listeners"] = [failures]
     Job.objects.exists()  # connects
-    admin("configureFailPoint", "failCommand", mode={"times": times}, data={"failCommands": [command], **how})
+    admin(
+        "configureFailPoint",
+        "failCommand",
+        mode={"times": times},
+        data={"failCommands": [command], **how},
+    )
     try:
         yield
     finally:
@@ -60,7 +67,11 @@ def failing(command: str, times: int, **how: Any) -> Iterator[None]:
 
 
 @pytest.mark.parametrize("times", [1, 4])
-@pytest.mark.parametrize("how", [{"errorCode": NOT_WRITABLE_PRIMARY}, {"closeConnection": True}], ids=lambda how: next(iter(how)))
+@pytest.mark.parametrize(
+    "how",
+    [{"errorCode": NOT_WRITABLE_PRIMARY}, {"closeConnection": True}],
+    ids=lambda how: next(iter(how)),
+)
 @pytest.mark.parametrize("command", ["findAndModify", "update", "delete", "find"])
 def test_a_write_that_fails_is_made_good_and_nothing_happens_twice(own, calls, command, how, times):
     jobs.enqueue_many([Record(number) for number in range(3)])
@@ -72,7 +83,11 @@ def test_a_write_that_fails_is_made_good_and_nothing_happens_twice(own, calls, c
     assert (job.state, job.attempts, job.epoch, job.locked_by) == (State.SCHEDULED, 1, 1, "")
 
 
-@pytest.mark.parametrize("how", [{"errorCode": NOT_WRITABLE_PRIMARY}, {"closeConnection": True}], ids=lambda how: next(iter(how)))
+@pytest.mark.parametrize(
+    "how",
+    [{"errorCode": NOT_WRITABLE_PRIMARY}, {"closeConnection": True}],
+    ids=lambda how: next(iter(how)),
+)
 def test_enqueueing_once_through_a_failure_makes_one_job(own, how):
     with failing("insert", 1, **how):
         jobs.enqueue(Record())

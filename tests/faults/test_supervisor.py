@@ -40,7 +40,9 @@ def test_a_pool_gives_queues_their_own_workers(start, tmp_path):
     log, go = tmp_path / "log", tmp_path / "go"
     for queue in ("slow", "slow", "slow", "mail"):
         jobs.enqueue(Wait(str(log), str(go), queue), queue=queue)
-    supervisor = start("jobworker", "--pool", "slow:2", "--pool", "mail,other", "--exit-on-complete")
+    supervisor = start(
+        "jobworker", "--pool", "slow:2", "--pool", "mail,other", "--exit-on-complete"
+    )
     wait_for(lambda: len(lines(log)) == 3, what="two slow ones and one mail began")
     assert sorted(line.split()[1] for line in lines(log)) == ["mail", "slow", "slow"]
     go.touch()

@@ -17,12 +17,16 @@ pytestmark = pytest.mark.django_db(transaction=True)
 
 
 @pytest.mark.parametrize("concurrency", [1, 2])
-def test_a_job_is_ended_at_its_limit_by_what_except_exception_does_not_swallow(settings, tmp_path, concurrency):
+def test_a_job_is_ended_at_its_limit_by_what_except_exception_does_not_swallow(
+    settings, tmp_path, concurrency
+):
     settings.JOBS = {"MAX_RUN_TIME": dt.timedelta(seconds=0.3)}
     log = tmp_path / "log"
     job = jobs.enqueue(Stubborn(str(log)))
     assert jobs.Worker(concurrency=concurrency).work_off(1) == (0, 1)
-    assert row(job).last_error.startswith("WorkerTimeout: execution expired (max_run_time is 0.3 seconds)")
+    assert row(job).last_error.startswith(
+        "WorkerTimeout: execution expired (max_run_time is 0.3 seconds)"
+    )
     assert "swallowed" not in lines(log)
 
 
@@ -69,7 +73,9 @@ def test_a_lease_is_renewed_while_a_job_holds_the_interpreters_lock(start, tmp_p
 def test_nothing_of_a_killed_worker_is_left_behind(start, tmp_path):
     jobs.enqueue(Record())
     worker = start("jobworker")
-    children = wait_for(lambda: children_of(worker.popen.pid), what="the process that renews leases")
+    children = wait_for(
+        lambda: children_of(worker.popen.pid), what="the process that renews leases"
+    )
     worker.kill()
     wait_for(lambda: not any(os.path.exists(f"/proc/{pid}") for pid in children))
 

@@ -34,18 +34,25 @@ def test_a_killed_workers_job_is_taken_up_within_one_lease(start, tmp_path):
     assert [line.split()[0] for line in lines(log)] == ["began", "began", "ended"]
 
 
-def test_a_worker_that_is_paused_beyond_its_lease_cannot_overwrite_its_successors_outcome(start, tmp_path):
+def test_a_worker_that_is_paused_beyond_its_lease_cannot_overwrite_its_successors_outcome(
+    start, tmp_path
+):
     log, go = tmp_path / "log", tmp_path / "go"
     job = jobs.enqueue(Wait(str(log), str(go)))
     paused = start("jobworker", "--name", "paused", "--exit-on-complete")
     wait_for(lambda: lines(log), what="the job began")
     paused.send(signal.SIGSTOP)
-    heir = start("jobworker", "--name", "heir", "--queues", "none")  # it reaps, and performs nothing
+    heir = start(
+        "jobworker", "--name", "heir", "--queues", "none"
+    )  # it reaps, and performs nothing
     wait_for(lambda: row(job).attempts == 1, what="the paused worker's attempt was given up")
     heir.kill()
     go.touch()
     paused.send(signal.SIGCONT)
-    wait_for(lambda: "its outcome is dropped" in paused.output, what="the paused worker dropped its outcome")
+    wait_for(
+        lambda: "its outcome is dropped" in paused.output,
+        what="the paused worker dropped its outcome",
+    )
     assert (row(job).state, row(job).attempts, row(job).epoch) == (State.SCHEDULED, 1, 1)
 
 
@@ -63,7 +70,9 @@ def test_on_the_first_term_the_job_in_hand_finishes_and_no_other_is_reserved(sta
     assert row(second).state == State.READY
 
 
-def test_on_the_second_term_the_job_in_hand_is_interrupted_which_counts_as_a_failed_attempt(start, tmp_path):
+def test_on_the_second_term_the_job_in_hand_is_interrupted_which_counts_as_a_failed_attempt(
+    start, tmp_path
+):
     log = tmp_path / "log"
     job = jobs.enqueue(Wait(str(log), str(tmp_path / "never")))
     worker = start("jobworker")
@@ -83,7 +92,10 @@ def test_a_lease_is_renewed_while_a_job_takes_longer_than_it(start, tmp_path):
     wait_for(lambda: lines(log))
     start("jobworker", "--name", "other")
     first = row(job).locked_at
-    wait_for(lambda: (row(job).locked_at - first).total_seconds() > LEASE * 1.5, what="the lease was renewed")
+    wait_for(
+        lambda: (row(job).locked_at - first).total_seconds() > LEASE * 1.5,
+        what="the lease was renewed",
+    )
     assert (row(job).locked_by, row(job).epoch) == ("steady", 0)
     go.touch()
     wait_for(lambda: row(job) is None)

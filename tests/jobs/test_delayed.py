@@ -93,10 +93,17 @@ def test_only_this_projects_keys_sign_and_an_older_one_does_while_it_is_a_fallba
     assert calls == [(1, 2)]
 
 
-def test_a_row_that_an_earlier_version_signed_is_called_and_no_other_signature_of_the_key_will_do(settings):
+def test_a_row_that_an_earlier_version_signed_is_called_and_no_other_signature_of_the_key_will_do(
+    settings,
+):
     settings.SECRET_KEY = "the first key"
     signature = "WVKU46fpAZTWBLUmrmOR9ZW_B9dB-zBj3hEGXRh_r8I"
-    fields = {"target": {"class": "tests.samples.Target"}, "method": "remember", "args": [1], "kwargs": {"b": 2}}
+    fields = {
+        "target": {"class": "tests.samples.Target"},
+        "method": "remember",
+        "args": [1],
+        "kwargs": {"b": 2},
+    }
     for salt in ("", "django.core.signing.Signer"):
         text = json.dumps(list(fields.values()), sort_keys=True)
         with pytest.raises(jobs.DeserializationError, match="SECRET_KEY"):

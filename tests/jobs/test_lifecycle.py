@@ -15,8 +15,12 @@ def recorder(name: str, log: list[str]) -> type[jobs.Plugin]:
     """A plugin that writes down every event's callbacks."""
     methods = {}
     for event in EVENTS:
-        methods[f"before_{event}"] = lambda self, *arguments, event=event: log.append(f"{name} before {event}")
-        methods[f"after_{event}"] = lambda self, *arguments, event=event: log.append(f"{name} after {event}")
+        methods[f"before_{event}"] = lambda self, *arguments, event=event: log.append(
+            f"{name} before {event}"
+        )
+        methods[f"after_{event}"] = lambda self, *arguments, event=event: log.append(
+            f"{name} after {event}"
+        )
 
         def around(self, *arguments, event=event):
             log.append(f"{name} around {event}")
@@ -31,7 +35,10 @@ def recorder(name: str, log: list[str]) -> type[jobs.Plugin]:
 def test_befores_in_order_the_first_around_is_outermost_then_the_body_then_afters():
     log: list[str] = []
     lifecycle = Lifecycle([recorder("one", log)(), recorder("two", log)()])
-    assert lifecycle.run("perform", lambda worker, job: log.append("body") or "result", "w", "j") == "result"
+    assert (
+        lifecycle.run("perform", lambda worker, job: log.append("body") or "result", "w", "j")
+        == "result"
+    )
     assert log == [
         "one before perform",
         "two before perform",
@@ -96,13 +103,17 @@ def test_a_callback_for_an_unknown_event_is_refused_when_the_class_is_defined():
         class Lunch(jobs.Plugin):
             def before_lunch(self): ...
 
-    with pytest.raises(jobs.InvalidCallback, match=r"around_perform must take \(self, worker, job, proceed\)"):
+    with pytest.raises(
+        jobs.InvalidCallback, match=r"around_perform must take \(self, worker, job, proceed\)"
+    ):
 
         class Short(jobs.Plugin):
             def around_perform(self, worker): ...
 
 
-def test_a_plugin_that_breaks_while_an_outcome_is_recorded_does_not_keep_it_from_being_recorded(caplog):
+def test_a_plugin_that_breaks_while_an_outcome_is_recorded_does_not_keep_it_from_being_recorded(
+    caplog,
+):
     class Breaks(jobs.Plugin):
         def before_error(self, worker, job):
             raise RuntimeError("the plugin broke")

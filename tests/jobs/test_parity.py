@@ -159,7 +159,13 @@ def test_raise_signal_exceptions_interrupts_the_job_in_hand_on_the_first_term(st
 
 
 def test_settings_are_read_by_the_worker_where_no_option_is_given(settings):
-    settings.JOBS = {"QUEUES": ["a"], "MIN_PRIORITY": 1, "MAX_PRIORITY": 9, "SLEEP_DELAY": 2, "EXIT_ON_COMPLETE": True}
+    settings.JOBS = {
+        "QUEUES": ["a"],
+        "MIN_PRIORITY": 1,
+        "MAX_PRIORITY": 9,
+        "SLEEP_DELAY": 2,
+        "EXIT_ON_COMPLETE": True,
+    }
     worker = jobs.Worker()
     assert (worker.queues, worker.min_priority, worker.max_priority) == (("a",), 1, 9)
     assert (worker.sleep_delay, worker.exit_on_complete) == (2, True)
@@ -172,7 +178,11 @@ def test_settings_are_read_by_the_worker_where_no_option_is_given(settings):
     [
         ({"queues": "mail"}, TypeError, "queues must be a list of names, not the string 'mail'"),
         ({"concurrency": 0}, ValueError, "concurrency must be 1 or more, not 0"),
-        ({"plugins": ["jobs.models.Job"]}, jobs.InvalidCallback, "is not a subclass of jobs.Plugin"),
+        (
+            {"plugins": ["jobs.models.Job"]},
+            jobs.InvalidCallback,
+            "is not a subclass of jobs.Plugin",
+        ),
         ({"plugins": ["x.y"]}, ImportError, "x"),
     ],
 )
@@ -233,7 +243,9 @@ def test_no_queue_is_the_payloads_queue():
     assert jobs.enqueue(payload, queue=None).queue == "own"
 
 
-def test_hooks_that_raise_in_error_and_failure_are_logged_and_the_outcome_is_recorded(settings, calls, caplog):
+def test_hooks_that_raise_in_error_and_failure_are_logged_and_the_outcome_is_recorded(
+    settings, calls, caplog
+):
     settings.JOBS = {"MAX_ATTEMPTS": 1}
 
     for broken in ("error", "failure"):
@@ -257,7 +269,12 @@ def test_flags_bound_the_priorities(start, tmp_path):
     log = tmp_path / "log"
     for priority in (-5, 0, 5):
         jobs.enqueue(Append(str(log), str(priority)), priority=priority)
-    assert start("jobworker", "--min-priority", "0", "--max-priority", "0", "--exit-on-complete").wait() == 0
+    assert (
+        start(
+            "jobworker", "--min-priority", "0", "--max-priority", "0", "--exit-on-complete"
+        ).wait()
+        == 0
+    )
     assert lines(log) == ["0"]
 
 
@@ -273,7 +290,10 @@ def test_hooks_and_options_of_a_delayed_methods_target_are_not_taken_over():
     from posts.models import Post
 
     post = Post.objects.create(title="t")
-    Post.max_attempts, Post.failure = 1, lambda self, job: pytest.fail("a method that meant something else was called")
+    Post.max_attempts, Post.failure = (
+        1,
+        lambda self, job: pytest.fail("a method that meant something else was called"),
+    )
     try:
         job = jobs.delay(post).refresh_from_db(fields=["nonsense"])
         assert jobs.Worker().work_off() == (0, 1)

@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import pytest
 
-from jobs.runner import batch_job_id_of, container_runner, is_later_attempt, worker_runner
+from jobs.runner import container_runner, is_later_attempt, place_of, worker_runner
 
 
 def container(batch_job_id: str = "b-1", attempt: int = 1) -> str:
-    return container_runner(3, {"AWS_BATCH_JOB_ID": batch_job_id, "AWS_BATCH_JOB_ATTEMPT": str(attempt)})
+    with pytest.MonkeyPatch.context() as environment:
+        environment.setenv("AWS_BATCH_JOB_ID", batch_job_id)
+        environment.setenv("AWS_BATCH_JOB_ATTEMPT", str(attempt))
+        return container_runner(3)
 
 
 def test_two_starts_of_one_container_have_different_names():
@@ -17,9 +20,9 @@ def test_two_starts_of_one_container_have_different_names():
 
 
 def test_only_a_containers_name_tells_a_batch_job():
-    assert batch_job_id_of(container()) == "b-1"
+    assert place_of(container()) == "b-1"
     for other in ("", worker_runner("w", 3), worker_runner("a/b", 3), worker_runner("a#b/c", 3)):
-        assert batch_job_id_of(other) == ""
+        assert place_of(other) == ""
 
 
 @pytest.mark.parametrize(

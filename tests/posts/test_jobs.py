@@ -6,7 +6,12 @@ from posts.lines import CannotImport
 
 
 def test_sample_jobs_survive_being_stored():
-    for job in (DummyJob("Hello AWS Batch!"), DummyErrorJob(), DummyErrorJob("no"), ImportPosts("posts.jsonl")):
+    for job in (
+        DummyJob("Hello AWS Batch!"),
+        DummyErrorJob(),
+        DummyErrorJob("no"),
+        ImportPosts("posts.jsonl"),
+    ):
         assert payloads.load(payloads.dump(job)) == job
 
 

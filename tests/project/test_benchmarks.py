@@ -25,8 +25,20 @@ MACHINE = {
 }
 
 
-def record(suite: str, subject: str = "jobs", database: str = "sqlite", of: dict[str, Any] | None = None, **figures: Any) -> dict:
-    return {"suite": suite, "database": database, "subject": subject, **(of or {}), "figures": figures}
+def record(
+    suite: str,
+    subject: str = "jobs",
+    database: str = "sqlite",
+    of: dict[str, Any] | None = None,
+    **figures: Any,
+) -> dict:
+    return {
+        "suite": suite,
+        "database": database,
+        "subject": subject,
+        **(of or {}),
+        "figures": figures,
+    }
 
 
 def drained(subject: str, *rates: float) -> list[dict]:
@@ -47,7 +59,11 @@ def written(tmp_path):
 
 def row(page: str, *beginning: str) -> list[str]:
     """The cells of the one table row that begins so."""
-    rows = [[cell.strip() for cell in line.strip("|").split("|")] for line in page.splitlines() if line.startswith("|")]
+    rows = [
+        [cell.strip() for cell in line.strip("|").split("|")]
+        for line in page.splitlines()
+        if line.startswith("|")
+    ]
     [found] = [cells for cells in rows if cells[: len(beginning)] == list(beginning)]
     return found
 
@@ -58,14 +74,27 @@ def test_a_ratio_is_the_median_of_the_rounds_ratios_and_not_the_ratio_of_the_med
 
 
 def test_each_subject_is_shown_with_its_range_beside_the_bare_limit_and_the_peer(written):
-    page = written(*drained("bare", 1000, 2000, 4000), *drained("jobs", 900, 1000, 2000), *drained("peer", 90, 100, 100))
+    page = written(
+        *drained("bare", 1000, 2000, 4000),
+        *drained("jobs", 900, 1000, 2000),
+        *drained("peer", 90, 100, 100),
+    )
     assert row(page, "SQLite", "the driver alone")[2:] == ["2,000 (1,000-4,000)", "1.00", "20.0"]
-    assert row(page, "SQLite", "this queue")[2:] == ["1,000 (900-2,000)", "0.50 (target 0.5)", "10.0"]
+    assert row(page, "SQLite", "this queue")[2:] == [
+        "1,000 (900-2,000)",
+        "0.50 (target 0.5)",
+        "10.0",
+    ]
     assert row(page, "SQLite", "django-tasks-db")[2:] == ["100 (90-100)", "0.05", ""]
 
 
 def test_depth_is_the_deepest_table_beside_the_shallowest(written):
-    figures = {("jobs", 1000): 500, ("jobs", 100_000): 450, ("bare", 1000): 1000, ("bare", 100_000): 800}
+    figures = {
+        ("jobs", 1000): 500,
+        ("jobs", 100_000): 450,
+        ("bare", 1000): 1000,
+        ("bare", 100_000): 800,
+    }
     page = written(
         *(
             record("depth", subject, of={"state": "failed", "depth": depth}, per_second=rate)
@@ -77,7 +106,12 @@ def test_depth_is_the_deepest_table_beside_the_shallowest(written):
 
 def test_of_the_tables_that_a_step_was_measured_on_the_slowest_is_shown(written):
     states = {"ready": 0.001, "failed": 0.0042}
-    page = written(*(record("others", of={"state": state, "depth": 1000}, promote=value) for state, value in states.items()))
+    page = written(
+        *(
+            record("others", of={"state": state, "depth": 1000}, promote=value)
+            for state, value in states.items()
+        )
+    )
     assert row(page, "SQLite", "promote")[2] == "1,000: 4.2 ms"
 
 
@@ -121,16 +155,27 @@ def test_what_was_not_measured_has_no_section(written):
     assert "## Drain\n" not in written()
 
 
-def test_the_plot_has_a_bar_for_each_subject_as_long_as_its_part_of_the_bare_limit(written, tmp_path):
+def test_the_plot_has_a_bar_for_each_subject_as_long_as_its_part_of_the_bare_limit(
+    written, tmp_path
+):
     written(*drained("bare", 100), *drained("jobs", 50))
     plot = ElementTree.parse(tmp_path / "benchmarks.svg").getroot()
-    bars = [float(bar.get("width", 0)) for bar in plot.iter("{http://www.w3.org/2000/svg}rect") if bar.get("height") == "16"]
+    bars = [
+        float(bar.get("width", 0))
+        for bar in plot.iter("{http://www.w3.org/2000/svg}rect")
+        if bar.get("height") == "16"
+    ]
     assert len(bars) == 2
     assert bars[1] == pytest.approx(bars[0] / 2, abs=1)
 
 
 def test_a_figure_is_found_by_whatever_it_is_of_and_databases_come_in_their_usual_order():
-    figures = Figures([record("idle", database="postgres", rss=1), record("idle", database="sqlite", rss=2, pss=3)])
+    figures = Figures(
+        [
+            record("idle", database="postgres", rss=1),
+            record("idle", database="sqlite", rss=2, pss=3),
+        ]
+    )
     assert figures.databases("idle") == ["sqlite", "postgres"]
     assert figures.of("idle", "rss", database="postgres") == [1]
     assert figures.of("idle", "pss") == [3]

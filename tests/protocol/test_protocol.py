@@ -11,7 +11,9 @@ from tests.protocol.model import EXPLORATIONS, without
 from tests.protocol.rules import ALL, RULES
 from tests.protocol.state import Bounds
 
-pytestmark = pytest.mark.skipif("TEST_DATABASE" in os.environ, reason="no database takes part: it runs in the default lane only")
+pytestmark = pytest.mark.skipif(
+    "TEST_DATABASE" in os.environ, reason="no database takes part: it runs in the default lane only"
+)
 
 
 @pytest.mark.parametrize("bounds", EXPLORATIONS, ids=lambda bounds: f"faults={bounds.faults}")
