@@ -37,6 +37,17 @@ def test_only_a_containers_name_tells_a_batch_job():
         (container(attempt=2), worker_runner("b-1/1", 3), False),
         (worker_runner("b-1/2", 3), container(attempt=1), False),
     ],
+    # Not the names themselves, which are others in every process of a run.
+    ids=[
+        "next",
+        "tenth",
+        "same",
+        "earlier",
+        "of-another",
+        "after-nothing",
+        "after-a-worker",
+        "by-a-worker",
+    ],
 )
 def test_a_later_attempt_is_one_of_the_same_batch_job(runner, than, later):
     assert is_later_attempt(runner, than) is later
