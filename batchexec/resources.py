@@ -65,11 +65,9 @@ class Resources:
         if self.on_oom is not None and self.memory is None:
             raise ValueError("Resources(on_oom) raises the memory for the next attempt, so it takes a memory to begin with.")
         _whole("infrastructure_retries", self.infrastructure_retries, least=0)
-        if self.start_within is not None:
-            duration(self.start_within)
+        _duration("start_within", self.start_within, least=0)
         _whole("scheduling_priority", self.scheduling_priority, least=0, most=9999)
-        if self.timeout is not None and duration(self.timeout) < SHORTEST_TIMEOUT:
-            raise ValueError(f"Resources(timeout={self.timeout!r}): AWS Batch takes no less than {SHORTEST_TIMEOUT} seconds.")
+        _duration("timeout", self.timeout, least=SHORTEST_TIMEOUT)
         for name in self.environment:
             if name.startswith(RESERVED[0]) or name in RESERVED[1:]:
                 raise ValueError(
@@ -145,6 +143,17 @@ def _number(label: str, value: Any, *, above: float) -> None:
         raise TypeError(f"Resources({label}={value!r}) takes a number.")
     if not above < value < float("inf"):
         raise ValueError(f"Resources({label}={value!r}) must be more than {above:g}.")
+
+
+def _duration(label: str, value: Any, *, least: float) -> None:
+    if value is None:
+        return
+    try:
+        seconds = duration(value)
+    except (TypeError, ValueError) as error:
+        raise type(error)(f"Resources({label}={value!r}) takes {error}.") from None
+    if seconds < least:
+        raise ValueError(f"Resources({label}={value!r}): AWS Batch takes no less than {least:g} seconds.")
 
 
 def _whole(label: str, value: Any, *, least: int, most: int | None = None) -> None:
