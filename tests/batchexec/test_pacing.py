@@ -41,8 +41,8 @@ def test_a_slot_that_waits_for_its_turn_lets_go_at_once(batch, start, tmp_path):
     wait_for(lambda: len(submitted()) == 1 and Job.objects.filter(state=State.RUNNING).count() == 3)
     began = time.monotonic()
     worker.send(signal.SIGTERM)
-    assert worker.wait(10) == 0
-    assert time.monotonic() - began < 5
+    assert worker.wait(30) == 0
+    assert time.monotonic() - began < 30  # its turn would have come after 50
     # Those that had no turn were not handed over: any worker may take them.
     waiting = Job.objects.exclude(pk=submitted()[0].job_id)
     assert [(job.state, job.handed_over, job.attempts) for job in waiting] == 2 * [(State.READY, False, 0)]
