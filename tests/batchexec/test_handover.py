@@ -183,7 +183,6 @@ def test_throttling_costs_no_attempt(batch, worker, tmp_path):
     with released(
         go, once=lambda: all(fault["left"] == 0 for fault in batch.faults()) and lines(log)
     ):
-        # While AWS Batch throttles, and before the job ends.
         assert worker().work_off() == (1, 0)
     assert row(job) is None
     assert [line.split()[0] for line in lines(log)] == ["began", "ended"]

@@ -53,9 +53,8 @@ def before_the_lock(monkeypatch: pytest.MonkeyPatch, action: Any) -> None:
 def test_what_another_worker_locked_between_look_and_lock_is_that_workers(monkeypatch):
     pks, store = enqueue(6), store_for(Job)
     quicker: list[Any] = []
-    before_the_lock(
-        monkeypatch, lambda: quicker.extend(store.claim(jobs.Worker(name="quicker"), 2))
-    )
+    worker = jobs.Worker(name="quicker")
+    before_the_lock(monkeypatch, lambda: quicker.extend(store.claim(worker)[0] for _ in range(2)))
     claimed = store.claim(jobs.Worker(name="slower"), 5)
     assert [job.pk for job in quicker] == pks[:2]
     assert [job.pk for job in claimed] == pks[2:5]

@@ -66,7 +66,8 @@ def test_a_watcher_renews_while_lock_and_epoch_are_its_own_and_a_runner_while_it
 
 def test_of_several_only_the_lost_ones_are_told(job):
     jobs.enqueue_many([Record(), Record()])
-    held = [job, *store_for(Job).claim(jobs.Worker(name="w"), 2)]
+    worker = jobs.Worker(name="w")
+    held = [job, Job.objects.reserve(worker), Job.objects.reserve(worker)]
     Job.objects.filter(pk=held[1].pk).update(locked_by="other")
     heartbeat = Heartbeat()
     try:

@@ -58,6 +58,11 @@ def restart() -> None:
     jobs.Worker(name="w", queues=["none"], exit_on_complete=True).start()
 
 
+def let_go() -> None:
+    """The worker's own last act."""
+    jobs.Worker(name="w").let_go_of_all()
+
+
 def unlock() -> None:
     actions.unlock_worker("w")
 
@@ -65,7 +70,7 @@ def unlock() -> None:
 COUNTED, DETACHED, READY = (State.SCHEDULED, 4, 2), (State.DETACHED, 3, 1), (State.READY, 4, 1)
 
 
-@pytest.mark.parametrize("release", [maintain, restart, unlock])
+@pytest.mark.parametrize("release", [maintain, restart, let_go, unlock])
 def test_the_watchers_own_execution_died_one_elsewhere_goes_on_and_one_not_begun_is_ready_again(
     release,
 ):
@@ -87,19 +92,21 @@ def test_the_watchers_own_execution_died_one_elsewhere_goes_on_and_one_not_begun
     for job in Job.objects.all():
         assert (job.locked_by, job.locked_at) == ("", None)
         assert job.runner == "" or job.state == State.DETACHED
-    assert Job.objects.filter(state=State.DETACHED, handed_over=True).count() == 4
+        assert job.handed_over is (job.state == State.DETACHED)
 
 
+@pytest.mark.parametrize("release", [maintain, let_go])
 @pytest.mark.parametrize("make", [by_its_watcher, watched])
-def test_a_renewal_between_the_reapers_read_and_its_write_wins(make):
-    job = make()
+def test_a_renewal_between_the_reapers_read_and_its_write_wins(make, release):
+    job, elsewhere = make(), watched(handed_over=True)
 
     def renew() -> None:
         Job.objects.filter(pk=job.pk).update(locked_at=now())
 
     with after_the_next_read(renew):
-        maintain()
+        release()
     assert outcome(job) == (State.RUNNING, 3, 1)
+    assert outcome(elsewhere) == DETACHED
 
 
 def test_a_job_that_is_handed_over_between_the_reapers_read_and_its_write_is_not_made_ready():

@@ -34,7 +34,8 @@ def test_a_method_of_a_class_is_called():
     assert calls == [(1, (2, 3))]
 
 
-def test_what_cannot_be_delayed_is_refused():
+def test_what_cannot_be_delayed_is_refused(monkeypatch):
+    monkeypatch.setattr(Target, "_private", lambda: calls.append("private"), raising=False)
     with pytest.raises(AttributeError, match="no public method 'nothing'"):
         jobs.delay(Target).nothing()
     with pytest.raises(AttributeError, match="no public method"):
