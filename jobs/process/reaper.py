@@ -101,12 +101,13 @@ class Reaper:
     def _release(self, where: dict[str, Any], why: str) -> None:
         seen: set[Any] = set()
         while jobs := [job for job in self._store.find(where, BATCH) if job.pk not in seen]:
-            if any(_is_elsewhere(job) for job in jobs):
-                self._detach_all(where, why)
+            # First those that died with their watcher, before the statement takes them.
             for job in jobs:
                 seen.add(job.pk)
                 if not _is_elsewhere(job):
                     self._release_one(job, why)
+            if any(_is_elsewhere(job) for job in jobs):
+                self._detach_all(where, why)
 
     def _detach_all(self, where: dict[str, Any], why: str) -> None:
         """One statement however many there are, by the conditions and not by what was

@@ -76,4 +76,6 @@ def test_jobs_imports_neither_boto3_nor_batchexec():
     for path in (ROOT / "jobs").rglob("*.py"):
         for line in path.read_text().splitlines():
             words = line.split()
-            assert words[:1] not in (["import"], ["from"]) or not words[1].startswith(("boto", "batchexec")), f"{path}: {line}"
+            assert words[:1] not in (["import"], ["from"]) or not words[1].startswith(
+                ("boto", "batchexec")
+            ), f"{path}: {line}"
