@@ -13,6 +13,7 @@ from batchexec import markers
 from batchexec.aws import names
 from batchexec.handover.follow import _goes_on
 from batchexec.models import BatchJob
+from batchexec.plugin import BatchExecution
 from batchexec.process.poller import Watch
 from jobs import transitions
 from jobs.models import Job, State
@@ -138,3 +139,18 @@ def test_a_refused_submission_leaves_no_marker(batch, worker):
     assert worker().work_off() == (0, 1)
     assert (row(job).state, row(job).epoch) == (State.SCHEDULED, 1)
     assert not BatchJob.objects.exists()
+
+
+def test_a_worker_that_stops_detaches_what_is_in_batch_also_where_no_plugin_clears_its_locks(batch, worker, tmp_path):
+    log, go = tmp_path / "log", tmp_path / "go"
+    job = jobs.enqueue(Wait(str(log), str(go)))
+    stops = jobs.Worker(plugins=[BatchExecution])
+
+    def stop_once_it_runs() -> bool:
+        if lines(log):
+            stops.stop()
+        return row(job).state == State.DETACHED
+
+    with released(go, once=stop_once_it_runs):
+        assert stops.work_off() == (0, 0)
+    wait_for(lambda: row(job) is None, what="the container ended")
