@@ -141,7 +141,9 @@ def test_a_refused_submission_leaves_no_marker(batch, worker):
     assert not BatchJob.objects.exists()
 
 
-def test_a_worker_that_stops_detaches_what_is_in_batch_also_where_no_plugin_clears_its_locks(batch, worker, tmp_path):
+def test_a_worker_that_stops_detaches_what_is_in_batch_also_where_no_plugin_clears_its_locks(
+    batch, worker, tmp_path
+):
     log, go = tmp_path / "log", tmp_path / "go"
     job = jobs.enqueue(Wait(str(log), str(go)))
     stops = jobs.Worker(plugins=[BatchExecution])
