@@ -11,13 +11,13 @@ from django.utils import timezone
 
 from jobs import payloads
 from jobs.conf import settings
-from jobs.execution.error_text import storable
 from jobs.execution.invoke import invoke
 from jobs.lifecycle import Lifecycle, instantiate
 from jobs.models import MAX_NAME, Job
 from jobs.signals import enqueueing
 from jobs.states import State
 from jobs.store import store_for
+from jobs.text import storable
 
 if TYPE_CHECKING:
     from jobs.models import AbstractJob

@@ -11,9 +11,11 @@ from django.utils.functional import cached_property
 
 from jobs import payloads
 from jobs.conf import settings
+from jobs.exceptions import DeserializationError
 from jobs.states import FINISHED, UNFINISHED, State
 from jobs.store import store_for
 from jobs.store.indexes import PartialIndex
+from jobs.text import one_line
 
 if TYPE_CHECKING:
     from jobs.store.base import Reserver
@@ -80,6 +82,10 @@ class AbstractJob(models.Model):
 
     objects = JobManager()
 
+    #: What is wrong with a row whose columns can't all be read; set by the store.
+    unreadable = ""
+    _load_failure: BaseException | None = None
+
     #: Set on the job that `enqueue` returns if its unique key was held already.
     already_enqueued = False
 
@@ -131,14 +137,27 @@ class AbstractJob(models.Model):
         ]
 
     def __str__(self) -> str:
-        return f"{self.name} (id={self.pk}, queue={self.queue})"
+        # For logs and terminals: a name may hold a user's text.
+        return one_line(f"{self.name} (id={self.pk}, queue={self.queue})")
 
     @cached_property
     def payload(self) -> Any:
-        """The job object, loaded on first use. Raises DeserializationError if it can't
-        be.
+        """The job object, loaded on first use.
+
+        Raises DeserializationError if it can't be. Loading isn't tried twice, because
+        what stopped the first try might take as long again.
         """
-        return payloads.load(self.handler)
+        if self.unreadable:
+            raise DeserializationError(f"The row can't be read: {self.unreadable}.")
+        if isinstance(self._load_failure, DeserializationError):
+            raise self._load_failure
+        if self._load_failure is not None:
+            raise DeserializationError("It could not be loaded when it was tried before.")
+        try:
+            return payloads.load(self.handler)
+        except BaseException as error:
+            self._load_failure = error
+            raise
 
     @property
     def max_attempts(self) -> int:

@@ -13,7 +13,7 @@ import threading
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from bson import ObjectId
+from bson import ObjectId, codec_options
 from bson.codec_options import CodecOptions
 from pymongo import ASCENDING, DESCENDING, ReadPreference, ReturnDocument
 from pymongo.collection import Collection
@@ -30,8 +30,17 @@ from pymongo.write_concern import WriteConcern
 
 from jobs.states import State
 from jobs.store.base import Conditions, M, Reserver, Store, aware, inserted
+from jobs.store.unavailable import MONGODB
 
 DUPLICATE_KEY = 11000
+CODEC: CodecOptions[dict[str, Any]] = CodecOptions(
+    tz_aware=True, tzinfo=dt.timezone.utc, unicode_decode_error_handler="replace"
+)
+if hasattr(codec_options, "DatetimeConversion"):  # djongo's driver hasn't
+    # Instants that Python can't express become its first or last one, so that one row
+    # can't keep others from being read.
+    clamp = codec_options.DatetimeConversion.DATETIME_CLAMP
+    CODEC = CODEC.with_options(datetime_conversion=clamp)
 #: This many jobs and more are claimed together, in three round trips; fewer one by one.
 FEW = 4
 #: After this many milliseconds the server answers that nothing has changed.
@@ -64,9 +73,12 @@ class MongoStore(Store[M]):
     def is_unavailable(self, error: BaseException) -> bool:
         if super().is_unavailable(error):
             return True
+        if not isinstance(error, PyMongoError):
+            return False
         # The label is on every error of a failover that the driver's own retry couldn't
         # hide.
-        return isinstance(error, PyMongoError) and error.has_error_label("RetryableWriteError")
+        code = getattr(error, "code", None)
+        return code in MONGODB or error.has_error_label("RetryableWriteError")
 
     def new_keys(self, number: int) -> list[Any]:
         return [ObjectId() for _ in range(number)]
@@ -94,7 +106,7 @@ class MongoStore(Store[M]):
         """
         found: Collection[dict[str, Any]] = self.database.get_collection(
             self.model._meta.db_table,
-            codec_options=CodecOptions(tz_aware=True, tzinfo=dt.timezone.utc),
+            codec_options=CODEC,
             read_preference=ReadPreference.PRIMARY,
             read_concern=ReadConcern("majority"),
             write_concern=WriteConcern("majority"),
@@ -211,6 +223,15 @@ class MongoStore(Store[M]):
             self._job(document)
             for document in self.collection.find(self._filter(where), limit=limit)
         ]
+
+    def odd_leases(self, latest: dt.datetime, limit: int) -> list[M]:
+        odd = {"$not": {"$type": "date"}}
+        running = {"state": str(State.RUNNING)}
+        found = [
+            *self.collection.find({**running, "locked_at": odd}, limit=limit),
+            *self.collection.find({**running, "locked_at": {"$gt": latest}}, limit=limit),
+        ]
+        return [self._job(document) for document in found]
 
     def listing(self, where: Conditions, order: str, limit: int) -> list[M]:
         name = order.removeprefix("-")

@@ -19,6 +19,7 @@ from jobs.conf import settings
 from jobs.runner import worker_runner
 from jobs.store.base import ORDER, Conditions, M, Reserver, Store, aware, inserted
 from jobs.store.statements import CLAIM, Sql, Statements
+from jobs.store.unavailable import is_unavailable_sql
 
 #: How often SQLite is asked whether anything has changed, in seconds.
 SQLITE_LOOK = 0.02
@@ -48,8 +49,7 @@ class SqlStore(Store[M]):
     unavailable = (OperationalError, InterfaceError)
 
     def is_unavailable(self, error: BaseException) -> bool:
-        # SQLite has the same class for a table or a column that isn't there.
-        return super().is_unavailable(error) and not str(error).startswith("no such ")
+        return is_unavailable_sql(error)
 
     @cached_property
     def _statements(self) -> Statements:
@@ -138,15 +138,29 @@ class SqlStore(Store[M]):
         if (pk := self.id_of(pk)) is None:
             return None
         try:
-            return self._rows.filter(pk=pk).first()
+            return next(iter(self._read(self._rows.filter(pk=pk)[:1])), None)
         except OverflowError:
             return None
 
     def find(self, where: Conditions, limit: int) -> list[M]:
-        return list(self._rows.filter(**where)[:limit])
+        return self._read(self._rows.filter(**where)[:limit])
 
     def listing(self, where: Conditions, order: str, limit: int) -> list[M]:
-        return list(self._rows.filter(**where).order_by(order)[:limit])
+        return self._read(self._rows.filter(**where).order_by(order)[:limit])
+
+    def _read(self, rows: QuerySet[M]) -> list[M]:
+        try:
+            return list(rows)
+        except (ValueError, TypeError, AttributeError, ArithmeticError):
+            # A column of one of them can't be read: Django would give none of them.
+            pks = rows.values_list("pk", flat=True)
+            return [row for pk in list(pks) if (row := self._read_one(pk)) is not None]
+
+    def _read_one(self, pk: Any) -> M | None:
+        with self._cursor() as cursor:
+            cursor.execute(*self._statements.select({"pk": pk}))
+            values = cursor.fetchone()
+        return None if values is None else self._instance(self._names, values)
 
     def ids(self, where: Conditions, limit: int) -> list[Any]:
         return list(self._rows.filter(**where).values_list("pk", flat=True)[:limit])
