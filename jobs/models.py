@@ -82,8 +82,8 @@ class AbstractJob(models.Model):
 
     objects = JobManager()
 
-    #: What is wrong with a row whose columns can't all be read; set by the store.
-    unreadable = ""
+    #: The columns of the row that can't be read; set by the store.
+    unreadable: tuple[str, ...] = ()
     _load_failure: BaseException | None = None
 
     #: Set on the job that `enqueue` returns if its unique key was held already.
@@ -148,7 +148,8 @@ class AbstractJob(models.Model):
         what stopped the first try might take as long again.
         """
         if self.unreadable:
-            raise DeserializationError(f"The row can't be read: {self.unreadable}.")
+            columns = ", ".join(self.unreadable)
+            raise DeserializationError(f"The row can't be read: {columns}.")
         if isinstance(self._load_failure, DeserializationError):
             raise self._load_failure
         if self._load_failure is not None:

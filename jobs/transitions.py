@@ -106,8 +106,8 @@ def fail(
 def condemn(job: AbstractJob, error: str) -> bool:
     """Failed for good, because the row itself can't be worked with.
 
-    Columns that the database wouldn't take back are set to their defaults. The epoch rises
-    if it is a number, and begins again if it isn't.
+    Columns that the database wouldn't take back are set to their defaults. The epoch
+    rises if it is a number, and begins again if it isn't.
     """
     store = store_of(job)
     now = store.now()

@@ -25,8 +25,8 @@ def kept_out() -> Iterator[None]:
     """A child that is forked in the body ends with it, and records nothing.
 
     Its exit status is that of its SystemExit, 0 if it returned, and 1 for another
-    exception, whose traceback goes to stderr. Meanwhile it has default signal handlers and
-    no connection of its parent's.
+    exception, whose traceback goes to stderr. Meanwhile it has default signal handlers
+    and no connection of its parent's.
     """
     global _performing
     pid = os.getpid()

@@ -144,7 +144,9 @@ def threads_left(before: set[threading.Thread]) -> list[threading.Thread]:
 
 
 def end_process(status: int, left: list[threading.Thread]) -> NoReturn:
-    """Ends the process without waiting for threads that jobs left; names them in the log."""
+    """Ends the process without waiting for threads that jobs left; names them in the
+    log.
+    """
     names = ", ".join(sorted(thread.name for thread in left))
     logger.warning("Jobs left threads behind, which end with the process: %s", names)
     flush()

@@ -135,23 +135,31 @@ class Reaper:
         """Whatever a row contains, the next one gets its turn."""
         try:
             if job.unreadable:
-                raise ValueError(f"The row can't be read: {job.unreadable}.")
-            self._release_one(job, why)
+                raise ValueError(f"The row can't be read: {', '.join(job.unreadable)}.")
+            if not self._release_one(job, why) and self._is_unchanged(job):
+                raise ValueError("The row's own values don't find it again.")
         except Exception as error:
             if self._store.is_unavailable(error):
                 raise
             self._recorder.condemned(job, error)
 
-    def _release_one(self, job: AbstractJob, why: str) -> None:
+    def _is_unchanged(self, job: AbstractJob) -> bool:
+        row = self._store.get(job.pk)
+        seen = ("state", "locked_by", "locked_at", "epoch", "runner", "heartbeat_at")
+        return row is not None and all(getattr(row, n) == getattr(job, n) for n in seen)
+
+    def _release_one(self, job: AbstractJob, why: str) -> bool:
         if _is_elsewhere(job):
-            transitions.detach(job)
-        elif job.runner:
+            return transitions.detach(job)
+        if job.runner:
             error = Lost(f"The worker {job.locked_by} that performed it is gone: {why}.")
             # A renewal since the row was read wins.
             where = {**transitions.as_seen(job), "locked_at": job.locked_at}
-            self._recorder.failed(job, error, where)
-        elif transitions.requeue(job):
+            return self._recorder.failed(job, error, where)
+        released = transitions.requeue(job)
+        if released:
             logger.info("[%s] Job %s is ready again: %s", self._recorder, job, why)
+        return released
 
 
 def _is_elsewhere(job: AbstractJob) -> bool:

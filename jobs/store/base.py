@@ -135,20 +135,24 @@ class Store(ABC, Generic[M]):
                 for convert in converters[name]:
                     value = convert(value, None, connection)
                 read[index] = value
-            except Exception as error:
-                unreadable.append(f"{name}: {type(error).__name__}")
+            except Exception:
+                unreadable.append(name)
         row = self.model.from_db(self.alias, names, read)
-        row.__dict__["unreadable"] = ", ".join(unreadable)
+        row.__dict__["unreadable"] = tuple(unreadable)
         return row
 
     def repaired(self, row: M) -> dict[str, Any]:
-        """Defaults for the columns of `row` whose values the database wouldn't take back."""
+        """Defaults for the columns of `row` whose values the database wouldn't take
+        back.
+        """
         defaults = {}
         for field in self._fields:
             if field.primary_key:
                 continue
             try:
                 value = getattr(row, field.attname)
+                if field.attname in getattr(row, "unreadable", ()):
+                    raise ValueError("a value can't be read")
                 if value is None and not field.null:
                     raise ValueError("a value is missing")
                 if value is not None and type(field.to_python(value)) is not type(value):

@@ -1,4 +1,6 @@
-"""Database connections after somebody else's code used them: closed if they can't be trusted."""
+"""Database connections after somebody else's code used them: closed if they can't be
+trusted.
+"""
 
 from __future__ import annotations
 
@@ -33,9 +35,9 @@ def in_atomic() -> set[str]:
 def close_untrusted(atomic: set[str], *, interrupted: bool) -> None:
     """Closes what a job left broken, busy or in a transaction.
 
-    Connections that were in `atomic` before the job are the caller's, and stay as they are.
-    `interrupted` says that the job was ended in the middle of something, perhaps a query:
-    then every connection is closed. Never raises.
+    Connections that were in `atomic` before the job are the caller's, and stay as they
+    are. `interrupted` says that the job was ended in the middle of something, perhaps a
+    query: then every connection is closed. Never raises.
     """
     for connection in list(opened()):
         if connection.alias in atomic:
@@ -50,7 +52,8 @@ def close_untrusted(atomic: set[str], *, interrupted: bool) -> None:
 
 
 def disown_all() -> list[Any]:
-    """In a forked child: forgets the parent's connections without a word to their servers.
+    """In a forked child: forgets the parent's connections without a word to their
+    servers.
 
     Returns them, because they would be closed when they are collected.
     """
@@ -98,7 +101,9 @@ def _close(connection: Any) -> None:
 
 
 def _forget_atomic(connection: Any) -> None:
-    """Without this, Django would keep a closed connection for the rest of its transaction."""
+    """Without this, Django would keep a closed connection for the rest of its
+    transaction.
+    """
     connection.in_atomic_block = False
     connection.needs_rollback = False
     connection.savepoint_ids = []

@@ -1,7 +1,9 @@
-"""Which errors say that a database can't be used now, so that a step is worth another try.
+"""Which errors say that a database can't be used now, so that a step is worth another
+try.
 
-A server that can't be reached, that is read-only after a failover, that starts or stops, or
-has no connection, memory or disk left: all of these pass. A statement that is wrong doesn't.
+A server that can't be reached, that is read-only after a failover, that starts or
+stops, or has no connection, memory or disk left: all of these pass. A statement that is
+wrong doesn't.
 """
 
 from __future__ import annotations
@@ -28,7 +30,8 @@ SQLSTATES: dict[str, str] = {
     "58": "system error: I/O",
 }
 
-#: SQLite's primary result codes. Source: the SQLite documentation, "Result and Error Codes".
+#: SQLite's primary result codes. Source: the SQLite documentation, "Result and Error
+#: Codes".
 SQLITE: dict[int, str] = {
     5: "SQLITE_BUSY: database is locked",
     6: "SQLITE_LOCKED: database table is locked",
@@ -42,8 +45,8 @@ SQLITE: dict[int, str] = {
 #: The same before Python 3.11, whose errors have no code.
 NOT_PASSING = ("no such ", "near ", "duplicate column", "too many SQL variables")
 
-#: MongoDB's error codes. Source: the drivers' specification of retryable writes, and the
-#: server's list of error codes.
+#: MongoDB's error codes. Source: the drivers' specification of retryable writes, and
+#: the server's list of error codes.
 MONGODB: dict[int, str] = {
     6: "HostUnreachable",
     7: "HostNotFound",

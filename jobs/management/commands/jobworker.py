@@ -130,7 +130,7 @@ class Command(BaseCommand):
             threads = set(threading.enumerate())
             worker.start()
             left = threads_left(threads)
-            if left and self._called_from_command_line:
+            if left and getattr(self, "_called_from_command_line", False):
                 end_process(0, left)
         except (ValueError, TypeError, ImportError, JobError) as error:
             raise CommandError(str(error)) from error

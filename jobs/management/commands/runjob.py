@@ -84,7 +84,9 @@ class Command(BaseCommand):
 
         if message:
             self.stderr.write(one_line(message))
-        if self._called_from_command_line and (left := threads_left(self._threads)):
+        if getattr(self, "_called_from_command_line", False) and (
+            left := threads_left(self._threads)
+        ):
             end_process(status, left)
         if status:
             sys.exit(status)
