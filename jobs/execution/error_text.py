@@ -45,7 +45,7 @@ def for_log(error: BaseException) -> str:
 
 
 def traceback_for_log(error: BaseException) -> str:
-    """Like `describe`, indented, so that no line of it can pass for another log line."""
+    """Like `describe`, indented, so that no line of it passes for another log line."""
     return textwrap.indent(visible(describe(error), keep="\n"), "    ")
 
 

@@ -1,4 +1,4 @@
-"""What a job leaves behind in its process is put back before its outcome is recorded."""
+"""What a job changes in its process is put back before its outcome is recorded."""
 
 from __future__ import annotations
 

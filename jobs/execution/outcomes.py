@@ -144,7 +144,7 @@ class Recorder:
         return recorded
 
     def _or_condemned(self, job: AbstractJob, record: Callable[[], bool]) -> bool:
-        """A row whose values stop the record of its outcome may not stop anything else."""
+        """A row whose values stop the record of its outcome stops nothing else."""
         try:
             return record()
         except Exception as error:

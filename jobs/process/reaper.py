@@ -123,7 +123,7 @@ class Reaper:
         logger.info(text, self._recorder, count, why)
 
     def _release_odd_leases(self) -> None:
-        """Leases that no worker writes, and that would never expire; seldom looked for."""
+        """Leases that no worker writes, and that would never expire."""
         if time.monotonic() - self._odd_at < ODD_INTERVAL:
             return
         self._odd_at = time.monotonic()

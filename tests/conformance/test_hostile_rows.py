@@ -139,7 +139,7 @@ def test_a_running_row_with_a_broken_column_is_reaped_and_so_is_the_next(worker,
 @pytest.mark.parametrize("value", ["infinity", "-infinity", "20000-01-01", "0044-03-15 BC"])
 @pytest.mark.parametrize("column", ["run_at", "created_at", "heartbeat_at"])
 def test_an_instant_that_python_cannot_hold_costs_its_row_alone(worker, column, value):
-    bad, good = jobs.enqueue(Record("bad"), priority=-5), jobs.enqueue(Record("good"))
+    bad, _good = jobs.enqueue(Record("bad"), priority=-5), jobs.enqueue(Record("good"))
     write(bad, **{column: value})
     worker.work_off(5)
     assert "good" in calls
