@@ -34,7 +34,7 @@ def invoke(job: AbstractJob) -> None:
             expired = WorkerTimeout(f"execution expired (max_run_time is {limit:g} seconds)")
             with time_limit(limit, expired):
                 payloads.call_hook(payload, "before", job)
-                payload.perform()
+                payloads.perform(payload)
                 payloads.call_hook(payload, "success", job)
         except BaseException as error:
             _report_error(payload, job, error)

@@ -16,8 +16,10 @@ from django.utils import timezone
 
 from jobs import payloads, transitions
 from jobs.conf import settings
-from jobs.exceptions import DeserializationError
+from jobs.exceptions import DeserializationError, NotKnownYet
 from jobs.execution.error_text import describe, summary
+from jobs.instants import bounded
+from jobs.store.base import aware
 from jobs.store.patience import until_available
 
 if TYPE_CHECKING:
@@ -31,6 +33,9 @@ logger = logging.getLogger(__name__)
 PATIENCE = 3600.0
 #: The longest back-off, so that no number of attempts leaves the calendar.
 LONGEST_BACK_OFF = dt.timedelta(days=3650)
+#: For how many seconds a job is put back that this process's code may be too old for:
+#: half its age, between these.
+SHORTEST_POSTPONEMENT, LONGEST_POSTPONEMENT = 5.0, 60.0
 
 
 class Recorder:
@@ -106,10 +111,30 @@ class Recorder:
     ) -> bool:
         """Records a job that can't be loaded.
 
-        Another attempt would end the same way, so none is counted.
+        Another attempt would end the same way, so none is counted. A job that was
+        enqueued a moment ago may be meant for newer code than this process has: it is
+        put back for as long as DEPLOY_WINDOW.
         """
         where = transitions.as_executor(job) if as_executor else transitions.as_seen(job)
+        if isinstance(error, NotKnownYet) and (age := _young(job)) is not None:
+            return self._postpone(job, error, where, age)
         return self._fail(job, error, where, job.attempts)
+
+    def _postpone(
+        self, job: AbstractJob, error: NotKnownYet, where: Mapping[str, Any], age: float
+    ) -> bool:
+        pause = min(max(age / 2, SHORTEST_POSTPONEMENT), LONGEST_POSTPONEMENT)
+        run_at = transitions.store_of(job).now() + dt.timedelta(seconds=pause)
+        described = describe(error)
+        recorded = _offer(
+            job,
+            partial(transitions.postpone, job, where, run_at, described),
+            partial(transitions.has_ended, job, described, deleted=False),
+        )
+        if recorded:
+            text = "[%s] Job %s is put back for %.0f s, because it may be for newer code: %s"
+            logger.warning(text, self, job, pause, summary(error), extra=_extra(job))
+        return recorded
 
     def dropped(self, job: AbstractJob) -> None:
         """The execution was cancelled or given up: its outcome is ignored, its runner
@@ -142,6 +167,16 @@ class Recorder:
             text = "[%s] A plugin raised while the outcome of job %s was recorded"
             logger.exception(text, self, job)
         return record()
+
+
+def _young(job: AbstractJob) -> float | None:
+    """The age of the job in seconds, if it is younger than DEPLOY_WINDOW."""
+    window = settings.DEPLOY_WINDOW
+    if not isinstance(job.created_at, dt.datetime):
+        return None
+    age = (transitions.store_of(job).now() - aware(job.created_at)).total_seconds()
+    # Clocks may disagree, but a job from a far future would never grow old.
+    return age if -window < age < window else None
 
 
 def destroys(job: AbstractJob) -> bool:
@@ -209,10 +244,8 @@ def _reschedule_at(job: AbstractJob, attempts: int) -> dt.datetime:
     try:
         own = getattr(job.payload, "reschedule_at", None)
         if callable(own):
-            chosen = own(now, attempts)
-            if timezone.is_naive(chosen):
-                chosen = timezone.make_aware(chosen)
-            return min(chosen, now + LONGEST_BACK_OFF)
+            chosen = payloads.finished(own(now, attempts))
+            return bounded(chosen, now, now + LONGEST_BACK_OFF)
     except Exception as error:
         _default(job, "reschedule_at", error, None)
     seconds = min(attempts**4 + 5, LONGEST_BACK_OFF.total_seconds())
