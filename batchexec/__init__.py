@@ -1,4 +1,7 @@
-"""Has the jobs of the queue executed on AWS Batch. `jobworker --batch`, and `Resources` on a job class."""
+"""Execution of the queue's jobs on AWS Batch, by `jobworker --batch`.
+
+A job class says what it asks of AWS Batch by its attribute `batch`, a `Resources`.
+"""
 
 from batchexec.resources import Resources
 

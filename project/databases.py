@@ -1,4 +1,4 @@
-"""DATABASE_URL to Django's DATABASES entry."""
+"""Translates DATABASE_URL into Django's DATABASES entry."""
 
 from __future__ import annotations
 
@@ -15,19 +15,27 @@ from django.core.exceptions import ImproperlyConfigured
 
 #: Where `manage.py localmongo` listens unless told otherwise.
 LOCAL_MONGO_PORT = 27117
-LOCAL_MONGO_URL = f"mongodb://127.0.0.1:{LOCAL_MONGO_PORT}/delayed_jobs?serverSelectionTimeoutMS=5000"
+LOCAL_MONGO = f"127.0.0.1:{LOCAL_MONGO_PORT}"
+LOCAL_MONGO_URL = f"mongodb://{LOCAL_MONGO}/delayed_jobs?serverSelectionTimeoutMS=5000"
 
 
 def embedded_url(base_dir: Path) -> str:
-    """The database used while DATABASE_URL is unset: SecantusDB, or SQLite where that has no wheel."""
+    """The URL that is used while DATABASE_URL is unset.
+
+    It is SecantusDB's, or SQLite's if SecantusDB isn't installed.
+    """
     if importlib.util.find_spec("secantus"):
         return LOCAL_MONGO_URL
-    print("SecantusDB isn't installed here: using SQLite in var/ as the embedded database.", file=sys.stderr)  # noqa: T201
+    note = "SecantusDB isn't installed here: using SQLite in var/ as the embedded database."
+    print(note, file=sys.stderr)  # noqa: T201
     return f"sqlite:///{base_dir / 'var' / 'db.sqlite3'}"
 
 
 def parse(url: str) -> dict[str, Any]:
-    """Returns the DATABASES entry for `url`; ImproperlyConfigured where it isn't one we know."""
+    """The DATABASES entry for `url`.
+
+    Raises ImproperlyConfigured if we don't know its scheme or can't read it.
+    """
     scheme = url.partition(":")[0]
     if scheme in ("mongodb", "mongodb+srv"):
         return _mongodb(url)
@@ -38,12 +46,16 @@ def parse(url: str) -> dict[str, Any]:
     if scheme in ("postgres", "postgresql"):
         return _postgres(url)
     raise ImproperlyConfigured(
-        f"DATABASE_URL starts with {scheme!r}: use mongodb://, mongodb+srv://, postgres://, sqlite:/// or djongo+mongodb://."
+        f"DATABASE_URL starts with {scheme!r}: use mongodb://, mongodb+srv://, postgres://, "
+        "sqlite:/// or djongo+mongodb://."
     )
 
 
 def is_on_this_machine(url: str) -> bool:
-    """Whether only this machine can reach the database: a file, a socket, or loopback addresses alone."""
+    """Whether only this machine can reach the database.
+
+    So it is if that is a file, a socket, or on loopback addresses alone.
+    """
     entry = parse(url)
     if url.startswith("sqlite:"):
         return True
@@ -51,7 +63,12 @@ def is_on_this_machine(url: str) -> bool:
         options = entry.get("OPTIONS", {})
         if options.get("service") or os.environ.get("PGSERVICE"):
             return False
-        named = options.get("hostaddr") or os.environ.get("PGHOSTADDR") or entry.get("HOST") or options.get("host")
+        named = (
+            options.get("hostaddr")
+            or os.environ.get("PGHOSTADDR")
+            or entry.get("HOST")
+            or options.get("host")
+        )
         hosts = (named or os.environ.get("PGHOST") or "").split(",")
         return all(host == "" or _is_loopback(unquote(host)) for host in hosts)
     if url.startswith("mongodb+srv:"):
@@ -79,38 +96,53 @@ def _mongodb(url: str) -> dict[str, Any]:
     try:
         name = unquote(urlsplit(url).path.lstrip("/"))
     except ValueError as error:
-        raise ImproperlyConfigured(f"DATABASE_URL can't be read as a MongoDB URL: {error}.") from error
-    # The driver reads user, password, TLS, replica set and time-outs from the URL itself.
+        reason = f"DATABASE_URL can't be read as a MongoDB URL: {error}."
+        raise ImproperlyConfigured(reason) from error
+    # The driver itself reads user, password, TLS, replica set and time-outs from it.
     return {"ENGINE": "django_mongodb_backend", "HOST": url, "NAME": name or "delayed_jobs"}
 
 
 def _djongo(url: str) -> dict[str, Any]:
     entry = _mongodb(url.removeprefix("djongo+"))
-    # All threads share one client, which is thread-safe: a request that ends must not close it under the others.
-    return {"ENGINE": "djongo", "NAME": entry["NAME"], "CLIENT": {"host": entry["HOST"]}, "CONN_MAX_AGE": None}
+    return {
+        "ENGINE": "djongo",
+        "NAME": entry["NAME"],
+        "CLIENT": {"host": entry["HOST"]},
+        # All threads share one client, which is thread-safe. A request that ends must
+        # not close it while the others use it.
+        "CONN_MAX_AGE": None,
+    }
 
 
 def _postgres(url: str) -> dict[str, Any]:
     config = dict(environ.Env.db_url_config(url))
-    # A server that vanishes without a word is noticed within a minute, not after the system's quarter of an hour.
-    noticed = {"connect_timeout": 10, "keepalives_idle": 30, "keepalives_interval": 10, "tcp_user_timeout": 60_000}
-    # The queue's own statements are prepared from the fifth time on; `?prepare_threshold=none` where a pooler can't have that.
+    # A server that vanishes silently is noticed within a minute. The system's defaults
+    # take a quarter of an hour.
+    noticed = {
+        "connect_timeout": 10,
+        "keepalives_idle": 30,
+        "keepalives_interval": 10,
+        "tcp_user_timeout": 60_000,
+    }
     options = {"prepare_threshold": "5", **noticed, **config.get("OPTIONS", {})}
-    threshold = options["prepare_threshold"]
-    config["OPTIONS"] = {**options, "prepare_threshold": int(threshold) if str(threshold).isdecimal() else None}
-    return config
+    # The queue's own statements are prepared from the fifth time on. Behind a pooler
+    # that can't do that, `?prepare_threshold=none` switches it off.
+    threshold = str(options["prepare_threshold"])
+    options["prepare_threshold"] = int(threshold) if threshold.isdecimal() else None
+    return {**config, "OPTIONS": options}
 
 
 def _sqlite(url: str) -> dict[str, Any]:
     config = dict(environ.Env.db_url_config(url))
     config["OPTIONS"] = {
         "timeout": 30,
-        # A transaction that reads first and writes later would fail instead of waiting for its turn.
+        # Otherwise a transaction that reads first and writes later fails instead of
+        # waiting for its turn.
         "transaction_mode": "IMMEDIATE",
         "init_command": "PRAGMA journal_mode=WAL;",
     }
     if config["NAME"] != ":memory:":
         Path(config["NAME"]).parent.mkdir(parents=True, exist_ok=True)
-        # Tests start real worker processes, which an in-memory database would keep out.
+        # A file, because the tests start worker processes that must see the database.
         config["TEST"] = {"NAME": f"{config['NAME']}.test"}
     return config

@@ -1,4 +1,7 @@
-"""MongoDB's packages for Python take a process most of a second that it needn't spend, when it starts and when it ends."""
+"""Saves a process most of a second that MongoDB's Python packages cost it.
+
+They spend it when the process starts and when it ends.
+"""
 
 from __future__ import annotations
 
@@ -10,22 +13,27 @@ from django.core.exceptions import ImproperlyConfigured
 
 
 class NoLibrary(os.PathLike[str]):
-    """GDAL_LIBRARY_PATH of a project without GeoDjango: raises what a missing library does, and isn't looked for.
+    """The GDAL_LIBRARY_PATH of a project without GeoDjango.
 
-    django_mongodb_backend tries three times to import GeoDjango, and where there is no library, each time it is looked for
-    under a dozen names with a compiler and a linker.
+    django_mongodb_backend tries to import GeoDjango three times. If the library is
+    missing, each attempt looks for it under a dozen names with a compiler and a linker.
+    With this path, Django raises the same error as for a missing library at once.
     """
 
     def __fspath__(self) -> str:
-        raise ImproperlyConfigured('GDAL is not looked for, because INSTALLED_APPS is without "django.contrib.gis".')
+        raise ImproperlyConfigured(
+            'GDAL is not looked for, because INSTALLED_APPS is without "django.contrib.gis".'
+        )
 
 
 def leave_without_waiting() -> None:
-    """The driver's threads sleep half a second at a time, and at the end of the process it waits for them to wake up.
+    """Lets the process end without waiting for the driver's threads.
 
-    They are daemons and have nothing to put in order: the process may as well end without it.
+    They sleep half a second at a time, and the driver waits at exit until they wake up.
+    They are daemons with nothing to clean up, so the wait is not needed.
     """
-    with suppress(ImportError, AttributeError):  # the driver's own affair: another version may do it another way
+    # The function is private, so another version of the driver may not have it.
+    with suppress(ImportError, AttributeError):
         from pymongo.synchronous import monitor
 
         atexit.unregister(monitor._shutdown_resources)

@@ -21,7 +21,8 @@ class Migration(migrations.Migration):
                     "handler",
                     models.TextField(
                         default="",
-                        help_text="The job object: the dotted path of its class and its fields, in JSON.",
+                        help_text="The job object: the dotted path of its class "
+                        "and its fields, in JSON.",
                     ),
                 ),
                 (

@@ -1,7 +1,7 @@
 """Dates with a time, and times, as JSON and back.
 
-`"2026-11-24T10:00:00+01:00"`; with a zone, or the second of two equal wall times, `{"at":
-"2026-10-25T02:30:00", "zone": "Europe/Berlin", "fold": 1}`.
+`"2026-11-24T10:00:00+01:00"`; with a zone, or if it is the second of two equal wall
+times, `{"at": "2026-10-25T02:30:00", "zone": "Europe/Berlin", "fold": 1}`.
 """
 
 from __future__ import annotations

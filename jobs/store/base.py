@@ -58,7 +58,7 @@ class Store(ABC, Generic[M]):
 
     #: Raised while the database can't be reached: worth another try.
     unavailable: tuple[type[BaseException], ...] = ()
-    #: Bytes that a row may have when it is inserted, so that its error finds room later.
+    #: Bytes that a row may have when it is inserted, so that its error finds room.
     largest_row = 2**28
 
     def __init__(self, model: type[M], alias: str):

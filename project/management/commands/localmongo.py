@@ -1,3 +1,5 @@
+"""`manage.py localmongo`: a MongoDB for development, without installing one."""
+
 from __future__ import annotations
 
 import os
@@ -13,25 +15,31 @@ from project.databases import LOCAL_MONGO_PORT
 
 
 class Command(BaseCommand):
-    help = "Serves the MongoDB wire protocol on this machine (SecantusDB): for development and tests, not for production."
-    # It is what the checks that need a database would wait for.
+    help = (
+        "Serves MongoDB's wire protocol on this machine by SecantusDB. "
+        "It is for development and tests, not for production."
+    )
+    # Checks that need a database would wait for the one that this command starts.
     requires_system_checks: list[str] = []
 
     def add_arguments(self, parser: ArgumentParser) -> None:
-        parser.add_argument("--port", type=int, default=LOCAL_MONGO_PORT, help="default: %(default)s")
-        parser.add_argument("--data", type=Path, default=settings.BASE_DIR / "var" / "mongo", help="default: var/mongo")
+        data = settings.BASE_DIR / "var" / "mongo"
+        port = LOCAL_MONGO_PORT
+        parser.add_argument("--port", type=int, default=port, help="default: %(default)s")
+        parser.add_argument("--data", type=Path, default=data, help="default: var/mongo")
 
     def handle(self, *args: Any, port: int, data: Path, **options: Any) -> None:
         try:
             import secantus.cli  # noqa: F401
         except ImportError:
             raise CommandError(
-                "SecantusDB isn't installed: `pip install -r requirements-local.txt`, or, where it has no wheel, "
-                "leave DATABASE_URL unset to use SQLite."
+                "SecantusDB isn't installed: `pip install -r requirements-local.txt`. "
+                "If there is no wheel for this Python, leave DATABASE_URL unset to use SQLite."
             ) from None
         data.mkdir(parents=True, exist_ok=True)
         self.stderr.write(f"Serving MongoDB's protocol on 127.0.0.1:{port}, data in {data}.")
-        # In place of this process, so that signals and the exit status are the server's own.
         serve = "import sys; from secantus.cli import main; sys.exit(main())"
-        arguments = ["--host", "127.0.0.1", "--port", str(port), "--storage-path", str(data), "--sync-on-commit"]
-        os.execv(sys.executable, [sys.executable, "-c", serve, *arguments, "--log-level", "WARNING"])  # noqa: S606
+        command = [sys.executable, "-c", serve, "--host", "127.0.0.1", "--port", str(port)]
+        command += ["--storage-path", str(data), "--sync-on-commit", "--log-level", "WARNING"]
+        # Replaces this process, so that signals and exit status are the server's own.
+        os.execv(sys.executable, command)  # noqa: S606
