@@ -134,8 +134,9 @@ def handle_asynchronously(**options: Any) -> Callable[[Callable[..., Any]], Any]
     """Decorates a method so that calling it enqueues the call and returns the job.
 
     `obj.method.now(…)` runs it at once. Within a job, `super().method(…)` runs the
-    implementation of the base class and enqueues nothing. `options` are those of `enqueue`; a callable
-    option is called each time, with the instance if it takes a parameter.
+    implementation of the base class and enqueues nothing. `options` are those of
+    `enqueue`; a callable option is called each time, with the instance if it takes a
+    parameter.
     """
 
     def decorate(method: Callable[..., Any]) -> Any:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import datetime as dt
 from collections.abc import Iterable
 from functools import lru_cache
+from operator import is_not, itemgetter
 from typing import TYPE_CHECKING, Any, cast
 
 from django.utils import timezone
@@ -47,6 +48,8 @@ UNTOUCHED: dict[str, Any] = {
     "finished_at": None,
     "last_error": "",
 }
+_untouched = itemgetter(*UNTOUCHED)
+_options = itemgetter("queue", "priority", "unique_key", "name", "run_at")
 
 
 def enqueue(
@@ -133,11 +136,11 @@ def _build(
     )
     job.being_enqueued = True
     job.__dict__["payload"] = payload
-    _check(job)
+    _check_options(job)
     return job
 
 
-def _check(job: AbstractJob) -> None:
+def _check_options(job: AbstractJob) -> None:
     """Raises TypeError or ValueError for a value that the row can't hold as it is
     meant.
     """
@@ -146,9 +149,18 @@ def _check(job: AbstractJob) -> None:
     job.unique_key = None if job.unique_key is None else _text("unique_key", job.unique_key)
     job.name = storable(str(job.name))[:MAX_NAME]
     job.run_at = in_utc("run_at", job.run_at)
+    job.__dict__["checked"] = _options(job.__dict__)
+
+
+def _check_again(job: AbstractJob) -> None:
+    """What hooks, receivers and plugins may have set is checked like an argument."""
     own = job.__dict__
-    touched = [name for name, value in UNTOUCHED.items() if own[name] != value]
-    if touched:
+    if any(map(is_not, own["checked"], _options(own))):
+        _check_options(job)
+    del own["checked"]
+    payloads.check(job.payload)
+    if _untouched(own) != tuple(UNTOUCHED.values()):
+        touched = [name for name, value in UNTOUCHED.items() if own[name] != value]
         raise TypeError(f"{', '.join(touched)}: the queue fills that of a job itself.")
 
 
@@ -167,8 +179,7 @@ def _delayed_or_performed(job: AbstractJob) -> bool:
     # in Delayed Job.
     payloads.call_hook(job.payload, "enqueue", job)
     enqueueing.send(sender=type(job), job=job)
-    _check(job)
-    payloads.check(job.payload)
+    _check_again(job)
     job.handler = payloads.dump(job.payload)
     job.signature = payloads.sign(job.handler)
     store_for(type(job)).check_size(job)

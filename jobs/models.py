@@ -34,7 +34,7 @@ __all__ = [
 #: Longest text kept in `name`, in characters.
 MAX_NAME = 255
 MAX_SIGNATURE = 128
-#: Columns that only the queue's own conditional writes change: `save()` leaves them out.
+#: Columns that only the queue's own conditional writes change, and `save()` doesn't.
 OWN_COLUMNS = frozenset(
     {
         "handler",

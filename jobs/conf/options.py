@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any
 
+from django.conf import settings
 from django.core import checks
 
 MISSING = object()
@@ -113,10 +114,8 @@ class Options:
         return self._read(key)
 
     def _given(self) -> Mapping[str, Any]:
-        from django.conf import settings
-
         given = getattr(settings, self._name, {})
-        return given if isinstance(given, Mapping) else {}
+        return given if type(given) is dict or isinstance(given, Mapping) else {}
 
     def _read(self, key: str) -> Any:
         option = self._options[key]
@@ -133,8 +132,6 @@ class Options:
         """Unknown keys (`<name>.E001`) and wrong values (`<name>.E002`) as check
         errors.
         """
-        from django.conf import settings
-
         label = self._name.lower()
         given = getattr(settings, self._name, {})
         if not isinstance(given, Mapping):
