@@ -38,8 +38,16 @@ def _awaited(awaitable: Awaitable[Any]) -> Any:
     tasks: list[tuple[asyncio.AbstractEventLoop, asyncio.Task[Any] | None]] = []
     ended = threading.Event()
 
-    async def run() -> Any:
-        task = asyncio.ensure_future(awaitable)
+    async def guarded() -> tuple[Any, BaseException | None]:
+        try:
+            return await awaitable, None
+        except asyncio.CancelledError:
+            raise
+        except BaseException as error:  # SystemExit would break the loop
+            return None, error
+
+    async def run() -> tuple[Any, BaseException | None]:
+        task = asyncio.ensure_future(guarded())
         tasks.append((asyncio.get_running_loop(), asyncio.current_task()))
         try:
             while not (await asyncio.wait({task}, timeout=LOOK))[0]:
@@ -54,7 +62,7 @@ def _awaited(awaitable: Awaitable[Any]) -> Any:
             ended.set()
 
     try:
-        return async_to_sync(run)()
+        result, error = async_to_sync(run)()
     except BaseException:
         # A time limit or a signal strikes this thread: the loop's has to be told.
         if not ended.is_set():
@@ -65,6 +73,9 @@ def _awaited(awaitable: Awaitable[Any]) -> Any:
         if not tasks and inspect.iscoroutine(awaitable):
             awaitable.close()  # it never began
         raise
+    if error is not None:
+        raise error
+    return result
 
 
 def _nothing() -> None:

@@ -30,9 +30,9 @@ def import_dotted(path: Any) -> Any:
     Raises DeserializationError for what isn't a path, NotKnownYet if there is nothing
     of that name, and whatever the module raises when it is imported.
     """
-    if not isinstance(path, str) or not all(part.isidentifier() for part in path.split(".")):
+    parts = path.split(".") if isinstance(path, str) else []
+    if len(parts) < 2 or not all(part.isidentifier() for part in parts):
         raise DeserializationError(f"{path!r} is not a dotted path.")
-    parts = path.split(".")
     for length in range(len(parts) - 1, 0, -1):
         found: Any = _module(".".join(parts[:length]))
         if found is None:

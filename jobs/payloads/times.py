@@ -22,7 +22,7 @@ def dump(value: dt.datetime | dt.time) -> Any:
         if zone.key is None:
             raise TypeError("a ZoneInfo without a key can't be stored in a job.")
         stored = {"at": value.replace(tzinfo=None, fold=0).isoformat(), "zone": zone.key}
-    elif zone is None or type(zone) is dt.timezone:
+    elif zone is None or (type(zone) is dt.timezone and _has_whole_seconds(zone)):
         if not value.fold:
             return value.isoformat()
         stored = {"at": value.replace(fold=0).isoformat()}
@@ -32,9 +32,13 @@ def dump(value: dt.datetime | dt.time) -> Any:
         raise TypeError(
             f"a {type(value).__name__} whose time zone is a "
             f"{type(zone).__module__}.{type(zone).__qualname__} can't be stored in a job: "
-            "use zoneinfo.ZoneInfo or datetime.timezone."
+            "use zoneinfo.ZoneInfo, or datetime.timezone with whole seconds."
         )
     return {**stored, "fold": value.fold} if value.fold else stored
+
+
+def _has_whole_seconds(zone: dt.timezone) -> bool:
+    return zone.utcoffset(None).microseconds == 0  # Python reads no others
 
 
 def _is_utc(zone: dt.tzinfo) -> bool:
