@@ -81,6 +81,20 @@ def reschedule(
     return store_of(job).apply(job, where, {**EXECUTION_OVER, **again})
 
 
+def postpone(job: AbstractJob, where: Mapping[str, Any], run_at: dt.datetime, error: str) -> bool:
+    """A job that this process's code may be too old for is left to a newer one.
+
+    Nothing was executed, so no attempt is counted.
+    """
+    later = {
+        "state": State.SCHEDULED,
+        "run_at": run_at,
+        "last_error": error,
+        "epoch": job.epoch + 1,
+    }
+    return store_of(job).apply(job, where, {**EXECUTION_OVER, **later})
+
+
 def fail(
     job: AbstractJob, where: Mapping[str, Any], error: str, *, attempts: int, destroy: bool = False
 ) -> bool:
@@ -276,6 +290,12 @@ def retry_failed(model: type[AbstractJob]) -> int:
     now = store.now()
     where = {"state": State.FAILED, "runner": ""}
     return store.change_many(where, {**_again(now), "updated_at": now})
+
+
+def sign(job: AbstractJob, signature: str) -> bool:
+    """The handler gets a signature, if it still is the one that was read."""
+    where = {"handler": job.handler, "signature": job.signature}
+    return store_of(job).apply(job, where, {"signature": signature})
 
 
 def expire(job: AbstractJob) -> bool:

@@ -13,6 +13,7 @@ from jobs.conf.options import (
     boolean,
     duration,
     integer,
+    keys,
     optional_integer,
     positive_integer,
     string,
@@ -84,5 +85,10 @@ settings = Options(
         "LEASE": Option(lease, 60),
         # How long a succeeded job's row is kept; 0 deletes it, as Delayed Job does.
         "KEEP_SUCCEEDED_FOR": Option(duration, 0),
+        # How long after it was enqueued a job may name a class or a field that a worker
+        # doesn't know yet; 0: it fails at once.
+        "DEPLOY_WINDOW": Option(duration, 15 * 60),
+        # The first signs handlers, all verify them; None: SECRET_KEY and its fallbacks.
+        "SIGNING_KEYS": Option(keys, None, secret=True),
     },
 )

@@ -42,7 +42,7 @@ def invoke(job: AbstractJob) -> None:
             with _limited(limit):
                 _call_hook(payload, "before", job)
                 with kept_out():
-                    payload.perform()
+                    payloads.perform(payload)
                 _call_hook(payload, "success", job)
         except BaseException as error:
             _report_error(payload, job, error)

@@ -16,10 +16,12 @@ from django.utils import timezone
 
 from jobs import payloads, transitions
 from jobs.conf import settings
-from jobs.exceptions import DeserializationError, WorkerTimeout
+from jobs.exceptions import DeserializationError, NotKnownYet, WorkerTimeout
 from jobs.execution.error_text import describe, for_log, traceback_for_log
 from jobs.execution.forks import kept_out
 from jobs.execution.interrupts import time_limit
+from jobs.instants import bounded
+from jobs.store.base import aware
 from jobs.store.patience import until_available
 from jobs.text import one_line
 
@@ -37,6 +39,9 @@ PATIENCE = 3600.0
 ASKED_FOR = 5.0
 #: The longest back-off, so that no number of attempts leaves the calendar.
 LONGEST_BACK_OFF = dt.timedelta(days=3650)
+#: For how many seconds a job is put back that this process's code may be too old for:
+#: half its age, between these.
+SHORTEST_POSTPONEMENT, LONGEST_POSTPONEMENT = 5.0, 60.0
 
 
 class Recorder:
@@ -125,11 +130,12 @@ class Recorder:
     ) -> bool:
         """Records a job that can't be loaded.
 
-        Another attempt would end the same way, so none is counted.
+        Another attempt would end the same way, so none is counted. A job that was
+        enqueued a moment ago may be meant for newer code than this process has: it is
+        put back for as long as DEPLOY_WINDOW.
         """
         where = transitions.as_executor(job) if as_executor else transitions.as_seen(job)
-        fail = partial(self._fail, job, error, where, job.attempts)
-        return self._or_condemned(job, fail)
+        return self._or_condemned(job, partial(self._not_loaded, job, error, where))
 
     def condemned(self, job: AbstractJob, error: BaseException) -> bool:
         """Records that the job failed for good, because its row itself is broken.
@@ -153,6 +159,29 @@ class Recorder:
             text = "[%s] The outcome of job %s can't be recorded:\n%s"
             logger.error(text, self, job, traceback_for_log(error))
             return self.condemned(job, error)
+
+    def _not_loaded(
+        self, job: AbstractJob, error: DeserializationError, where: Mapping[str, Any]
+    ) -> bool:
+        if isinstance(error, NotKnownYet) and (age := _young(job)) is not None:
+            return self._postpone(job, error, where, age)
+        return self._fail(job, error, where, job.attempts)
+
+    def _postpone(
+        self, job: AbstractJob, error: NotKnownYet, where: Mapping[str, Any], age: float
+    ) -> bool:
+        pause = min(max(age / 2, SHORTEST_POSTPONEMENT), LONGEST_POSTPONEMENT)
+        run_at = transitions.store_of(job).now() + dt.timedelta(seconds=pause)
+        described = describe(error)
+        recorded = _offer(
+            job,
+            partial(transitions.postpone, job, where, run_at, described),
+            partial(transitions.has_ended, job, described, deleted=False),
+        )
+        if recorded:
+            text = "[%s] Job %s is put back for %.0f s, because it may be for newer code: %s"
+            logger.warning(text, self, job, pause, for_log(error), extra=_extra(job))
+        return recorded
 
     def dropped(self, job: AbstractJob) -> None:
         """The execution was cancelled or given up: its outcome is ignored, its runner
@@ -187,6 +216,16 @@ class Recorder:
             text = "[%s] A plugin raised while the outcome of job %s was recorded:\n%s"
             logger.error(text, self, job, traceback_for_log(error))
         return record()
+
+
+def _young(job: AbstractJob) -> float | None:
+    """The age of the job in seconds, if it is younger than DEPLOY_WINDOW."""
+    window = settings.DEPLOY_WINDOW
+    if not isinstance(job.created_at, dt.datetime):
+        return None
+    age = (transitions.store_of(job).now() - aware(job.created_at)).total_seconds()
+    # Clocks may disagree, but a job from a far future would never grow old.
+    return age if -window < age < window else None
 
 
 def destroys(job: AbstractJob) -> bool:
@@ -257,11 +296,7 @@ def _reschedule_at(job: AbstractJob, attempts: int) -> dt.datetime:
         method = getattr(job.payload, "reschedule_at", None)
         if not callable(method):
             return None
-        chosen = method(now, attempts)
-        if timezone.is_naive(chosen):
-            chosen = timezone.make_aware(chosen)
-        # In UTC, which can't express every instant of every time zone.
-        return max(earliest, min(chosen, latest)).astimezone(dt.timezone.utc)
+        return bounded(payloads.finished(method(now, attempts)), earliest, latest)
 
     seconds = min(attempts**4 + 5, LONGEST_BACK_OFF.total_seconds())
     default = now + dt.timedelta(seconds=seconds)

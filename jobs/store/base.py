@@ -58,6 +58,8 @@ class Store(ABC, Generic[M]):
 
     #: Raised while the database can't be reached: worth another try.
     unavailable: tuple[type[BaseException], ...] = ()
+    #: Bytes that a row may have when it is inserted, so that its error finds room.
+    largest_row = 2**28
 
     def __init__(self, model: type[M], alias: str):
         self.model = model
@@ -214,6 +216,18 @@ class Store(ABC, Generic[M]):
 
         The only method here that joins a transaction which the caller has open.
         """
+
+    def check_size(self, job: M) -> None:
+        """Raises ValueError for a row that the database can't hold with its error."""
+        size = self._size_of(job)
+        if size > self.largest_row:
+            raise ValueError(
+                f"The job has {size:,} bytes, but at most {self.largest_row:,} can be "
+                "stored: keep the data elsewhere, and enqueue where it is."
+            )
+
+    def _size_of(self, job: Any) -> int:
+        return len(job.handler)
 
     @abstractmethod
     def get(self, pk: Any) -> M | None:

@@ -10,6 +10,7 @@ import pytest
 
 import jobs
 from jobs.models import Job, State
+from tests.handlers import set_handler
 from tests.processes import LEASE, lines, row, wait_for
 from tests.samples import Hog, Record, Stubborn
 
@@ -84,14 +85,10 @@ def test_a_payload_that_takes_for_ever_to_load_is_a_time_out_like_any_other(sett
     colliding = [number * (2**61 - 1) for number in range(60_000)]
     stored = json.loads(job.handler)
     stored["fields"]["value"] = {"$set": colliding}
-    rewrite(job, json.dumps(stored))
+    set_handler(job, json.dumps(stored))
     following = jobs.enqueue(Record("next"))
     assert jobs.Worker(concurrency=concurrency).work_off(2) == (1, 1)
     assert row(job).last_error.startswith("WorkerTimeout: execution expired (max_run_time is 0.5")
     assert (row(job).state, row(job).attempts) == (State.SCHEDULED, 1)
     assert row(following) is None
 
-
-def rewrite(job: Job, handler: str) -> None:
-    """Writes a handler as somebody would who may write rows."""
-    Job.objects.filter(pk=job.pk).update(handler=handler)

@@ -1,13 +1,13 @@
 import pytest
 
-from jobs import payloads
 from posts.jobs import DummyErrorJob, DummyJob, ImportPosts
 from posts.lines import CannotImport
+from tests.handlers import reloaded
 
 
 def test_sample_jobs_survive_being_stored():
     for job in (DummyJob("Hello AWS Batch!"), DummyErrorJob(), DummyErrorJob("no"), ImportPosts("posts.jsonl")):
-        assert payloads.load(payloads.dump(job)) == job
+        assert reloaded(job) == job
 
 
 def test_sample_jobs_do_what_they_say(capsys, tmp_path):
