@@ -186,6 +186,10 @@ class Target:
     def forget(cls, *args: Any, **kwargs: Any) -> None:
         calls.append("forgotten")
 
+    @classmethod
+    def _private(cls, a: Any) -> None:
+        calls.append(a)
+
     @jobs.handle_asynchronously(queue="slow", priority=lambda target: len(target.__name__) + 1)
     @classmethod
     def later(cls, text: str) -> str:

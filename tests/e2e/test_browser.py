@@ -157,9 +157,9 @@ def test_an_operator_finds_out_why_a_job_failed(operator):
     operator.driver.back()
     operator.follow_text(hostile)
     shown = operator.text("#content")
-    assert "posts.gone.Publish doesn't exist (any more)." in shown
+    assert "Its signature doesn't hold" in shown
     assert hostile in shown
-    operator.picture("job-that-cannot-be-loaded")
+    operator.picture("job-without-a-valid-signature")
     assert operator.driver.title != "taken-over"
 
     operator.open("/admin/jobs/job/nonsense/change/")

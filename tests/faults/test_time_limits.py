@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+import json
 import os
 import time
 
@@ -10,6 +11,7 @@ import pytest
 
 import jobs
 from jobs.models import Job, State
+from tests.handlers import set_handler
 from tests.processes import LEASE, lines, row, wait_for
 from tests.samples import Hog, Record, Stubborn
 
@@ -83,3 +85,19 @@ def test_nothing_of_a_killed_worker_is_left_behind(start, tmp_path):
 def children_of(pid: int) -> list[int]:
     with open(f"/proc/{pid}/task/{pid}/children") as file:
         return [int(child) for child in file.read().split()]
+
+
+@pytest.mark.parametrize("concurrency", [1, 2])
+def test_a_payload_that_takes_for_ever_to_load_is_a_time_out_like_any_other(settings, concurrency):
+    settings.JOBS = {"MAX_RUN_TIME": 0.5}
+    job = jobs.enqueue(Record({1}))
+    # Numbers with one hash: a set of so many takes minutes to make.
+    colliding = [number * (2**61 - 1) for number in range(60_000)]
+    stored = json.loads(job.handler)
+    stored["fields"]["value"] = {"$set": colliding}
+    set_handler(job, json.dumps(stored))
+    following = jobs.enqueue(Record("next"))
+    assert jobs.Worker(concurrency=concurrency).work_off(2) == (1, 1)
+    assert row(job).last_error.startswith("WorkerTimeout: execution expired (max_run_time is 0.5")
+    assert (row(job).state, row(job).attempts) == (State.SCHEDULED, 1)
+    assert row(following) is None

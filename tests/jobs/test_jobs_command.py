@@ -125,8 +125,8 @@ def test_show_says_all_there_is(run):
     shown = run("show", job.pk, "--json").json
     assert shown["id"] == str(job.pk)
     assert shown["payload"] == {"class": "tests.samples.Record", "fields": {"value": {"a": "é"}}}
-    assert (shown["payload_error"], shown["error"], shown["last_error"]) == (
-        None,
+    assert (shown["signature_valid"], shown["error"], shown["last_error"]) == (
+        True,
         "Boom",
         "Boom\n  at line 7",
     )
@@ -146,14 +146,14 @@ def test_show_says_all_there_is(run):
         "null",
     ],
 )
-def test_show_says_why_a_payload_cannot_be_loaded(run, handler):
+def test_show_says_whether_the_signature_holds(run, handler):
     job = enqueued(handler=handler)
     said = run("show", job.pk)
     assert said.status == 0
-    assert "The payload can't be loaded: " in said.out
+    assert "Its signature doesn't hold" in said.out
     shown = run("show", job.pk, "--json").json
     assert shown["handler"] == handler
-    assert shown["payload_error"]
+    assert shown["signature_valid"] is False
 
 
 @pytest.mark.parametrize("action", ["show", "retry", "cancel", "unlock"])

@@ -1,8 +1,8 @@
 import pytest
 
-from jobs import payloads
 from posts.jobs import DummyErrorJob, DummyJob, ImportPosts
 from posts.lines import CannotImport
+from tests.handlers import reloaded
 
 
 def test_sample_jobs_survive_being_stored():
@@ -12,7 +12,7 @@ def test_sample_jobs_survive_being_stored():
         DummyErrorJob("no"),
         ImportPosts("posts.jsonl"),
     ):
-        assert payloads.load(payloads.dump(job)) == job
+        assert reloaded(job) == job
 
 
 def test_sample_jobs_do_what_they_say(capsys, tmp_path):
