@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import importlib.util
+import ipaddress
+import os
 import re
 import sys
 from pathlib import Path
@@ -78,6 +80,47 @@ def _check(url: str) -> None:
         raise ValueError("an @ that isn't the end of the password")
     if any(character.isspace() or not character.isprintable() for character in url):
         raise ValueError("white space")
+
+
+def is_on_this_machine(url: str) -> bool:
+    """Whether only this machine can reach the database.
+
+    So it is if that is a file, a socket, or on loopback addresses alone.
+    """
+    entry = parse(url)
+    if url.startswith("sqlite:"):
+        return True
+    if url.startswith(("postgres:", "postgresql:")):
+        options = entry.get("OPTIONS", {})
+        if options.get("service") or os.environ.get("PGSERVICE"):
+            return False
+        named = (
+            options.get("hostaddr")
+            or os.environ.get("PGHOSTADDR")
+            or entry.get("HOST")
+            or options.get("host")
+        )
+        hosts = (named or os.environ.get("PGHOST") or "").split(",")
+        return all(host == "" or _is_loopback(unquote(host)) for host in hosts)
+    if url.startswith("mongodb+srv:"):
+        return False  # names in the DNS
+    netloc = url.partition("://")[2].partition("/")[0].partition("?")[0].rpartition("@")[2]
+    return all(_is_loopback(unquote(_without_port(host))) for host in netloc.split(","))
+
+
+def _without_port(host: str) -> str:
+    if host.startswith("["):
+        return host[1:].partition("]")[0]
+    return host.partition(":")[0]
+
+
+def _is_loopback(host: str) -> bool:
+    if host.startswith("/") or host.lower() == "localhost":
+        return True
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return False
 
 
 def _mongodb(url: str) -> dict[str, Any]:

@@ -30,14 +30,34 @@ def test_link_headers_lead_through_all_pages(client):
 
 
 def test_page_sizes(client):
-    assert links(client.get("/posts")) == dict.fromkeys(("first", "last"), "http://testserver/posts?page=1")
+    assert links(client.get("/posts")) == dict.fromkeys(
+        ("first", "last"), "http://testserver/posts?page=1"
+    )
     Post.objects.bulk_create(Post(title="x") for _ in range(1001))
-    for query, count in {"": 100, "?page_size=1000": 1000, "?page_size=5000": 1000, f"?page_size={'9' * 50}": 1000}.items():
+    for query, count in {
+        "": 100,
+        "?page_size=1000": 1000,
+        "?page_size=5000": 1000,
+        f"?page_size={'9' * 50}": 1000,
+    }.items():
         assert len(client.get(f"/posts{query}").json()) == count
 
 
 def test_bad_pages(client):
-    for value in ("x", "", "0", "-1", "1.5", "1_0", "+1", "%201", "1%0a", "%D9%A1", "%00", "NaN"):
+    for value in (
+        "x",
+        "",
+        "0",
+        "-1",
+        "1.5",
+        "1_0",
+        "+1",
+        "%201",
+        "1%0a",
+        "%D9%A1",
+        "%00",
+        "NaN",
+    ):
         for name in ("page", "page_size"):
             response = client.get(f"/posts?{name}={value}")
             assert response.status_code == 422, value
@@ -87,4 +107,7 @@ def test_what_may_be_skipped(client):
     assert client.get("/posts?page_size=1&page=2&skip=1").json() == []
     for value in ("x", "-1", ""):
         response = client.get(f"/posts?skip={value}")
-        assert (response.status_code, response.json()) == (422, {"skip": ["A whole number from 0 up is required."]})
+        assert (response.status_code, response.json()) == (
+            422,
+            {"skip": ["A whole number from 0 up is required."]},
+        )
