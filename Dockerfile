@@ -7,6 +7,8 @@
 # `docker build .` builds the production image. `docker build --target local .` adds what
 # `manage.py localbatch` needs.
 
+# By tag, which gets security fixes with every build. To build the same image again, add the
+# digest that you tested: python:3.13-slim@sha256:…
 FROM python:3.13-slim AS base
 # Bytecode is compiled once, below. At run time the application can't write to its
 # folders, and doesn't have to.
@@ -21,12 +23,13 @@ RUN python -m compileall -q -j 0 "$(python -c 'import sysconfig; print(sysconfig
 
 FROM base AS packages
 WORKDIR /app
-COPY requirements.txt requirements-postgres.txt ./
-# Only wheels, so that no compiler is needed. Python doesn't check their bytecode against
+COPY requirements-postgres.txt ./
+# Only wheels, so that no compiler is needed, and only those whose hashes the file has.
+# Python doesn't check their bytecode against
 # the timestamps of the sources, because copying between stages or a reproducible build may
 # rewrite those.
 RUN python -m venv /opt/venv \
-    && pip install --no-cache-dir --no-compile --only-binary :all: -r requirements.txt -r requirements-postgres.txt \
+    && pip install --no-cache-dir --no-compile --only-binary :all: -r requirements-postgres.txt \
     && python -m compileall -q -j 0 --invalidation-mode unchecked-hash /opt/venv/lib
 
 

@@ -6,9 +6,11 @@ BIN = $(VENV)/bin
 # djongo needs Django 3.1, which doesn't run on Python 3.12.
 DJONGO_PYTHON ?= python3.11
 DJONGO_VENV ?= .venv-djongo
+# Compiles the requirements.
+UV = uv==0.13.9
 
 .DEFAULT_GOAL := help
-.PHONY: help demo demo-kill dev soak bench test test-all test-mongodb test-sqlite test-postgres test-djongo lint clean
+.PHONY: help demo demo-kill dev soak bench test test-all test-mongodb test-sqlite test-postgres test-djongo requirements licences lint clean
 
 help: ## list these targets
 	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /\1|/' | while IFS='|' read -r name text; do printf '  make %-14s %s\n' "$$name" "$$text"; done
@@ -58,19 +60,26 @@ lint: $(VENV)/.dev ## ruff, mypy, and a check for missing migrations
 	$(BIN)/mypy
 	DATABASE_URL=sqlite:///$(CURDIR)/var/lint.sqlite3 $(BIN)/python manage.py makemigrations --check --dry-run
 
+requirements: ## write requirements*.txt, with hashes, from requirements*.in; newer releases: make requirements UPGRADE=1
+	@test -x $(VENV)-uv/bin/uv || { $(PYTHON) -m venv $(VENV)-uv && $(VENV)-uv/bin/python -m pip install --quiet --disable-pip-version-check $(UV); }
+	UV=$(abspath $(VENV)-uv/bin/uv) scripts/requirements.sh $(if $(UPGRADE),--upgrade)
+
+licences: $(VENV)/.dev $(DJONGO_VENV)/.installed $(VENV)-peer/.installed ## write docs/licences.md from what is installed
+	$(BIN)/python scripts/licences.py --python $(DJONGO_VENV)/bin/python --python $(VENV)-peer/bin/python
+
 clean: ## remove the virtual environments and all local data
-	rm -rf $(VENV) $(VENV)-peer $(DJONGO_VENV) var .pytest_cache .mypy_cache .ruff_cache .hypothesis
+	rm -rf $(VENV) $(VENV)-peer $(VENV)-uv $(DJONGO_VENV) var .pytest_cache .mypy_cache .ruff_cache .hypothesis
 
 $(VENV)/bin/python:
 	@$(PYTHON) -c 'import sys; sys.exit("Python 3.10 or newer is needed, not %d.%d." % sys.version_info[:2] if sys.version_info < (3, 10) else 0)'
 	$(PYTHON) -m venv $(VENV)
 
 # Stamps, so that an environment is installed again only if its requirements change.
-$(VENV)/.local: $(VENV)/bin/python requirements.txt requirements-local.txt
+$(VENV)/.local: $(VENV)/bin/python requirements-local.txt
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check -r requirements-local.txt
 	@touch $@
 
-$(VENV)/.dev: $(VENV)/bin/python requirements.txt requirements-local.txt requirements-postgres.txt requirements-dev.txt
+$(VENV)/.dev: $(VENV)/bin/python requirements-dev.txt
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check -r requirements-dev.txt
 	@touch $@ $(VENV)/.local
 
