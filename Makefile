@@ -10,7 +10,7 @@ DJONGO_VENV ?= .venv-djongo
 UV = uv==0.13.9
 
 .DEFAULT_GOAL := help
-.PHONY: help demo demo-kill dev soak bench test test-all test-mongodb test-sqlite test-postgres test-djongo requirements licences lint clean
+.PHONY: help demo demo-kill dev soak bench test test-all test-mongodb test-sqlite test-postgres test-djongo fuzz requirements licences lint clean
 
 help: ## list these targets
 	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /\1|/' | while IFS='|' read -r name text; do printf '  make %-14s %s\n' "$$name" "$$text"; done
@@ -53,6 +53,9 @@ test-postgres: $(VENV)/.dev ## the tests on PostgreSQL; install its server progr
 
 test-djongo: $(VENV)/.local $(DJONGO_VENV)/.installed ## the tests that make sense on djongo, in djongo's own environment
 	TEST_DATABASE=djongo LOCALMONGO_PYTHON=$(abspath $(BIN)/python) $(DJONGO_VENV)/bin/python -m pytest -c pytest-djongo.ini
+
+fuzz: $(VENV)/.dev ## requests at random, some minutes: make fuzz FUZZ=20000
+	TEST_DATABASE=sqlite FUZZ=$(or $(FUZZ),5000) $(BIN)/python -m pytest tests/fuzz -p no:logging
 
 lint: $(VENV)/.dev ## ruff, mypy, and a check for missing migrations
 	$(BIN)/ruff format --check .
