@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import codecs
 import encodings.aliases
+import itertools
 from typing import Any
 
 import pytest
@@ -17,15 +18,11 @@ PATHS = (
     "/healthz",
     "/readyz",
     "/posts",
-    "/posts/1",
-    "/comments",
     "/schema",
     "/docs",
     "/metrics",
     "/admin/login/",
-    "/admin/jobs/job/",
     "/static/project/docs.js",
-    "/static/nothing",
     "/nowhere",
 )
 JSON, FORM = "application/json", "application/x-www-form-urlencoded"
@@ -80,20 +77,17 @@ def is_utf8(charset: str) -> bool:
 @pytest.mark.parametrize("path", PATHS)
 def test_every_charset_but_utf8_is_refused_on_every_path(path):
     assert len(CHARSETS) > 90
-    for charset in CHARSETS:
-        for method in ("GET", "POST"):
-            for kind, body in BODIES.items():
-                sent = body if method == "POST" else b""
-                content_type = f"{kind}; charset={charset}"
-                status, content = ask(
-                    method, path, "x=%ff&page=%ff", sent, CONTENT_TYPE=content_type
-                )
-                if is_utf8(charset):
-                    assert status < 500, content_type
-                elif charset.isprintable() and charset.isascii():
-                    assert (status, b"UTF-8" in content) == (400, True), content_type
-                else:
-                    assert status in (400, 415), content_type
+    kinds = itertools.cycle(BODIES.items())
+    for charset, (kind, body) in zip(CHARSETS, kinds, strict=False):
+        for method, sent in (("GET", b""), ("POST", body)):
+            content_type = f"{kind}; charset={charset}"
+            status, content = ask(method, path, "x=%ff&page=%ff", sent, CONTENT_TYPE=content_type)
+            if is_utf8(charset):
+                assert status < 500, content_type
+            elif charset.isprintable() and charset.isascii():
+                assert (status, b"UTF-8" in content) == (400, True), content_type
+            else:
+                assert status in (400, 415), content_type
 
 
 @pytest.mark.parametrize("path", PATHS)
@@ -165,7 +159,9 @@ HEADERS = (
 def test_no_header_is_a_server_error(path):
     for header in HEADERS:
         for value in GARBAGE:
-            for method, body in (("GET", b""), ("POST", b"title=x")):
+            for method, body in (("GET", b""), ("POST", b"title=x"))[
+                : 2 if path == "/posts" else 1
+            ]:
                 options = {"CONTENT_TYPE": FORM, header: value}
                 assert ask(method, path, "", body, **options)[0] < 500, (method, header, value[:30])
 
