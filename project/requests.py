@@ -14,8 +14,9 @@ from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any
 
 from django.core.handlers import asgi, wsgi
-from django.http import HttpResponseBase, JsonResponse
+from django.http import JsonResponse
 from django.http.request import HttpRequest as AnyRequest
+from django.http.response import HttpResponseBase
 
 try:
     from django.utils.http import parse_header_parameters
