@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import codecs
 import encodings.aliases
 import itertools
@@ -241,3 +242,42 @@ def test_a_body_that_ended_early_writes_nothing():
 
 
 MULTIPART = b'--b\r\nContent-Disposition: form-data; name="title"\r\n\r\nx\r\n--b--\r\n'
+
+
+@pytest.mark.parametrize("path", ["/healthz", "/docs", "/nowhere"])
+@pytest.mark.parametrize("header", ["a/b; charset=idna", *UNPARSABLE[:3]])
+def test_an_asgi_server_gets_the_same_answer(path, header):
+    """These views ask no database, so that the test may leave the thread."""
+    assert asyncio.run(ask_by_asgi(path, b"x=%ff", header)) == 400
+    assert asyncio.run(ask_by_asgi(path, b"x=\xff", "text/plain")) == 400  # Django's own answer
+
+
+async def ask_by_asgi(path: str, query: bytes, content_type: str) -> int:
+    from project.asgi import application
+
+    scope = {
+        "type": "http",
+        "asgi": {"version": "3.0"},
+        "http_version": "1.1",
+        "method": "GET",
+        "scheme": "http",
+        "path": path,
+        "raw_path": path.encode(),
+        "query_string": query,
+        "headers": [(b"host", b"testserver"), (b"content-type", content_type.encode("latin-1"))],
+    }
+    body_is_sent = asyncio.Event()
+    sent: list[dict[str, Any]] = []
+
+    async def receive() -> dict[str, Any]:
+        if not body_is_sent.is_set():
+            body_is_sent.set()
+            return {"type": "http.request", "body": b"", "more_body": False}
+        await asyncio.Event().wait()  # the client stays until it has its answer
+        return {"type": "http.disconnect"}
+
+    async def send(message: dict[str, Any]) -> None:
+        sent.append(message)
+
+    await asyncio.wait_for(application(scope, receive, send), 20)
+    return int(sent[0]["status"])
