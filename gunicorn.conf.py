@@ -8,9 +8,9 @@ stand in front of it.
 
 import os
 
-# A request must arrive within seconds, and a silent connection takes no thread.
+# A request takes a thread once it has arrived, and must arrive within seconds.
 worker_class = "project.patience.PatientWorker"
-# A client that sends half a request holds a thread for ten seconds, so there are more
+# A client that doesn't take its answer holds a thread for half a minute, so there are more
 # threads than the processor needs.
 threads = 16
 

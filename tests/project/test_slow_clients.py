@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import http.client
+import itertools
 import os
 import socket
 import subprocess
@@ -9,6 +11,7 @@ import sys
 import time
 import urllib.request
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, closing, suppress
 from pathlib import Path
 
@@ -77,9 +80,10 @@ def web(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Web]:
 
 
 @pytest.mark.parametrize("half", HALVES.values(), ids=HALVES)
-def test_eight_silent_connections_do_not_stop_the_health_check(web, half):
+def test_silent_connections_do_not_stop_the_health_check(web, half):
+    """Many more than there are threads, unless it is the answer that isn't taken."""
     with ExitStack() as silent:
-        for _ in range(8):
+        for _ in range(8 if half.startswith(b"GET /static") else 100):
             silent.enter_context(closing(web.connect(half)))
         for _ in range(5):
             assert web.seconds() < 4  # what the image's HEALTHCHECK allows
@@ -135,6 +139,52 @@ def test_requests_are_served_as_ever(web):
         received = b""
         while b"404 Not Found" not in received:
             received += connection.recv(1000) or pytest.fail(f"{received!r}")
+
+
+def test_bodies_arrive_whole(web):
+    """In the pieces that the system makes of them."""
+    headers = {"Content-Type": "application/json", "Host": "localhost"}
+    for size, status, sentence in (
+        (0, 400, "holds neither"),
+        (10, 400, "This is not JSON"),
+        (100_000, 400, "nested too deeply"),
+        (2_500_000, 400, "nested too deeply"),
+    ):
+        connection = http.client.HTTPConnection("127.0.0.1", web.port, timeout=30)
+        with closing(connection):
+            connection.request("POST", "/posts", b"[" * size, headers)
+            answer = connection.getresponse()
+            assert (answer.status, sentence in answer.read().decode()) == (status, True), size
+    for chunks in (1, 2, 200):
+        connection = http.client.HTTPConnection("127.0.0.1", web.port, timeout=30)
+        with closing(connection):
+            parts = [b"x" * 1000] * chunks
+            connection.request("POST", "/nowhere", iter(parts), headers, encode_chunked=True)
+            assert connection.getresponse().status == 404
+
+
+def test_a_body_that_is_too_large_is_refused_before_it_is_sent(web):
+    head = b"POST /posts HTTP/1.1\r\nContent-Type: application/json\r\n" + HOST
+    with closing(web.connect(head + b"Content-Length: 5000000\r\n\r\n")) as connection:
+        assert connection.recv(1000).startswith(b"HTTP/1.1 413 ")
+
+
+def test_many_clients_at_once_are_all_answered(web):
+    """More than there are threads; each keeps its connection."""
+
+    def ask(number: int) -> list[int]:
+        connection = http.client.HTTPConnection("127.0.0.1", web.port, timeout=30)
+        with closing(connection):
+            found = []
+            for _ in range(20):
+                connection.request("GET", "/healthz", headers={"Host": "localhost"})
+                answer = connection.getresponse()
+                answer.read()
+                found.append(answer.status)
+            return found
+
+    with ThreadPoolExecutor(40) as clients:
+        assert set(itertools.chain.from_iterable(clients.map(ask, range(40)))) == {200}
 
 
 def test_no_client_is_an_error_in_the_log(web):
