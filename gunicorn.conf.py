@@ -10,8 +10,8 @@ import os
 
 # A request takes a thread once it has arrived, and must arrive within seconds.
 worker_class = "project.patience.PatientWorker"
-# A client that doesn't take its answer holds a thread for half a minute, so there are more
-# threads than the processor needs.
+# A client that doesn't take its answer holds a thread for half a minute, so there are
+# more threads than the processor needs.
 threads = 16
 
 # Seconds without a sign of life until a process is replaced.
