@@ -7,7 +7,7 @@ DJONGO_PYTHON ?= python3.11
 DJONGO_VENV ?= .venv-djongo
 
 .DEFAULT_GOAL := help
-.PHONY: help demo demo-kill dev soak bench test test-all test-mongodb test-sqlite test-postgres test-djongo lint clean
+.PHONY: help demo demo-kill dev soak bench test test-all test-mongodb test-sqlite test-postgres test-djongo test-package test-lanes wheel lint clean
 
 help: ## list the targets
 	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /\1|/' | while IFS='|' read -r name text; do printf '  make %-14s %s\n' "$$name" "$$text"; done
@@ -34,7 +34,7 @@ test: lint ## lint, types, and the tests on MongoDB's protocol and on SQLite
 	@$(LANES) test-mongodb test-sqlite
 
 test-all: lint ## the same, and on PostgreSQL and djongo, with everything that they need
-	@$(LANES) test-mongodb test-sqlite test-postgres test-djongo
+	@$(LANES) test-mongodb test-sqlite test-postgres test-djongo test-package
 
 test-mongodb: $(VENV)/.dev
 	$(BIN)/python -m pytest
@@ -47,6 +47,15 @@ test-postgres: $(VENV)/.dev ## the tests on PostgreSQL, whose server programs mu
 
 test-djongo: $(VENV)/.local $(DJONGO_VENV)/.installed ## the tests that make sense on djongo, in its own environment
 	TEST_DATABASE=djongo LOCALMONGO_PYTHON=$(abspath $(BIN)/python) $(DJONGO_VENV)/bin/python -m pytest -c pytest-djongo.ini
+
+test-package: $(VENV)/.dev ## the wheel in a fresh environment, and in a project made by startproject, by docs/getting-started.md
+	TEST_DATABASE=sqlite $(BIN)/python -m pytest tests/package
+
+test-lanes: $(VENV)/.dev $(DJONGO_VENV)/.installed ## every Python and Django, an hour, into docs/versions.md: make test-lanes LANE=6.1
+	$(BIN)/python -m nox $(if $(LANE),--keywords "$(LANE)")
+
+wheel: $(VENV)/.dev ## the package, into dist/
+	$(BIN)/python -m build --no-isolation --outdir dist
 
 lint: $(VENV)/.dev ## ruff, mypy, and migrations that are missing
 	$(BIN)/ruff format --check .

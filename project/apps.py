@@ -1,22 +1,29 @@
-"""Django's own apps: with ObjectId primary keys on MongoDB, and none of them costs jobs time that they don't need."""
+"""The app configurations of the project and of Django's admin.
+
+Processes that perform jobs load neither the admin nor anything else that only costs them
+time.
+"""
 
 import gc
 import sys
+from typing import Any
 
 from django.apps import AppConfig
 from django.contrib import admin
 from django.contrib.admin.apps import SimpleAdminConfig
-from django.contrib.auth.apps import AuthConfig
-from django.contrib.contenttypes.apps import ContentTypesConfig
 from django.db import connection
 
-from project import mongodb
+from jobs.mongodb import DEFAULT_AUTO_FIELD, speed
 
 PERFORMS_JOBS = sys.argv[1:2] in (["runjob"], ["jobworker"])
 
 
 class AdminConfig(SimpleAdminConfig):
-    """Where jobs are performed, the apps' admin modules wait for one that asks for the site, as reverse("admin:index") does."""
+    """Loads the admin modules of the apps late in processes that perform jobs.
+
+    There they are loaded only when something asks for the site, as
+    `reverse("admin:index")` does.
+    """
 
     default_site = "project.apps.discovered_site"
 
@@ -27,33 +34,30 @@ class AdminConfig(SimpleAdminConfig):
 
 
 def discovered_site() -> admin.AdminSite:
-    """Makes `admin.site`, with every model that is in the admin."""
+    """Makes `admin.site` and registers every model of the admin with it."""
     site = admin.AdminSite()
-    admin.site._wrapped = site  # the modules register their models with it
+    # The admin modules register their models with `admin.site`, a lazy object. Setting
+    # what it wraps keeps it from calling this function again.
+    lazy: Any = admin.site
+    lazy._wrapped = site
     admin.autodiscover()
     return site
 
 
 class MongoAdminConfig(AdminConfig):
-    default_auto_field = "django_mongodb_backend.fields.ObjectIdAutoField"
-
-
-class MongoAuthConfig(AuthConfig):
-    default_auto_field = "django_mongodb_backend.fields.ObjectIdAutoField"
-
-
-class MongoContentTypesConfig(ContentTypesConfig):
-    default_auto_field = "django_mongodb_backend.fields.ObjectIdAutoField"
+    default_auto_field = DEFAULT_AUTO_FIELD
 
 
 class ProjectConfig(AppConfig):
-    """For the project's own commands, and for a quick start of all of them."""
+    """Holds the project's own commands, and makes every command start quickly."""
 
     name = "project"
 
     def ready(self) -> None:
-        if not gc.isenabled():  # manage.py's doing: what is loaded by now is there to stay
+        # manage.py switched the collector off. All that is loaded by now is there to
+        # stay, so the collector need not look at it.
+        if not gc.isenabled():
             gc.freeze()
             gc.enable()
         if PERFORMS_JOBS and connection.vendor == "mongodb":
-            mongodb.leave_without_waiting()
+            speed.leave_without_waiting()

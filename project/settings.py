@@ -9,8 +9,10 @@ import environ
 from django.core.exceptions import ImproperlyConfigured
 
 from batchexec.conf import settings as batchexec_options
+from jobs import databases, mongodb
 from jobs.conf import settings as jobs_options
-from project import databases, mongodb
+from jobs.mongodb.speed import NoLibrary
+from project.databases import embedded_url
 
 BASE_DIR = Path(__file__).resolve().parent.parent
 
@@ -39,15 +41,15 @@ if not DEBUG:
 
 if not DEBUG and not env.str("DATABASE_URL", default=""):
     raise ImproperlyConfigured("DATABASE_URL is not set: production has no embedded database.")
-DATABASE_URL = env.str("DATABASE_URL", default="") or databases.embedded_url(BASE_DIR)
+DATABASE_URL = env.str("DATABASE_URL", default="") or embedded_url(BASE_DIR)
 DATABASES = {"default": databases.parse(DATABASE_URL)}
 ON_MONGODB = DATABASES["default"]["ENGINE"] == "django_mongodb_backend"
 ON_DJONGO = DATABASES["default"]["ENGINE"] == "djongo"
 
 INSTALLED_APPS = [
     "project.apps.MongoAdminConfig" if ON_MONGODB else "project.apps.AdminConfig",
-    "project.apps.MongoAuthConfig" if ON_MONGODB else "django.contrib.auth",
-    "project.apps.MongoContentTypesConfig" if ON_MONGODB else "django.contrib.contenttypes",
+    "django.contrib.auth",
+    "django.contrib.contenttypes",
     "django.contrib.sessions",
     "django.contrib.messages",
     "whitenoise.runserver_nostatic",
@@ -62,15 +64,11 @@ INSTALLED_APPS = [
     "comments.apps.CommentsConfig",
 ]
 if ON_MONGODB:
-    DEFAULT_AUTO_FIELD = "django_mongodb_backend.fields.ObjectIdAutoField"
-    # The migrations that Django ships have integer keys.
-    MIGRATION_MODULES = {
-        "admin": "project.mongo_migrations.admin",
-        "auth": "project.mongo_migrations.auth",
-        "contenttypes": "project.mongo_migrations.contenttypes",
-    }
+    INSTALLED_APPS = mongodb.with_object_ids(INSTALLED_APPS)
+    MIGRATION_MODULES = mongodb.MIGRATION_MODULES
+    DEFAULT_AUTO_FIELD = mongodb.DEFAULT_AUTO_FIELD
     if sys.platform == "linux" and "django.contrib.gis" not in INSTALLED_APPS:
-        GDAL_LIBRARY_PATH = mongodb.NoLibrary()
+        GDAL_LIBRARY_PATH = NoLibrary()
 elif ON_DJONGO:
     DEFAULT_AUTO_FIELD = "django.db.models.AutoField"  # its Django knows no other default
 else:

@@ -16,8 +16,6 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
-from django.conf import settings
-
 from batchexec.local.api import BatchApi
 from batchexec.local.app import Application
 from batchexec.local.calls import Calls
@@ -29,6 +27,7 @@ from batchexec.local.machine import Machine
 from batchexec.local.scheduler import Scheduler
 from batchexec.local.timers import Timers
 from batchexec.local.web import HOST, Server, listen
+from jobs.folders import project_folder
 
 logger = logging.getLogger(__name__)
 
@@ -115,7 +114,7 @@ class LocalBatch:
                 logger.warning("Ended %d processes that a killed localbatch had left behind.", len(ended))
             self._timers = Timers()
             logs = Logs(self._cloud, folder, self._timers, echo=self._echo)
-            machine = Machine(settings.BASE_DIR, groups, logs)
+            machine = Machine(project_folder(), groups, logs)
             self._scheduler = Scheduler(machine, self._timers, self._faults, **self._scheduler_options)
             api = BatchApi(self._cloud, self._scheduler, self._faults, **self._api_options)
             self._application = Application(self._cloud, api, self._faults, self._calls, logs)
@@ -138,5 +137,5 @@ class LocalBatch:
         if self.folder is None and self.port == 0:
             self._temporary = tempfile.TemporaryDirectory(prefix="localbatch-")
             return Path(self._temporary.name)
-        folder = self.folder or settings.BASE_DIR / "var" / f"localbatch-{self.port}"
+        folder = self.folder or project_folder() / "var" / f"localbatch-{self.port}"
         return Path(folder)

@@ -13,8 +13,8 @@ from typing import Any
 import pytest
 from django.db import connection, connections
 
+from jobs import databases
 from jobs.models import Job
-from project import databases
 from tests.processes import ROOT, Process, processes
 from tests.servers import Mongo, Postgres, Server
 

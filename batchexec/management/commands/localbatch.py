@@ -41,7 +41,7 @@ class Command(BaseCommand):
         try:
             from batchexec.local.server import LocalBatch
         except ImportError as error:
-            raise CommandError(f"moto isn't installed ({error}): `pip install -r requirements-local.txt`.") from None
+            raise CommandError(f"moto isn't installed ({error}): pip install 'django-delayed-batch[local]'.") from None
         given = {key: options[key] for key in ("max_running", "start_delay", "stop_grace", "forget_after")}
         stop = threading.Event()
         try:

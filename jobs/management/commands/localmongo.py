@@ -1,0 +1,42 @@
+"""`manage.py localmongo`: a MongoDB for development, without installing one."""
+
+from __future__ import annotations
+
+import os
+import sys
+from argparse import ArgumentParser
+from pathlib import Path
+from typing import Any
+
+from django.core.management.base import BaseCommand, CommandError
+
+from jobs.databases import LOCAL_MONGO_PORT
+from jobs.folders import project_folder
+
+
+class Command(BaseCommand):
+    help = "Serves MongoDB's wire protocol on this machine by SecantusDB. It is for development and tests, not for production."
+    # Checks that need a database would wait for the one that this command starts.
+    requires_system_checks: list[str] = []
+
+    def add_arguments(self, parser: ArgumentParser) -> None:
+        data = project_folder() / "var" / "mongo"
+        port = LOCAL_MONGO_PORT
+        parser.add_argument("--port", type=int, default=port, help="default: %(default)s")
+        parser.add_argument("--data", type=Path, default=data, help="default: var/mongo")
+
+    def handle(self, *args: Any, port: int, data: Path, **options: Any) -> None:
+        try:
+            import secantus.cli  # noqa: F401
+        except ImportError:
+            raise CommandError(
+                "SecantusDB isn't installed: pip install 'django-delayed-batch[local]'. "
+                "If there is no wheel for this Python, use SQLite or a MongoDB of yours."
+            ) from None
+        data.mkdir(parents=True, exist_ok=True)
+        self.stderr.write(f"Serving MongoDB's protocol on 127.0.0.1:{port}, data in {data}.")
+        serve = "import sys; from secantus.cli import main; sys.exit(main())"
+        command = [sys.executable, "-c", serve, "--host", "127.0.0.1", "--port", str(port)]
+        command += ["--storage-path", str(data), "--sync-on-commit", "--log-level", "WARNING"]
+        # Replaces this process, so that signals and exit status are the server's own.
+        os.execv(sys.executable, command)  # noqa: S606

@@ -1,0 +1,123 @@
+"""The version lanes: the queue's tests on every supported Python, Django and database.
+
+`make test-lanes` runs them all and writes docs/versions.md; `make test-lanes LANE=6.1`
+runs those that match.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import nox
+
+ROOT = Path(__file__).resolve().parent
+sys.path.insert(0, str(ROOT))
+
+from tests.servers import SERVERS  # noqa: E402
+
+nox.options.default_venv_backend = "venv"
+nox.options.reuse_venv = "yes"
+nox.options.stop_on_first_error = False
+DJONGO = ROOT / ".venv-djongo" / "bin" / "python"
+#: A lane whose Python isn't on this machine is reported, and not run.
+nox.options.error_on_missing_interpreters = False
+
+#: Django's line to the Pythons that it supports, as far as we do.
+PYTHONS = {
+    "5.2": ("3.10", "3.11", "3.12", "3.13", "3.14"),
+    "6.0": ("3.12", "3.13", "3.14"),
+    "6.1": ("3.12", "3.13", "3.14"),
+}
+#: Every Python runs on SQLite. The other databases run on the oldest Python of a line.
+#: django-mongodb-backend 6.x asks for more than SecantusDB answers: its lanes need the
+#: DocumentDB engine.
+LANES = [
+    *((python, django, "sqlite") for django, pythons in PYTHONS.items() for python in pythons),
+    *((pythons[0], django, "postgres") for django, pythons in PYTHONS.items()),
+    ("3.10", "5.2", "mongodb"),
+    ("3.12", "6.0", "documentdb"),
+    ("3.12", "6.1", "documentdb"),
+]
+#: Whatever depends on Python or Django: the queue's contract, and the tests of `jobs`.
+TESTS = (
+    *("tests/conformance", "tests/jobs"),
+    *("tests/jobs/test_payloads.py", "tests/jobs/test_settings.py"),  # else only on MongoDB
+)
+#: What a lane chooses by itself, and what no test of these imports.
+LEFT_OUT = (
+    *("django", "django-mongodb-backend", "secantusdb"),
+    *("django-stubs", "djangorestframework-stubs", "mypy", "ruff", "nox", "build", "hatchling"),
+    *("schemathesis", "selenium"),
+)
+
+
+def _let_pyenv_offer_all_versions() -> None:
+    """pyenv's commands `python3.x` answer only for the versions that are chosen."""
+    if "PYENV_VERSION" not in os.environ and shutil.which("pyenv"):
+        found = subprocess.run(["pyenv", "versions", "--bare"], capture_output=True, text=True, check=False)
+        os.environ["PYENV_VERSION"] = ":".join(found.stdout.split())
+
+
+_let_pyenv_offer_all_versions()
+
+
+def pinned(name: str, file: str) -> str:
+    """The line of a requirements file that pins `name`."""
+    lines = (ROOT / file).read_text().splitlines()
+    return next(line for line in lines if line.startswith(f"{name}=="))
+
+
+def requirements(file: str) -> list[str]:
+    """The pinned lines of a requirements file and of those that it includes, without LEFT_OUT."""
+    found = []
+    for line in (ROOT / file).read_text().splitlines():
+        line = re.sub(r"(^|\s)#.*", "", line).strip()
+        if line.startswith("-r "):
+            found += requirements(line[3:].strip())
+        elif line and re.split(r"[\[=<>~;\s]", line)[0].lower() not in LEFT_OUT:
+            found.append(line)
+    return found
+
+
+@nox.session
+@nox.parametrize(
+    ("python", "django", "database"),
+    [nox.param(*lane, id=f"python={lane[0]}, django={lane[1]}, database={lane[2]}") for lane in LANES],
+)
+def tests(session: nox.Session, django: str, database: str) -> None:
+    """One lane; its result goes to docs/versions.json and docs/versions.md."""
+    if database not in ("sqlite", *SERVERS):
+        session.skip(f"These tests have no database {database!r}.")
+    wanted = [f"django~={django}.0"]
+    if database in ("mongodb", "documentdb"):
+        wanted.append(f"django-mongodb-backend~={django}.0")
+    if database == "mongodb":
+        wanted.append(pinned("secantusdb", "requirements-local.txt"))
+    session.install("--quiet", "--disable-pip-version-check", *wanted, *requirements("requirements-dev.txt"))
+    _run(session, "python", database, *TESTS, *session.posargs)
+
+
+@nox.session(python=False)
+def djongo(session: nox.Session) -> None:
+    """djongo in an environment of its own, which `make test-lanes` makes."""
+    os.environ.setdefault("LOCALMONGO_PYTHON", sys.executable)
+    _run(session, str(DJONGO), "djongo", "-c", "pytest-djongo.ini", *session.posargs)
+
+
+def _run(session: nox.Session, python: str, database: str, *arguments: str) -> None:
+    """The tests in one environment, and their result into the table."""
+    report = Path(session.create_tmp()).resolve() / "junit.xml"
+    report.unlink(missing_ok=True)
+    environment = {"TEST_DATABASE": database, "DATABASE_URL": ""}
+    pytest = ("-m", "pytest", "-q", "-p", "no:cacheprovider", f"--junitxml={report}")
+    try:
+        session.run(python, *pytest, *arguments, env=environment, external=True)
+    finally:
+        if not session.posargs:  # the result of a part says nothing
+            record = ("-m", "tests.versions", "record", str(report), database)
+            session.run(python, *record, env=environment, external=True)
