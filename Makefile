@@ -51,7 +51,7 @@ test-djongo: $(VENV)/.local $(DJONGO_VENV)/.installed ## the tests that make sen
 test-package: $(VENV)/.dev ## the wheel in a fresh environment, and in a project made by startproject, by docs/getting-started.md
 	TEST_DATABASE=sqlite $(BIN)/python -m pytest tests/package
 
-test-lanes: $(VENV)/.dev $(DJONGO_VENV)/.installed ## every Python and Django, an hour, into docs/versions.md: make test-lanes LANE=6.1
+test-lanes: $(VENV)/.dev $(DJONGO_VENV)/.installed ## every Python and Django, an hour, into docs/versions.md: make test-lanes LANE="django61 and sqlite"
 	$(BIN)/python -m nox $(if $(LANE),--keywords "$(LANE)")
 
 wheel: $(VENV)/.dev ## the package, into dist/

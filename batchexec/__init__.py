@@ -1,5 +1,12 @@
-"""Has the jobs of the queue executed on AWS Batch. `jobworker --batch`, and `Resources` on a job class."""
+"""Execution of the queue's jobs on AWS Batch, by `jobworker --batch`.
 
-from batchexec.resources import Resources
+A job class says what it asks of AWS Batch by its attribute `batch`, a `Resources`.
+"""
+
+from batchexec.neighbour import require_our_jobs
+
+require_our_jobs()
+
+from batchexec.resources import Resources  # noqa: E402
 
 __all__ = ["Resources"]

@@ -29,6 +29,8 @@ ONCE = (
     "jobs/test_settings.py",
 )
 
+#: In no lane: `make test-package` names it.
+BY_NAME = ("package",)
 
 #: What PostgreSQL's lane leaves out besides.
 NOT_ON_POSTGRES = ("model", "posts", "comments", "batchexec", "jobs/test_jobs_command.py")
@@ -38,6 +40,9 @@ def is_left_out(path: Path) -> bool:
     """Whether `path` is for another lane than the one that TEST_DATABASE names; djongo's has a list of its own."""
     lane = os.environ.get("TEST_DATABASE") or "mongodb"
     if lane in ("mongodb", "djongo"):
-        return False
-    left_out = ONCE + (NOT_ON_POSTGRES if lane == "postgres" else ())
+        left_out = BY_NAME
+    else:
+        left_out = BY_NAME + ONCE
+    if lane == "postgres":
+        left_out += NOT_ON_POSTGRES
     return any(path.is_relative_to(ROOT / part) for part in left_out)

@@ -61,9 +61,7 @@ class Migration(migrations.Migration):
                 ),
                 (
                     "epoch",
-                    models.BigIntegerField(
-                        default=0, help_text="Rises whenever an execution ends or is given up."
-                    ),
+                    models.BigIntegerField(default=0, help_text="Rises whenever an execution ends or is given up."),
                 ),
                 (
                     "handed_over",
@@ -74,15 +72,11 @@ class Migration(migrations.Migration):
                 ),
                 (
                     "runner",
-                    models.CharField(
-                        blank=True, default="", help_text="Who executes the job.", max_length=255
-                    ),
+                    models.CharField(blank=True, default="", help_text="Who executes the job.", max_length=255),
                 ),
                 (
                     "heartbeat_at",
-                    models.DateTimeField(
-                        blank=True, help_text="The runner's last sign of life.", null=True
-                    ),
+                    models.DateTimeField(blank=True, help_text="The runner's last sign of life.", null=True),
                 ),
                 ("started_at", models.DateTimeField(blank=True, null=True)),
                 ("failed_at", models.DateTimeField(blank=True, null=True)),
@@ -95,9 +89,7 @@ class Migration(migrations.Migration):
             options={
                 "abstract": False,
                 "indexes": [
-                    models.Index(
-                        fields=["state", "priority", "run_at", "id"], name="jobs_job_claim"
-                    ),
+                    models.Index(fields=["state", "priority", "run_at", "id"], name="jobs_job_claim"),
                     models.Index(
                         fields=["state", "queue", "priority", "run_at", "id"],
                         name="jobs_job_claim_queue",
@@ -106,9 +98,7 @@ class Migration(migrations.Migration):
                     models.Index(fields=["state", "locked_at"], name="jobs_job_lease"),
                     models.Index(fields=["locked_by"], name="jobs_job_locked_by"),
                 ],
-                "constraints": [
-                    models.UniqueConstraint(fields=("unique_key",), name="jobs_job_unique_key")
-                ],
+                "constraints": [models.UniqueConstraint(fields=("unique_key",), name="jobs_job_unique_key")],
             },
         ),
         unique_where_given("jobs.Job", "unique_key"),
