@@ -20,7 +20,7 @@ sys.path.insert(0, str(ROOT))
 
 from tests.servers import SERVERS  # noqa: E402
 
-nox.options.default_venv_backend = "venv"
+nox.options.default_venv_backend = "uv|venv"  # uv is quicker, where it is installed
 nox.options.reuse_venv = "yes"
 nox.options.stop_on_first_error = False
 DJONGO = ROOT / ".venv-djongo" / "bin" / "python"

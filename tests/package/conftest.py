@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
@@ -29,8 +30,9 @@ def terminal(wheel: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[
     def make() -> Terminal:
         folder = tmp_path_factory.mktemp("user")
         constraint = folder / "constraints.txt"
-        constraint.write_text(f"django-delayed-batch @ {wheel.as_uri()}\n")
-        pip = {"PIP_CONSTRAINT": str(constraint), "PIP_QUIET": "1"}
+        constraint.write_text(f"django-delayed-batch=={wheel.name.split('-')[1]}\n")
+        places = f"{os.environ.get('PIP_FIND_LINKS', '')} {wheel.parent}"
+        pip = {"PIP_CONSTRAINT": str(constraint), "PIP_FIND_LINKS": places, "PIP_QUIET": "1"}
         opened.append(Terminal(folder, **pip, PIP_DISABLE_PIP_VERSION_CHECK="1"))
         return opened[-1]
 
