@@ -1,39 +1,40 @@
-# `make help` lists the targets. Needs Python 3.10 or newer; PYTHON=python3.12 chooses one.
+# `make help` lists the targets. You need Python 3.10 or newer; choose another one than
+# python3 with PYTHON=python3.12.
 PYTHON ?= python3
 VENV ?= .venv
 BIN = $(VENV)/bin
-# Django 3.1, which djongo needs, doesn't run on Python 3.12.
+# djongo needs Django 3.1, which doesn't run on Python 3.12.
 DJONGO_PYTHON ?= python3.11
 DJONGO_VENV ?= .venv-djongo
 
 .DEFAULT_GOAL := help
 .PHONY: help demo demo-kill dev soak bench test test-all test-mongodb test-sqlite test-postgres test-djongo test-package test-lanes wheel lint clean
 
-help: ## list the targets
+help: ## list these targets
 	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /\1|/' | while IFS='|' read -r name text; do printf '  make %-14s %s\n' "$$name" "$$text"; done
 
 demo: $(VENV)/.local ## the main job end to end: API, enqueue, worker, AWS Batch, outcome
 	@$(BIN)/python scripts/demo.py
 
-demo-kill: $(VENV)/.local ## the same, with the worker killed by SIGKILL in the middle
+demo-kill: $(VENV)/.local ## the same, but the worker is killed by SIGKILL in the middle
 	@$(BIN)/python scripts/demo.py --kill
 
-dev: $(VENV)/.local ## database, local AWS Batch, web server on :8000 and worker, until Ctrl-C
+dev: $(VENV)/.local ## the whole system until Ctrl-C: database, local AWS Batch, web server on :8000, worker
 	@$(BIN)/python scripts/dev.py
 
-soak: $(VENV)/.local ## jobs with workers and containers killed at random: make soak JOBS=1000 KILLS=200 SECONDS=900 SEED=7
+soak: $(VENV)/.local ## many jobs while workers and containers are killed: make soak JOBS=1000 KILLS=200 SECONDS=900 SEED=7
 	@$(BIN)/python scripts/soak.py $(if $(JOBS),--jobs $(JOBS)) $(if $(KILLS),--kills $(KILLS)) $(if $(SECONDS),--seconds $(SECONDS)) $(if $(SEED),--seed $(SEED))
 
-bench: $(VENV)/.dev $(VENV)-peer/.installed ## benchmarks, half an hour: make bench BENCH="--quick --only drain,depth --databases sqlite"
+bench: $(VENV)/.dev $(VENV)-peer/.installed ## benchmarks, in half an hour; some: make bench BENCH="--quick --only drain,depth --databases sqlite"
 	@$(BIN)/python -m bench --peer $(VENV)-peer/bin/python $(BENCH)
 
-# Two lanes at a time: the tests mostly wait for processes.
+# Two lanes run at a time, because the tests mostly wait for processes.
 LANES = $(MAKE) --no-print-directory --output-sync=target --jobs 2
 
 test: lint ## lint, types, and the tests on MongoDB's protocol and on SQLite
 	@$(LANES) test-mongodb test-sqlite
 
-test-all: lint ## the same, and on PostgreSQL and djongo, with everything that they need
+test-all: lint ## the same, the tests on PostgreSQL and djongo, and the wheel's
 	@$(LANES) test-mongodb test-sqlite test-postgres test-djongo test-package
 
 test-mongodb: $(VENV)/.dev
@@ -42,13 +43,13 @@ test-mongodb: $(VENV)/.dev
 test-sqlite: $(VENV)/.dev
 	TEST_DATABASE=sqlite $(BIN)/python -m pytest
 
-test-postgres: $(VENV)/.dev ## the tests on PostgreSQL, whose server programs must be installed
+test-postgres: $(VENV)/.dev ## the tests on PostgreSQL; install its server programs before
 	TEST_DATABASE=postgres $(BIN)/python -m pytest
 
-test-djongo: $(VENV)/.local $(DJONGO_VENV)/.installed ## the tests that make sense on djongo, in its own environment
+test-djongo: $(VENV)/.local $(DJONGO_VENV)/.installed ## the tests that make sense on djongo, in djongo's own environment
 	TEST_DATABASE=djongo LOCALMONGO_PYTHON=$(abspath $(BIN)/python) $(DJONGO_VENV)/bin/python -m pytest -c pytest-djongo.ini
 
-test-package: $(VENV)/.dev ## the wheel in a fresh environment, and in a project made by startproject, by docs/getting-started.md
+test-package: $(VENV)/.dev ## the wheel, installed and used as docs/getting-started.md says
 	TEST_DATABASE=sqlite $(BIN)/python -m pytest tests/package
 
 test-lanes: $(VENV)/.dev $(DJONGO_VENV)/.installed ## every Python and Django, an hour, into docs/versions.md: make test-lanes LANE="django61 and sqlite"
@@ -57,7 +58,7 @@ test-lanes: $(VENV)/.dev $(DJONGO_VENV)/.installed ## every Python and Django, a
 wheel: $(VENV)/.dev ## the package, into dist/
 	$(BIN)/python -m build --no-isolation --outdir dist
 
-lint: $(VENV)/.dev ## ruff, mypy, and migrations that are missing
+lint: $(VENV)/.dev ## ruff, mypy, and a check for missing migrations
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
 	$(BIN)/mypy
@@ -70,7 +71,7 @@ $(VENV)/bin/python:
 	@$(PYTHON) -c 'import sys; sys.exit("Python 3.10 or newer is needed, not %d.%d." % sys.version_info[:2] if sys.version_info < (3, 10) else 0)'
 	$(PYTHON) -m venv $(VENV)
 
-# Stamps: an environment is installed again only when its requirements change.
+# Stamps, so that an environment is installed again only if its requirements change.
 $(VENV)/.local: $(VENV)/bin/python requirements.txt requirements-local.txt
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check -r requirements-local.txt
 	@touch $@

@@ -1,4 +1,4 @@
-"""The database is chosen before Django's settings are read: they name it."""
+"""Chooses the database of the tests before Django reads its settings, which name it."""
 
 import os
 
@@ -7,5 +7,5 @@ import django
 import tests.database  # noqa: F401
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "project.settings")
-# Now, because the conftest files of the folders below import models.
+# Now, because the conftest.py files of the folders below import models.
 django.setup()

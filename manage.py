@@ -1,4 +1,6 @@
 #!/usr/bin/env python
+"""Django's command line for this project: `python manage.py help`."""
+
 import gc
 import os
 import sys
@@ -6,7 +8,8 @@ import sys
 
 def main() -> None:
     os.environ.setdefault("DJANGO_SETTINGS_MODULE", "project.settings")
-    gc.disable()  # until the apps are loaded, which makes little garbage: see ProjectConfig
+    # Loading the apps makes little garbage. ProjectConfig switches it on again.
+    gc.disable()
     from django.core.management import execute_from_command_line
 
     execute_from_command_line(sys.argv)

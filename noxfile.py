@@ -52,14 +52,19 @@ TESTS = (
 LEFT_OUT = (
     *("django", "django-mongodb-backend", "secantusdb"),
     *("django-stubs", "djangorestframework-stubs", "mypy", "ruff", "nox", "build", "hatchling"),
-    *("schemathesis", "selenium"),
+    *("schemathesis", "selenium", "import-linter"),
 )
 
 
 def _let_pyenv_offer_all_versions() -> None:
     """pyenv's commands `python3.x` answer only for the versions that are chosen."""
     if "PYENV_VERSION" not in os.environ and shutil.which("pyenv"):
-        found = subprocess.run(["pyenv", "versions", "--bare"], capture_output=True, text=True, check=False)
+        found = subprocess.run(
+            ["pyenv", "versions", "--bare"],  # noqa: S607
+            capture_output=True,
+            text=True,
+            check=False,
+        )
         os.environ["PYENV_VERSION"] = ":".join(found.stdout.split())
 
 
@@ -73,7 +78,7 @@ def pinned(name: str, file: str) -> str:
 
 
 def requirements(file: str) -> list[str]:
-    """The pinned lines of a requirements file and of those that it includes, without LEFT_OUT."""
+    """The pins of a requirements file and those that it includes, without LEFT_OUT."""
     found = []
     for line in (ROOT / file).read_text().splitlines():
         line = re.sub(r"(^|\s)#.*", "", line).strip()
@@ -99,7 +104,9 @@ def tests(session: nox.Session, django: str, database: str) -> None:
         wanted.append(f"django-mongodb-backend~={django}.0")
     if database == "mongodb":
         wanted.append(pinned("secantusdb", "requirements-local.txt"))
-    session.install("--quiet", "--disable-pip-version-check", *wanted, *requirements("requirements-dev.txt"))
+    session.install(
+        "--quiet", "--disable-pip-version-check", *wanted, *requirements("requirements-dev.txt")
+    )
     _run(session, "python", database, *TESTS, *session.posargs)
 
 

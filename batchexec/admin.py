@@ -18,15 +18,27 @@ from jobs.models import AbstractJob
 
 @admin.register(BatchJob)
 class BatchJobAdmin(ReadOnlyAdmin):
-    list_display = ("job_name", "job", "batch_job_id", "state", "status", "reason", "log_stream", "submitted")
+    list_display = (
+        "job_name",
+        "job",
+        "batch_job_id",
+        "state",
+        "status",
+        "reason",
+        "log_stream",
+        "submitted",
+    )
     list_filter = ("state", "status")
     lookups = ("state__exact", "status")
     search_fields = ("job_id", "job_name", "batch_job_id", "status_reason")
-    search_help_text = "Part of the id of the job, of the id or name of the Batch job, or of the reason."
+    search_help_text = "Part of the job's id, of the Batch job's id or name, or of the reason."
     fieldsets = (
         (None, {"fields": ("job", "epoch", "job_name", "batch_job_id")}),
         ("Submission", {"fields": ("state", "job_queue", "job_definition", "submitted")}),
-        ("As AWS Batch said last", {"fields": ("status", "status_reason", "log_stream", "updated")}),
+        (
+            "As AWS Batch said last",
+            {"fields": ("status", "status_reason", "log_stream", "updated")},
+        ),
     )
     submitted, updated = instant("submitted_at"), instant("updated_at")
 
@@ -34,18 +46,21 @@ class BatchJobAdmin(ReadOnlyAdmin):
     def job(self, marker: BatchJob) -> SafeString | str:
         if not marker.job_id:
             return "-"
-        return format_html('<a href="{}">{}</a>', reverse("admin:jobs_job_change", args=[quote(marker.job_id)]), marker.job_id)
+        address = reverse("admin:jobs_job_change", args=[quote(marker.job_id)])
+        return format_html('<a href="{}">{}</a>', address, marker.job_id)
 
     @display(description="reason")
     def reason(self, marker: BatchJob) -> str:
         return Truncator(marker.status_reason).chars(80)
 
 
-def marker_of(job: AbstractJob) -> tuple[str, str] | None:
+def link_to_marker(job: AbstractJob) -> tuple[str, str] | None:
+    """The label and address of the job's marker; None if it has none."""
     marker = markers.find(job)
     if marker is None:
         return None
-    return f"Batch job {marker.batch_job_id or marker.job_name}", reverse("admin:batchexec_batchjob_change", args=[marker.pk])
+    label = f"Batch job {marker.batch_job_id or marker.job_name}"
+    return label, reverse("admin:batchexec_batchjob_change", args=[marker.pk])
 
 
-links.append(marker_of)
+links.append(link_to_marker)

@@ -1,10 +1,15 @@
-"""The app: what `jobs` has to know of AWS Batch is registered when Django starts."""
+"""The app, and what it adds to `jobs` when Django starts."""
 
 from __future__ import annotations
 
-import os
+from typing import Any
 
 from django.apps import AppConfig
+
+from batchexec.resources import Resources, check_resources
+from jobs import runner
+from jobs.payloads import codec
+from jobs.signals import enqueueing
 
 
 class BatchexecConfig(AppConfig):
@@ -12,26 +17,17 @@ class BatchexecConfig(AppConfig):
     verbose_name = "Execution on AWS Batch"
 
     def ready(self) -> None:
-        from batchexec import checks  # noqa: F401
-        from batchexec.enqueueing import check_resources
-        from batchexec.resources import Resources
-        from jobs import runner
-        from jobs.payloads import codec
-        from jobs.signals import enqueueing
+        from batchexec import checks  # noqa: F401 (registers itself)
+        from batchexec.aws.container import this_container
 
-        codec.register(
-            "$resources",
-            Resources,
-            lambda value: codec.encode(vars(value)),
-            lambda body: Resources(**codec.decode(body)),
-        )
+        codec.register("$resources", Resources, _dump, _load)
         enqueueing.connect(check_resources, dispatch_uid="batchexec.check_resources")
-        runner.register_container(container_of_batch)
+        runner.register_container(this_container)
 
 
-def container_of_batch() -> tuple[str, str] | None:
-    """The Batch job that this process is a container of, and which attempt of it."""
-    batch_job_id = os.environ.get("AWS_BATCH_JOB_ID")
-    if not batch_job_id:
-        return None
-    return batch_job_id, os.environ.get("AWS_BATCH_JOB_ATTEMPT") or "1"
+def _dump(resources: Resources) -> Any:
+    return codec.encode(vars(resources))
+
+
+def _load(body: Any) -> Resources:
+    return Resources(**codec.decode(body))

@@ -1,3 +1,5 @@
+"""System checks of the settings, and with `check --deploy` of what AWS Batch has."""
+
 from __future__ import annotations
 
 from typing import Any
@@ -14,12 +16,16 @@ def check_settings(app_configs: Any, **kwargs: Any) -> list[checks.CheckMessage]
 
 @checks.register("batchexec", deploy=True)
 def check_aws(app_configs: Any, **kwargs: Any) -> list[checks.CheckMessage]:
-    """Only with `check --deploy`, because it asks AWS Batch. A warning: an image may well be checked where AWS can't be asked."""
+    """Only with `check --deploy`, because it asks AWS Batch.
+
+    It gives a warning, no error: an image may be built where AWS can't be asked.
+    """
     from batchexec.aws.client import BatchClient, NotConfigured
     from batchexec.aws.preflight import check_configuration
 
     try:
         check_configuration(BatchClient())
     except (NotConfigured, TypeError, ValueError) as error:
-        return [checks.Warning(str(error), hint="`jobworker --batch` refuses to start like this.", id="batchexec.W001")]
+        hint = "`jobworker --batch` refuses to start like this."
+        return [checks.Warning(str(error), hint=hint, id="batchexec.W001")]
     return []

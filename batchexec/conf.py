@@ -1,19 +1,32 @@
-"""BATCHEXEC: the settings of the hand-over. Region, credentials and endpoint are boto3's own variables."""
+"""BATCHEXEC: the settings of the hand-over.
+
+Region, credentials and endpoint are boto3's own variables.
+"""
 
 from __future__ import annotations
 
 from typing import Any
 
-from jobs.conf.options import Option, Options, boolean, duration, non_negative_integer, string, string_list
+from jobs.conf.options import (
+    Option,
+    Options,
+    boolean,
+    duration,
+    non_negative_integer,
+    string,
+    string_list,
+)
 
 
 def platform(value: Any) -> str:
+    """Where AWS Batch runs the containers."""
     if value not in ("FARGATE", "EC2"):
         raise ValueError('"FARGATE" or "EC2"')
     return str(value)
 
 
 def rate(value: Any) -> float:
+    """Jobs a second."""
     if isinstance(value, bool) or not isinstance(value, (int, float)):
         raise TypeError("a number of jobs a second")
     if not 0 <= value < float("inf"):
@@ -27,25 +40,27 @@ settings = Options(
         "JOB_QUEUE": Option(string, "delayed-jobs"),
         "JOB_DEFINITION": Option(string, "delayed-jobs"),
         "JOB_NAME_PREFIX": Option(string, "delayed-job"),
-        # What the container runs; the job's id is appended.
+        # What the container runs, followed by the job's id.
         "COMMAND": Option(string_list, ["python", "manage.py", "runjob"]),
         "POLL_INTERVAL": Option(duration, 5),
-        # Jobs that one worker process submits a second, 0: as many as it can. AWS Batch takes 50 of an account and region.
+        # How many jobs a worker process submits a second; 0 means as many as it can.
+        # AWS Batch takes 50 from an account and region.
         "SUBMIT_RATE": Option(rate, 25),
-        # How long a submission with an unknown outcome is looked for by name before it is repeated.
+        # How long a submission without a reply is looked for before it is repeated.
         "SETTLE": Option(duration, 60),
-        # How long a Batch job that was submitted may be unknown to DescribeJobs before it counts as gone.
+        # How long DescribeJobs may not know a Batch job before it counts as gone.
         "GONE_AFTER": Option(duration, 600),
-        # How long a Batch job may wait to be started before that is reported, and before it is cancelled, which is a failed
-        # attempt; 0: never.
+        # How long a Batch job may wait for its start before that is reported.
         "RUNNABLE_REPORT_AFTER": Option(duration, 1800),
+        # How long it may wait before it is cancelled as a failed attempt; 0: for ever.
         "RUNNABLE_DEADLINE": Option(duration, 0),
-        # How often AWS may take the machine away (Spot, a lost host) before that costs one of the job's attempts.
+        # How often AWS may take the machine away (Spot, a lost host) before that costs
+        # the job an attempt.
         "INFRASTRUCTURE_RETRIES": Option(non_negative_integer, 0),
         "TERMINATE_ON_CANCEL": Option(boolean, True),
         "PLATFORM": Option(platform, "FARGATE"),
-        # Part of every Batch job's name, so that two installations on one job queue never adopt each other's
-        # jobs. Empty: made once and kept in the database.
+        # A part of every Batch job's name, so that two installations on one job queue
+        # never adopt each other's jobs. If it is empty, the database keeps one.
         "INSTALLATION_ID": Option(string, ""),
     },
 )

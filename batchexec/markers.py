@@ -1,8 +1,13 @@
-"""Every change of a marker: one function, one conditional write. False means that somebody else was first."""
+"""The markers: every look-up of one, and every change.
+
+A change is one function and one conditional write. It returns False, or None, if
+somebody else was first.
+"""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from collections.abc import Iterable, Mapping
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from batchexec.models import BatchJob
 from jobs.store import store_for
@@ -11,68 +16,102 @@ if TYPE_CHECKING:
     from jobs.models import AbstractJob
     from jobs.store.base import Store
 
+J = TypeVar("J", bound="AbstractJob")
+
+#: How many markers are listed at most.
+MOST = 100_000
+
 
 def _store() -> Store[BatchJob]:
     return store_for(BatchJob)
 
 
+# Look-ups
+
+
 def find(job: AbstractJob) -> BatchJob | None:
-    found = _store().find({"job_id": str(job.pk)}, limit=1)
-    return found[0] if found else None
+    """The marker of the job, of whatever epoch."""
+    return _store().find_one({"job_id": str(job.pk)})
 
 
-def _change(marker: BatchJob, where: dict[str, Any], changes: dict[str, Any]) -> bool:
-    changes = {**changes, "updated_at": _store().now()}
-    if not _store().change(marker.pk, {"epoch": marker.epoch, **where}, changes):
-        return False
-    for name, value in changes.items():
-        setattr(marker, name, value)
-    return True
+def look_up(key: str) -> BatchJob | None:
+    """The marker that has this job's id, or this Batch job's."""
+    if not key:
+        return None
+    return _store().find_one({"job_id": key}) or _store().find_one({"batch_job_id": key})
+
+
+def all_markers() -> list[BatchJob]:
+    """Every marker, the oldest submission first."""
+    return _store().listing({}, "submitted_at", MOST)
+
+
+def jobs_of(model: type[J], ids: Iterable[str]) -> dict[str, J]:
+    """The jobs of these ids, by id; an empty, unknown or malformed id has none."""
+    store = store_for(model)
+    keys = [pk for key in set(ids) if key and (pk := store.id_of(key)) is not None]
+    if not keys:
+        return {}
+    return {str(job.pk): job for job in store.find({"pk__in": keys}, limit=len(keys))}
+
+
+# Changes
+
+
+def _change(marker: BatchJob, where: Mapping[str, Any], changes: Mapping[str, Any]) -> bool:
+    return _store().apply(marker, {"epoch": marker.epoch, **where}, changes)
 
 
 def commit_intent(job: AbstractJob, **request: str) -> BatchJob | None:
-    """The intent to submit `job` under its epoch, committed before anything is submitted; None where another has it.
+    """Commits the intent to submit `job` under its epoch, before anything is submitted.
 
-    A marker of an older epoch is replaced, on condition that it still is of that epoch.
+    `request` is the Batch job's name, queue and definition. A marker of an older epoch
+    is replaced, on condition that it still is of that epoch. Returns None if another
+    worker has the intent.
     """
     now = _store().now()
-    fresh = BatchJob(job_id=str(job.pk), epoch=job.epoch, submitted_at=now, updated_at=now, **request)
+    fresh = BatchJob(
+        job_id=str(job.pk), epoch=job.epoch, submitted_at=now, updated_at=now, **request
+    )
     old = find(job)
     if old is None:
-        return None if _store().insert([fresh]) else fresh
+        is_refused = bool(_store().insert([fresh]))
+        return None if is_refused else fresh
     if old.epoch >= job.epoch:
         return None
     names = [field.attname for field in BatchJob._meta.concrete_fields if not field.primary_key]
     changes = {name: getattr(fresh, name) for name in names}
     if not _store().change(old.pk, {"epoch": old.epoch}, changes):
         return None
-    # Read again for what a write doesn't return; meanwhile it may have become a later epoch's.
+    # Read again for what a write doesn't return. Meanwhile it may be a later epoch's.
     found = find(job)
     return found if found is not None and found.epoch == job.epoch else None
 
 
 def repeat_intent(marker: BatchJob) -> bool:
-    """The submission is to be repeated: of two workers that come to this, one does it."""
+    """Claims the next try to submit; of two workers that come to this, one has it."""
     where = {"batch_job_id": "", "submitted_at": marker.submitted_at}
     return _change(marker, where, {"submitted_at": _store().now()})
 
 
 def record_submission(marker: BatchJob, batch_job_id: str) -> bool:
-    """The Batch job's id, where none is recorded yet."""
+    """Records the Batch job's id, if none is recorded yet."""
     changes = {"batch_job_id": batch_job_id, "state": BatchJob.State.SUBMITTED}
     return _change(marker, {"batch_job_id": ""}, changes)
 
 
 def record_runner(marker: BatchJob, batch_job_id: str) -> bool:
-    """The Batch job that registered as the runner takes the place of the one that was recorded."""
+    """Records the registered runner's Batch job in place of the recorded one."""
     changes = {"batch_job_id": batch_job_id, "state": BatchJob.State.SUBMITTED, "status": ""}
     return _change(marker, {"batch_job_id": marker.batch_job_id}, changes)
 
 
 def record_status(marker: BatchJob, status: str, status_reason: str, log_stream: str) -> None:
-    """What AWS Batch said last, for people to see; nothing is decided by it."""
-    _change(marker, {}, {"status": status, "status_reason": status_reason, "log_stream": log_stream})
+    """Records what AWS Batch said last, for people to read; it decides nothing."""
+    said = {"status": status, "status_reason": status_reason, "log_stream": log_stream}
+    _change(marker, {}, said)
 
 
 def clear(marker: BatchJob) -> bool:
+    """Deletes the marker, if it still is of its epoch."""
     return _store().delete(marker.pk, {"epoch": marker.epoch})

@@ -1,3 +1,5 @@
+"""The tables: markers, histories, and the installation's id."""
+
 from __future__ import annotations
 
 from django.db import models
@@ -5,28 +7,37 @@ from django.utils import timezone
 
 
 class BatchJob(models.Model):
-    """The marker: this job of the queue, under this epoch, is in AWS Batch. One per job in flight."""
+    """The marker: this job of the queue, under this epoch, is in AWS Batch.
+
+    There is one for each job in flight.
+    """
 
     class State(models.TextChoices):
         SUBMITTING = "submitting"
         SUBMITTED = "submitted"
 
-    job_id = models.CharField(max_length=64, unique=True, help_text="str() of the job's primary key.")
+    job_id = models.CharField(
+        max_length=64, unique=True, help_text="str() of the job's primary key."
+    )
     epoch = models.BigIntegerField()
     job_name = models.CharField(max_length=128)
     batch_job_id = models.CharField(max_length=64, default="", blank=True)
     job_queue = models.CharField(max_length=512)
     job_definition = models.CharField(max_length=512, help_text="With its revision, pinned.")
     state = models.CharField(max_length=16, choices=State.choices, default=State.SUBMITTING)
-    status = models.CharField(max_length=16, default="", blank=True, help_text="As AWS Batch said last.")
+    status = models.CharField(
+        max_length=16, default="", blank=True, help_text="As AWS Batch said last."
+    )
     status_reason = models.TextField(default="", blank=True)
     log_stream = models.CharField(max_length=512, default="", blank=True)
-    submitted_at = models.DateTimeField(default=timezone.now, help_text="When the intent was committed, or last repeated.")
+    submitted_at = models.DateTimeField(
+        default=timezone.now, help_text="When the intent was committed, or last repeated."
+    )
     updated_at = models.DateTimeField(default=timezone.now)
 
     class Meta:
         verbose_name = "Batch job"
-        # Beside the unique one, which is partial on MongoDB, so that a look-up needn't be served from it.
+        # The unique one is partial on MongoDB, so a look-up may not be served from it.
         indexes = [models.Index(fields=["job_id"], name="batchexec_batchjob_job")]
 
     def __str__(self) -> str:
@@ -34,11 +45,15 @@ class BatchJob(models.Model):
 
 
 class BatchHistory(models.Model):
-    """What earlier executions of a job leave to the next; only for jobs that Batch failed in such a way."""
+    """What the executions of a job leave to the next one; most jobs have none."""
 
     job_id = models.CharField(max_length=64, unique=True)
-    infrastructure_failures = models.IntegerField(default=0, help_text="Those that cost the job no attempt.")
-    memory = models.IntegerField(null=True, blank=True, help_text="MiB, after it ran out of memory.")
+    infrastructure_failures = models.IntegerField(
+        default=0, help_text="Those that cost the job no attempt."
+    )
+    memory = models.IntegerField(
+        null=True, blank=True, help_text="MiB, after it ran out of memory."
+    )
     updated_at = models.DateTimeField(default=timezone.now)
 
     class Meta:
@@ -50,7 +65,7 @@ class BatchHistory(models.Model):
 
 
 class Installation(models.Model):
-    """The installation's id: one row, made on first use."""
+    """The installation's id: one row, which is made when it is first needed."""
 
     key = models.CharField(max_length=16, unique=True, default="installation")
     value = models.CharField(max_length=32)

@@ -1,3 +1,5 @@
+"""The plugin of `jobworker --batch`: it has jobs executed on AWS Batch."""
+
 from __future__ import annotations
 
 from collections.abc import Callable
@@ -6,8 +8,9 @@ from typing import TYPE_CHECKING, Any
 
 from batchexec.aws.client import BatchClient
 from batchexec.aws.preflight import check_configuration
-from batchexec.handover.follow import Execution
-from batchexec.handover.slot import Gates
+from batchexec.handover.follow import Follower
+from batchexec.handover.slot import Slot
+from batchexec.process.gates import Gates
 from batchexec.process.poller import Poller
 from batchexec.upkeep.sweeper import Sweeper
 from jobs.lifecycle import Plugin
@@ -18,10 +21,11 @@ if TYPE_CHECKING:
 
 
 class BatchExecution(Plugin):
-    """Has each reserved job executed on AWS Batch, waits for it, and takes over what is there already.
+    """Has each reserved job executed on AWS Batch, and waits for it.
 
-    The job is never performed in the worker: `proceed` is left uncalled. Stopping the worker lets go of what is in
-    Batch, and terminates nothing.
+    A job that is in AWS Batch already is taken over, not submitted again. The worker
+    itself performs none: `proceed` is left uncalled. When the worker stops, it lets go
+    of its jobs in AWS Batch, and terminates nothing.
     """
 
     hands_over = True
@@ -42,6 +46,7 @@ class BatchExecution(Plugin):
         return Sweeper(self.client)
 
     def around_execute(self, worker: Worker, proceed: Callable[[], Any]) -> Any:
+        """Refuses to start with settings for which AWS Batch would refuse jobs."""
         check_configuration(self.client)
         worker.on_stop(self.poller.wake_everybody)
         return proceed()
@@ -49,5 +54,8 @@ class BatchExecution(Plugin):
     def before_loop(self, worker: Worker) -> None:
         self.sweeper.sweep_if_due(worker.model)
 
-    def around_perform(self, worker: Worker, job: AbstractJob, proceed: Callable[[], Any]) -> bool | None:
-        return Execution(worker, job, self.client, self.poller, self._gates).follow()
+    def around_perform(
+        self, worker: Worker, job: AbstractJob, proceed: Callable[[], Any]
+    ) -> bool | None:
+        slot = Slot(worker, job, self.client, self._gates)
+        return Follower(slot, self.poller).follow()

@@ -1,17 +1,20 @@
-"""What a job asks of AWS Batch, checked when it is enqueued."""
+"""What a job asks of AWS Batch, checked when you enqueue it."""
 
 from __future__ import annotations
 
+import dataclasses
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import Any
 
+from batchexec.conf import settings
 from jobs.conf.options import duration
 
 GIB = 1024
-#: vCPU to the memory, in MiB, that Fargate offers with it. Source: AWS Batch API, ResourceRequirement.
+#: The memory, in MiB, that Fargate offers with each number of vCPUs. Source: AWS Batch
+#: API, ResourceRequirement.
 FARGATE: dict[float, tuple[int, ...]] = {
     0.25: (512, 1 * GIB, 2 * GIB),
     0.5: tuple(range(1 * GIB, 4 * GIB + 1, GIB)),
@@ -23,19 +26,24 @@ FARGATE: dict[float, tuple[int, ...]] = {
     32: (60 * GIB, 120 * GIB, 244 * GIB),
 }
 
-#: AWS Batch counts shorter time-outs as an error, in seconds.
+#: The shortest time-out that AWS Batch takes, in seconds.
 SHORTEST_TIMEOUT = 60
 MOST_ATTEMPTS = 10
 MOST_TAGS = 50
-RESERVED = ("AWS_BATCH", "JOB_ID", "JOB_EPOCH")
+#: Variables that AWS Batch sets begin so.
+RESERVED_PREFIX = "AWS_BATCH"
+#: Variables that the hand-over sets.
+RESERVED = ("JOB_ID", "JOB_EPOCH")
 
 
 @dataclass(frozen=True)
 class Resources:
-    """`vcpu`, `memory` in MiB, `gpu`, `timeout` (seconds or a timedelta), and where and how the Batch job is submitted.
+    """The sizes, limits and place of a job on AWS Batch.
 
-    What is left out is as the job definition says. Assign it to `batch` on a job class, or on an instance.
-    Raises TypeError or ValueError, in one sentence, for what AWS Batch would refuse.
+    Assign it to `batch` of a job class, or of an instance. What you leave out is the
+    job definition's. `memory` is in MiB; `timeout` and `start_within` are seconds or
+    timedeltas. Raises TypeError or ValueError, in one sentence, for what AWS Batch
+    would refuse.
     """
 
     vcpu: float | None = None
@@ -49,84 +57,117 @@ class Resources:
     attempts: int = 1
     share_identifier: str | None = None
     scheduling_priority: int | None = None
-    #: Times the memory for the next attempt after one that ran out of it, e.g. 2.
+    #: The factor for the memory of the attempt after one that ran out of it, e.g. 2.
     on_oom: float | None = None
-    #: How often AWS may take the machine away at no cost to the job's attempts; the setting where it is None.
+    #: How often AWS may take the machine away before that costs an attempt; None means
+    #: as the setting says.
     infrastructure_retries: int | None = None
-    #: How long it may wait to be started (seconds or a timedelta) before it is a failed attempt; the setting where it is None.
+    #: How long it may wait for its start before that is a failed attempt; None means as
+    #: the setting says.
     start_within: timedelta | float | None = None
 
     def __post_init__(self) -> None:
+        self._check_sizes()
+        self._check_limits()
+        self._check_texts()
+
+    def _check_sizes(self) -> None:
         _number("vcpu", self.vcpu, above=0)
         _whole("memory", self.memory, least=4)
         _whole("gpu", self.gpu, least=0)
-        _whole("attempts", self.attempts, least=1, most=MOST_ATTEMPTS)
         _number("on_oom", self.on_oom, above=1)
         if self.on_oom is not None and self.memory is None:
-            raise ValueError("Resources(on_oom) raises the memory for the next attempt, so it takes a memory to begin with.")
+            raise ValueError(
+                "Resources(on_oom) raises the memory for the next attempt, so give it a memory too."
+            )
+
+    def _check_limits(self) -> None:
+        _whole("attempts", self.attempts, least=1, most=MOST_ATTEMPTS)
         _whole("infrastructure_retries", self.infrastructure_retries, least=0)
+        _whole("scheduling_priority", self.scheduling_priority, least=0, most=9999)
         if self.start_within is not None:
             duration(self.start_within)
-        _whole("scheduling_priority", self.scheduling_priority, least=0, most=9999)
         if self.timeout is not None and duration(self.timeout) < SHORTEST_TIMEOUT:
-            raise ValueError(f"Resources(timeout={self.timeout!r}): AWS Batch takes no less than {SHORTEST_TIMEOUT} seconds.")
+            raise ValueError(
+                f"Resources(timeout={self.timeout!r}): "
+                f"AWS Batch takes no less than {SHORTEST_TIMEOUT} seconds."
+            )
+
+    def _check_texts(self) -> None:
         for name in self.environment:
-            if name.startswith(RESERVED[0]) or name in RESERVED[1:]:
+            if name.startswith(RESERVED_PREFIX) or name in RESERVED:
                 raise ValueError(
-                    f"Resources(environment): {name} is set by AWS Batch or by the hand-over, so it can't be chosen."
+                    f"Resources(environment): {name} is set by AWS Batch or by the hand-over, "
+                    "so you can't choose it."
                 )
         for label, strings in (("environment", self.environment), ("tags", self.tags)):
             if not all(isinstance(text, str) for pair in strings.items() for text in pair):
                 raise TypeError(f"Resources({label}) takes strings for names and values.")
         if len(self.tags) > MOST_TAGS:
-            raise ValueError(f"Resources(tags): AWS Batch takes {MOST_TAGS} tags, not {len(self.tags)}.")
-        if self.share_identifier is not None and not re.fullmatch(r"[A-Za-z0-9._-]{1,255}\*?", self.share_identifier):
             raise ValueError(
-                f"Resources(share_identifier={self.share_identifier!r}) takes up to 255 letters, digits, '.', '-', '_'."
+                f"Resources(tags): AWS Batch takes {MOST_TAGS} tags, not {len(self.tags)}."
+            )
+        share = self.share_identifier
+        if share is not None and not re.fullmatch(r"[A-Za-z0-9._-]{1,255}\*?", share):
+            raise ValueError(
+                f"Resources(share_identifier={share!r}) "
+                "takes up to 255 letters, digits, '.', '-', '_'."
             )
 
     def fitted(self, platform: str) -> Resources:
-        """The same, as `platform` has it: on Fargate vCPU and memory rounded up to a pair that exists, never down.
+        """The same as `platform` has it.
 
-        ValueError where there is no such pair, a GPU on Fargate, or part of a vCPU on EC2.
+        On Fargate, vCPU and memory are rounded up to a pair that exists, never down.
+        Raises ValueError if there is none, for a GPU on Fargate, and for a part of a
+        vCPU on EC2.
         """
         if platform != "FARGATE":
             if self.vcpu is not None and (self.vcpu < 1 or self.vcpu != int(self.vcpu)):
-                raise ValueError(f"Resources(vcpu={self.vcpu:g}): on EC2 AWS Batch takes whole vCPUs, 1 or more.")
+                raise ValueError(
+                    f"Resources(vcpu={self.vcpu:g}): on EC2 AWS Batch takes whole vCPUs, 1 or more."
+                )
             return self
         if self.gpu:
             raise ValueError(
-                f"Resources(gpu={self.gpu}): Fargate has no GPUs: use an EC2 queue and BATCHEXEC['PLATFORM'] = 'EC2'."
+                f"Resources(gpu={self.gpu}): Fargate has no GPUs; "
+                "use an EC2 queue and BATCHEXEC['PLATFORM'] = 'EC2'."
             )
         if self.vcpu is None and self.memory is None:
             return self
         vcpu, memory = fargate_pair(self.vcpu or 0, self.memory or 0)
-        return Resources(**{**self.__dict__, "vcpu": vcpu, "memory": memory})
+        return dataclasses.replace(self, vcpu=vcpu, memory=memory)
 
     def requirements(self) -> list[dict[str, str]]:
-        """As SubmitJob takes them: strings, whole numbers without a decimal point."""
-        wanted = {"VCPU": self.vcpu, "MEMORY": self.memory, "GPU": self.gpu or None}
-        return [
-            {"type": kind, "value": f"{value:g}" if kind == "VCPU" else str(value)} for kind, value in wanted.items() if value
-        ]
+        """The sizes as SubmitJob takes them: strings, whole numbers without a point."""
+        sizes = {
+            "VCPU": f"{self.vcpu:g}" if self.vcpu else "",
+            "MEMORY": str(self.memory or ""),
+            "GPU": str(self.gpu or ""),
+        }
+        return [{"type": kind, "value": size} for kind, size in sizes.items() if size]
 
 
 def fargate_pair(vcpu: float, memory: int) -> tuple[float, int]:
-    """The smallest pair on Fargate with at least so much of both; ValueError where there is none."""
+    """The smallest pair on Fargate with at least this much of both.
+
+    `memory` is in MiB. Raises ValueError if there is none.
+    """
     for offered, sizes in FARGATE.items():
         if offered >= vcpu:
             for size in sizes:
                 if size >= memory:
                     return offered, size
     raise ValueError(
-        f"Fargate has nothing with {vcpu:g} vCPU and {memory} MiB: the largest is 32 vCPU with {FARGATE[32][-1]} MiB."
+        f"Fargate has nothing with {vcpu:g} vCPU and {memory} MiB: "
+        f"the largest is 32 vCPU with {FARGATE[32][-1]} MiB."
     )
 
 
 def resources_of(payload: Any) -> Resources:
-    """The payload's `batch`: a Resources, or a mapping of its arguments, so that a job class needn't import this package.
+    """The payload's `batch`, or the definition's own sizes if it has none.
 
-    The definition's own sizes where it has none. TypeError or ValueError where it is something else.
+    A plain mapping works too, so a job class does not have to import `batchexec`.
+    Raises TypeError or ValueError if it is something else.
     """
     found = getattr(payload, "batch", None)
     if found is None:
@@ -134,8 +175,14 @@ def resources_of(payload: Any) -> Resources:
     if isinstance(found, Mapping):
         return Resources(**found)
     if not isinstance(found, Resources):
-        raise TypeError(f"{type(payload).__qualname__}.batch must be a batchexec.Resources, not {found!r}.")
+        label = f"{type(payload).__qualname__}.batch"
+        raise TypeError(f"{label} must be a batchexec.Resources, not {found!r}.")
     return found
+
+
+def check_resources(sender: Any, job: Any, **kwargs: Any) -> None:
+    """Refuses a job with impossible sizes when it is enqueued, not in a worker."""
+    resources_of(job.payload).fitted(settings.PLATFORM)
 
 
 def _number(label: str, value: Any, *, above: float) -> None:
@@ -153,4 +200,5 @@ def _whole(label: str, value: Any, *, least: int, most: int | None = None) -> No
     if isinstance(value, bool) or not isinstance(value, int):
         raise TypeError(f"Resources({label}={value!r}) takes a whole number.")
     if value < least or (most is not None and value > most):
-        raise ValueError(f"Resources({label}={value!r}) must be {least} or more" + (f", {most} at most." if most else "."))
+        at_most = f", {most} at most" if most else ""
+        raise ValueError(f"Resources({label}={value!r}) must be {least} or more{at_most}.")

@@ -1,8 +1,8 @@
-"""`make bench`: measures, keeps the raw figures, and writes docs/benchmarks.md and its plot.
+"""`make bench`: measures, keeps the raw figures, and writes a page and a plot of them.
 
-    python -m bench [--quick] [--only drain,slots] [--databases sqlite,postgres,mongodb] [--peer PYTHON] [--into FOLDER]
+    python -m bench --quick --only drain,slots --databases sqlite,postgres
 
-Without --into, the figures of this machine are shown and kept in var/bench/, and the documentation is left alone.
+They go to var/bench/. With `--into docs` they become the documentation's.
 """
 
 from __future__ import annotations
@@ -11,7 +11,6 @@ import argparse
 import json
 import os
 import platform
-import sys
 import time
 from importlib.metadata import version
 from pathlib import Path
@@ -27,37 +26,54 @@ PACKAGES = ("django", "django-mongodb-backend", "pymongo", "psycopg", "SecantusD
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(prog="python -m bench")
-    parser.add_argument("--quick", action="store_true", help="little of everything: to see that it works, not for figures")
-    parser.add_argument("--only", default=",".join(SUITES), metavar="SUITES", help=f"of {', '.join(SUITES)}")
-    parser.add_argument("--databases", default=",".join(NAMES), help="default: all")
-    parser.add_argument("--peer", type=Path, help="a Python that has django-tasks-db, to compare with")
-    parser.add_argument(
-        "--into", type=Path, metavar="FOLDER", help="write benchmarks.md, .json and .svg there, beside what is there"
-    )
+    parser = _parser()
     options = parser.parse_args()
-    into = options.into or ROOT / "var" / "bench"
+    into: Path = options.into
     into.mkdir(parents=True, exist_ok=True)
-    wanted, names = _chosen(parser, options.only, SUITES), _chosen(parser, options.databases, NAMES)
+    suites = _chosen(parser, options.only, SUITES)
+    names = _chosen(parser, options.databases, NAMES)
     # What isn't measured now stays as it was.
-    kept = [one for one in _previous(into) if one["suite"] not in _with_parts(wanted) or one["database"] not in names]
-    found = {"machine": _machine(), "records": kept}
+    records = [
+        record
+        for record in _previous(into)
+        if record["suite"] not in _with_parts(suites) or record["database"] not in names
+    ]
+    found = {"machine": _machine(), "records": records}
+
+    def record(suite: str, database: str, subject: str, figures: dict[str, Any], **of: Any) -> None:
+        key = {"suite": suite, "database": database, "subject": subject, **of}
+        records.append({**key, "figures": figures})
+        print(suite, database, subject, of or "", _brief(figures), flush=True)
+
     for name in names:
         with serving(name) as databases:
-
-            def record(suite: str, database: str, subject: str, figures: dict[str, Any], **of: Any) -> None:
-                found["records"].append({"suite": suite, "database": database, "subject": subject, **of, "figures": figures})
-                print(suite, database, subject, of or "", _brief(figures), flush=True)
-
-            suites = Suites(databases, options.peer, options.quick, record)
-            for suite in wanted:
-                getattr(suites, suite)()
+            measured = Suites(databases, options.peer, options.quick, record)
+            for suite in suites:
+                getattr(measured, suite)()
                 (into / "benchmarks.json").write_text(json.dumps(found, indent=1))
     report.write(found, into)
     print(f"Written: {into / 'benchmarks.md'}")
 
 
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="python -m bench")
+    add = parser.add_argument
+    add("--quick", action="store_true", help="a little of everything, to see that it works")
+    add("--only", default=",".join(SUITES), metavar="SUITES", help=f"of {', '.join(SUITES)}")
+    add("--databases", default=",".join(NAMES), help="default: all")
+    add("--peer", type=Path, help="a Python with django-tasks-db, to compare with")
+    add(
+        "--into",
+        type=Path,
+        metavar="FOLDER",
+        default=ROOT / "var" / "bench",
+        help="where benchmarks.md, .json and .svg are written, and read before; default: var/bench",
+    )
+    return parser
+
+
 def _with_parts(suites: list[str]) -> list[str]:
+    """The names that records of these suites have: `depth` records `others`, too."""
     return [*suites, "others"] if "depth" in suites else suites
 
 
@@ -74,29 +90,30 @@ def _chosen(parser: argparse.ArgumentParser, text: str, known: tuple[str, ...]) 
 
 
 def _machine() -> dict[str, Any]:
-    cpu = next((line.partition(":")[2].strip() for line in _lines("/proc/cpuinfo") if line.startswith("model name")), "")
-    memory = next((int(line.split()[1]) // 2**20 for line in _lines("/proc/meminfo") if line.startswith("MemTotal")), 0)
+    memory = _first("/proc/meminfo", "MemTotal")
     return {
         "date": time.strftime("%Y-%m-%d"),
-        "processor": cpu or platform.machine(),
+        "processor": _first("/proc/cpuinfo", "model name") or platform.machine(),
         "processors": os.cpu_count(),
-        "memory_gib": memory,
+        "memory_gib": int(memory.split()[0]) // 2**20 if memory else 0,
         "system": f"{platform.system()} {platform.release().partition('-')[0]}",
         "python": platform.python_version(),
         "packages": {name: version(name) for name in PACKAGES},
     }
 
 
-def _lines(path: str) -> list[str]:
-    return Path(path).read_text().splitlines() if Path(path).exists() else []
+def _first(path: str, name: str) -> str:
+    """The first value of `name` in a file of Linux's about the machine, or ""."""
+    lines = Path(path).read_text().splitlines() if Path(path).exists() else []
+    return next((line.partition(":")[2].strip() for line in lines if line.startswith(name)), "")
 
 
 def _brief(figures: dict[str, Any]) -> str:
-    return " ".join(
-        f"{name}={value:.4g}" if isinstance(value, (int, float)) else f"{name}={str(value)[:60]}"
-        for name, value in figures.items()
-    )
+    def brief(value: Any) -> str:
+        return f"{value:.4g}" if isinstance(value, (int, float)) else str(value)[:60]
+
+    return " ".join(f"{name}={brief(value)}" for name, value in figures.items())
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    main()

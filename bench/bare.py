@@ -1,7 +1,11 @@
-"""The bare limit: what the same database does by its driver alone, on the same rows and indexes, without a queue around it."""
+"""The bare limit: what the database's driver alone reaches, without a queue around it.
+
+It works on the same database, rows and indexes as the queue.
+"""
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from typing import Any
 
 from django.db import connection
@@ -9,33 +13,52 @@ from django.utils import timezone
 
 from jobs.models import Job
 
-#: The next ready row, locked, in the order of the queue.
+#: Locks the next ready row in the order of the queue.
 CLAIM = """
-    UPDATE jobs_job SET state = 'running', locked_by = 'bare', locked_at = {0}, runner = 'bare@0', started_at = {0},
-        heartbeat_at = {0}, updated_at = {0}
-    WHERE id = (SELECT id FROM jobs_job WHERE state = 'ready' ORDER BY priority, run_at, id LIMIT 1 {1}) RETURNING id
+    UPDATE jobs_job SET state = 'running', locked_by = 'bare', locked_at = {mark},
+        runner = 'bare@0', started_at = {mark}, heartbeat_at = {mark}, updated_at = {mark}
+    WHERE id = (
+        SELECT id FROM jobs_job WHERE state = 'ready' ORDER BY priority, run_at, id
+        LIMIT 1 {lock}
+    )
+    RETURNING id
 """
-DELETE = "DELETE FROM jobs_job WHERE id = {0}"
+DELETE = "DELETE FROM jobs_job WHERE id = {mark}"
+INSERT = "INSERT INTO jobs_job ({columns}) VALUES ({marks})"
 
 
-class Driver:
-    def claim(self) -> Any: ...
+class Driver(ABC):
+    """A connection of the database's driver, with the three things a queue does."""
 
-    def delete(self, pk: Any) -> bool: ...
+    @abstractmethod
+    def claim(self) -> Any:
+        """Locks the next ready job; returns its primary key, or None."""
 
-    def insert(self) -> None: ...
+    @abstractmethod
+    def delete(self, pk: Any) -> bool:
+        """Deletes the job; returns whether it was there."""
+
+    @abstractmethod
+    def insert(self) -> None:
+        """Adds a ready job."""
 
 
 class Sql(Driver):
+    """`mark` stands for a parameter, `lock` ends the SELECT of the claim."""
+
     def __init__(self, raw: Any, mark: str, lock: str):
         self._raw = raw
         now = timezone.now()
         self._now = [str(now.replace(tzinfo=None)) if connection.vendor == "sqlite" else now] * 4
-        self._claim, self._delete = CLAIM.format(mark, lock), DELETE.format(mark)
+        self._claim = CLAIM.format(mark=mark, lock=lock)
+        self._delete = DELETE.format(mark=mark)
+        job = _job()
         fields = [field for field in Job._meta.concrete_fields if not field.primary_key]
-        self._row = [field.get_db_prep_save(getattr(_job(), field.attname), connection) for field in fields]
-        columns, marks = ", ".join(field.column for field in fields), ", ".join([mark] * len(fields))
-        self._insert = f"INSERT INTO jobs_job ({columns}) VALUES ({marks})"
+        self._row = [
+            field.get_db_prep_save(getattr(job, field.attname), connection) for field in fields
+        ]
+        columns = ", ".join(str(field.column) for field in fields)
+        self._insert = INSERT.format(columns=columns, marks=", ".join([mark] * len(fields)))
 
     def claim(self) -> Any:
         row = self._raw.execute(self._claim, self._now).fetchone()
@@ -56,17 +79,21 @@ class Mongo(Driver):
 
         store: Any = store_for(Job)
         now = timezone.now()
-        locked = {"state": "running", "locked_by": "bare", "locked_at": now, "runner": "bare@0", "started_at": now}
+        times = dict.fromkeys(("locked_at", "started_at", "heartbeat_at", "updated_at"), now)
         self._collection = store.collection
-        self._update = {"$set": {**locked, "heartbeat_at": now, "updated_at": now}}
+        self._update = {
+            "$set": {"state": "running", "locked_by": "bare", "runner": "bare@0", **times}
+        }
         self._options = {
             "sort": [("priority", 1), ("run_at", 1), ("_id", 1)],
             "return_document": ReturnDocument.AFTER,
         }
-        self._document = {name: value for name, value in store._document(_job()).items() if name != "_id"}
+        self._document = store._document(_job())
+        self._document.pop("_id", None)
 
     def claim(self) -> Any:
-        found = self._collection.find_one_and_update({"state": "ready"}, self._update, **self._options)
+        ready = {"state": "ready"}
+        found = self._collection.find_one_and_update(ready, self._update, **self._options)
         return found and found["_id"]
 
     def delete(self, pk: Any) -> bool:
@@ -77,6 +104,7 @@ class Mongo(Driver):
 
 
 def connect() -> Driver:
+    """The driver of the database that Django is connected to."""
     if connection.vendor == "mongodb":
         return Mongo()
     connection.ensure_connection()
@@ -84,20 +112,23 @@ def connect() -> Driver:
         return Sql(connection.connection, "?", "")
     import psycopg
 
-    # A connection as the driver makes it, which prepares statements; Django's doesn't.
-    options = {
-        name: value for name, value in connection.get_connection_params().items() if name in ("host", "port", "user", "dbname")
-    }
+    # A connection as the driver makes it prepares statements. Django's doesn't.
+    parameters = connection.get_connection_params()
+    names = ("host", "port", "user", "dbname")
+    options = {name: parameters[name] for name in names if name in parameters}
     return Sql(psycopg.connect(autocommit=True, **options), "%s", "FOR UPDATE SKIP LOCKED")
 
 
 def drain(driver: Driver, number: int) -> int:
-    """One claim and one delete for each of `number` jobs, each a round trip; returns how many there were."""
+    """Claims and deletes `number` jobs, each in two round trips.
+
+    Returns how many there were.
+    """
     return sum(driver.delete(driver.claim()) for _ in range(number))
 
 
 def enqueue(driver: Driver, number: int) -> int:
-    """`number` rows, one at a time."""
+    """Inserts `number` rows, one at a time, and returns the number."""
     for _ in range(number):
         driver.insert()
     return number

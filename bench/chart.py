@@ -1,4 +1,4 @@
-"""The plot of docs/benchmarks.md, drawn as SVG by hand: two groups of bars."""
+"""Draws the plot of docs/benchmarks.md as SVG: two groups of bars."""
 
 from __future__ import annotations
 
@@ -18,6 +18,7 @@ WIDTH, BAR, GAP, LEFT, SCALE = 860, 16, 4, 250, 470
 
 
 def draw(figures: Figures) -> str:
+    """The plot as the text of an SVG file."""
     body: list[str] = []
     y = _legend(body, 24)
     y = _title(body, y, "Drain: part of the bare limit (jobs per second)")
@@ -32,15 +33,19 @@ def draw(figures: Figures) -> str:
         for state in figures.values("depth", "state", database=database):
             depths = figures.values("depth", "depth", database=database, state=state)
             of = {"database": database, "state": state, "subject": "jobs"}
-            shallowest, deepest = (figures.of("depth", "per_second", depth=depth, **of) for depth in (depths[0], depths[-1]))
+            shallowest = figures.of("depth", "per_second", depth=depths[0], **of)
+            deepest = figures.of("depth", "per_second", depth=depths[-1], **of)
             label = f"{TITLES[database]}, {depths[-1]:,} {state}"
             y = _bar(body, y, label, "jobs", ratio(deepest, shallowest), median(deepest))
         y += GAP * 2
-    return (
-        f'<svg xmlns="http://www.w3.org/2000/svg" width="{WIDTH}" height="{y + 10}" viewBox="0 0 {WIDTH} {y + 10}" '
-        f'font-family="sans-serif" font-size="12" role="img" aria-label="Benchmarks">\n'
-        f'<rect width="100%" height="100%" fill="#ffffff"/>\n' + "\n".join(body) + "\n</svg>\n"
+    height = y + 10
+    head = (
+        f'<svg xmlns="http://www.w3.org/2000/svg" width="{WIDTH}" height="{height}" '
+        f'viewBox="0 0 {WIDTH} {height}" '
+        'font-family="sans-serif" font-size="12" role="img" aria-label="Benchmarks">'
     )
+    background = '<rect width="100%" height="100%" fill="#ffffff"/>'
+    return "\n".join([head, background, *body, "</svg>"]) + "\n"
 
 
 def _legend(body: list[str], y: int) -> int:
@@ -60,6 +65,10 @@ def _title(body: list[str], y: int, text: str) -> int:
 def _bar(body: list[str], y: int, label: str, subject: str, part: float, rate: float) -> int:
     length = max(1, round(min(part, 1.15) * SCALE / 1.15))
     body.append(f'<text x="{LEFT - 8}" y="{y + BAR - 4}" text-anchor="end">{escape(label)}</text>')
-    body.append(f'<rect x="{LEFT}" y="{y}" width="{length}" height="{BAR}" fill="{COLOURS[subject]}"/>')
-    body.append(f'<text x="{LEFT + length + 6}" y="{y + BAR - 4}">{part:.2f}  ({rate:,.0f}/s)</text>')
+    body.append(
+        f'<rect x="{LEFT}" y="{y}" width="{length}" height="{BAR}" fill="{COLOURS[subject]}"/>'
+    )
+    body.append(
+        f'<text x="{LEFT + length + 6}" y="{y + BAR - 4}">{part:.2f}  ({rate:,.0f}/s)</text>'
+    )
     return y + BAR + GAP

@@ -1,4 +1,7 @@
-"""The database servers that are measured: on the loopback interface, started for the run and ended with it."""
+"""The databases that are measured.
+
+Their servers listen on the loopback interface, and run only as long as the benchmark.
+"""
 
 from __future__ import annotations
 
@@ -18,7 +21,7 @@ from tests.servers import ROOT, Mongo, Postgres
 NAMES = ("sqlite", "postgres", "mongodb")
 TITLES = {"sqlite": "SQLite", "postgres": "PostgreSQL", "mongodb": "MongoDB protocol"}
 
-#: As in production, and quiet: what is logged is not what is measured.
+#: As in production, but only warnings are logged, because logging is not measured.
 ENVIRONMENT = {
     "DEBUG": "false",
     "SECRET_KEY": "only-for-benchmarks-on-this-machine-0123456789-abcdef",
@@ -33,7 +36,7 @@ ENVIRONMENT = {
 
 
 class Database:
-    """One database, migrated, in which processes measure one after the other."""
+    """A migrated database, in which one process after the other measures something."""
 
     def __init__(self, name: str, url: str):
         self.name = name
@@ -45,27 +48,35 @@ class Database:
         return self._run([sys.executable, "manage.py", *arguments], self.environment)
 
     def drop(self) -> None:
-        """Gives its room on the disk back, where that is simple."""
+        """Frees its space on the disk. Does nothing for a database of a server."""
         if self.name == "sqlite":
-            for path in Path(self.url.removeprefix("sqlite:///")).parent.glob(f"{Path(self.url).name}*"):
+            file = Path(self.url.removeprefix("sqlite:///"))
+            for path in file.parent.glob(f"{file.name}*"):
                 path.unlink()
 
     def measure(self, what: str, **options: Any) -> dict[str, Any]:
-        """What `bench.measures.<what>` returns in a process of its own."""
-        output = self._run([sys.executable, "-m", "bench.measures", what, json.dumps(options)], self.environment)
-        return dict(json.loads(output.splitlines()[-1]))
+        """Calls `bench.measures.<what>` in a new process and returns its figures."""
+        command = [sys.executable, "-m", "bench.measures", what, json.dumps(options)]
+        return _last_line(self._run(command, self.environment))
 
     def measure_peer(self, python: Path, what: str, **options: Any) -> dict[str, Any]:
-        """Likewise for django-tasks-db, in its own virtual environment and its own tables."""
+        """Calls `bench.peer.measures.<what>` by `python`, which has django-tasks-db."""
         environment = {**self.environment, "DJANGO_SETTINGS_MODULE": "bench.peer.settings"}
-        output = self._run([str(python), "-m", "bench.peer.measures", what, json.dumps(options)], environment)
-        return dict(json.loads(output.splitlines()[-1]))
+        command = [str(python), "-m", "bench.peer.measures", what, json.dumps(options)]
+        return _last_line(self._run(command, environment))
 
     def _run(self, command: list[str], environment: dict[str, str]) -> str:
-        done = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, check=False)
+        done = subprocess.run(
+            command, cwd=ROOT, env=environment, capture_output=True, text=True, check=False
+        )
         if done.returncode:
-            raise SystemExit(f"{' '.join(command)} failed on {self.name}:\n{done.stdout}{done.stderr}")
+            output = done.stdout + done.stderr
+            raise SystemExit(f"{' '.join(command)} failed on {self.name}:\n{output}")
         return done.stdout
+
+
+def _last_line(output: str) -> dict[str, Any]:
+    return dict(json.loads(output.splitlines()[-1]))
 
 
 class Databases:
@@ -78,7 +89,7 @@ class Databases:
 
     @property
     def pid(self) -> int | None:
-        """The server's process, where its time is to be measured."""
+        """The server's process id; None for SQLite, which has no server."""
         if isinstance(self._server, Mongo):
             return self._server.process.pid
         if isinstance(self._server, Postgres):
@@ -86,6 +97,7 @@ class Databases:
         return None
 
     def make(self, name: str) -> Database:
+        """Makes and migrates the database `name`."""
         if isinstance(self._server, Postgres):
             self._server.create_database(name)
             return Database(self.name, self._server.url.replace("/jobs", f"/{name}"))
@@ -96,8 +108,13 @@ class Databases:
 
 @contextmanager
 def serving(name: str) -> Iterator[Databases]:
+    """Runs the server of the databases called `name` (of NAMES) during the block."""
     folder = Path(tempfile.mkdtemp(prefix="delayed-jobs-bench-"))
-    server = {"mongodb": Mongo, "postgres": Postgres}[name](folder) if name != "sqlite" else None
+    server: Mongo | Postgres | None = None
+    if name == "mongodb":
+        server = Mongo(folder)
+    elif name == "postgres":
+        server = Postgres(folder)
     if server is not None:
         server.start()
     try:

@@ -1,7 +1,8 @@
-"""What was measured, and how two of it compare."""
+"""Looks up measured figures and compares two series of them."""
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from statistics import median
 from typing import Any
 
@@ -9,33 +10,40 @@ from bench.databases import NAMES
 
 
 class Figures:
+    """The records of a benchmark run, by suite, database, subject and so on."""
+
     def __init__(self, records: list[dict[str, Any]]):
         self._records = records
 
     def of(self, suite: str, name: str, **of: Any) -> list[Any]:
         """The values of one figure, in the order of the rounds."""
-        wanted = {"suite": suite, **of}
-        return [
-            record["figures"][name]
-            for record in self._records
-            if all(record.get(key) == value for key, value in wanted.items()) and name in record["figures"]
-        ]
+        found = (record["figures"] for record in self._matching(suite, of))
+        return [figures[name] for figures in found if name in figures]
 
     def one(self, suite: str, database: str) -> dict[str, Any]:
         """The last record of a suite that has one for each database."""
-        found = [record["figures"] for record in self._records if record["suite"] == suite and record["database"] == database]
+        found = [record["figures"] for record in self._matching(suite, {"database": database})]
         return found[-1] if found else {}
 
     def values(self, suite: str, key: str, **of: Any) -> list[Any]:
-        seen = [record[key] for record in self._records if record["suite"] == suite and of.items() <= record.items()]
-        return list(dict.fromkeys(seen))
+        """The different values of `key`, in the order of their first record."""
+        return list(dict.fromkeys(record[key] for record in self._matching(suite, of)))
 
     def databases(self, suite: str) -> list[str]:
-        """Those that the suite measured, in their usual order."""
+        """The databases that the suite measured, in their usual order."""
         found = self.values(suite, "database")
         return [name for name in NAMES if name in found]
 
+    def _matching(self, suite: str, of: dict[str, Any]) -> Iterator[dict[str, Any]]:
+        wanted = {"suite": suite, **of}
+        return (record for record in self._records if wanted.items() <= record.items())
+
 
 def ratio(values: list[float], others: list[float]) -> float:
-    """The median of the rounds' ratios: a slow minute is in both of a round."""
-    return median(mine / other for mine, other in zip(values, others, strict=False)) if others else float("nan")
+    """The median of the rounds' ratios, or NaN without `others`.
+
+    It compares within a round, so that a slow minute of the machine slows both.
+    """
+    if not others:
+        return float("nan")
+    return median(mine / other for mine, other in zip(values, others, strict=False))

@@ -1,4 +1,8 @@
-"""What is measured inside one process: `python -m bench.measures NAME OPTIONS` prints a line of JSON."""
+"""What is measured inside one process.
+
+`python -m bench.measures NAME OPTIONS` calls the function NAME with the OPTIONS, a JSON
+object, and prints what it returns as a line of JSON.
+"""
 
 from __future__ import annotations
 
@@ -6,30 +10,34 @@ import json
 import sys
 import time
 from collections.abc import Callable
+from functools import partial
+from statistics import median_high
 from typing import Any
 
 import django
 
 
 def drain(subject: str, jobs_number: int, enqueue: bool = True) -> dict[str, Any]:
-    """Jobs per second, from the first claim to the last record, by one worker process or by the driver alone."""
+    """Jobs per second, from the first claim to the last record.
+
+    The subject `bare` is the driver alone; any other is one worker process.
+    """
     import jobs
     from bench import bare
     from bench.noop import NoOp
     from jobs.process.keeper import heartbeat
 
-    # A worker's keeper is forked before there is a connection.
+    # The worker comes first, because its keeper is forked before there is a connection.
     worker = None if subject == "bare" else jobs.Worker(heartbeat=heartbeat())
     if enqueue:
         jobs.enqueue_many([NoOp() for _ in range(jobs_number)])
     if worker is None:
-        begin = bare.connect()
-        return _timed(jobs_number, lambda: bare.drain(begin, jobs_number))
+        return _timed(jobs_number, partial(bare.drain, bare.connect(), jobs_number))
     return _timed(jobs_number, lambda: sum(worker.work_off(jobs_number)))
 
 
 def enqueue(subject: str, jobs_number: int) -> dict[str, Any]:
-    """Jobs per second, each enqueued by itself, or by the thousand."""
+    """Jobs per second, enqueued one by one (`jobs`, `bare`) or together (`many`)."""
     import jobs
     from bench import bare
     from bench.noop import NoOp
@@ -47,24 +55,31 @@ def enqueue(subject: str, jobs_number: int) -> dict[str, Any]:
     def together() -> int:
         return len(jobs.enqueue_many([NoOp() for _ in range(jobs_number)]))
 
-    def by_the_driver() -> int:
-        return bare.enqueue(connected, jobs_number)
-
-    connected = bare.connect()
-    found = _timed(jobs_number, {"jobs": one_by_one, "many": together, "bare": by_the_driver}[subject])
+    by_the_driver = partial(bare.enqueue, bare.connect(), jobs_number)
+    ways: dict[str, Callable[[], int]] = {
+        "jobs": one_by_one,
+        "many": together,
+        "bare": by_the_driver,
+    }
+    found = _timed(jobs_number, ways[subject])
     store.delete_many({})
     return found
 
 
 def pick_up(path: str, number: int, seed: int) -> dict[str, Any]:
+    """Seconds that each of `number` jobs waited for an idle worker."""
     import jobs
     from bench import latency
     from bench.noop import NoteTime
 
-    return latency.pick_up(lambda path: jobs.enqueue(NoteTime(path)), path, number, seed)
+    def enqueue(path: str) -> None:
+        jobs.enqueue(NoteTime(path))
+
+    return latency.pick_up(enqueue, path, number, seed)
 
 
 def fill(state: str, number: int) -> dict[str, Any]:
+    """Adds `number` jobs in that state."""
     from bench import rows
 
     rows.fill(state, number)
@@ -72,7 +87,10 @@ def fill(state: str, number: int) -> dict[str, Any]:
 
 
 def others(repeat: int) -> dict[str, Any]:
-    """Seconds of what isn't a job's own: promotion, reaping, pruning, counting, a list."""
+    """Seconds that promotion, reaping, pruning, counting and a list take.
+
+    Each is called `repeat` times; the median is returned.
+    """
     import datetime as dt
 
     import jobs
@@ -91,17 +109,13 @@ def others(repeat: int) -> dict[str, Any]:
     }
     found = {}
     for name, step in steps.items():
-        step()
-        times = []
-        for _ in range(repeat):
-            began = time.perf_counter()
-            step()
-            times.append(time.perf_counter() - began)
-        found[name] = sorted(times)[len(times) // 2]
+        step()  # the first call also pays for connecting and compiling
+        found[name] = median_high(_seconds(step) for _ in range(repeat))
     return found
 
 
 def enqueued() -> dict[str, Any]:
+    """Enqueues one job and returns its id."""
     import jobs
     from bench.noop import NoOp
 
@@ -109,6 +123,7 @@ def enqueued() -> dict[str, Any]:
 
 
 def many(number: int) -> dict[str, Any]:
+    """Enqueues `number` jobs."""
     import jobs
     from bench.noop import NoOp
 
@@ -116,15 +131,19 @@ def many(number: int) -> dict[str, Any]:
 
 
 def count(since: float = 0.0) -> dict[str, Any]:
-    """How many jobs have been submitted, and how many a worker has claimed since, by time.time()."""
+    """How many jobs are submitted, and how many a worker has claimed since.
+
+    `since` is a time of time.time().
+    """
     import datetime as dt
 
     from batchexec.models import BatchJob
     from jobs.models import Job, State
 
     instant = dt.datetime.fromtimestamp(since, dt.timezone.utc)
-    watched = Job.objects.filter(state=State.RUNNING, locked_at__gte=instant).count()
-    return {"submitted": BatchJob.objects.filter(state=BatchJob.State.SUBMITTED).count(), "watched": watched}
+    submitted = BatchJob.objects.filter(state=BatchJob.State.SUBMITTED)
+    watched = Job.objects.filter(state=State.RUNNING, locked_at__gte=instant)
+    return {"submitted": submitted.count(), "watched": watched.count()}
 
 
 def _timed(expected: int, function: Callable[[], int]) -> dict[str, Any]:
@@ -133,7 +152,14 @@ def _timed(expected: int, function: Callable[[], int]) -> dict[str, Any]:
     seconds = time.perf_counter() - began
     if done != expected:
         raise SystemExit(f"{done} jobs instead of {expected}")
-    return {"per_second": done / seconds, "cpu_seconds_per_job": (time.process_time() - cpu) / done}
+    cpu = time.process_time() - cpu
+    return {"per_second": done / seconds, "cpu_seconds_per_job": cpu / done}
+
+
+def _seconds(step: Callable[[], Any]) -> float:
+    began = time.perf_counter()
+    step()
+    return time.perf_counter() - began
 
 
 if __name__ == "__main__":

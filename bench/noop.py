@@ -1,3 +1,5 @@
+"""The jobs that the benchmarks perform: they do almost nothing."""
+
 from __future__ import annotations
 
 import time
@@ -7,6 +9,8 @@ import jobs
 
 
 class NoOp(jobs.Performable):
+    """Does nothing."""
+
     def perform(self) -> None: ...
 
 

@@ -1,4 +1,4 @@
-"""Real processes, measured from outside: what they take from the machine, and how long."""
+"""Measures processes from outside: how long they take, and what of the machine."""
 
 from __future__ import annotations
 
@@ -8,10 +8,9 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
 
 from bench.databases import Database
 from tests.servers import ROOT
@@ -20,11 +19,21 @@ TICKS = os.sysconf("SC_CLK_TCK")
 
 
 @contextmanager
-def running(database: Database, *arguments: str, python: str = sys.executable, **environment: str) -> Iterator[int]:
-    """`python <arguments>`, or `manage.py <arguments>`, until the end of the block, when it is told to stop; its process id."""
+def running(
+    database: Database, *arguments: str, python: str = sys.executable, **environment: str
+) -> Iterator[int]:
+    """Runs `manage.py <arguments>` during the block, and yields its process id.
+
+    Arguments that begin with `-m` are Python's own. At the end of the block the process
+    is told to stop.
+    """
     command = [python, *arguments] if arguments[0] == "-m" else [python, "manage.py", *arguments]
     process = subprocess.Popen(
-        command, cwd=ROOT, env={**database.environment, **environment}, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
+        command,
+        cwd=ROOT,
+        env={**database.environment, **environment},
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
     )
     try:
         yield process.pid
@@ -38,9 +47,15 @@ def running(database: Database, *arguments: str, python: str = sys.executable, *
 
 
 def timed(command: list[str], environment: dict[str, str]) -> dict[str, float]:
-    """Runs it to its end: seconds by the clock and of the processor, and the most memory it had, in MB."""
+    """Runs a command to its end.
+
+    Returns its `seconds` by the clock, its `cpu` seconds, and the most memory it had in
+    `megabytes`. Raises SystemExit with its output if it fails.
+    """
     began = time.perf_counter()
-    process = subprocess.Popen(command, cwd=ROOT, env=environment, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE)
+    process = subprocess.Popen(
+        command, cwd=ROOT, env=environment, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE
+    )
     _, status, usage = os.wait4(process.pid, 0)
     seconds = time.perf_counter() - began
     assert process.stderr is not None
@@ -49,21 +64,31 @@ def timed(command: list[str], environment: dict[str, str]) -> dict[str, float]:
     process.returncode = os.waitstatus_to_exitcode(status)
     if process.returncode:
         raise SystemExit(f"{' '.join(command)} failed:\n{said}")
-    return {"seconds": seconds, "cpu": usage.ru_utime + usage.ru_stime, "megabytes": usage.ru_maxrss / 1024}
+    return {
+        "seconds": seconds,
+        "cpu": usage.ru_utime + usage.ru_stime,
+        "megabytes": usage.ru_maxrss / 1024,
+    }
 
 
 def memory(pid: int) -> dict[str, float]:
-    """In MB: what the process holds (rss), and its share of what it shares with others (pss)."""
+    """The memory of a process in MB: `rss`, and `pss`.
+
+    `rss` is all that the process holds, `pss` counts its share of shared memory only.
+    """
     text = Path(f"/proc/{pid}/smaps_rollup").read_text()
-    return {name.lower(): int(re.search(rf"^{name}:\s+(\d+)", text, re.M)[1]) / 1024 for name in ("Rss", "Pss")}  # type: ignore[index]
+    kilobytes = dict(re.findall(r"^(Rss|Pss):\s+(\d+)", text, re.MULTILINE))
+    return {name.lower(): int(size) / 1024 for name, size in kilobytes.items()}
 
 
 def cpu_seconds(pid: int) -> float:
+    """What the process has used of the processor until now."""
     fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
     return (int(fields[11]) + int(fields[12])) / TICKS
 
 
 def descriptors(pid: int) -> int:
+    """How many files and connections the process has open."""
     return len(os.listdir(f"/proc/{pid}/fd"))
 
 
@@ -78,8 +103,11 @@ def with_children(pid: int) -> list[int]:
     return found
 
 
-def wait_until(condition: Any, seconds: float, pause: float = 0.1) -> float:
-    """Seconds until `condition()`; SystemExit after so many."""
+def wait_until(condition: Callable[[], object], seconds: float, pause: float = 0.1) -> float:
+    """Waits until `condition()` is true, and returns how many seconds that took.
+
+    Raises SystemExit if it takes longer than `seconds`.
+    """
     began = time.monotonic()
     while not condition():
         if time.monotonic() - began > seconds:

@@ -1,38 +1,58 @@
-"""Tables with many jobs in them, filled by the database itself where it can."""
+"""Fills tables with many jobs, inside the database itself where it can do that."""
 
 from __future__ import annotations
 
 import datetime as dt
 from typing import Any
 
-from django.db import connection
+from django.db import connection, models
 from django.utils import timezone
 
 from jobs.models import Job, State
 
 HANDLER = '{"class": "bench.noop.NoOp", "fields": {}}'
-#: Of what is to stay as it is while it is measured: neither due, nor expired, nor to be pruned.
+#: Far enough in the future that no job becomes due, expires or is pruned meanwhile.
 LATER = dt.timedelta(days=300)
 CHUNK = 10_000
 
+INSERT = """
+    WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < %s)
+    INSERT INTO jobs_job ({columns}) SELECT {values} FROM n
+"""
+
 
 def fill(state: str, number: int) -> None:
-    """`number` jobs in that state, beside what is there."""
+    """Adds `number` jobs in that state to the table."""
     if connection.vendor == "mongodb":
-        _documents(state, number)
-        return
+        _insert_documents(state, number)
+    else:
+        _insert_rows(state, number)
+
+
+def _insert_rows(state: str, number: int) -> None:
     job = _like(state)
     fields = [field for field in Job._meta.concrete_fields if not field.primary_key]
-    values = [field.get_db_prep_save(getattr(job, field.attname), connection) for field in fields if field.column != "priority"]
-    columns = ", ".join(field.column for field in fields)
-    # PostgreSQL can't tell the type of a parameter that is only selected.
-    types = {field: f"CAST(%s AS {field.db_type(connection)})" if connection.vendor == "postgresql" else "%s" for field in fields}
-    marks = ", ".join("i %% 10" if field.column == "priority" else types[field] for field in fields)
-    numbers = "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < %s)"
+    values = [
+        field.get_db_prep_save(getattr(job, field.attname), connection)
+        for field in fields
+        if field.column != "priority"
+    ]
+    # The names come from the model.
+    columns = ", ".join(str(field.column) for field in fields)
+    statement = INSERT.format(columns=columns, values=", ".join(map(_value, fields)))
     with connection.cursor() as cursor:
-        # The names come from the model.
-        cursor.execute(f"{numbers} INSERT INTO jobs_job ({columns}) SELECT {marks} FROM n", [number, *values])
+        cursor.execute(statement, [number, *values])
         cursor.execute("ANALYZE")
+
+
+def _value(field: models.Field[Any, Any]) -> str:
+    """What is selected for a column: a parameter, or one of ten priorities."""
+    if field.column == "priority":
+        return "i %% 10"
+    if connection.vendor == "postgresql":
+        # PostgreSQL can't tell the type of a parameter that is only selected.
+        return f"CAST(%s AS {field.db_type(connection)})"
+    return "%s"
 
 
 def _like(state: str) -> Job:
@@ -46,11 +66,13 @@ def _like(state: str) -> Job:
     return job
 
 
-def _documents(state: str, number: int) -> None:
+def _insert_documents(state: str, number: int) -> None:
     from jobs.store import store_for
 
     store: Any = store_for(Job)
-    document = {name: value for name, value in store._document(_like(state)).items() if name != "_id"}
+    document = store._document(_like(state))
+    document.pop("_id", None)
     for start in range(0, number, CHUNK):
-        chunk = range(start, min(start + CHUNK, number))
-        store.collection.insert_many([{**document, "priority": index % 10} for index in chunk], ordered=False)
+        indexes = range(start, min(start + CHUNK, number))
+        documents = [{**document, "priority": index % 10} for index in indexes]
+        store.collection.insert_many(documents, ordered=False)

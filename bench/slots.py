@@ -1,4 +1,4 @@
-"""One worker that watches many Batch jobs, on the local AWS Batch, which counts the calls."""
+"""Measures one worker that watches many Batch jobs of the local AWS Batch."""
 
 from __future__ import annotations
 
@@ -16,7 +16,8 @@ from scripts.stack import Stack, free_port
 
 NAME = "bench"
 POLL, LEASE = 2.0, 20.0
-#: A container that only waits; the local AWS Batch starts one of them, the others stay RUNNABLE.
+#: The containers only wait. The local AWS Batch starts one of them, and the others stay
+#: RUNNABLE.
 SETTINGS = {
     "BATCHEXEC_COMMAND": '["sh", "-c", "sleep 600"]',
     "BATCHEXEC_POLL_INTERVAL": str(POLL),
@@ -25,12 +26,15 @@ SETTINGS = {
 
 
 class Slots:
+    """A worker with `number` slots, as processes and the local AWS Batch see it."""
+
     def __init__(self, database: Database, stack: Stack, port: int, number: int):
         self._database, self._stack, self._port, self._number = database, stack, port, number
         self.worker = self._start()
 
     def _start(self) -> Any:
-        return self._stack.start("worker", "jobworker", "--batch", "--concurrency", str(self._number), "--name", NAME)
+        slots = ("--concurrency", str(self._number))
+        return self._stack.start("worker", "jobworker", "--batch", *slots, "--name", NAME)
 
     def calls(self, action: str) -> int:
         with urllib.request.urlopen(f"http://127.0.0.1:{self._port}/_calls") as answer:
@@ -40,7 +44,12 @@ class Slots:
         self._database.measure("many", number=number)
 
     def wait_for(self, what: str, number: int, seconds: float, since: float = 0.0) -> float:
-        return processes.wait_until(lambda: self._database.measure("count", since=since)[what] >= number, seconds, 0.2)
+        """Waits until `what` of `measures.count` is `number`; returns the seconds."""
+
+        def reached() -> bool:
+            return bool(self._database.measure("count", since=since)[what] >= number)
+
+        return processes.wait_until(reached, seconds, 0.2)
 
     def describes_per_poll(self) -> float:
         before, began = self.calls("DescribeJobs"), time.monotonic()
@@ -51,7 +60,11 @@ class Slots:
         return processes.memory(self.worker.pid)["rss"]
 
     def restart(self, signum: int) -> dict[str, float]:
-        """Seconds until it ended, and until its successor of the same name watches all jobs; submissions made on the way."""
+        """Ends the worker by a signal and starts its successor of the same name.
+
+        Returns the seconds until it ended (`exit`), the seconds until the successor
+        watches all jobs (`taken_over`), and the `submissions` made meanwhile.
+        """
         submissions, began = self.calls("SubmitJob"), time.monotonic()
         self.worker.send_signal(signum)
         self.worker.wait(100)
@@ -61,10 +74,12 @@ class Slots:
         self.wait_for("watched", self._number, 100, since)
         taken = time.monotonic() - began
         time.sleep(2 * POLL)
-        return {"exit": ended, "taken_over": taken, "submissions": self.calls("SubmitJob") - submissions}
+        submissions = self.calls("SubmitJob") - submissions
+        return {"exit": ended, "taken_over": taken, "submissions": submissions}
 
 
 def run(database: Database, number: int) -> dict[str, Any]:
+    """Figures of a worker that watches `number` Batch jobs and is restarted twice."""
     with tempfile.TemporaryDirectory(prefix="delayed-jobs-slots-") as folder:
         environment = {**database.environment, **SETTINGS}
         with Stack(Path(folder), environment) as stack:
@@ -86,5 +101,5 @@ def run(database: Database, number: int) -> dict[str, Any]:
             figures["cpu"] = (processes.cpu_seconds(slots.worker.pid) - before) / 5
             figures["term"] = slots.restart(signal.SIGTERM)
             figures["kill"] = slots.restart(signal.SIGKILL)
-            stack.end("worker", signal.SIGKILL)  # whatever it is waiting for
+            stack.end("worker", signal.SIGKILL)  # it may wait for long
             return figures

@@ -1,3 +1,5 @@
+"""The job of `make soak`, which leaves a trace of each of its executions."""
+
 from __future__ import annotations
 
 import os
@@ -9,7 +11,7 @@ import jobs
 
 @dataclass
 class SoakJob(jobs.Performable):
-    """Writes down that it began and that it ended, with its epoch and its process."""
+    """Writes down when it begins and ends, with its epoch and its process."""
 
     number: int
     seconds: float
@@ -20,6 +22,7 @@ class SoakJob(jobs.Performable):
         self._note("ended")
 
     def _note(self, what: str) -> None:
+        job, epoch = os.environ.get("JOB_ID"), os.environ.get("JOB_EPOCH")
         with open(os.environ["SOAK_LOG"], "a") as log:
-            # One short write: whole lines also from several processes.
-            log.write(f"{what} {os.environ.get('JOB_ID')} {os.environ.get('JOB_EPOCH')} {os.getpid()}\n")
+            # One short write, so that lines of several processes don't mix.
+            log.write(f"{what} {job} {epoch} {os.getpid()}\n")

@@ -1,4 +1,8 @@
-"""What is measured of one database: each subject in turn, round after round, so that a slow minute is everybody's."""
+"""What is measured of one database.
+
+The subjects are measured in turn, round after round, so that a slow minute of the
+machine slows all of them.
+"""
 
 from __future__ import annotations
 
@@ -7,21 +11,23 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
+from contextlib import AbstractContextManager
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 from bench import processes
 from bench.databases import Database, Databases
 
-#: suite, database, what it is of, and the figure.
+#: Keeps a record: of a suite, a database and a subject, its figures, and what else
+#: distinguishes it.
 Record = Callable[..., None]
 STATES = ("ready", "scheduled", "running", "failed", "succeeded")
 
 
 @dataclass
 class Sizes:
-    """How much of everything. MongoDB's stand-in looks at every document for each claim, so that it gets less."""
+    """How many jobs, rounds and so on each suite takes."""
 
     rounds: int
     drain: int
@@ -36,17 +42,46 @@ class Sizes:
 
     @classmethod
     def of(cls, database: str, quick: bool) -> Sizes:
-        if quick:
-            found = cls(2, 200, 100, 1000, (1000, 10_000), 100, 5, 3, 2, 50)
-        else:
-            found = cls(7, 2000, 1000, 10_000, (1000, 100_000, 1_000_000), 500, 60, 20, 15, 1000)
+        found = replace(QUICK if quick else FULL)
         if database == "mongodb":
-            found.drain, found.enqueue, found.many = min(found.drain, 400), min(found.enqueue, 400), min(found.many, 5000)
-            found.depths, found.taken = tuple(depth for depth in (1000, 5000) if depth <= found.depths[-1]), 20
+            # MongoDB's stand-in looks at every document for a claim, so it gets less.
+            found.drain = min(found.drain, 400)
+            found.enqueue = min(found.enqueue, 400)
+            found.many = min(found.many, 5000)
+            found.depths = tuple(depth for depth in (1000, 5000) if depth <= found.depths[-1])
+            found.taken = 20
         return found
 
 
+QUICK = Sizes(
+    rounds=2,
+    drain=200,
+    enqueue=100,
+    many=1000,
+    depths=(1000, 10_000),
+    taken=100,
+    pick_ups=5,
+    idle=3,
+    starts=2,
+    slots=50,
+)
+FULL = Sizes(
+    rounds=7,
+    drain=2000,
+    enqueue=1000,
+    many=10_000,
+    depths=(1000, 100_000, 1_000_000),
+    taken=500,
+    pick_ups=60,
+    idle=20,
+    starts=15,
+    slots=1000,
+)
+
+
 class Suites:
+    """Each public method is a suite, which measures and records its figures."""
+
     def __init__(self, databases: Databases, peer: Path | None, quick: bool, record: Record):
         self._databases = databases
         # django-tasks-db has no MongoDB.
@@ -76,56 +111,81 @@ class Suites:
 
     def depth(self) -> None:
         for state in STATES:
-            tables = {depth: self._make(f"{state}{depth}", peer=False) for depth in self._sizes.depths}
-            for depth, database in tables.items():
-                database.measure("fill", state=state, number=depth)
+            tables: dict[int, Database] = {}
+            for depth in self._sizes.depths:
+                tables[depth] = self._make(f"{state}{depth}", peer=False)
+                tables[depth].measure("fill", state=state, number=depth)
             for turn in range(min(self._sizes.rounds, 5)):
                 for depth in _rotated(list(tables), turn):
                     for subject in _rotated(["bare", "jobs"], turn):
                         self._take(tables[depth], state, depth, subject)
             for depth, database in tables.items():
-                self._record("others", "jobs", database.measure("others", repeat=5), state=state, depth=depth)
+                figures = database.measure("others", repeat=5)
+                self._record("others", "jobs", figures, state=state, depth=depth)
             for database in tables.values():
                 database.drop()
 
     def _take(self, database: Database, state: str, depth: int, subject: str) -> None:
-        number, waiting = self._sizes.taken, state == "ready"
-        figures = database.measure("drain", subject=subject, jobs_number=number, enqueue=not waiting)
+        """Drains some jobs of a table, and leaves it as deep as it was."""
+        number, ready = self._sizes.taken, state == "ready"
+        options = {"subject": subject, "jobs_number": number, "enqueue": not ready}
+        figures = database.measure("drain", **options)
         self._record("depth", subject, figures, state=state, depth=depth)
-        if waiting:
+        if ready:
             database.measure("fill", state=state, number=number)
 
     def pick_up(self) -> None:
         database = self._make("pickup")
         with tempfile.TemporaryDirectory() as folder:
+            options = {"path": f"{folder}/times", "number": self._sizes.pick_ups // 2}
             for turn in range(2):
-                options = {"path": f"{folder}/times", "number": self._sizes.pick_ups // 2, "seed": turn}
                 with processes.running(database, "jobworker"):
-                    self._record("pick_up", "jobs", database.measure("pick_up", **options))
+                    figures = database.measure("pick_up", **options, seed=turn)
+                self._record("pick_up", "jobs", figures)
                 if self._peer:
-                    worker = ("-m", "django", "db_worker")
-                    settings = {"DJANGO_SETTINGS_MODULE": "bench.peer.settings"}
-                    with processes.running(database, *worker, python=str(self._python), **settings):
-                        self._record("pick_up", "peer", database.measure_peer(self._python, "pick_up", **options))
+                    with self._peers_worker(database):
+                        figures = database.measure_peer(
+                            self._python, "pick_up", **options, seed=turn
+                        )
+                    self._record("pick_up", "peer", figures)
+
+    def _peers_worker(self, database: Database) -> AbstractContextManager[int]:
+        settings = {"DJANGO_SETTINGS_MODULE": "bench.peer.settings"}
+        command = ("-m", "django", "db_worker")
+        return processes.running(database, *command, python=str(self._python), **settings)
 
     def idle(self) -> None:
-        """What a worker without work takes of the processor, its keeper and the database server with it."""
+        """What a worker without work takes of the processor and of the memory.
+
+        Its keeper counts with it. The database server is measured, too.
+        """
         database = self._make("idle")
         with processes.running(database, "jobworker") as pid:
             time.sleep(3)
             pids = processes.with_children(pid)
-            server = [self._databases.pid] if self._databases.pid else []
-            before = [sum(map(processes.cpu_seconds, group)) for group in (pids, _family(server))]
+            worker, server = _cpu_seconds(pids), _cpu_seconds(self._servers())
             time.sleep(self._sizes.idle)
-            after = [sum(map(processes.cpu_seconds, group)) for group in (pids, _family(server))]
-            worker, of_server = ((late - early) / self._sizes.idle for early, late in zip(before, after, strict=True))
-            figures: dict[str, Any] = {"worker_cpu": worker, "server_cpu": of_server, **processes.memory(pid)}
-            keeper = processes.memory(pids[1]) if len(pids) > 1 else {}
-            figures.update({f"keeper_{name}": value for name, value in keeper.items()})
+            worker = _cpu_seconds(pids) - worker
+            server = _cpu_seconds(self._servers()) - server
+            figures = processes.memory(pid)
+            figures["worker_cpu"] = worker / self._sizes.idle
+            figures["server_cpu"] = server / self._sizes.idle
+            for keeper in pids[1:2]:
+                for name, value in processes.memory(keeper).items():
+                    figures[f"keeper_{name}"] = value
             self._record("idle", "jobs", figures)
 
+    def _servers(self) -> list[int]:
+        """The processes of the database server."""
+        pid = self._databases.pid
+        found = processes.with_children(pid) if pid else []
+        return [process for process in found if os.path.exists(f"/proc/{process}")]
+
     def start_up(self) -> None:
-        """A Batch job's command, for a job that does nothing, beside what Python and Django take by themselves."""
+        """How long `runjob` takes for a job that does nothing.
+
+        Python and Django alone are measured beside it.
+        """
         database = self._make("start", peer=False)
         python = sys.executable
         for _ in range(self._sizes.starts):
@@ -159,8 +219,8 @@ class Suites:
         return [*subjects, "peer"] if self._peer else list(subjects)
 
 
-def _family(pids: list[int]) -> list[int]:
-    return [process for pid in pids for process in processes.with_children(pid) if os.path.exists(f"/proc/{process}")]
+def _cpu_seconds(pids: list[int]) -> float:
+    return sum(map(processes.cpu_seconds, pids))
 
 
 def _rotated(items: list[Any], by: int) -> list[Any]:

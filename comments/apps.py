@@ -1,3 +1,5 @@
+"""The Django app `comments`."""
+
 from django.apps import AppConfig
 
 

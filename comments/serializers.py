@@ -1,6 +1,9 @@
+"""Comments as the API reads and shows them."""
+
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Callable
+from typing import Any, NoReturn
 
 from django.db import IntegrityError, transaction
 from rest_framework.exceptions import ValidationError
@@ -11,7 +14,7 @@ from project.api.fields import ReferenceField
 from project.api.serializers import ResourceSerializer
 
 
-class CommentSerializer(ResourceSerializer):
+class CommentSerializer(ResourceSerializer[Comment]):
     post_id = ReferenceField(source="post", queryset=Post.objects.all())
 
     class Meta:
@@ -24,16 +27,22 @@ class CommentSerializer(ResourceSerializer):
     def update(self, instance: Comment, validated_data: dict[str, Any]) -> Comment:
         return self._written(super().update, instance, validated_data)
 
-    def _written(self, write: Any, *args: Any) -> Comment:
-        """Invalid, and nothing is left behind, where the post was deleted after it had been validated."""
+    def _written(self, write: Callable[..., Comment], *arguments: Any) -> Comment:
+        """Calls `write` and returns the comment that it wrote.
+
+        If the post was deleted after it had been validated, the comment is removed and
+        the request is invalid.
+        """
         try:
             with transaction.atomic():
-                comment = write(*args)
+                comment = write(*arguments)
         except IntegrityError:
-            self._refuse()
+            _refuse()
         if Comment.objects.delete_orphans([comment.post_id]):
-            self._refuse()
+            _refuse()
         return comment
 
-    def _refuse(self) -> None:
-        raise ValidationError({"post_id": [ReferenceField.default_error_messages["does_not_exist"]]})
+
+def _refuse() -> NoReturn:
+    message = ReferenceField.default_error_messages["does_not_exist"]
+    raise ValidationError({"post_id": [message]})

@@ -1,3 +1,5 @@
+"""The HTTP resource of comments."""
+
 from comments.models import Comment
 from comments.serializers import CommentSerializer
 from project.api.views import ResourceViewSet

@@ -93,9 +93,13 @@ class ReadOnlyAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
         pk = store_for(self.model).id_of(search_term)
         if pk is not None and (found := queryset.filter(pk=pk)).exists():
             return found, False
-        return super().get_search_results(request, queryset, store_for(self.model).searchable(search_term))
+        return super().get_search_results(
+            request, queryset, store_for(self.model).searchable(search_term)
+        )
 
-    def get_object(self, request: HttpRequest, object_id: str, from_field: str | None = None) -> Any:
+    def get_object(
+        self, request: HttpRequest, object_id: str, from_field: str | None = None
+    ) -> Any:
         if store_for(self.model).id_of(object_id) is None:
             return None
         return super().get_object(request, object_id, from_field)
@@ -104,12 +108,16 @@ class ReadOnlyAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
 class QueueFilter(admin.SimpleListFilter):
     title = parameter_name = "queue"
 
-    def lookups(self, request: HttpRequest, model_admin: admin.ModelAdmin[Any]) -> list[tuple[str, str]]:
+    def lookups(
+        self, request: HttpRequest, model_admin: admin.ModelAdmin[Any]
+    ) -> list[tuple[str, str]]:
         store = store_for(model_admin.model)
         queues = {queue for state in State.values for queue in store.queues(state)}
         return [(queue, queue) for queue in sorted(queues)]
 
-    def queryset(self, request: HttpRequest, queryset: models.QuerySet[Any]) -> models.QuerySet[Any]:
+    def queryset(
+        self, request: HttpRequest, queryset: models.QuerySet[Any]
+    ) -> models.QuerySet[Any]:
         return queryset if self.value() is None else queryset.filter(queue=self.value())
 
 
@@ -134,7 +142,9 @@ class JobAdmin(ReadOnlyAdmin):
     list_filter = ("state", QueueFilter)
     lookups = ("state__exact", "queue")
     search_fields = ("name", "queue", "locked_by")
-    search_help_text = "An id, or part of a name, a queue or a worker; among failed jobs also of the error."
+    search_help_text = (
+        "An id, or part of a name, a queue or a worker; among failed jobs also of the error."
+    )
     fieldsets = (
         (
             None,
@@ -170,7 +180,9 @@ class JobAdmin(ReadOnlyAdmin):
         instant("started_at"),
         instant("heartbeat_at"),
     )
-    created, updated, failed, finished = map(instant, ("created_at", "updated_at", "failed_at", "finished_at"))
+    created, updated, failed, finished = map(
+        instant, ("created_at", "updated_at", "failed_at", "finished_at")
+    )
 
     def get_changelist(self, request: HttpRequest, **kwargs: Any) -> type[ChangeList]:
         return JobList
@@ -201,7 +213,11 @@ class JobAdmin(ReadOnlyAdmin):
     def payload_shown(self, job: Job) -> SafeString:
         reason = reports.payload_error(job)
         shown = _preformatted(reports.payload_text(job))
-        note = format_html('<p class="errornote">It can&#x27;t be loaded: {}</p>', reason) if reason else ""
+        note = (
+            format_html('<p class="errornote">It can&#x27;t be loaded: {}</p>', reason)
+            if reason
+            else ""
+        )
         return format_html("{}{}", note, shown)
 
     @display(description="last error")

@@ -36,5 +36,9 @@ def check_plugins(app_configs: Any, **kwargs: Any) -> list[checks.CheckMessage]:
             )
             continue
         if not (isinstance(plugin, type) and issubclass(plugin, Plugin)):
-            found.append(checks.Error(f"JOBS['PLUGINS'] names {path!r}, which is no jobs.Plugin.", id="jobs.E003"))
+            found.append(
+                checks.Error(
+                    f"JOBS['PLUGINS'] names {path!r}, which is no jobs.Plugin.", id="jobs.E003"
+                )
+            )
     return found

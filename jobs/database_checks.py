@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
+from django.apps import apps
 from django.core import checks
 from django.core.exceptions import ImproperlyConfigured
 from django.db import connections, router
@@ -23,9 +24,7 @@ EXTRAS = {
 @checks.register("jobs")
 def check_database(app_configs: Any, **kwargs: Any) -> list[checks.CheckMessage]:
     """Asks the settings and the driver alone; connects to nothing."""
-    from jobs.models import Job
-
-    alias = router.db_for_write(Job)
+    alias = router.db_for_write(apps.get_model("jobs", "Job"))
     try:
         connection = connections[alias]
     except ImproperlyConfigured as error:
@@ -34,7 +33,9 @@ def check_database(app_configs: Any, **kwargs: Any) -> list[checks.CheckMessage]
         return [
             checks.Error(
                 f"DATABASES[{alias!r}] can't be used: {reason}.",
-                hint=f"pip install 'django-delayed-batch[{EXTRAS[engine]}]'" if engine in EXTRAS else None,
+                hint=f"pip install 'django-delayed-batch[{EXTRAS[engine]}]'"
+                if engine in EXTRAS
+                else None,
                 id="jobs.E005",
             )
         ]
@@ -67,7 +68,8 @@ def _postgres(connection: BaseDatabaseWrapper, options: Options) -> Iterator[che
 
     if not is_psycopg3:
         yield checks.Error(
-            "The queue needs psycopg 3, and Django found psycopg2 alone: pip install 'django-delayed-batch[postgres]'.",
+            "The queue needs psycopg 3, and Django found psycopg2 alone: "
+            "pip install 'django-delayed-batch[postgres]'.",
             id="jobs.E005",
         )
     elif "prepare_threshold" not in options:
@@ -101,9 +103,12 @@ def _unknown(connection: BaseDatabaseWrapper, options: Options) -> Iterator[chec
     )
 
 
-def _wanting(connection: BaseDatabaseWrapper, id: str, option: str, consequence: str) -> checks.CheckMessage:
+def _wanting(
+    connection: BaseDatabaseWrapper, id: str, option: str, consequence: str
+) -> checks.CheckMessage:
     return checks.Warning(
-        f"DATABASES[{connection.alias!r}]['OPTIONS'] lacks {option}, so {consequence}: add it, or use jobs.databases.parse(url).",
+        f"DATABASES[{connection.alias!r}]['OPTIONS'] lacks {option}, so {consequence}: "
+        "add it, or use jobs.databases.parse(url).",
         id=id,
     )
 

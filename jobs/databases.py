@@ -1,6 +1,6 @@
 """DATABASE_URL to Django's DATABASES entry, with the options that the queue wants.
 
-For a settings file: `DATABASES = {"default": databases.parse(os.environ["DATABASE_URL"])}`.
+A settings file calls `databases.parse(os.environ["DATABASE_URL"])`.
 """
 
 from __future__ import annotations
@@ -17,7 +17,12 @@ from django.core.exceptions import ImproperlyConfigured
 LOCAL_MONGO_PORT = 27117
 
 #: Keys of a DATABASES entry that may stand in a URL's query; all others are OPTIONS.
-ENTRY_KEYS = {"CONN_MAX_AGE", "CONN_HEALTH_CHECKS", "ATOMIC_REQUESTS", "DISABLE_SERVER_SIDE_CURSORS"}
+ENTRY_KEYS = {
+    "CONN_MAX_AGE",
+    "CONN_HEALTH_CHECKS",
+    "ATOMIC_REQUESTS",
+    "DISABLE_SERVER_SIDE_CURSORS",
+}
 
 #: What the queue wants of SQLite. A transaction that reads first and writes later would
 #: fail instead of waiting for its turn, were it not IMMEDIATE.
@@ -28,8 +33,8 @@ SQLITE_OPTIONS = {
 }
 
 #: What the queue wants of PostgreSQL. A server that vanishes without a word is noticed
-#: within a minute, not after the system's quarter of an hour. The queue's own statements
-#: are prepared from the fifth time on.
+#: within a minute, not after the system's quarter of an hour. The queue's own
+#: statements are prepared from the fifth time on.
 POSTGRES_OPTIONS = {
     "prepare_threshold": 5,
     "connect_timeout": 10,
@@ -50,18 +55,21 @@ def parse(url: str) -> dict[str, Any]:
     scheme = url.partition(":")[0]
     if scheme not in _BY_SCHEME:
         raise ImproperlyConfigured(
-            f"DATABASE_URL starts with {scheme!r}: use mongodb://, mongodb+srv://, postgres://, sqlite:/// or djongo+mongodb://."
+            f"DATABASE_URL starts with {scheme!r}: use mongodb://, mongodb+srv://, "
+            "postgres://, sqlite:/// or djongo+mongodb://."
         )
     try:
         return _BY_SCHEME[scheme](url)
     except ValueError as error:
         # Without the URL, which may hold a password.
-        raise ImproperlyConfigured(f"DATABASE_URL can't be read as a {scheme}:// URL: {error}.") from None
+        raise ImproperlyConfigured(
+            f"DATABASE_URL can't be read as a {scheme}:// URL: {error}."
+        ) from None
 
 
 def _mongodb(url: str) -> dict[str, Any]:
     _require("django_mongodb_backend", url, "mongodb")
-    # The driver reads user, password, TLS, replica set and time-outs from the URL itself.
+    # The driver itself reads user, password, TLS and so on from it.
     return {"ENGINE": "django_mongodb_backend", "HOST": url, "NAME": _database_of(url)}
 
 

@@ -45,7 +45,9 @@ class PerformableMethod(Performable):
     signature: str
 
     @classmethod
-    def signed(cls, target: Any, method: str, args: list[Any], kwargs: dict[str, Any]) -> PerformableMethod:
+    def signed(
+        cls, target: Any, method: str, args: list[Any], kwargs: dict[str, Any]
+    ) -> PerformableMethod:
         """The call as a job, signed. Only `delay` makes one; a row brings its
         signature.
         """
@@ -59,7 +61,8 @@ class PerformableMethod(Performable):
             _signer().unsign(f"{signed}:{self.signature}")
         except BadSignature:
             raise DeserializationError(
-                f"The delayed method {self.method!r} isn't signed with this project's SECRET_KEY, so it isn't called."
+                f"The delayed method {self.method!r} isn't signed with this project's "
+                "SECRET_KEY, so it isn't called."
             ) from None
 
     def perform(self) -> Any:
@@ -93,10 +96,15 @@ def _stored_target(target: Any, method: str) -> Any:
     if isinstance(target, type):
         path = f"{target.__module__}.{target.__qualname__}"
         if "<locals>" in path or target.__module__ == "__main__":
-            raise TypeError(f"{path} can't be imported by a worker: define it at the top of a module.")
+            raise TypeError(
+                f"{path} can't be imported by a worker: define it at the top of a module."
+            )
         return {"class": path}
     if not isinstance(target, models.Model):
-        raise TypeError(f"Only methods of model instances and classes can be delayed, not of a {type(target).__qualname__}.")
+        raise TypeError(
+            "Only methods of model instances and classes can be delayed, "
+            f"not of a {type(target).__qualname__}."
+        )
     return target
 
 
@@ -160,7 +168,8 @@ class _Asynchronous:
 
         def call(*args: Any, **kwargs: Any) -> AbstractJob:
             options = {
-                key: call_with_accepted(value, target) if callable(value) else value for key, value in self._options.items()
+                key: call_with_accepted(value, target) if callable(value) else value
+                for key, value in self._options.items()
             }
             payload = PerformableMethod.signed(target, self._name, list(args), kwargs)
             return enqueue(payload, **options)

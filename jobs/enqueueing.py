@@ -82,7 +82,9 @@ def enqueue_many(
     return [replaced.get(id(job), job) for job in jobs]
 
 
-def _build(payload: Any, model: type[AbstractJob], options: dict[str, Any], fields: dict[str, Any]) -> AbstractJob:
+def _build(
+    payload: Any, model: type[AbstractJob], options: dict[str, Any], fields: dict[str, Any]
+) -> AbstractJob:
     payloads.check(payload)
     queue = options["queue"]
     if queue is None:
@@ -167,7 +169,9 @@ def _priority(value: Any) -> int:
     if isinstance(value, bool) or not isinstance(value, int):
         raise TypeError(f"priority must be a whole number, not {value!r}.")
     if not -MAX_PRIORITY <= value <= MAX_PRIORITY:
-        raise ValueError(f"priority must lie between -{MAX_PRIORITY} and {MAX_PRIORITY}, not be {value}.")
+        raise ValueError(
+            f"priority must lie between -{MAX_PRIORITY} and {MAX_PRIORITY}, not be {value}."
+        )
     return value
 
 
@@ -175,5 +179,7 @@ def _text(label: str, value: Any) -> str:
     if not isinstance(value, str):
         raise TypeError(f"{label} must be a string, not {value!r}.")
     if len(value) > MAX_TEXT_FIELD or storable(value) != value:
-        raise ValueError(f"{label} must be at most {MAX_TEXT_FIELD} characters of valid text, without NUL.")
+        raise ValueError(
+            f"{label} must be at most {MAX_TEXT_FIELD} characters of valid text, without NUL."
+        )
     return value

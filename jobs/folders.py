@@ -1,4 +1,4 @@
-"""Where a project's own files are: what the development commands keep, and `manage.py`."""
+"""Where the development commands keep their files, and find `manage.py`."""
 
 from __future__ import annotations
 

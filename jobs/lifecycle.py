@@ -58,7 +58,9 @@ class Plugin:
 def _check_callback(cls: type, method: Callable[..., Any], place: str, event: str) -> None:
     label = f"{cls.__qualname__}.{place}_{event}"
     if event not in EVENTS:
-        raise InvalidCallback(f"{label} names no event of a job's life: the events are {', '.join(EVENTS)}.")
+        raise InvalidCallback(
+            f"{label} names no event of a job's life: the events are {', '.join(EVENTS)}."
+        )
     arguments = ("self", *EVENTS[event], *(("proceed",) if place == "around" else ()))
     try:
         inspect.signature(method).bind(*arguments)
@@ -86,7 +88,11 @@ class Lifecycle:
     def __init__(self, plugins: Iterable[Plugin]):
         self._plugins = list(plugins)
         self._callbacks = {
-            f"{place}_{event}": [callback for plugin in self._plugins if (callback := getattr(plugin, f"{place}_{event}", None))]
+            f"{place}_{event}": [
+                callback
+                for plugin in self._plugins
+                if (callback := getattr(plugin, f"{place}_{event}", None))
+            ]
             for event in EVENTS
             for place in PLACES
         }
@@ -110,7 +116,9 @@ class Lifecycle:
         return result
 
 
-def _nest(around: Callable[..., Any], arguments: tuple[Any, ...], proceed: Callable[[], Any]) -> Callable[[], Any]:
+def _nest(
+    around: Callable[..., Any], arguments: tuple[Any, ...], proceed: Callable[[], Any]
+) -> Callable[[], Any]:
     return lambda: around(*arguments, proceed)
 
 

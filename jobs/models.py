@@ -50,15 +50,25 @@ class AbstractJob(models.Model):
     run_at = models.DateTimeField(default=timezone.now)
     attempts = models.IntegerField(default=0, help_text="Failed tries so far.")
 
-    locked_at = models.DateTimeField(null=True, blank=True, help_text="When the watching worker last renewed its lease.")
-    locked_by = models.CharField(max_length=255, default="", blank=True, help_text="The worker that watches the job.")
-    epoch = models.BigIntegerField(default=0, help_text="Rises whenever an execution ends or is given up.")
+    locked_at = models.DateTimeField(
+        null=True, blank=True, help_text="When the watching worker last renewed its lease."
+    )
+    locked_by = models.CharField(
+        max_length=255, default="", blank=True, help_text="The worker that watches the job."
+    )
+    epoch = models.BigIntegerField(
+        default=0, help_text="Rises whenever an execution ends or is given up."
+    )
     handed_over = models.BooleanField(
         default=False,
         help_text="The execution of this epoch is somewhere else than in a worker.",
     )
-    runner = models.CharField(max_length=255, default="", blank=True, help_text="Who executes the job.")
-    heartbeat_at = models.DateTimeField(null=True, blank=True, help_text="The runner's last sign of life.")
+    runner = models.CharField(
+        max_length=255, default="", blank=True, help_text="Who executes the job."
+    )
+    heartbeat_at = models.DateTimeField(
+        null=True, blank=True, help_text="The runner's last sign of life."
+    )
     started_at = models.DateTimeField(null=True, blank=True)
 
     failed_at = models.DateTimeField(null=True, blank=True)
@@ -114,7 +124,11 @@ class AbstractJob(models.Model):
             # Lists of the jobs in one state, the newest first.
             models.Index(fields=["state", "id"], name="%(app_label)s_%(class)s_list"),
         ]
-        constraints = [models.UniqueConstraint(fields=["unique_key"], name="%(app_label)s_%(class)s_unique_key")]
+        constraints = [
+            models.UniqueConstraint(
+                fields=["unique_key"], name="%(app_label)s_%(class)s_unique_key"
+            )
+        ]
 
     def __str__(self) -> str:
         return f"{self.name} (id={self.pk}, queue={self.queue})"

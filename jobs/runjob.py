@@ -47,7 +47,9 @@ def run_registered(worker: Worker, pk: str, epoch: str) -> bool | None:
     """
     job = _find(worker, pk)
     if str(job.epoch) != epoch.strip():
-        raise Refused(f"Job {pk} is at epoch {job.epoch}, not {epoch}: this execution has been given up.")
+        raise Refused(
+            f"Job {pk} is at epoch {job.epoch}, not {epoch}: this execution has been given up."
+        )
     registered = _registered(worker, job)
     if registered is None:
         raise Refused(f"Job {pk} is {_now(worker, pk)}: this execution may not perform it.")
@@ -63,7 +65,9 @@ def _registered(worker: Worker, job: AbstractJob) -> AbstractJob | None:
     return _take_the_place_of_an_earlier_attempt(worker, job, runner)
 
 
-def _take_the_place_of_an_earlier_attempt(worker: Worker, job: AbstractJob, runner: str) -> AbstractJob | None:
+def _take_the_place_of_an_earlier_attempt(
+    worker: Worker, job: AbstractJob, runner: str
+) -> AbstractJob | None:
     """Waits until an earlier attempt of this container has been silent beyond its
     lease.
 
@@ -92,7 +96,10 @@ def run_by_hand(worker: Worker, pk: str) -> bool | None:
     """
     job = _find(worker, pk)
     if not _patiently(worker, partial(_take, job, worker.name)):
-        raise Refused(f"Job {pk} is {_now(worker, pk)}: only a job that is ready or scheduled can be performed by hand.")
+        raise Refused(
+            f"Job {pk} is {_now(worker, pk)}: "
+            "only a job that is ready or scheduled can be performed by hand."
+        )
     with worker.heartbeat.watching(job):
         return _perform(worker, job)
 

@@ -67,7 +67,9 @@ def succeed(job: AbstractJob) -> bool:
     return store.apply(job, where, {**EXECUTION_OVER, **ended})
 
 
-def reschedule(job: AbstractJob, where: Mapping[str, Any], run_at: dt.datetime, error: str, *, attempts: int) -> bool:
+def reschedule(
+    job: AbstractJob, where: Mapping[str, Any], run_at: dt.datetime, error: str, *, attempts: int
+) -> bool:
     """A failed attempt, with others to come."""
     again = {
         "state": State.SCHEDULED,
@@ -79,7 +81,9 @@ def reschedule(job: AbstractJob, where: Mapping[str, Any], run_at: dt.datetime, 
     return store_of(job).apply(job, where, {**EXECUTION_OVER, **again})
 
 
-def fail(job: AbstractJob, where: Mapping[str, Any], error: str, *, attempts: int, destroy: bool = False) -> bool:
+def fail(
+    job: AbstractJob, where: Mapping[str, Any], error: str, *, attempts: int, destroy: bool = False
+) -> bool:
     """Failed for good: kept with its error, or deleted if the job or the settings say
     so.
     """

@@ -137,7 +137,7 @@ class Worker:
         self._on_stop.append(callback)
 
     def interrupt(self) -> None:
-        """Ends the jobs in this process, and any that still begins, as failed attempts."""
+        """Ends the jobs in this process, and any that begins later: failed attempts."""
         self._stretches.interrupt()
 
     @property

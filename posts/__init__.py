@@ -1,0 +1,1 @@
+"""Posts: the first half of the sample application's REST API, and its sample jobs."""

@@ -1,3 +1,5 @@
+"""The Django app `posts`."""
+
 from django.apps import AppConfig
 
 

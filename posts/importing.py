@@ -1,19 +1,19 @@
 """Importing posts with their comments from a JSON Lines file.
 
-Repeating an import, resuming one that was killed, and running two at once all add nothing twice: every row has a key,
-and its unique index decides.
+You can repeat an import, resume one that was killed, or run two at once. Nothing is
+added twice, because every row has a key and the key's unique index decides.
 """
 
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from itertools import islice
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
-from django.db import DatabaseError, models, transaction
+from django.db import DatabaseError, transaction
 
 from comments.models import Comment
 from posts import lines
@@ -22,16 +22,19 @@ from posts.models import Post
 
 logger = logging.getLogger(__name__)
 
-#: So many rows are looked up and written at once.
+#: How many rows are looked up and written at once.
 BATCH = 500
 
-#: So many bad lines are logged and kept; the others are only counted.
+#: How many bad lines are logged and kept. Further ones are only counted.
 MAX_REPORTED = 100
+
+Item = TypeVar("Item")
+Row = TypeVar("Row", Post, Comment)
 
 
 @dataclass
 class Report:
-    """What an import did. `posts` and `comments` count the rows that this very run has added."""
+    """What an import did. `posts` and `comments` count the rows that this run added."""
 
     path: str
     posts: int = 0
@@ -54,9 +57,10 @@ class Report:
 
 
 def import_posts(path: str | Path) -> Report:
-    """Adds the file's posts and comments that aren't there yet; a bad line is reported and skipped.
+    """Adds the posts and comments of a file that are not in the database yet.
 
-    Memory is that of one batch, whatever the size of the file. lines.CannotImport where it can't be read.
+    A bad line is reported and skipped. However large the file is, only one batch of it
+    is in memory. Raises lines.CannotImport if the file can't be read.
     """
     report = Report(str(path))
     for batch in _batches(_good(lines.read(path), report)):
@@ -72,7 +76,7 @@ def _good(found: Iterable[PostLine | BadLine], report: Report) -> Iterator[PostL
             yield line
 
 
-def _batches(items: Iterable[Any]) -> Iterator[list[Any]]:
+def _batches(items: Iterable[Item]) -> Iterator[list[Item]]:
     remaining = iter(items)
     while batch := list(islice(remaining, BATCH)):
         yield batch
@@ -81,43 +85,58 @@ def _batches(items: Iterable[Any]) -> Iterator[list[Any]]:
 def _import_batch(batch: list[PostLine], report: Report) -> None:
     posts: dict[str, Post] = {}
     for line in batch:
-        posts.setdefault(line.post.import_key, line.post)
+        posts.setdefault(line.key, line.post)
     pks, added = _add_missing(Post, posts)
     report.posts += added
     report.already_there += len(batch) - added
 
-    for line in batch:
-        for comment in line.comments:
-            comment.post_id = pks[line.post.import_key]
-    # In batches of their own: a post may have any number of them.
-    for comments in _batches(comment for line in batch for comment in line.comments):
-        report.comments += _add_missing(Comment, {comment.import_key: comment for comment in comments})[1]
+    # In batches of their own, because a post may have any number of comments.
+    for comments in _batches(_with_posts(batch, pks)):
+        _, added = _add_missing(Comment, dict(comments))
+        report.comments += added
     Comment.objects.delete_orphans(pks.values())
 
 
-def _add_missing(model: type[models.Model], wanted: dict[str, models.Model]) -> tuple[dict[str, Any], int]:
-    """Adds the rows whose key isn't there; returns every row's primary key by its key, and how many it has added."""
+def _with_posts(batch: list[PostLine], pks: dict[str, Any]) -> Iterator[tuple[str, Comment]]:
+    """The comments of these lines with their keys, each pointing to its post's row."""
+    for line in batch:
+        for key, comment in line.comments:
+            comment.post_id = pks[line.key]
+            yield key, comment
+
+
+def _add_missing(model: type[Row], wanted: Mapping[str, Row]) -> tuple[dict[str, Any], int]:
+    """Adds the rows whose key is not in the table yet.
+
+    Returns the primary key of every row by its key, and the number of rows added.
+    """
+    rows = model._default_manager
     added = 0
     last_time = len(wanted) + 1
     while True:
-        there = dict(model.objects.filter(import_key__in=wanted).values_list("import_key", "pk"))
+        found = rows.filter(import_key__in=wanted).values_list("import_key", "pk")
+        there = {str(key): pk for key, pk in found}
         missing = {key: row for key, row in wanted.items() if key not in there}
         if not missing:
             return there, added
         try:
             with transaction.atomic():
-                model.objects.bulk_create(missing.values())
+                rows.bulk_create(missing.values())
             added += len(missing)
-        except DatabaseError as error:  # an IntegrityError, but on djongo
-            # Somebody else was faster with one of them: look again. If nobody was, it isn't about keys.
+        except DatabaseError as error:  # an IntegrityError, except on djongo
+            # Another import may have added one of them first, so look again. If none is
+            # there now, the error is about something else.
             if len(missing) == last_time:
                 raise
-            added += _inserted_all_the_same(error)
+            added += _inserted_before(error)
         last_time = len(missing)
 
 
-def _inserted_all_the_same(error: BaseException | None) -> int:
-    """MongoDB keeps what came before the row that it refused; its driver's error, the first cause, says how many."""
+def _inserted_before(error: BaseException | None) -> int:
+    """How many rows of a batch MongoDB kept before it refused one.
+
+    The driver's own error, the first cause of Django's, knows the number.
+    """
     while error is not None:
         if found := getattr(error, "details", None):
             return int(found.get("nInserted", 0))

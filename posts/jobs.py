@@ -1,4 +1,4 @@
-"""Sample jobs. Enqueue them with `jobs.enqueue(DummyJob("Hello AWS Batch!"))`."""
+"""Sample jobs. Enqueue one with `jobs.enqueue(DummyJob("Hello AWS Batch!"))`."""
 
 from __future__ import annotations
 
@@ -9,6 +9,8 @@ import jobs
 
 @dataclass
 class DummyJob(jobs.Performable):
+    """Prints its message."""
+
     message: str
 
     def perform(self) -> None:
@@ -17,6 +19,8 @@ class DummyJob(jobs.Performable):
 
 @dataclass
 class DummyErrorJob(jobs.Performable):
+    """Always fails."""
+
     message: str = "This job always fails."
 
     def perform(self) -> None:
@@ -25,15 +29,15 @@ class DummyErrorJob(jobs.Performable):
 
 @dataclass
 class ImportPosts(jobs.Performable):
-    """Imports a JSON Lines file of posts with their comments; see posts.importing for what it guarantees."""
+    """Imports a JSON Lines file of posts with their comments: see `posts.importing`."""
 
     path: str
 
-    # Its own CPU and memory on AWS Batch: see batchexec.Resources.
+    # The CPU and memory it gets on AWS Batch: see batchexec.Resources.
     batch = {"vcpu": 0.5, "memory": 1024}
 
     def perform(self) -> None:
-        # Not for a process that only enqueues it.
+        # Imported here, so that a process that only enqueues the job doesn't load it.
         from posts.importing import import_posts
 
         print(import_posts(self.path))  # noqa: T201

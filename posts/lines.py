@@ -1,4 +1,7 @@
-"""The lines of an import file: a post with its comments each, in JSON, under the rules of the API."""
+"""Reading an import file: each line is one post with its comments, in JSON.
+
+The fields follow the rules of the API.
+"""
 
 from __future__ import annotations
 
@@ -17,22 +20,27 @@ from project.api.bodies import read_json
 from project.api.fields import TextField
 from project.api.serializers import ResourceSerializer
 
-#: In bytes. A longer line isn't even read into memory.
+#: The longest line, in bytes. A longer one is not even read into memory.
 MAX_LINE = 4 * 1024 * 1024
 
 
 class CannotImport(Exception):
-    """The file can't be read at all."""
+    """The file as a whole can't be read."""
 
 
 @dataclass
 class PostLine:
+    """A post, and its comments with their keys, not saved yet."""
+
+    key: str
     post: Post
-    comments: list[Comment] = field(default_factory=list)
+    comments: list[tuple[str, Comment]] = field(default_factory=list)
 
 
 @dataclass(frozen=True)
 class BadLine:
+    """A line that can't be imported: its number, from 1, and the reason."""
+
     number: int
     reason: str
 
@@ -40,14 +48,14 @@ class BadLine:
         return f"line {self.number}: {self.reason}"
 
 
-class CommentFields(ResourceSerializer):
+class CommentFields(ResourceSerializer[Comment]):
     class Meta:
         model = Comment
         fields = ["name", "message"]
 
 
-class PostFields(ResourceSerializer):
-    # Whether the key is taken is for the unique index to say.
+class PostFields(ResourceSerializer[Post]):
+    # The unique index decides whether the key is taken, not this field.
     key = TextField(max_length=Post._meta.get_field("import_key").max_length, source="import_key")
     comments = CommentFields(many=True, required=False)
 
@@ -57,7 +65,10 @@ class PostFields(ResourceSerializer):
 
 
 def read(path: str | Path) -> Iterator[PostLine | BadLine]:
-    """What each line of the file holds, one at a time; empty lines are passed over. CannotImport where it can't be read."""
+    """Yields what each line of the file holds; empty lines are passed over.
+
+    Raises CannotImport if the file can't be read.
+    """
     rules = PostFields()
     try:
         with open(path, "rb") as file:
@@ -71,7 +82,7 @@ def read(path: str | Path) -> Iterator[PostLine | BadLine]:
 
 
 def _lines(file: BinaryIO) -> Iterator[bytes | None]:
-    """Line by line; None for one that is too long."""
+    """Yields each line, or None in place of one that is too long."""
     while line := file.readline(MAX_LINE + 1):
         if len(line) <= MAX_LINE:
             yield line
@@ -87,28 +98,36 @@ def _parse(number: int, line: bytes, rules: PostFields) -> PostLine | BadLine:
     except APIException as error:
         return BadLine(number, _first_reason(error.detail))
     comments = values.pop("comments", [])
-    post = Post(**values)
-    return PostLine(post, list(_with_keys(post.import_key, comments)))
+    key = values["import_key"]
+    return PostLine(key, Post(**values), list(_with_keys(key, comments)))
 
 
-def _with_keys(post_key: str, comments: list[dict[str, str]]) -> Iterator[Comment]:
-    """Comments have no keys of their own: the post's, the content, and which of several equal ones it is, make one."""
+def _with_keys(post_key: str, comments: list[dict[str, str]]) -> Iterator[tuple[str, Comment]]:
+    """Gives each comment a key, because the file has none for comments.
+
+    The key is made of the post's key and the comment's content. Equal comments of one
+    post are numbered.
+    """
     seen: Counter[tuple[str, ...]] = Counter()
     for values in comments:
         content = (post_key, values["name"], values["message"])
         seen[content] += 1
         key = hashlib.sha256(repr((content, seen[content])).encode()).hexdigest()
-        yield Comment(import_key=key, **values)
+        yield key, Comment(import_key=key, **values)
 
 
 def _first_reason(detail: Any, where: str = "") -> str:
-    """`comments[1].name: This field is required.`"""
+    """The first message in `detail` with its place: `comments[1].name: …`."""
     if isinstance(detail, list):
         number, first = next((number, item) for number, item in enumerate(detail) if item)
-        return _first_reason(first, f"{where}[{number}]" if isinstance(first, dict) and where else where)
+        if where and isinstance(first, dict):
+            where = f"{where}[{number}]"
+        return _first_reason(first, where)
     if not isinstance(detail, dict):
         return f"{where}: {detail}" if where else str(detail)
     name, inner = next(iter(detail.items()))
-    if name == "non_field_errors":
-        return _first_reason(inner, where)
-    return _first_reason(inner, f"{where}[{name}]" if isinstance(name, int) else f"{where}.{name}".lstrip("."))
+    if isinstance(name, int):
+        where = f"{where}[{name}]"
+    elif name != "non_field_errors":
+        where = f"{where}.{name}".lstrip(".")
+    return _first_reason(inner, where)

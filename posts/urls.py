@@ -1,3 +1,5 @@
+"""The URLs `/posts` and `/posts/<id>`."""
+
 from posts.views import PostViewSet
 from project.api.urls import resource
 

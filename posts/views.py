@@ -1,3 +1,5 @@
+"""The HTTP resource of posts."""
+
 from posts.models import Post
 from posts.serializers import PostSerializer
 from project.api.views import ResourceViewSet

@@ -1,0 +1,1 @@
+"""The Django project: settings, URLs, and what the apps' HTTP APIs share."""

@@ -1,7 +1,7 @@
 """The app configurations of the project and of Django's admin.
 
-Processes that perform jobs load neither the admin nor anything else that only costs them
-time.
+Processes that perform jobs load neither the admin nor anything else that only costs
+them time.
 """
 
 import gc

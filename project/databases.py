@@ -8,7 +8,9 @@ from pathlib import Path
 
 from jobs.databases import LOCAL_MONGO_PORT
 
-LOCAL_MONGO_URL = f"mongodb://127.0.0.1:{LOCAL_MONGO_PORT}/delayed_jobs?serverSelectionTimeoutMS=5000"
+LOCAL_MONGO_URL = (
+    f"mongodb://127.0.0.1:{LOCAL_MONGO_PORT}/delayed_jobs?serverSelectionTimeoutMS=5000"
+)
 
 
 def embedded_url(base_dir: Path) -> str:

@@ -1,9 +1,13 @@
-"""`/healthz`: is this process alive? `/readyz`: can it do its work, that is: does the database answer?"""
+"""`/healthz` says whether this process is alive, `/readyz` whether it can do its work.
+
+It can do its work while the database answers.
+"""
 
 from __future__ import annotations
 
 import threading
 from collections.abc import Callable
+from typing import Any
 
 from django.db import DatabaseError, InterfaceError, OperationalError, connection
 from django.http import HttpRequest, HttpResponse, JsonResponse
@@ -12,7 +16,7 @@ from django.views.decorators.http import require_safe
 
 try:
     from pymongo.errors import ConnectionFailure
-except ImportError:  # without MongoDB nothing raises it
+except ImportError:  # without the driver nothing raises it
     ConnectionFailure = OperationalError  # type: ignore[assignment, misc]
 
 #: How long the database may take to answer, in seconds.
@@ -20,7 +24,10 @@ PATIENCE = 3.0
 
 
 def is_unavailability(error: BaseException) -> bool:
-    """Whether `error` says that the database can't be reached, as opposed to: that it refused a statement."""
+    """Whether `error` means that the database can't be reached.
+
+    A statement that the database refused is a different kind of error.
+    """
     if isinstance(error, (ConnectionFailure, OperationalError, InterfaceError)):
         return True
     cause = error.__cause__ if isinstance(error, DatabaseError) else None
@@ -30,9 +37,10 @@ def is_unavailability(error: BaseException) -> bool:
 
 
 def ask_database() -> None:
-    """Returns when the database answers; raises, or doesn't return, when it doesn't."""
+    """Returns once the database answers. If it doesn't, raises, or waits for long."""
     if connection.vendor == "mongodb":
-        connection.database.command("ping")
+        mongodb: Any = connection
+        mongodb.database.command("ping")
         return
     if connection.vendor == "djongo":
         connection.ensure_connection()
@@ -43,8 +51,11 @@ def ask_database() -> None:
 
 
 class Question:
-    """Asks the database whether it is there, in a thread of its own: drivers may wait for an answer much longer than
-    whoever sent the request. One thread at a time: who asks meanwhile waits for the same answer."""
+    """Asks the database whether it is there, in a thread of its own.
+
+    A driver may wait for an answer much longer than the client of `/readyz` does. Only
+    one thread asks at a time: a request that comes meanwhile waits for its answer.
+    """
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
@@ -52,6 +63,7 @@ class Question:
         self._answered = False
 
     def is_answered(self, patience: float) -> bool:
+        """Whether the database answers within `patience` seconds."""
         with self._lock:
             if self._thread is None or not self._thread.is_alive():
                 self._answered = False
@@ -77,25 +89,29 @@ _question = Question()
 @require_safe
 @never_cache
 def healthz(request: HttpRequest) -> JsonResponse:
-    """200 as long as the process handles requests; doesn't touch the database."""
+    """200 as long as the process handles requests. It doesn't touch the database."""
     return JsonResponse({"status": "ok"})
 
 
 @require_safe
 @never_cache
 def readyz(request: HttpRequest) -> JsonResponse:
-    """200 when the database answers, 503 when it doesn't, after at most PATIENCE seconds."""
+    """200 if the database answers, else 503, after at most PATIENCE seconds."""
     if _question.is_answered(PATIENCE):
         return JsonResponse({"status": "ready"})
-    return JsonResponse({"status": "unavailable", "detail": "The database doesn't answer."}, status=503)
+    answer = {"status": "unavailable", "detail": "The database doesn't answer."}
+    return JsonResponse(answer, status=503)
 
 
 PATHS = {"/healthz": healthz, "/healthz/": healthz, "/readyz": readyz, "/readyz/": readyz}
 
 
 class HealthMiddleware:
-    """Answers before anything else looks at the request: a load balancer asks by address and without TLS, which would be
-    refused as a Host that isn't allowed, or redirected."""
+    """Answers the health paths before anything else looks at the request.
+
+    A load balancer asks by IP address and without TLS. Later middleware would refuse
+    that as a Host that isn't allowed, or redirect it.
+    """
 
     def __init__(self, get_response: Callable[[HttpRequest], HttpResponse]):
         self._get_response = get_response

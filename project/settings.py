@@ -1,4 +1,7 @@
-"""Django settings, read from the environment and from .env (see .env.example for every variable)."""
+"""Django settings, read from the environment and from .env.
+
+`.env.example` describes every variable.
+"""
 
 import os
 import sys
@@ -28,16 +31,24 @@ CSRF_TRUSTED_ORIGINS = env.list("CSRF_TRUSTED_ORIGINS", default=[])
 
 LOOPBACK_HOSTS = {"localhost", ".localhost", "127.0.0.1", "[::1]", "testserver"}
 if DEBUG and not LOOPBACK_HOSTS.issuperset(ALLOWED_HOSTS):
-    raise ImproperlyConfigured("DEBUG is on while ALLOWED_HOSTS names hosts beyond this machine: set DEBUG=false.")
+    raise ImproperlyConfigured(
+        "DEBUG is on while ALLOWED_HOSTS names hosts beyond this machine: set DEBUG=false."
+    )
 if not DEBUG:
-    if len(SECRET_KEY) < 32 or len(set(SECRET_KEY)) < 5 or SECRET_KEY.startswith(("insecure-", "django-insecure-")):
+    guessable = len(SECRET_KEY) < 32 or len(set(SECRET_KEY)) < 5
+    if guessable or SECRET_KEY.startswith(("insecure-", "django-insecure-")):
         raise ImproperlyConfigured(
-            "SECRET_KEY is missing, short or a development key: set it to 50 random characters, or DEBUG=true to develop."
+            "SECRET_KEY is missing, short or a development key: "
+            "set it to 50 random characters, or DEBUG=true to develop."
         )
     if not ALLOWED_HOSTS:
-        raise ImproperlyConfigured("ALLOWED_HOSTS is empty: set it to the host names this site is served under.")
+        raise ImproperlyConfigured(
+            "ALLOWED_HOSTS is empty: set it to the host names this site is served under."
+        )
     if "*" in ALLOWED_HOSTS:
-        raise ImproperlyConfigured("ALLOWED_HOSTS is '*', which trusts any Host header: name the hosts.")
+        raise ImproperlyConfigured(
+            "ALLOWED_HOSTS is '*', which trusts any Host header: name the hosts."
+        )
 
 if not DEBUG and not env.str("DATABASE_URL", default=""):
     raise ImproperlyConfigured("DATABASE_URL is not set: production has no embedded database.")
@@ -70,7 +81,7 @@ if ON_MONGODB:
     if sys.platform == "linux" and "django.contrib.gis" not in INSTALLED_APPS:
         GDAL_LIBRARY_PATH = NoLibrary()
 elif ON_DJONGO:
-    DEFAULT_AUTO_FIELD = "django.db.models.AutoField"  # its Django knows no other default
+    DEFAULT_AUTO_FIELD = "django.db.models.AutoField"  # the default of its Django version
 else:
     DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 
@@ -114,7 +125,8 @@ USE_TZ = True
 STATIC_URL = "static/"
 STATIC_ROOT = BASE_DIR / "staticfiles"
 if DEBUG:
-    STATIC_ROOT.mkdir(exist_ok=True)  # WhiteNoise warns where it is missing; production fills it by collectstatic
+    # WhiteNoise warns if the folder is missing. In production, collectstatic makes it.
+    STATIC_ROOT.mkdir(exist_ok=True)
 if not DEBUG:
     WHITENOISE_STORAGE = "whitenoise.storage.CompressedManifestStaticFilesStorage"
     if django.VERSION >= (4, 2):
@@ -154,13 +166,14 @@ SPECTACULAR_SETTINGS = {
     "SERVE_INCLUDE_SCHEMA": False,
     "COMPONENT_SPLIT_REQUEST": True,
     "PREPROCESSING_HOOKS": ["project.api.schema.without_tolerated_slashes"],
-    # From this server, not from a CDN; and the schema isn't sent to a validator elsewhere.
+    # The page's files come from this server, not from a CDN, and the schema isn't sent
+    # to a validator elsewhere.
     "SWAGGER_UI_DIST": "SIDECAR",
     "SWAGGER_UI_FAVICON_HREF": "SIDECAR",
     "SWAGGER_UI_SETTINGS": {"deepLinking": True, "validatorUrl": None},
 }
 
-# /metrics for Prometheus, which says what is in the queues.
+# Whether to serve /metrics, which tells Prometheus what is in the queues.
 METRICS = env.bool("METRICS", default=DEBUG)
 
 JOBS = jobs_options.from_environment(os.environ)
@@ -173,5 +186,9 @@ LOGGING = {
     "formatters": {"line": {"format": "%(asctime)s %(levelname)s %(name)s %(message)s"}},
     "handlers": {"stderr": {"class": "logging.StreamHandler", "formatter": "line"}},
     "root": {"handlers": ["stderr"], "level": "WARNING"},
-    "loggers": {"jobs": {"level": LOG_LEVEL}, "batchexec": {"level": LOG_LEVEL}, "django": {"level": "WARNING"}},
+    "loggers": {
+        "jobs": {"level": LOG_LEVEL},
+        "batchexec": {"level": LOG_LEVEL},
+        "django": {"level": "WARNING"},
+    },
 }

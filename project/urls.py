@@ -1,3 +1,5 @@
+"""The URLs of the whole site."""
+
 from django.contrib import admin
 from django.urls import include, path
 from drf_spectacular.renderers import OpenApiJsonRenderer2, OpenApiYamlRenderer2
@@ -6,7 +8,7 @@ from drf_spectacular.views import SpectacularAPIView, SpectacularSwaggerView
 from project.api.urls import tolerant
 from project.metrics import metrics
 
-# JSON unless YAML is asked for: more programs read it.
+# JSON comes first, so it is the default: more programs read it than YAML.
 schema = SpectacularAPIView.as_view(renderer_classes=[OpenApiJsonRenderer2, OpenApiYamlRenderer2])
 
 urlpatterns = [

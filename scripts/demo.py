@@ -1,7 +1,8 @@
-"""`make demo`: the main job, end to end, with real processes: see README.md.
+"""`make demo`: the main job end to end, with real processes. See README.md.
 
-Exit status 0 when every job ended as it should, 1 when anything fell short, 130 on Ctrl-C. `--kill` also kills the worker
-with SIGKILL in the middle, starts another, and counts the submissions.
+The exit status is 0 if every job ended as it should, 1 if not, and 130 on Ctrl-C. With
+`--kill`, the worker is killed by SIGKILL in the middle and another one is started; the
+count of submissions shows that nothing was submitted twice.
 """
 
 from __future__ import annotations
@@ -18,14 +19,17 @@ import time
 import urllib.parse
 import urllib.request
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
 from scripts.stack import ROOT, Stack, StackError, free_port
 
+if TYPE_CHECKING:
+    from jobs.models import AbstractJob
+
 FOLDER = ROOT / "var" / "demo"
-#: Short, so that the story is told within two minutes. Production keeps the defaults.
+#: Short times tell the story within two minutes. Production keeps the defaults.
 FAST = {
     "JOBS_LEASE": "5",
     "JOBS_SLEEP_DELAY": "1",
@@ -35,12 +39,13 @@ FAST = {
     "DJANGO_SETTINGS_MODULE": "project.settings",
 }
 LINES, BAD_LINES = 3000, 15
-#: The demo gives up after so many seconds.
+#: The demo gives up after this many seconds.
 LIMIT = 110.0
+KILL = "kill the worker with SIGKILL in the middle and start another"
 
 
 class FellShort(Exception):
-    pass
+    """A job ended in another way than it should. The text says how."""
 
 
 def say(text: str = "") -> None:
@@ -49,7 +54,7 @@ def say(text: str = "") -> None:
 
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--kill", action="store_true", help="kill the worker with SIGKILL in the middle and start another")
+    parser.add_argument("--kill", action="store_true", help=KILL)
     kill = parser.parse_args().kill
     shutil.rmtree(FOLDER, ignore_errors=True)
     began = time.monotonic()
@@ -65,17 +70,19 @@ def main() -> int:
         stack.wait_for_page("web", web_port, "/readyz")
         say(f"web         http://localhost:{web_port}\n")
         use_the_api(web_port)
-        say(stack.run("makeposts", str(FOLDER / "posts.jsonl"), "--count", str(LINES), "--bad", str(BAD_LINES)))
-        story = Story(stack)
+        numbers = ("--count", str(LINES), "--bad", str(BAD_LINES))
+        say(stack.run("makeposts", str(FOLDER / "posts.jsonl"), *numbers))
+        story = Story(stack, batch_port)
         story.enqueue()
         story.work(kill)
-        story.check(batch_port, kill)
-    say(f"\nDone in {time.monotonic() - began:.0f} s: every job ended as it should. Logs are in {FOLDER.relative_to(ROOT)}/.")
+        story.check(kill)
+    say(f"\nDone in {time.monotonic() - began:.0f} s: every job ended as it should.")
+    say(f"Logs are in {FOLDER.relative_to(ROOT)}/.")
     return 0
 
 
 def use_the_api(port: int) -> None:
-    """The README's curl lines; where there is no curl, the same requests without it."""
+    """Sends the requests that the README shows."""
     site = f"http://localhost:{port}"
     post = request(f"{site}/posts", "post[title]=hello&post[body]=world")
     comment = f"comment[post_id]={post['id']}&comment[name]=Bob&comment[message]=Hi"
@@ -88,33 +95,42 @@ def use_the_api(port: int) -> None:
 
 
 def request(url: str, form: str | None = None) -> Any:
-    arguments = ["curl", "-sS", "--fail-with-body", *(["-d", form] if form else []), url]
-    say("$ " + shlex.join(["curl", *(["-d", form] if form else []), url]))
-    if shutil.which("curl"):
-        done = subprocess.run(arguments, capture_output=True, text=True, timeout=30, check=False)
-        if done.returncode:
-            raise FellShort(f"curl failed: {done.stdout}{done.stderr}")
-        body = done.stdout
-    else:
-        data = urllib.parse.quote(form, safe="[]=&").encode() if form else None
-        with urllib.request.urlopen(url, data, timeout=30) as reply:
-            body = reply.read().decode()
+    """Shows a request as a line of curl, sends it, and shows and returns the answer."""
+    arguments = [*(["-d", form] if form else []), url]
+    say(f"$ {shlex.join(['curl', *arguments])}")
+    body = curl(arguments) if shutil.which("curl") else fetch(url, form)
     say(body if len(body) < 300 else f"{body[:300]}…")
     return json.loads(body)
 
 
-class Story:
-    """The jobs of the demo, followed through their rows and markers while the worker works."""
+def curl(arguments: list[str]) -> str:
+    command = ["curl", "-sS", "--fail-with-body", *arguments]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=30, check=False)
+    if done.returncode:
+        raise FellShort(f"curl failed: {done.stdout}{done.stderr}")
+    return done.stdout
 
-    def __init__(self, stack: Stack):
+
+def fetch(url: str, form: str | None) -> str:
+    """Sends the same request without curl."""
+    data = urllib.parse.quote(form, safe="[]=&").encode() if form else None
+    with urllib.request.urlopen(url, data, timeout=30) as reply:
+        return str(reply.read().decode())
+
+
+class Story:
+    """Follows the demo's jobs through their rows and markers while the worker works."""
+
+    def __init__(self, stack: Stack, batch_port: int):
         os.environ.update(stack.environment)
         import django
 
         django.setup()
         self.stack = stack
-        # A queue of its own, because the database may be one with other work in it.
+        self.batch_port = batch_port
+        # A queue of its own, because the database may hold other work.
         self.queue = f"demo-{os.getpid()}"
-        self.jobs: dict[str, Any] = {}
+        self.jobs: dict[str, AbstractJob] = {}
         self.batch_ids: dict[str, str] = {}
         self.seen: dict[str, list[str]] = {}
 
@@ -125,8 +141,13 @@ class Story:
 
         self.posts_before = Post.objects.count()
         say("\nEnqueued:")
-        # The one that fails comes last, because its second attempt is due six seconds after the first.
-        payloads = [(DummyJob("Hello AWS Batch!"), 0), (ImportPosts(str(FOLDER / "posts.jsonl")), 0), (DummyErrorJob(), 10)]
+        # The failing job comes last, because its second attempt is due six seconds
+        # after the first.
+        payloads = [
+            (DummyJob("Hello AWS Batch!"), 0),
+            (ImportPosts(str(FOLDER / "posts.jsonl")), 0),
+            (DummyErrorJob(), 10),
+        ]
         for payload, priority in payloads:
             job = jobs.enqueue(payload, queue=self.queue, priority=priority)
             self.jobs[str(job.pk)] = job
@@ -134,6 +155,7 @@ class Story:
             say(f"  {job.name:<24} {job.pk}")
 
     def work(self, kill: bool) -> None:
+        """Runs workers until nothing is left to do. Raises FellShort after LIMIT."""
         say("\nWorking: manage.py jobworker --batch --exit-on-complete")
         worker = self._start_worker()
         deadline = time.monotonic() + LIMIT
@@ -149,7 +171,8 @@ class Story:
                 worker = self._start_worker()
             if kill and "RUNNING" in self.seen[list(self.jobs)[1]]:
                 kill = False
-                say("  kill -9 the worker, while its job runs in Batch; the next one waits for the lease to expire")
+                say("  kill -9 the worker, while its job runs in Batch")
+                say("  the next worker takes the job over once the lease has expired")
                 self.stack.end("worker", signal.SIGKILL)
                 worker = self._start_worker()
             if time.monotonic() > deadline:
@@ -157,18 +180,24 @@ class Story:
             time.sleep(0.1)
 
     def _start_worker(self) -> subprocess.Popen[bytes]:
-        return self.stack.start("worker", "jobworker", "--batch", "--queues", self.queue, "--exit-on-complete")
+        options = ("--batch", "--queues", self.queue, "--exit-on-complete")
+        return self.stack.start("worker", "jobworker", *options)
 
     def _left(self) -> bool:
-        """Whether there is something left to do: an abandoned job is taken up, and a marker swept, once the lease has expired."""
+        """Whether there is something left to do.
+
+        Once the lease has expired, an abandoned job is taken over and a marker swept.
+        """
         from batchexec.models import BatchJob
         from jobs.models import Job, State
 
         if BatchJob.objects.filter(job_id__in=list(self.jobs)).exists():
             return True
-        return Job.objects.filter(queue=self.queue, state__in=[State.READY, State.RUNNING, State.DETACHED]).exists()
+        unfinished = [State.READY, State.RUNNING, State.DETACHED]
+        return Job.objects.filter(queue=self.queue, state__in=unfinished).exists()
 
     def _look(self) -> None:
+        """Tells what has changed in AWS Batch."""
         from batchexec.models import BatchJob
 
         for marker in BatchJob.objects.filter(job_id__in=list(self.jobs)):
@@ -181,55 +210,69 @@ class Story:
             self.seen[pk].append(what)
             say(f"  {self.jobs[pk].name:<24} Batch job {self.batch_ids[pk]}  {what}")
 
-    def check(self, batch_port: int, killed: bool) -> None:
-        """Says how each job ended, and raises FellShort where one ended in another way than it should."""
+    def check(self, killed: bool) -> None:
+        """Says how each job ended. Raises FellShort if one ended in another way."""
         from batchexec.models import BatchJob
         from jobs.models import Job, State
         from posts.models import Post
 
         hello, imported, error = self.jobs
-        rows = {str(job.pk): job for job in Job.objects.filter(pk__in=[job.pk for job in self.jobs.values()])}
-        outputs = {pk: self._output(batch_port, pk) for pk in self.jobs}
+        left = Job.objects.filter(pk__in=[job.pk for job in self.jobs.values()])
+        rows = {str(job.pk): job for job in left}
+        printed = self._output(hello)
         failed = rows.get(error)
+        new_posts = Post.objects.count() - self.posts_before
         say("\nSummary:")
-        say(f"  DummyJob       {self._path(hello)}  succeeded; its container printed {outputs[hello]!r}")
-        say(f"  DummyErrorJob  {self._path(error)}  {failed.state if failed else 'gone'}, to be tried again; its error:")
+        say(f"  DummyJob       {self._path(hello)}  succeeded; its container printed {printed!r}")
+        state = failed.state if failed else "gone"
+        say(f"  DummyErrorJob  {self._path(error)}  {state}, to be retried; its error:")
         for line in (failed.last_error if failed else "").splitlines():
             say(f"      {line}")
-        new_posts = Post.objects.count() - self.posts_before
-        say(f"  ImportPosts    {self._path(imported)}  succeeded; {new_posts:,} posts are new: {outputs[imported]}")
-        shortfalls = {
-            "three Batch jobs": len(set(self.batch_ids.values())) == 3,
-            "DummyJob succeeded": hello not in rows and "Hello AWS Batch!" in outputs[hello],
-            "DummyErrorJob rescheduled with its traceback": failed is not None
+        say(f"  ImportPosts    {self._path(imported)}  succeeded; {new_posts:,} posts are new:")
+        say(f"                 {self._output(imported)}")
+        rescheduled = (
+            failed is not None
             and failed.state in (State.SCHEDULED, State.READY)
             and failed.attempts >= 1
-            and "Traceback" in failed.last_error,
+            and "Traceback" in failed.last_error
+        )
+        expected = {
+            "three Batch jobs": len(set(self.batch_ids.values())) == 3,
+            "DummyJob succeeded": hello not in rows and "Hello AWS Batch!" in printed,
+            "DummyErrorJob rescheduled with its traceback": rescheduled,
             "ImportPosts succeeded": imported not in rows and new_posts == LINES - BAD_LINES,
             "no marker is left": not BatchJob.objects.filter(job_id__in=list(self.jobs)).exists(),
         }
-        if (submissions := self._submissions(batch_port)) is not None:
-            # The job that fails may have come to a second attempt while the killed worker's lease expired.
+        submissions = self._submissions()
+        if submissions is not None:
+            # The failing job may have had a second attempt while the killed worker's
+            # lease expired.
             executions = 2 + (failed.attempts if failed else 0)
-            say(f"  Submissions    {submissions} for {executions} executions{', though the worker was killed' if killed else ''}")
-            shortfalls["one submission an execution"] = submissions == executions
-        if missing := [what for what, holds in shortfalls.items() if not holds]:
+            though = ", though the worker was killed" if killed else ""
+            say(f"  Submissions    {submissions} for {executions} executions{though}")
+            expected["one submission an execution"] = submissions == executions
+        if missing := [what for what, holds in expected.items() if not holds]:
             raise FellShort(f"This fell short: {'; '.join(missing)}. Logs are in {FOLDER}.")
 
     def _path(self, pk: str) -> str:
         return f"Batch job {self.batch_ids.get(pk, '(none)')}  {' → '.join(self.seen[pk])} →"
 
-    def _output(self, batch_port: int, pk: str) -> str:
-        log = ROOT / "var" / f"localbatch-{batch_port}" / f"{self.batch_ids.get(pk)}.log"
-        printed = [line for line in log.read_text().splitlines() if line and not line[:4].isdigit()] if log.exists() else []
+    def _output(self, pk: str) -> str:
+        """The last line that the job's container printed, log records left out."""
+        folder = ROOT / "var" / f"localbatch-{self.batch_port}"
+        log = folder / f"{self.batch_ids.get(pk)}.log"
+        lines = log.read_text().splitlines() if log.exists() else []
+        printed = [line for line in lines if line and not line[:4].isdigit()]
         return printed[-1] if printed else ""
 
-    def _submissions(self, batch_port: int) -> int | None:
+    def _submissions(self) -> int | None:
+        """How many jobs were submitted, or None on AWS, which keeps no count."""
+        url = f"http://127.0.0.1:{self.batch_port}/_calls"
         try:
-            with urllib.request.urlopen(f"http://127.0.0.1:{batch_port}/_calls", timeout=10) as reply:
+            with urllib.request.urlopen(url, timeout=10) as reply:
                 return int(json.load(reply)["counts"].get("SubmitJob", 0))
         except (OSError, KeyError, ValueError):
-            return None  # AWS Batch itself keeps no such count
+            return None
 
 
 if __name__ == "__main__":

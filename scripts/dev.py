@@ -1,4 +1,7 @@
-"""`make dev`: database, local AWS Batch, web server on :8000 and worker, until Ctrl-C."""
+"""`make dev`: the whole system on your machine, until Ctrl-C.
+
+A database, a local AWS Batch, the web server on port 8000 (or $PORT), and a worker.
+"""
 
 from __future__ import annotations
 
@@ -11,30 +14,42 @@ sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
 from scripts.stack import ROOT, Stack, StackError
 
+#: Quicker than production, unless your environment says otherwise.
+QUICK = {"JOBS_SLEEP_DELAY": "1", "BATCHEXEC_POLL_INTERVAL": "1"}
+SHOWN = (
+    "DATABASE_URL",
+    "AWS_ENDPOINT_URL_BATCH",
+    "AWS_REGION",
+    "AWS_ACCESS_KEY_ID",
+    "AWS_SECRET_ACCESS_KEY",
+)
 WEB_PORT = int(os.environ.get("PORT", "8000"))
 
 
 def main() -> None:
-    environment = {"JOBS_SLEEP_DELAY": "1", "BATCHEXEC_POLL_INTERVAL": "1"}
-    with Stack(ROOT / "var" / "dev", {name: os.environ.get(name, value) for name, value in environment.items()}) as stack:
+    environment = {name: os.environ.get(name, value) for name, value in QUICK.items()}
+    with Stack(ROOT / "var" / "dev", environment) as stack:
         stack.start_database("delayed_jobs", 27117)
         stack.start_batch(5005)
         print(stack.run("migrate", "--verbosity", "0"), end="")
         stack.start("web", "runserver", "--noreload", str(WEB_PORT), log=False)
         stack.wait_for_page("web", WEB_PORT, "/readyz")
         stack.start("worker", "jobworker", "--batch", "--concurrency", "4", log=False)
-        settings = ("DATABASE_URL", "AWS_ENDPOINT_URL_BATCH", "AWS_REGION", "AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY")
-        print(f"""
-Everything is up: http://localhost:{WEB_PORT}/docs · http://localhost:{WEB_PORT}/admin/ · Ctrl-C ends it all.
-For manage.py in another terminal (an admin's account: manage.py createsuperuser):
-""")
-        for name in settings:
-            if name in stack.environment:
-                print(f"    export {name}={stack.environment[name]}")
-        print()
+        welcome(stack)
         while True:
             stack.check()
             time.sleep(0.5)
+
+
+def welcome(stack: Stack) -> None:
+    """Says where everything is, and what manage.py needs to reach it."""
+    site = f"http://localhost:{WEB_PORT}"
+    print(f"\nEverything is up: {site}/docs and {site}/admin/. Ctrl-C ends it all.")
+    print("To use manage.py in another terminal (createsuperuser makes an admin's account):\n")
+    for name in SHOWN:
+        if name in stack.environment:
+            print(f"    export {name}={stack.environment[name]}")
+    print()
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""The processes of a development machine: started together, and never left behind."""
+"""Starts the processes of a development machine together, and leaves none behind."""
 
 from __future__ import annotations
 
@@ -11,29 +11,41 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import IO, Any
 
 ROOT = Path(__file__).resolve().parent.parent
 MANAGE = str(ROOT / "manage.py")
 
-#: Seconds from SIGTERM to SIGKILL when the stack ends.
+#: Seconds from SIGTERM to SIGKILL when a process is ended.
 GRACE = 10.0
+
+#: What boto3 needs to talk to the local AWS Batch, which accepts any key.
+LOCAL_AWS = {
+    "AWS_REGION": "us-east-1",
+    "AWS_ACCESS_KEY_ID": "local",
+    "AWS_SECRET_ACCESS_KEY": "local",
+}
 
 
 class StackError(Exception):
-    """A process of the stack didn't come up, or ended; the text names it and its log."""
+    """A process of the stack didn't start, or has ended. The text names its log."""
 
 
 def free_port() -> int:
+    """A TCP port that nothing uses at the moment."""
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         return int(probe.getsockname()[1])
 
 
 class Stack:
-    """Database, AWS Batch, web server and worker as processes. As a context manager, ends them all, whatever happens."""
+    """Database, AWS Batch, web server and worker, each as a process.
+
+    Use it as a context manager, which ends them all, whatever happens in the block. The
+    logs go to `folder`; `environment` is added to this process's own.
+    """
 
     def __init__(self, folder: Path, environment: Mapping[str, str]):
         self.folder = folder
@@ -43,13 +55,13 @@ class Stack:
         folder.mkdir(parents=True, exist_ok=True)
 
     def __enter__(self) -> Stack:
-        # Also when it is ended by a signal: by an exception, so that what is open is closed.
+        # A signal ends the block by an exception, so that everything open is closed.
         for signum in (signal.SIGTERM, signal.SIGHUP):
             signal.signal(signum, _interrupt)
         return self
 
     def __exit__(self, *details: object) -> None:
-        # A second Ctrl-C may not leave anything behind.
+        # A second Ctrl-C must not leave anything behind.
         for signum in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
             signal.signal(signum, signal.SIG_IGN)
         for name in reversed(list(self._processes)):
@@ -57,8 +69,13 @@ class Stack:
         for log in self._logs:
             log.close()
 
-    def start(self, name: str, *arguments: str, log: bool = True, **environment: str) -> subprocess.Popen[bytes]:
-        """Starts `manage.py <arguments>` in a session of its own, so that Ctrl-C reaches it only through us."""
+    def start(
+        self, name: str, *arguments: str, log: bool = True, **environment: str
+    ) -> subprocess.Popen[bytes]:
+        """Starts `manage.py <arguments>` in a session of its own.
+
+        Ctrl-C then reaches it only through us.
+        """
         output: IO[Any] | None = None
         if log:
             output = (self.folder / f"{name}.log").open("ab")
@@ -76,35 +93,52 @@ class Stack:
         return process
 
     def run(self, *arguments: str) -> str:
-        """Runs `manage.py <arguments>` to its end and returns its output; StackError where it fails."""
+        """Runs `manage.py <arguments>` to its end and returns its output.
+
+        Raises StackError if it fails.
+        """
         done = subprocess.run(
-            [sys.executable, MANAGE, *arguments], cwd=ROOT, env=self.environment, capture_output=True, text=True, check=False
+            [sys.executable, MANAGE, *arguments],
+            cwd=ROOT,
+            env=self.environment,
+            capture_output=True,
+            text=True,
+            check=False,
         )
         if done.returncode:
             raise StackError(f"manage.py {' '.join(arguments)} failed:\n{done.stdout}{done.stderr}")
         return done.stdout.strip()
 
     def end(self, name: str, signum: int = signal.SIGTERM) -> None:
-        """Ends the process and everything it started."""
+        """Ends the process by a signal, and everything it started."""
         process = self._processes.pop(name)
         with contextlib.suppress(ProcessLookupError, subprocess.TimeoutExpired):
             if process.poll() is None:
                 os.killpg(process.pid, signum)
                 process.wait(GRACE)
         with contextlib.suppress(ProcessLookupError, PermissionError):
-            os.killpg(process.pid, signal.SIGKILL)  # what it may have left
+            # Whatever of its group is left.
+            os.killpg(process.pid, signal.SIGKILL)
         process.wait()
 
     def check(self) -> None:
-        """StackError where a process has ended by itself."""
+        """Raises StackError if a process has ended by itself."""
         for name, process in self._processes.items():
             if process.poll() is not None:
-                raise StackError(f"{name} ended with status {process.returncode}: see {self._log_of(name)}.")
+                status = process.returncode
+                raise StackError(f"{name} ended with status {status}: see {self._log_of(name)}.")
 
     def wait_for_port(self, name: str, port: int, seconds: float = 30) -> None:
-        self._wait(name, lambda: socket.create_connection(("127.0.0.1", port), timeout=1).close(), seconds)
+        """Waits until the process listens. Raises StackError after `seconds`."""
+
+        def connect() -> None:
+            socket.create_connection(("127.0.0.1", port), timeout=1).close()
+
+        self._wait(name, connect, seconds)
 
     def wait_for_page(self, name: str, port: int, path: str, seconds: float = 30) -> None:
+        """Waits until the page is a 200. Raises StackError after `seconds`."""
+
         def get() -> None:
             connection = http.client.HTTPConnection("127.0.0.1", port, timeout=5)
             connection.request("GET", path)
@@ -114,37 +148,44 @@ class Stack:
 
         self._wait(name, get, seconds)
 
-    def _wait(self, name: str, attempt: Any, seconds: float) -> None:
+    def _wait(self, name: str, attempt: Callable[[], None], seconds: float) -> None:
+        """Calls `attempt()` until it raises nothing."""
         deadline = time.monotonic() + seconds
         while True:
             self.check()
             try:
-                return attempt()  # type: ignore[no-any-return]
+                return attempt()
             except (OSError, http.client.HTTPException):
                 if time.monotonic() > deadline:
-                    raise StackError(f"{name} didn't answer within {seconds:g} s: see {self._log_of(name)}.") from None
+                    text = f"{name} didn't answer within {seconds:g} s: see {self._log_of(name)}."
+                    raise StackError(text) from None
             time.sleep(0.05)
 
     def _log_of(self, name: str) -> Path:
         return self.folder / f"{name}.log"
 
     def start_database(self, name: str, port: int) -> None:
-        """The database of DATABASE_URL where it is set; else an embedded MongoDB, or SQLite where that has no wheel."""
+        """Starts an embedded MongoDB, unless DATABASE_URL names a database.
+
+        If there is no wheel for it, SQLite takes its place.
+        """
         if self.environment.get("DATABASE_URL"):
             return
         if importlib.util.find_spec("secantus"):
-            self.start("database", "localmongo", "--port", str(port), "--data", str(self.folder / "mongo"))
-            self.environment["DATABASE_URL"] = f"mongodb://127.0.0.1:{port}/{name}?serverSelectionTimeoutMS=5000"
+            data = str(self.folder / "mongo")
+            self.start("database", "localmongo", "--port", str(port), "--data", data)
+            url = f"mongodb://127.0.0.1:{port}/{name}?serverSelectionTimeoutMS=5000"
+            self.environment["DATABASE_URL"] = url
             self.wait_for_port("database", port)
         else:
             self.environment["DATABASE_URL"] = f"sqlite:///{self.folder / 'db.sqlite3'}"
 
     def start_batch(self, port: int, *options: str) -> None:
-        """A local AWS Batch, and what boto3 needs to talk to it; AWS_ENDPOINT_URL_BATCH where that is set."""
+        """Starts a local AWS Batch, unless AWS_ENDPOINT_URL_BATCH names one."""
         if self.environment.get("AWS_ENDPOINT_URL_BATCH"):
             return
         self.start("batch", "localbatch", "--port", str(port), *options)
-        for name, value in {"AWS_REGION": "us-east-1", "AWS_ACCESS_KEY_ID": "local", "AWS_SECRET_ACCESS_KEY": "local"}.items():
+        for name, value in LOCAL_AWS.items():
             self.environment.setdefault(name, value)
         self.environment["AWS_ENDPOINT_URL_BATCH"] = f"http://127.0.0.1:{port}"
         self.wait_for_port("batch", port)

@@ -1,4 +1,7 @@
-"""A plugin that kills its process at a chosen point of the hand-over: CRASH_AT=before:submit, after:record_submission, …"""
+"""A plugin that kills its process at a chosen point of the hand-over.
+
+CRASH_AT names it: before:submit, after:record_submission, …
+"""
 
 from __future__ import annotations
 
@@ -8,20 +11,20 @@ from collections.abc import Callable
 from typing import Any
 
 from batchexec import markers
-from batchexec.aws import client
-from batchexec.handover import follow as execution
+from batchexec.aws.client import BatchClient
+from batchexec.handover.settle import Settlement
 from jobs import Plugin, transitions
-from jobs.execution import outcomes
+from jobs.execution.outcomes import Recorder
 
-#: What may be died before and after, by name.
+#: The steps that a process can die before and after, by name.
 STEPS: dict[str, tuple[Any, str]] = {
     "hand_over": (transitions, "hand_over"),
     "commit_intent": (markers, "commit_intent"),
-    "submit": (client.BatchClient, "submit"),
+    "submit": (BatchClient, "submit"),
     "record_submission": (markers, "record_submission"),
     "record_status": (markers, "record_status"),
-    "settle": (execution.Execution, "_settle"),
-    "failed": (outcomes.Recorder, "failed"),
+    "settle": (Settlement, "settle"),
+    "failed": (Recorder, "failed"),
     "clear": (markers, "clear"),
 }
 

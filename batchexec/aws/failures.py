@@ -1,4 +1,4 @@
-"""What AWS Batch's words for a failed job mean: a table of texts, looked at in this order; the raw text is always kept."""
+"""Why a Batch job failed, by AWS Batch's own words, which are always quoted too."""
 
 from __future__ import annotations
 
@@ -16,10 +16,12 @@ CAPACITY = "capacity"
 CONFIGURATION = "configuration"
 UNKNOWN = "unknown"
 
-#: Nothing that the job did, or that somebody would have to mend.
+#: Failures that neither the job nor anybody's configuration has caused.
 INFRASTRUCTURE = frozenset({HOST_LOST})
 
-#: Beginning of `statusReason` or of the container's `reason` to class. Never the exit status alone: 137 may be any of four.
+#: The beginning of `statusReason`, or of the container's `reason`, and the class it
+#: means. The first that fits counts. The exit status alone means nothing: 137 may be
+#: any of four.
 REASONS: tuple[tuple[str, str], ...] = (
     ("Job attempt duration exceeded timeout", TIMED_OUT),
     ("Host EC2", HOST_LOST),
@@ -38,26 +40,33 @@ REASONS: tuple[tuple[str, str], ...] = (
     ("Essential container in task exited", APPLICATION),
 )
 
-#: What is looked at of a JobDetail, and of its container.
+#: What the worker reads of a JobDetail, and of its container.
 LOOKED_AT = ("jobId", "status", "statusReason", "createdAt", "isCancelled", "isTerminated")
 LOOKED_AT_OF_CONTAINER = ("exitCode", "reason", "logStreamName")
 
 
 @dataclass(frozen=True)
 class Failure:
+    """A class of failure, and a sentence for `last_error`."""
+
     kind: str
     text: str
 
 
 def classify(detail: Mapping[str, Any] | None) -> Failure:
-    """The class of a Batch job that ended without an outcome, and a text that quotes reason, exit status and log stream."""
+    """Why a Batch job ended without an outcome, with its reason, exit code, log stream.
+
+    `detail` is a JobDetail, or its `essence`; None if AWS Batch has forgotten the job.
+    """
     if detail is None:
-        return Failure(UNKNOWN, "AWS Batch doesn't know the job any more, and no outcome was recorded.")
+        return Failure(UNKNOWN, "AWS Batch no longer knows the job, and no outcome was recorded.")
     container = _container(detail)
-    status_reason, reason = str(detail.get("statusReason") or ""), str(container.get("reason") or "")
+    status_reason = str(detail.get("statusReason") or "")
+    reason = str(container.get("reason") or "")
     kind = _kind(detail, status_reason, reason)
     facts = [
-        f"Batch job {detail.get('jobId')} ended as {detail.get('status')} without recording an outcome ({kind})",
+        f"Batch job {detail.get('jobId')} ended as {detail.get('status')} "
+        f"without recording an outcome ({kind})",
         f"status reason: {status_reason or 'none'}",
         f"container reason: {reason}" if reason else "",
         f"exit code: {container.get('exitCode', 'none')}",
@@ -67,15 +76,21 @@ def classify(detail: Mapping[str, Any] | None) -> Failure:
 
 
 def essence(detail: Mapping[str, Any]) -> dict[str, Any]:
-    """What is looked at of a JobDetail, for a thousand of which whole ones would be too large; `attempts` is their number."""
+    """What the worker reads of a JobDetail; a thousand whole ones would be too large.
+
+    Its `attempts` is their number.
+    """
     kept = {name: detail[name] for name in LOOKED_AT if name in detail}
     container = _container(detail)
-    kept["container"] = {name: container[name] for name in LOOKED_AT_OF_CONTAINER if name in container}
+    kept["container"] = {
+        name: container[name] for name in LOOKED_AT_OF_CONTAINER if name in container
+    }
     kept["attempts"] = len(detail.get("attempts", ()))
     return kept
 
 
 def log_stream(detail: Mapping[str, Any]) -> str:
+    """The name of the log stream of the last attempt; empty if it has none."""
     return str(_container(detail).get("logStreamName") or "")
 
 
@@ -83,14 +98,15 @@ def _kind(detail: Mapping[str, Any], status_reason: str, reason: str) -> str:
     if detail.get("isTerminated") or detail.get("isCancelled"):
         return CANCELLED
     for beginning, kind in REASONS:
-        # The container's own reason says more than "Essential container in task exited".
+        # The container's own reason says more than "Essential container in task
+        # exited".
         if reason.startswith(beginning) or status_reason.startswith(beginning):
             return kind
     return UNKNOWN
 
 
 def _container(detail: Mapping[str, Any]) -> Mapping[str, Any]:
-    """The container of the last attempt; jobs with several keep theirs under ecsProperties."""
+    """The last attempt's container; a job with several has them in ecsProperties."""
     if container := detail.get("container"):
         return dict(container)
     for task in detail.get("ecsProperties", {}).get("taskProperties", []):

@@ -1,4 +1,8 @@
-"""The Batch job's name: the only handle on a submission whose reply was lost, so it follows from what is known before."""
+"""The names of Batch jobs.
+
+A name is the only handle on a submission whose reply was lost, so it is made only of
+what is known before the submission.
+"""
 
 from __future__ import annotations
 
@@ -12,14 +16,15 @@ from jobs.store import store_for
 
 #: AWS Batch's limit for a job name, in characters.
 LONGEST = 128
-#: What is left of a name that had to be cut for its hash.
+#: What a hash leaves of a name that had to be cut.
 LONGEST_COMMON = LONGEST - 17
 
 
 def job_name(job_id: str, epoch: int) -> str:
-    """`<prefix>-<installation>-<job>-e<epoch>`: lower case, because ListJobs compares without regard to case.
+    """`<prefix>-<installation>-<job>-e<epoch>`, valid for any prefix and job id.
 
-    Valid for any prefix and job id. Where it had to be changed or cut, a hash of the whole keeps it unique.
+    It is in lower case, because ListJobs compares without regard to case. If it had to
+    be changed or cut, a hash of the whole name keeps it unique.
     """
     wanted = f"{settings.JOB_NAME_PREFIX}-{installation_id()}-{job_id}-e{epoch}".lower()
     name = _valid(wanted)
@@ -30,7 +35,7 @@ def job_name(job_id: str, epoch: int) -> str:
 
 
 def common_prefix() -> str:
-    """What the names of all this installation's Batch jobs begin with."""
+    """The beginning of the names of all Batch jobs of this installation."""
     return _valid(f"{settings.JOB_NAME_PREFIX}-{installation_id()}-".lower())[:LONGEST_COMMON]
 
 
@@ -39,12 +44,11 @@ def _valid(name: str) -> str:
 
 
 def installation_id() -> str:
-    """BATCHEXEC['INSTALLATION_ID'], else one that is made once and kept in the database."""
+    """BATCHEXEC['INSTALLATION_ID'], or an id that is made once and kept in a table."""
     if settings.INSTALLATION_ID:
         return str(settings.INSTALLATION_ID)
     store = store_for(Installation)
-    while True:
-        if found := store.find({"key": "installation"}, limit=1):
-            return str(found[0].value)
-        # Of two that make one at once, the unique key refuses the second.
+    while (found := store.find_one({"key": "installation"})) is None:
+        # If two processes make one at once, the unique key refuses the second.
         store.insert([Installation(value=secrets.token_hex(4))])
+    return str(found.value)

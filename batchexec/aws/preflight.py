@@ -1,3 +1,5 @@
+"""Whether AWS Batch has the queue and the definition that the settings name."""
+
 from __future__ import annotations
 
 from batchexec.aws.client import BatchClient, NotConfigured, configuration_error
@@ -5,9 +7,9 @@ from batchexec.conf import settings
 
 
 def check_configuration(client: BatchClient) -> None:
-    """Asks AWS Batch for the queue and the definition of the settings; NotConfigured where a job would be refused for them.
+    """Raises NotConfigured if AWS Batch would refuse every job because of the settings.
 
-    That AWS can't be reached just now is no reason not to start.
+    If AWS can't be reached just now, the worker may still start.
     """
     try:
         client.check_queue(settings.JOB_QUEUE)

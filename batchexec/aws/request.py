@@ -1,4 +1,4 @@
-"""What is submitted for a job."""
+"""What a job's submission says to AWS Batch."""
 
 from __future__ import annotations
 
@@ -13,12 +13,16 @@ if TYPE_CHECKING:
     from batchexec.models import BatchJob
     from jobs.models import AbstractJob
 
-#: How much longer than `max_run_time` Batch lets a container live, in seconds: to start, and to record its outcome.
+#: How much longer than `max_run_time` a container may live, in seconds: it has to
+#: start, and to record its outcome.
 MARGIN = 300
 
 
-def build(job: AbstractJob, marker: BatchJob, resources: Resources) -> dict[str, Any]:
-    """The arguments of SubmitJob. Of the job, only its id and epoch are in it: a payload may be large, or secret."""
+def request_for(job: AbstractJob, marker: BatchJob, resources: Resources) -> dict[str, Any]:
+    """The arguments of SubmitJob.
+
+    Of the job, only its id and epoch are sent: a payload may be large, or secret.
+    """
     environment = {"JOB_ID": str(job.pk), "JOB_EPOCH": str(job.epoch), **resources.environment}
     request: dict[str, Any] = {
         "jobName": marker.job_name,
@@ -46,6 +50,7 @@ def _timeout(job: AbstractJob, resources: Resources) -> int | None:
     if resources.timeout is not None:
         return math.ceil(duration(resources.timeout))
     if limit := job.max_run_time:
-        # The container ends the job itself at its limit, and says so; this is for one that can't any more.
+        # A container ends its job at the limit and says so. This ends one that no
+        # longer can.
         return max(SHORTEST_TIMEOUT, math.ceil(limit) + MARGIN)
     return None

@@ -1,0 +1,1 @@
+"""One job on AWS Batch, from its reservation to its outcome."""

@@ -1,50 +1,72 @@
-"""Batch jobs that don't start: reported, with AWS Batch's own reason, and ended only at a deadline that somebody has set."""
+"""Batch jobs that don't start are reported with AWS Batch's own reason.
+
+They are cancelled only at a deadline, if the job or the settings set one.
+"""
 
 from __future__ import annotations
 
+import logging
 import time
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
+from batchexec.aws.statuses import NOT_STARTED
 from batchexec.conf import settings
-from batchexec.handover.enter import Entering
-from batchexec.handover.slot import Steps, logger
 from jobs.conf.options import duration
 
-NOT_STARTED = ("SUBMITTED", "PENDING", "RUNNABLE")
+if TYPE_CHECKING:
+    from batchexec.handover.enter import Entry
+    from batchexec.handover.slot import Slot
+
+logger = logging.getLogger(__name__)
 
 
-class Waiting:
-    def __init__(self, steps: Steps, entering: Entering):
-        self._steps = steps
-        self._entering = entering
+class LateStart:
+    """How long the Batch job of a slot has been waiting for its start."""
+
+    def __init__(self, slot: Slot, entry: Entry):
+        self._slot = slot
+        self._entry = entry
         self._since: float | None = None
         self._attempts = 0
         self._reported = False
         self._cancelled = False
 
     def look_at(self, detail: dict[str, Any]) -> None:
+        """Reports the Batch job, or cancels it, if it has waited for too long."""
         if detail["status"] not in NOT_STARTED:
             self._since = None
             return
         if self._since is None or detail["attempts"] != self._attempts:
-            self._since, self._attempts = time.monotonic() - self._waited_before(detail), detail["attempts"]
+            self._since = time.monotonic() - self._waited_before(detail)
+            self._attempts = detail["attempts"]
         waited = time.monotonic() - self._since
         reason = str(detail.get("statusReason") or "no reason given")
         if not self._reported and waited >= settings.RUNNABLE_REPORT_AFTER:
             self._reported = True
-            text = "Job %s has been %s in Batch for %.0f s: %s"
-            logger.warning(text, self._steps.job, detail["status"], waited, reason, extra=self._steps.label)
-        if not self._cancelled and (deadline := self._deadline()) and waited >= deadline:
+            self._report(detail["status"], waited, reason)
+        if self._cancelled:
+            return
+        deadline = self._deadline()
+        if deadline and waited >= deadline:
             self._cancelled = True
             text = f"It did not start within {deadline:g} s: {reason}"
-            self._steps.ask_batch(lambda: self._steps.client.cancel(detail["jobId"], text))
+            self._slot.ask_batch(self._slot.client.cancel, detail["jobId"], text)
+
+    def _report(self, status: str, waited: float, reason: str) -> None:
+        message = "Job %s has been %s in Batch for %.0f s: %s"
+        facts = (self._slot.job, status, waited, reason)
+        logger.warning(message, *facts, extra=self._slot.label)
 
     def _waited_before(self, detail: dict[str, Any]) -> float:
-        """Seconds since the submission; none where an attempt has been running before, as if it waited since it is seen to."""
+        """Seconds since the submission.
+
+        0 if an earlier attempt has run: then the wait is counted from now.
+        """
         if detail["attempts"] or "createdAt" not in detail:
             return 0.0
-        return max(0.0, self._steps.now().timestamp() - detail["createdAt"] / 1000)
+        return max(0.0, self._slot.now().timestamp() - detail["createdAt"] / 1000)
 
     def _deadline(self) -> float:
-        own = self._entering.wishes.start_within
+        """How long the Batch job may wait, in seconds; 0 means for ever."""
+        own = self._entry.wishes.start_within
         return float(settings.RUNNABLE_DEADLINE) if own is None else duration(own)

@@ -1,4 +1,7 @@
-"""What earlier executions of a job on AWS Batch leave to the next: retries that cost no attempt, and a larger memory."""
+"""What the executions of a job on AWS Batch leave to the next one.
+
+That is the number of retries that cost no attempt, and a larger memory.
+"""
 
 from __future__ import annotations
 
@@ -6,7 +9,7 @@ import dataclasses
 import logging
 import math
 from collections.abc import Mapping
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from batchexec.aws import failures
 from batchexec.conf import settings
@@ -20,44 +23,49 @@ if TYPE_CHECKING:
 
 logger = logging.getLogger(__name__)
 
+#: The most memory that Fargate has, in MiB.
 LARGEST_MEMORY = max(FARGATE[32])
 
 
 def find(job: AbstractJob) -> BatchHistory | None:
-    found = store_for(BatchHistory).find({"job_id": str(job.pk)}, limit=1)
-    return found[0] if found else None
+    """The job's history; None if it has none."""
+    return store_for(BatchHistory).find_one({"job_id": str(job.pk)})
 
 
 def grants_free_retry(job: AbstractJob, failure: Failure, resources: Resources) -> bool:
-    """Whether the attempt is not to be counted: AWS took the machine away, and that happened to the job not too often yet.
+    """Counts a free retry, if AWS took the machine away and the job's limit allows one.
 
-    Counted before the outcome is written: a worker that dies between the two costs the job a free retry, not the limit.
+    Returns whether it does. It is counted before the outcome is written: if the worker
+    dies in between, the job loses a free retry, and the limit holds.
     """
     own = resources.infrastructure_retries
     limit = settings.INFRASTRUCTURE_RETRIES if own is None else own
     if failure.kind not in failures.INFRASTRUCTURE or not limit:
         return False
     row = _row_of(job)
-    if row.infrastructure_failures >= limit:
+    used = row.infrastructure_failures
+    if used >= limit:
         return False
-    where = {"infrastructure_failures": row.infrastructure_failures}
-    return _change(row, where, {"infrastructure_failures": row.infrastructure_failures + 1})
+    return _change(row, {"infrastructure_failures": used}, {"infrastructure_failures": used + 1})
 
 
 def remember_memory(job: AbstractJob, failure: Failure, resources: Resources) -> None:
-    """After an execution that ran out of memory, the next one gets more, where the job says so."""
-    if failure.kind != failures.OUT_OF_MEMORY or resources.on_oom is None or resources.memory is None:
+    """Raises the next execution's memory if this one ran out and the job wants that."""
+    if failure.kind != failures.OUT_OF_MEMORY:
+        return
+    if resources.on_oom is None or resources.memory is None:
         return
     row = _row_of(job)
     memory = math.ceil(resources.memory * resources.on_oom)
     if settings.PLATFORM == "FARGATE":
         memory = min(memory, LARGEST_MEMORY)
     _change(row, {"memory": row.memory}, {"memory": memory})
-    logger.info("Job %s ran out of memory with %d MiB: the next attempt gets %d.", job, resources.memory, memory)
+    message = "Job %s ran out of memory with %d MiB: the next attempt gets %d."
+    logger.info(message, job, resources.memory, memory)
 
 
 def adjusted(job: AbstractJob, resources: Resources) -> Resources:
-    """The resources that the job asks for, with the memory that its history says."""
+    """What the job asks for, with the larger memory that its history says."""
     if resources.on_oom is None or resources.memory is None:
         return resources
     row = find(job)
@@ -68,11 +76,10 @@ def adjusted(job: AbstractJob, resources: Resources) -> Resources:
 
 def _row_of(job: AbstractJob) -> BatchHistory:
     while (row := find(job)) is None:
-        # Of two that make one at once, the unique key refuses the second.
+        # If two workers make one at once, the unique key refuses the second.
         store_for(BatchHistory).insert([BatchHistory(job_id=str(job.pk))])
     return row
 
 
-def _change(row: BatchHistory, where: Mapping[str, object], changes: Mapping[str, object]) -> bool:
-    store = store_for(BatchHistory)
-    return store.change(row.pk, where, {**changes, "updated_at": store.now()})
+def _change(row: BatchHistory, where: Mapping[str, Any], changes: Mapping[str, Any]) -> bool:
+    return store_for(BatchHistory).apply(row, where, changes)

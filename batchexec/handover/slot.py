@@ -1,4 +1,8 @@
-"""What every step of an execution needs: the job's record as it is now, patience, and the moments to let go."""
+"""A slot: a worker's place for one job, as every step of the hand-over sees it.
+
+It has the job's record as it is now, patience with the database and with AWS Batch, and
+the moments to let go.
+"""
 
 from __future__ import annotations
 
@@ -7,134 +11,177 @@ import logging
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Any, TypeVar
+from functools import partial
+from typing import TYPE_CHECKING, Any, ParamSpec, Protocol, TypeVar, cast
 
-from batchexec.aws.client import BatchClient, Throttled, configuration_error
-from batchexec.process.crew import Crew
-from batchexec.process.pacer import Pacer
+from batchexec import markers
+from batchexec.aws.client import Rejected, Throttled, configuration_error
 from jobs.execution import outcomes
-from jobs.models import State
+from jobs.states import State
 from jobs.store import store_for
-from jobs.store.patience import until_available
+from jobs.store.patience import Backoff, until_available
 
 if TYPE_CHECKING:
+    from batchexec.aws.client import BatchClient
     from batchexec.models import BatchJob
+    from batchexec.process.gates import Gates
     from jobs.models import AbstractJob
-    from jobs.worker import Worker
 
-logger = logging.getLogger("batchexec.execution")
+logger = logging.getLogger(__name__)
 
+P = ParamSpec("P")
 T = TypeVar("T")
 
-#: Pause before something that AWS Batch didn't take is tried again: the first, and the longest, in seconds.
+#: The pause before AWS Batch is asked again: the first, and the longest, in seconds.
 FIRST_PAUSE = 1.0
 LONGEST_PAUSE = 30.0
-#: How long a slot waits for its turn before it looks whether it is still to go on, in seconds.
+#: How long a slot waits for the entrance before it looks whether it is still to go on,
+#: in seconds.
 LONGEST_WAIT = 1.0
-#: What all the slots of one process have of the database, and how many of them submit at once.
-DATABASE_CONNECTIONS = 5
-SUBMITTING_AT_ONCE = 10
 
 
 class LetGo(Exception):
-    """The worker stops, or doesn't hold the job any more: it is to be watched by somebody else."""
+    """The worker stops, or no longer holds the job: another worker is to watch it."""
 
 
 class Ended(Exception):
     """The execution is over, as the job's own record says."""
 
 
-class Gates:
-    """What the slots of one process share, so that no number of them is a storm on the database or on AWS Batch."""
+class Watcher(Protocol):
+    """What a slot needs of its worker."""
 
-    def __init__(self) -> None:
-        self.database = Crew(DATABASE_CONNECTIONS, "batchexec-database")
-        self.batch = Crew(SUBMITTING_AT_ONCE, "batchexec-calls")
-        self.entrance = threading.BoundedSemaphore(SUBMITTING_AT_ONCE)
-        self.pacer = Pacer()
+    #: Set when the worker is told to stop.
+    stopping: threading.Event
+    recorder: outcomes.Recorder
+
+    def still_holds(self, job: AbstractJob) -> bool: ...
 
 
-class Steps:
-    def __init__(self, worker: Worker, job: AbstractJob, client: BatchClient, gates: Gates):
-        self.worker = worker
+class Slot:
+    """The place of `watcher` for `job`."""
+
+    def __init__(self, watcher: Watcher, job: AbstractJob, client: BatchClient, gates: Gates):
         self.job = job
         self.client = client
-        self.gates = gates
-        self.store = store_for(type(job))
+        self.watcher = watcher
+        #: The fields of the log records about this job.
         self.label = {"job_id": str(job.pk), "job_name": job.name, "epoch": job.epoch}
+        self._gates = gates
+        self._store = store_for(type(job))
+
+    # The job's record
+
+    def read(self) -> AbstractJob | None:
+        """The job's row as it is now; None if it is gone."""
+        return self.persist(self._store.get, self.job.pk)
 
     def row(self) -> AbstractJob:
-        """The job as it is now. Ended where this execution is over, LetGo where it is another's to watch."""
-        row = self.persist(lambda: self.store.get(self.job.pk))
+        """The job's row as it is now, while this slot is to watch it.
+
+        Raises Ended if this execution is over, LetGo if it is another's to watch.
+        """
+        row = self.read()
         if row is None or row.epoch != self.job.epoch:
             raise Ended
         if row.locked_by != self.job.locked_by or row.state != State.RUNNING:
             raise LetGo
         return row
 
+    def marker(self) -> BatchJob | None:
+        """The marker of this epoch; a marker of another epoch is never adopted."""
+        marker = self.persist(markers.find, self.job)
+        return marker if marker is not None and marker.epoch == self.job.epoch else None
+
     def check_in(self) -> None:
-        """Before each step: LetGo or Ended where the worker is not to go on."""
-        if self.worker.stopping.is_set():
+        """Call it before each step: raises LetGo or Ended if you are not to go on."""
+        if self.watcher.stopping.is_set():
             raise LetGo
-        if not self.worker.still_holds(self.job):
+        if not self.watcher.still_holds(self.job):
             self.row()
             raise LetGo
 
-    def persist(self, step: Callable[[], T]) -> T:
-        """A step on the database: retried while that can't be reached, because the job goes on meanwhile."""
-        result = self.on_database(lambda: until_available(self.store, step, threading.Event(), give_up_after=outcomes.PATIENCE))
-        return result  # type: ignore[return-value]
+    # The database
 
-    def on_database(self, step: Callable[[], T]) -> T:
-        """A step that sees to it itself where the database can't be reached."""
-        return self.gates.database.do(step)
+    def persist(self, step: Callable[P, T], *arguments: P.args, **keywords: P.kwargs) -> T:
+        """Calls a step on the database, again and again while that can't be reached.
+
+        Meanwhile the job goes on in AWS Batch. Raises the database's error after
+        `outcomes.PATIENCE`.
+        """
+        call = partial(step, *arguments, **keywords)
+        return self.on_database(self._patiently, call)
+
+    def _patiently(self, call: Callable[[], T]) -> T:
+        never = threading.Event()
+        result = until_available(self._store, call, never, give_up_after=outcomes.PATIENCE)
+        return cast(T, result)  # None only after `never` was set
+
+    def on_database(self, step: Callable[P, T], *arguments: P.args, **keywords: P.kwargs) -> T:
+        """Calls a step that has its own patience with the database."""
+        return self._gates.database.do(step, *arguments, **keywords)
+
+    def now(self) -> dt.datetime:
+        """The database's time."""
+        return self.persist(self._store.now)
+
+    # AWS Batch
 
     @contextmanager
     def entrance(self) -> Iterator[None]:
-        """One of the few that submit at once, in its turn: with a thousand slots, a start would otherwise be a storm."""
-        while not self.gates.entrance.acquire(timeout=LONGEST_WAIT):
+        """One of the few slots that submit at once, in its turn.
+
+        Without it, the start of a thousand slots would be a storm.
+        """
+        while not self._gates.entrance.acquire(timeout=LONGEST_WAIT):
             self.check_in()
         try:
             self.wait_for_turn()
             yield
         finally:
-            self.gates.entrance.release()
+            self._gates.entrance.release()
 
     def wait_for_turn(self) -> None:
-        """Until the rate allows another submission."""
-        self.worker.stopping.wait(self.gates.pacer.turn())
+        """Waits until the rate allows another submission."""
+        self.pause(self._gates.pacer.turn())
         self.check_in()
 
-    def ask_batch(self, question: Callable[[], T]) -> T:
-        """A call that starts nothing: asked again until AWS Batch answers. What is configured wrongly costs the job nothing."""
-        pause = FIRST_PAUSE
+    def submit(self, request: dict[str, Any]) -> str:
+        """As BatchClient.submit; AWS Batch's answer sets the pace of all the slots."""
+        try:
+            batch_job_id = self._gates.batch.do(self.client.submit, request)
+        except Throttled:
+            self._gates.pacer.throttled()
+            raise
+        self._gates.pacer.accepted()
+        return batch_job_id
+
+    def ask_batch(self, question: Callable[P, T], *arguments: P.args, **keywords: P.kwargs) -> T:
+        """Makes a call that starts nothing, again and again until AWS Batch answers.
+
+        A wrong configuration only delays the job. Raises Rejected if the question does,
+        LetGo or Ended if the slot is not to go on.
+        """
+        backoff = Backoff(FIRST_PAUSE, LONGEST_PAUSE)
         while True:
             self.check_in()
             try:
-                return self.gates.batch.do(question)
+                return self._gates.batch.do(question, *arguments, **keywords)
+            except Rejected:
+                raise
             except Exception as error:
                 text = configuration_error(error) or str(error)
-                logger.warning("AWS Batch can't be asked about job %s: %s", self.job, text, extra=self.label)
-            self.pause(pause)
-            pause = min(pause * 2, LONGEST_PAUSE)
+                message = "AWS Batch can't be asked about job %s: %s"
+                logger.warning(message, self.job, text, extra=self.label)
+            self.pause(backoff.next())
 
-    def submit(self, request: dict[str, Any]) -> str:
-        """As BatchClient.submit; what AWS Batch says to it sets the pace of all the slots."""
-        try:
-            batch_job_id = self.gates.batch.do(lambda: self.client.submit(request))
-        except Throttled:
-            self.gates.pacer.throttled()
-            raise
-        self.gates.pacer.accepted()
-        return batch_job_id
-
-    def now(self) -> dt.datetime:
-        """The database's time."""
-        return self.persist(self.store.now)
-
-    def pause(self, seconds: float) -> None:
-        self.worker.stopping.wait(seconds)
+    def pause(self, seconds: float) -> bool:
+        """Waits; returns True, and at once, if the worker is told to stop."""
+        return self.watcher.stopping.wait(seconds)
 
     def log(self, what: str, marker: BatchJob) -> None:
+        """Logs a step of the job's way through AWS Batch."""
         extra: dict[str, Any] = {**self.label, "batch_job_id": marker.batch_job_id}
-        logger.info("[%s] Job %s in Batch (%s): %s", self.worker, self.job, marker.batch_job_id or "-", what, extra=extra)
+        batch_job_id = marker.batch_job_id or "-"
+        message = "[%s] Job %s in Batch (%s): %s"
+        logger.info(message, self.watcher, self.job, batch_job_id, what, extra=extra)

@@ -1,4 +1,4 @@
-"""The calls of AWS Batch that are about jobs."""
+"""Answers the calls of AWS Batch that submit, describe, list and stop jobs."""
 
 from __future__ import annotations
 
@@ -20,7 +20,11 @@ Request = Mapping[str, Any]
 
 
 class BatchApi:
-    """Each method takes a region, the request and its size in bytes, and returns the answer or raises an ApiError."""
+    """The operations of AWS Batch on jobs, by name.
+
+    Each takes a region, the request and its size in bytes, and returns the answer or
+    raises an ApiError.
+    """
 
     def __init__(
         self,
@@ -47,17 +51,18 @@ class BatchApi:
         }
 
     def check(self, operation: str, request: Request) -> None:
-        """What AWS refuses and moto doesn't, of the calls that moto answers."""
+        """Refuses what AWS refuses and moto doesn't, in calls that moto answers."""
         if operation == "RegisterJobDefinition" and request.get("timeout"):
             check_timeout(request["timeout"], self._allow_short_timeouts)
 
     def submit_job(self, region: str, request: Request, size: int) -> dict[str, Any]:
-        job = make_job(self._cloud, region, request, size, allow_short_timeouts=self._allow_short_timeouts)
+        short = self._allow_short_timeouts
+        job = make_job(self._cloud, region, request, size, allow_short_timeouts=short)
         self._scheduler.submit(job)
         return {"jobId": job.id, "jobName": job.name, "jobArn": job.arn}
 
     def describe_jobs(self, region: str, request: Request, size: int) -> dict[str, Any]:
-        """Unknown ids are left out, as on AWS."""
+        """Leaves out unknown ids, as AWS does."""
         ids = request.get("jobs")
         if not isinstance(ids, list):
             raise refuse("jobs must be given.")
@@ -67,22 +72,30 @@ class BatchApi:
         with self._scheduler.lock:
             self._forget()
             known = self._scheduler.jobs
-            jobs = self._seen("DescribeJobs", [known[name] for name in names if name in known], region)
-            if any(job.status == "RUNNING" for job in jobs) and self._faults.take("DescribeJobs", {"backwards"}):
-                return {"jobs": [job.describe("RUNNABLE" if job.status == "RUNNING" else "") for job in jobs]}
-            return {"jobs": [job.describe() for job in jobs]}
+            found = [known[name] for name in names if name in known]
+            jobs = self._seen("DescribeJobs", found, region)
+            running = any(job.status == "RUNNING" for job in jobs)
+            # What each status is shown as.
+            shown: dict[str, str] = {}
+            if running and self._faults.take("DescribeJobs", {"backwards"}):
+                shown["RUNNING"] = "RUNNABLE"
+            return {"jobs": [job.describe(shown.get(job.status, "")) for job in jobs]}
 
     def list_jobs(self, region: str, request: Request, size: int) -> dict[str, Any]:
         given = [key for key in ("jobQueue", "arrayJobId", "multiNodeJobId") if request.get(key)]
         if given != ["jobQueue"]:
-            raise refuse("Exactly one of jobQueue, arrayJobId and multiNodeJobId must be given; localbatch has queues only.")
+            raise refuse(
+                "Exactly one of jobQueue, arrayJobId and multiNodeJobId must be given; "
+                "localbatch has queues only."
+            )
         queue = self._cloud.queue(region, request["jobQueue"])
         if queue is None:
             raise refuse(f"Job queue {request['jobQueue']} does not exist.")
         with self._scheduler.lock:
             self._forget()
             jobs = [job for job in self._scheduler.jobs.values() if job.queue_arn == queue.arn]
-            jobs, token = listing.page(listing.select(self._seen("ListJobs", jobs, region), request), request)
+            found = listing.select(self._seen("ListJobs", jobs, region), request)
+            jobs, token = listing.page(found, request)
             summaries = [job.summary() for job in jobs]
         return {"jobSummaryList": summaries} | ({"nextToken": token} if token else {})
 
@@ -101,7 +114,7 @@ class BatchApi:
         return _each(request, self._scheduler.terminate)
 
     def _seen(self, operation: str, jobs: Iterable[Job], region: str) -> list[Job]:
-        """Without jobs of other regions, and without those that a fault hides."""
+        """Leaves out jobs of other regions, and jobs that a fault hides."""
         seen = [job for job in jobs if job.region == region]
         if fault := self._faults.take(operation, {"blind"}):
             oldest_hidden = milliseconds() - 1000 * fault.seconds()
@@ -113,12 +126,12 @@ class BatchApi:
         return seen
 
     def _forget(self) -> None:
-        """Drops jobs that finished too long ago: AWS keeps them for seven days."""
+        """Drops jobs that finished too long ago. AWS keeps them for seven days."""
         if self._forget_after is not None:
             oldest = milliseconds() - 1000 * self._forget_after
-            jobs = self._scheduler.jobs
-            for job in [job for job in jobs.values() if job.stopped_at is not None and job.stopped_at < oldest]:
-                del jobs[job.id]
+            for job in list(self._scheduler.jobs.values()):
+                if job.stopped_at is not None and job.stopped_at < oldest:
+                    del self._scheduler.jobs[job.id]
 
 
 def _required(request: Request, key: str) -> str:
@@ -129,7 +142,7 @@ def _required(request: Request, key: str) -> str:
 
 
 def _each(request: Request, stop: Callable[[str, str], None]) -> dict[str, Any]:
-    """The bulk calls: a job that is unknown counts as successful, as on AWS."""
+    """A bulk call. An unknown job counts as successful, as on AWS."""
     jobs = request.get("jobs") or []
     if not 1 <= len(jobs) <= MAX_STOPPED:
         raise refuse(f"1 to {MAX_STOPPED} jobs must be given.")

@@ -1,4 +1,8 @@
-"""The WSGI application: faults and counters in front of the job calls, and moto behind them for everything else."""
+"""The WSGI application that receives every request.
+
+It applies faults and counts calls, answers calls about jobs, and hands everything else
+to moto.
+"""
 
 from __future__ import annotations
 
@@ -37,7 +41,7 @@ Answer = tuple[int, list[tuple[str, str]], bytes]
 
 
 class Application:
-    """`closing`, once set, ends waits that faults cause."""
+    """Setting `closing` ends the waits that faults cause."""
 
     def __init__(self, cloud: Cloud, api: BatchApi, faults: Faults, calls: Calls, logs: Logs):
         self.closing = threading.Event()
@@ -56,7 +60,8 @@ class Application:
         else:
             status, headers, content = self._aws(environ, body)
         headers = [pair for pair in headers if pair[0].lower() != "content-length"]
-        start_response(f"{status} {responses.get(status, 'Unknown')}", [*headers, ("Content-Length", str(len(content)))])
+        headers.append(("Content-Length", str(len(content))))
+        start_response(f"{status} {responses.get(status, 'Unknown')}", headers)
         return [content]
 
     def _control(self, environ: dict[str, Any], body: bytes) -> Answer:
@@ -94,7 +99,7 @@ class Application:
         return reply or reset(environ["werkzeug.socket"])
 
     def _identify(self, environ: dict[str, Any]) -> tuple[str, str, str]:
-        """Region, service and operation of a request, by its signature, path and target."""
+        """The region, service and operation that a request's headers and path name."""
         scope = CREDENTIAL.search(environ.get("HTTP_AUTHORIZATION", ""))
         region, service = (scope["region"], scope["service"]) if scope else ("us-east-1", "batch")
         path = environ["PATH_INFO"]
@@ -105,9 +110,12 @@ class Application:
             return region, service, self._operations.get(name.lower(), name)
         return region, service, environ.get("HTTP_X_AMZ_TARGET", path).rpartition(".")[2]
 
-    def _perform(self, environ: dict[str, Any], body: bytes, region: str, service: str, operation: str) -> Answer:
+    def _perform(
+        self, environ: dict[str, Any], body: bytes, region: str, service: str, operation: str
+    ) -> Answer:
         try:
-            if service == "batch" and environ["REQUEST_METHOD"] == "POST" and environ["PATH_INFO"].startswith("/v1/"):
+            method, path = environ["REQUEST_METHOD"], environ["PATH_INFO"]
+            if service == "batch" and method == "POST" and path.startswith("/v1/"):
                 self._cloud.batch(region)
                 request = _parse(body)
                 if perform := self._api.operations.get(operation):
@@ -124,7 +132,9 @@ class Application:
     def _ask_moto(self, environ: dict[str, Any], body: bytes) -> Answer:
         started: list[Any] = []
 
-        def start_response(status: str, headers: list[tuple[str, str]], exc_info: Any = None) -> None:
+        def start_response(
+            status: str, headers: list[tuple[str, str]], exc_info: Any = None
+        ) -> None:
             started[:] = [int(status.split()[0]), headers]
 
         chunks = self._cloud({**environ, "wsgi.input": io.BytesIO(body)}, start_response)
@@ -140,12 +150,14 @@ class Application:
             name = _parse(body).get("jobName")
         except ApiError:
             name = None
-        accepted = answer is not None and answer[0] == 200
-        self._calls.submission(name, json.loads(answer[2])["jobId"] if answer and accepted else None, reply)
+        job_id = None
+        if answer is not None and answer[0] == 200:
+            job_id = json.loads(answer[2])["jobId"]
+        self._calls.submission(name, job_id, reply)
 
 
 def _reply(fault: Fault | None, answer: Answer | None) -> Answer | None:
-    """What is sent; None: the connection is reset."""
+    """What to send, or None to reset the connection."""
     if fault and fault.status:
         code = fault.options.get("code") or ERROR_CODES.get(fault.status, "ServerException")
         return _error(ApiError(fault.status, code, f"The fault {fault.spec} says so."))
@@ -153,7 +165,7 @@ def _reply(fault: Fault | None, answer: Answer | None) -> Answer | None:
 
 
 def reset(connection: socket.socket) -> NoReturn:
-    """Ends the connection with a TCP reset when it's closed, and never returns."""
+    """Makes the connection end with a TCP reset. Never returns."""
     connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
     raise ConnectionResetError("A fault resets this connection.")
 

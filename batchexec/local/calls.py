@@ -1,4 +1,4 @@
-"""What was asked of the server: for tests that must know what went over the wire."""
+"""Remembers the requests, for tests that must know what went over the wire."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import Any
 
 
 class Calls:
-    """How often each operation was called, and every SubmitJob request with what became of it and of its reply."""
+    """How often each operation was called, and the fate of every SubmitJob request."""
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
@@ -24,10 +24,17 @@ class Calls:
             self._counts[operation] += 1
 
     def submission(self, job_name: Any, job_id: str | None, reply: int | str) -> None:
-        """`reply` is the HTTP status sent, or what happened to the connection instead."""
+        """Notes a SubmitJob request.
+
+        `job_id` is None if it was refused. `reply` is the HTTP status sent, or what
+        happened to the connection instead.
+        """
+        accepted = job_id is not None
+        one = {"jobName": job_name, "accepted": accepted, "jobId": job_id, "reply": reply}
         with self._lock:
-            self._submissions.append({"jobName": job_name, "accepted": job_id is not None, "jobId": job_id, "reply": reply})
+            self._submissions.append(one)
 
     def show(self) -> dict[str, Any]:
         with self._lock:
-            return {"counts": dict(self._counts), "submissions": [dict(one) for one in self._submissions]}
+            submissions = [dict(one) for one in self._submissions]
+            return {"counts": dict(self._counts), "submissions": submissions}

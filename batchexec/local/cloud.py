@@ -1,4 +1,7 @@
-"""What moto keeps for us: queues, job definitions, logs, IAM, EC2. The only module that knows moto."""
+"""What moto keeps for us: queues, job definitions, logs, IAM, EC2.
+
+No other module knows moto.
+"""
 
 from __future__ import annotations
 
@@ -18,22 +21,27 @@ from moto.moto_server.werkzeug_app import DomainDispatcherApplication, create_ba
 from batchexec.conf import settings
 
 LOG_GROUP = "/aws/batch/job"
-ASSUMED_BY_BATCH = json.dumps(
-    {
-        "Version": "2012-10-17",
-        "Statement": [{"Effect": "Allow", "Principal": {"Service": "batch.amazonaws.com"}, "Action": "sts:AssumeRole"}],
-    }
-)
+#: What a job without a command of its own prints.
+PLACEHOLDER = "This job definition is used with a command in containerOverrides."
+ALLOW_BATCH = {
+    "Effect": "Allow",
+    "Principal": {"Service": "batch.amazonaws.com"},
+    "Action": "sts:AssumeRole",
+}
+ASSUMED_BY_BATCH = json.dumps({"Version": "2012-10-17", "Statement": [ALLOW_BATCH]})
 
 _accounts = itertools.count(123456789012)
 
 
 class UnknownRegion(ValueError):
-    pass
+    """AWS Batch has no such region."""
 
 
 class Cloud:
-    """An AWS account of its own in moto's memory, so that two servers in one process don't see each other's things."""
+    """An AWS account in moto's memory.
+
+    Each server has its own, so two servers in one process don't share anything.
+    """
 
     def __init__(self) -> None:
         # moto itself gives this variable precedence over the account that we name.
@@ -52,7 +60,10 @@ class Cloud:
             backends.pop(self.account, None)
 
     def batch(self, region: str) -> Any:
-        """moto's Batch in that region, where a job queue and a job definition stand ready, as BATCHEXEC names them."""
+        """moto's Batch in that region.
+
+        It has the job queue and the job definition that BATCHEXEC names.
+        """
         try:
             backend = batch_backends[self.account][region]
         except KeyError:
@@ -67,7 +78,10 @@ class Cloud:
         return self.batch(region).get_job_queue(name_or_arn)
 
     def definition(self, region: str, identifier: str) -> Any:
-        """The job definition by ARN or name, with or without a revision; without: the latest active one. Or None."""
+        """The active job definition with this ARN or name, or None.
+
+        Without a revision, it is the latest.
+        """
         backend = self.batch(region)
         name, _, revision = identifier.rpartition("job-definition/")[2].partition(":")
         found = [
@@ -86,7 +100,9 @@ class Cloud:
 
 
 def _provision(batch: Any) -> None:
-    role = batch.iam_backend.create_role(f"localbatch-{batch.region_name}", ASSUMED_BY_BATCH, "/", None, "", [], "3600")
+    role = batch.iam_backend.create_role(
+        f"localbatch-{batch.region_name}", ASSUMED_BY_BATCH, "/", None, "", [], "3600"
+    )
     network = batch.ec2_backend
     environment = batch.create_compute_environment(
         "localbatch",
@@ -115,8 +131,11 @@ def _provision(batch: Any) -> None:
         retry_strategy={"attempts": 1},
         container_properties={
             "image": "localbatch",
-            "command": ["python", "-c", "print('This job definition is used with a command in containerOverrides.')"],
-            "resourceRequirements": [{"type": "VCPU", "value": "0.25"}, {"type": "MEMORY", "value": "512"}],
+            "command": ["python", "-c", f"print({PLACEHOLDER!r})"],
+            "resourceRequirements": [
+                {"type": "VCPU", "value": "0.25"},
+                {"type": "MEMORY", "value": "512"},
+            ],
             "executionRoleArn": role.arn,
         },
         node_properties=None,

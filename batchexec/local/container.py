@@ -1,4 +1,4 @@
-"""A container: one process group on this machine."""
+"""Runs a container as a process group of this machine."""
 
 from __future__ import annotations
 
@@ -11,22 +11,37 @@ from pathlib import Path
 
 from batchexec.local.leftovers import ProcessGroups, signal_group
 
-# A task on AWS is told its region, but has the credentials of its own role, and AWS's own endpoints.
+# A task on AWS is told its region. Its credentials are its role's, and its endpoints
+# AWS's own.
 KEPT_AWS_VARIABLES = {"AWS_REGION", "AWS_DEFAULT_REGION"}
 
 
 def base_environment() -> dict[str, str]:
-    """This process's environment without what it knows of AWS: a container needs the database, not our credentials."""
-    return {name: value for name, value in os.environ.items() if not name.startswith("AWS_") or name in KEPT_AWS_VARIABLES}
+    """This process's environment without its AWS variables.
+
+    A container needs the database, not our credentials.
+    """
+    return {
+        name: value
+        for name, value in os.environ.items()
+        if not name.startswith("AWS_") or name in KEPT_AWS_VARIABLES
+    }
 
 
 class Container:
-    """A command in a session of its own, its output appended to a file.
+    """A command in a session of its own, whose output is appended to `log`.
 
-    Starting raises OSError or ValueError when the command can't be executed.
+    Raises OSError or ValueError if the command can't be executed.
     """
 
-    def __init__(self, command: Sequence[str], environment: Mapping[str, str], folder: Path, log: Path, groups: ProcessGroups):
+    def __init__(
+        self,
+        command: Sequence[str],
+        environment: Mapping[str, str],
+        folder: Path,
+        log: Path,
+        groups: ProcessGroups,
+    ):
         if not command:
             raise ValueError("no command specified")
         if command[0] == "python":
@@ -46,10 +61,14 @@ class Container:
         groups.add(self._process.pid)
 
     def wait(self) -> int:
-        """Blocks until the command ends, then ends what it left running; 128 + n for a command that signal n killed."""
+        """Blocks until the command ends, then ends whatever it left running.
+
+        Returns its exit code, or 128 + n if signal n killed it.
+        """
         process = self._process
         if hasattr(os, "waitid"):
-            # Not reaped yet, so that nobody else can have the group's id when it's signalled.
+            # The process isn't reaped yet, so the signal below can't reach another
+            # group that got the same id.
             os.waitid(os.P_PID, process.pid, os.WEXITED | os.WNOWAIT)
         else:
             process.wait()

@@ -1,6 +1,7 @@
-"""How an attempt ends, and whether AWS Batch then tries again.
+"""How an attempt ends, and whether AWS Batch then retries the job.
 
-The texts are AWS's, as documented and seen in the wild: people's code tells failures apart by them.
+The texts are AWS's, as documented and as seen in use, because people's code tells
+failures apart by them.
 """
 
 from __future__ import annotations
@@ -10,13 +11,17 @@ from typing import Any
 
 from batchexec.local.job import Attempt, Job
 
+#: AWS cuts a container's `reason` to this length.
 MAX_REASON = 255
-"""AWS cuts a container's `reason` there."""
 
 
 @dataclass(frozen=True)
 class Ending:
-    """`code_known` False: no exit code is reported; `exit_code` None: the process's own is."""
+    """Why an attempt ended, and what is reported about it.
+
+    Without `code_known`, no exit code is reported. If `exit_code` is None, it is the
+    process's own.
+    """
 
     status_reason: str
     reason: str | None = None
@@ -28,7 +33,11 @@ class Ending:
 
 EXITED = Ending("Essential container in task exited", may_succeed=True)
 TIMED_OUT = Ending("Job attempt duration exceeded timeout", retryable=False)
-OUT_OF_MEMORY = Ending(EXITED.status_reason, reason="OutOfMemoryError: Container killed due to memory usage", exit_code=137)
+OUT_OF_MEMORY = Ending(
+    EXITED.status_reason,
+    reason="OutOfMemoryError: Container killed due to memory usage",
+    exit_code=137,
+)
 CANNOT_PULL = Ending(
     "Task failed to start",
     reason="CannotPullContainerError: pull image manifest has been retried 5 time(s): not found",
@@ -56,9 +65,10 @@ def terminated(reason: str) -> Ending:
 
 
 def tries_again(job: Job, attempt: Attempt) -> bool:
-    """The job's retry strategy: the first rule of evaluateOnExit whose conditions all match decides; none: retry.
+    """Whether the job's retry strategy asks for another attempt.
 
-    See the API reference of AWS Batch, EvaluateOnExit.
+    The first rule of evaluateOnExit whose conditions all match decides. If none does,
+    the job is retried. See EvaluateOnExit in the API reference of AWS Batch.
     """
     if len(job.attempts) >= job.max_attempts:
         return False
@@ -79,7 +89,7 @@ def _matches(rule: dict[str, Any], attempt: Attempt) -> bool:
 
 
 def _like(text: str, pattern: str) -> bool:
-    """AWS's patterns: a `*` at the end stands for anything, upper and lower case are the same."""
+    """Matches as AWS does: `*` at the end stands for anything, and case is ignored."""
     if pattern.endswith("*"):
         return text.lower().startswith(pattern[:-1].lower())
     return text.lower() == pattern.lower()

@@ -1,4 +1,4 @@
-"""What AWS answers when it refuses a call."""
+"""Errors as AWS answers them when it refuses a call."""
 
 from __future__ import annotations
 
@@ -14,5 +14,5 @@ class ApiError(Exception):
 
 
 def refuse(message: str) -> ApiError:
-    """AWS Batch calls everything that's wrong with a request a ClientException."""
+    """The ClientException that AWS Batch answers whatever is wrong with a request."""
     return ApiError(400, "ClientException", message)

@@ -1,10 +1,14 @@
-"""One attempt of a job, from the start of its process to the end of it, with what faults do to it."""
+"""Runs one attempt of a job, from the start of its process to its end.
+
+Faults may make it end early or otherwise than it would.
+"""
 
 from __future__ import annotations
 
 import signal
 import threading
 from collections.abc import Callable
+from functools import partial
 
 from batchexec.local import endings
 from batchexec.local.container import Container
@@ -16,9 +20,15 @@ from batchexec.local.timers import Timer, Timers
 
 
 class Execution:
-    """`stop()` may come at any time, before, during and after `run()`; the first reason to end is the one that counts."""
+    """One attempt of a job.
 
-    def __init__(self, job: Job, machine: Machine, timers: Timers, faults: Faults, stop_grace: float):
+    You may call `stop()` at any time, before, during and after `run()`. The first
+    reason to end is the one that counts.
+    """
+
+    def __init__(
+        self, job: Job, machine: Machine, timers: Timers, faults: Faults, stop_grace: float
+    ):
         self.job = job
         self._machine = machine
         self._timers = timers
@@ -31,7 +41,10 @@ class Execution:
         self._running_timers: list[Timer] = []
 
     def run(self, log_stream: str, started: Callable[[], None]) -> tuple[Ending, int | None]:
-        """Blocks until the attempt has ended; calls `started` when its process runs. Returns how, and the exit code."""
+        """Blocks until the attempt has ended. Calls `started` once its process runs.
+
+        Returns how it ended, and the process's exit code if there was a process.
+        """
         faults = {kind: self._faults.take(CONTAINER, {kind}) for kind in CONTAINER_KINDS}
         if faults["pull-error"]:
             self._note(endings.CANNOT_PULL)
@@ -47,16 +60,19 @@ class Execution:
             if faults["twice"]:
                 self._machine.thread(f"{self.job.id}-twin", self._run_twin)
             if self.job.timeout:
-                self._after(self.job.timeout, lambda: self.stop(endings.TIMED_OUT))
+                self._after(self.job.timeout, partial(self.stop, endings.TIMED_OUT))
             if fault := faults["kill"]:
-                ending = endings.host_terminated(int(fault.options["exit"]) if "exit" in fault.options else None)
-                self._after(fault.seconds("after"), lambda: self._kill(container, ending))
+                exit_code = int(fault.options["exit"]) if "exit" in fault.options else None
+                ending = endings.host_terminated(exit_code)
+                self._after(fault.seconds("after"), partial(self._kill, container, ending))
             if fault := faults["oom"]:
-                self._after(fault.seconds("after"), lambda: self._kill(container, endings.OUT_OF_MEMORY))
+                kill = partial(self._kill, container, endings.OUT_OF_MEMORY)
+                self._after(fault.seconds("after"), kill)
             if fault := faults["reclaim"]:
-                self._after(fault.seconds("after"), lambda: self.stop(endings.RECLAIMED))
+                self._after(fault.seconds("after"), partial(self.stop, endings.RECLAIMED))
             if (fault := faults["exit0-on-term"]) and "after" in fault.options:
-                self._after(fault.seconds("after"), lambda: container.signal(signal.SIGTERM))
+                terminate = partial(container.signal, signal.SIGTERM)
+                self._after(fault.seconds("after"), terminate)
             self._add(container)
             code = self._machine.wait(container)
         finally:
@@ -68,7 +84,10 @@ class Execution:
         return self._ending or endings.EXITED, code
 
     def stop(self, ending: Ending) -> None:
-        """SIGTERM, and SIGKILL after the grace, as AWS does to a timed out or terminated job."""
+        """Ends the attempt: SIGTERM, and SIGKILL after the grace.
+
+        AWS does the same to a job that timed out or was terminated.
+        """
         self._note(ending)
         with self._lock:
             if self._stopping:

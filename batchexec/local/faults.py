@@ -1,21 +1,37 @@
-"""What can be made to go wrong, on purpose: `operation:kind[:key=value,…]`.
+"""Faults that you can set, on purpose: `operation:kind[:key=value,…]`.
 
-    SubmitJob:reset-after:times=1        accepted, then the connection is reset without a reply
-    SubmitJob:503-before                 refused (or -after: accepted) with that HTTP status; `429` is `429-before`
-    SubmitJob:hang-after:seconds=30      accepted (or -before: not looked at yet), answered only seconds later
-    *:latency:seconds=0.2                every answer comes later
-    *:403:code=AccessDeniedException     with this error code instead of ExpiredTokenException
-    ListJobs:blind:seconds=10            jobs submitted in the last seconds aren't listed (DescribeJobs: not described)
-    DescribeJobs:forget                  finished jobs are unknown; `forget-all`: every job
-    DescribeJobs:backwards:times=2       running jobs are shown as RUNNABLE
-    Container:kill:after=2,exit=137      the host is lost: SIGKILL; without `exit`, no exit code is known
-    Container:oom:after=1                out of memory: SIGKILL, exit code 137
-    Container:reclaim:after=1            Spot takes the machine away: SIGTERM, and SIGKILL after the grace
-    Container:exit0-on-term:after=1      SIGTERM (without `after`: somebody else's), after which 0 is recorded as exit code
-    Container:twice                      the command runs a second time, beside the first, under the same job id
-    Container:pull-error                 the image can't be pulled
+Calls (`*` stands for every operation):
 
-`times=n` ends a fault after n calls or containers; without it, it lasts until faults are replaced.
+    SubmitJob:reset-after        accepted, then the connection is reset without a reply
+    SubmitJob:reset-before       not accepted, and the connection is reset
+    SubmitJob:503-before         refused with this HTTP status; `429` means `429-before`
+    SubmitJob:503-after          accepted, but answered with this HTTP status
+    *:403:code=AccessDeniedException     the same, with another error code
+    SubmitJob:hang-after:seconds=30      accepted, but answered only after this time
+    SubmitJob:hang-before:seconds=30     accepted and answered only after this time
+    *:latency:seconds=0.2                answered later
+
+What is shown of jobs:
+
+    ListJobs:blind:seconds=10    jobs submitted in the last seconds aren't listed
+                                 (DescribeJobs: aren't described)
+    DescribeJobs:forget          finished jobs are unknown
+    DescribeJobs:forget-all      every job is unknown
+    DescribeJobs:backwards       running jobs are shown as RUNNABLE
+
+Containers (`after=2` waits for 2 seconds first):
+
+    Container:kill:exit=137      the host is lost: SIGKILL, and this exit code or none
+    Container:oom                out of memory: SIGKILL, exit code 137
+    Container:reclaim            Spot takes the machine away: SIGTERM, and SIGKILL after
+                                 the grace
+    Container:exit0-on-term      the exit code after a SIGTERM is 0; `after=2` sends it
+    Container:twice              a second process runs the command beside the first,
+                                 under the same job id
+    Container:pull-error         the image can't be pulled
+
+`times=n` ends a fault after n calls or containers. Without it, the fault lasts until
+you replace the faults.
 """
 
 from __future__ import annotations
@@ -40,7 +56,12 @@ CONTAINER_KINDS = {
 }
 VIEW_KINDS = {
     "ListJobs": {"blind": {"seconds"}},
-    "DescribeJobs": {"blind": {"seconds"}, "forget": set(), "forget-all": set(), "backwards": set()},
+    "DescribeJobs": {
+        "blind": {"seconds"},
+        "forget": set(),
+        "forget-all": set(),
+        "backwards": set(),
+    },
 }
 CALL_KINDS = {
     "latency": {"seconds"},
@@ -61,12 +82,12 @@ def batch_operations() -> dict[str, str]:
 
 
 class FaultError(ValueError):
-    """A fault specification that means nothing; the message is one sentence that says why."""
+    """A malformed fault specification. The message is one sentence that says why."""
 
 
 @dataclass
 class Fault:
-    """`left` is how often it will still happen; None: always."""
+    """A fault that will happen `left` more times, or always if that is None."""
 
     spec: str
     operation: str
@@ -76,7 +97,7 @@ class Fault:
 
     @property
     def status(self) -> int | None:
-        """The HTTP status it answers with, if it's that kind."""
+        """The HTTP status that it answers with, if it is of that kind."""
         found = STATUS_KIND.fullmatch(self.kind)
         return int(found[1]) if found else None
 
@@ -90,9 +111,10 @@ class Fault:
 
 
 def parse(spec: str) -> Fault:
-    """The fault that `spec` describes, or a FaultError."""
+    """The fault that `spec` describes. Raises FaultError if it describes none."""
     if not isinstance(spec, str) or spec.count(":") not in (1, 2):
-        raise FaultError(f"The fault {spec!r} is not of the form operation:kind or operation:kind:key=value,….")
+        form = "operation:kind or operation:kind:key=value,…"
+        raise FaultError(f"The fault {spec!r} is not of the form {form}.")
     operation, kind, *rest = spec.split(":")
     operation = batch_operations().get(operation.lower(), operation)
     allowed = _allowed_options(spec, operation, kind)
@@ -101,10 +123,14 @@ def parse(spec: str) -> Fault:
         key, equals, value = pair.partition("=")
         if not equals or key not in allowed:
             known = ", ".join(sorted(allowed))
-            raise FaultError(f"The fault {spec!r} has the option {pair!r}, but {kind} takes key=value with {known}.")
+            raise FaultError(
+                f"The fault {spec!r} has the option {pair!r}, "
+                f"but {kind} takes key=value with {known}."
+            )
         number = r"\d+" if key in ("times", "exit") else r"\d+(\.\d+)?"
         if key != "code" and not re.fullmatch(number, value):
-            raise FaultError(f"The fault {spec!r} has {key}={value!r}, which is not a number it can take.")
+            reason = f"{key}={value!r}, which is not a number it can take"
+            raise FaultError(f"The fault {spec!r} has {reason}.")
         options[key] = value
     times = options.pop("times", None)
     return Fault(spec, operation, kind, options, left=int(times) if times else None)
@@ -118,15 +144,19 @@ def _allowed_options(spec: str, operation: str, kind: str) -> set[str]:
         if STATUS_KIND.fullmatch(kind):
             kinds[kind] = {"code"}
     else:
-        raise FaultError(f"The fault {spec!r} names {operation!r}, which is neither a Batch operation, * nor Container.")
+        raise FaultError(
+            f"The fault {spec!r} names {operation!r}, "
+            "which is neither a Batch operation, * nor Container."
+        )
     if kind not in kinds:
         known = ", ".join([*kinds, *([] if operation == CONTAINER else ["an HTTP status"])])
-        raise FaultError(f"The fault {spec!r} has the kind {kind!r}, but {operation} knows {known}.")
+        reason = f"the kind {kind!r}, but {operation} knows {known}"
+        raise FaultError(f"The fault {spec!r} has {reason}.")
     return {"times", *kinds[kind]}
 
 
 class Faults:
-    """Those in force. Every method may be called from any thread."""
+    """The faults in force. You may call every method from any thread."""
 
     def __init__(self, specs: Iterable[str] = ()):
         self._lock = threading.Lock()
@@ -134,7 +164,10 @@ class Faults:
         self.replace(specs)
 
     def replace(self, specs: Iterable[str]) -> None:
-        """All of `specs` or, with a FaultError, no change."""
+        """Replaces all faults.
+
+        Raises FaultError, and changes nothing, if one of `specs` is malformed.
+        """
         faults = [parse(spec) for spec in specs]
         with self._lock:
             self._faults = faults
@@ -144,11 +177,15 @@ class Faults:
             return [{"spec": fault.spec, "left": fault.left} for fault in self._faults]
 
     def take(self, operation: str, kinds: Collection[str]) -> Fault | None:
-        """The first fault in force for an operation, of those kinds; it counts as having happened once more."""
+        """The first fault in force for an operation, of one of these kinds, or None.
+
+        Taking it counts as one of the times that it happens.
+        """
+        names = {operation} if operation == CONTAINER else {operation, "*"}
         with self._lock:
             for fault in self._faults:
-                named = fault.operation == operation or (fault.operation == "*" and operation != CONTAINER)
-                if named and fault.left != 0 and ("status" if fault.status else fault.kind) in kinds:
+                kind = "status" if fault.status else fault.kind
+                if fault.operation in names and kind in kinds and fault.left != 0:
                     if fault.left:
                         fault.left -= 1
                     return fault

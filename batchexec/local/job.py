@@ -13,17 +13,19 @@ STATUSES = (*BEFORE_STARTING, "STARTING", "RUNNING", *FINISHED)
 
 
 def milliseconds() -> int:
-    """Now, as AWS writes times."""
+    """The time now, as AWS writes times: in milliseconds since 1970."""
     return int(time.time() * 1000)
 
 
 def present(**values: Any) -> dict[str, Any]:
-    """A dictionary without the keys whose value is None: AWS leaves out what it doesn't know."""
+    """A dictionary without the keys whose value is None, which AWS leaves out."""
     return {key: value for key, value in values.items() if value is not None}
 
 
 @dataclass
 class Attempt:
+    """One attempt of a job. Times are in milliseconds since 1970."""
+
     task_arn: str
     started_at: int | None = None
     stopped_at: int | None = None
@@ -33,7 +35,12 @@ class Attempt:
     log_stream: str | None = None
 
     def container(self) -> dict[str, Any]:
-        return present(exitCode=self.exit_code, reason=self.reason, logStreamName=self.log_stream, taskArn=self.task_arn)
+        return present(
+            exitCode=self.exit_code,
+            reason=self.reason,
+            logStreamName=self.log_stream,
+            taskArn=self.task_arn,
+        )
 
     def describe(self) -> dict[str, Any]:
         return present(
@@ -46,7 +53,10 @@ class Attempt:
 
 @dataclass(eq=False)
 class Job:
-    """What was submitted, merged with its definition, and what has become of it."""
+    """A submission merged with its definition, and what has become of it.
+
+    `number` counts jobs in the order of their submission; `timeout` is in seconds.
+    """
 
     name: str
     region: str
@@ -67,7 +77,7 @@ class Job:
     scheduling_priority: int | None = None
     propagate_tags: bool = False
 
-    number: int = 0  # in order of submission
+    number: int = 0
     id: str = field(default_factory=lambda: str(uuid.uuid4()))
     created_at: int = field(default_factory=milliseconds)
     stopped_at: int | None = None
@@ -87,7 +97,7 @@ class Job:
 
     @property
     def attempt(self) -> Attempt | None:
-        """The latest, if one has started or failed to."""
+        """The latest attempt, or None before the first."""
         return self.attempts[-1] if self.attempts else None
 
     def new_attempt(self) -> Attempt:
@@ -97,7 +107,7 @@ class Job:
         return attempt
 
     def environment(self) -> dict[str, str]:
-        """The container's: the definition's, the submission's, and what AWS Batch adds."""
+        """The container's environment, with the variables that AWS Batch adds."""
         return {
             **{variable["name"]: variable["value"] for variable in self.container["environment"]},
             "AWS_BATCH_JOB_ID": self.id,
@@ -107,7 +117,7 @@ class Job:
         }
 
     def command(self) -> list[str]:
-        """With the `Ref::name` placeholders filled."""
+        """The container's command, with its `Ref::name` placeholders filled."""
         filled = []
         for part in self.container["command"]:
             for name in sorted(self.parameters, key=len, reverse=True):
@@ -116,8 +126,10 @@ class Job:
         return filled
 
     def _shown(self, status: str) -> dict[str, Any]:
-        # While it waits for its next attempt it has no start.
-        started = self.attempt.started_at if self.attempt and status not in BEFORE_STARTING else None
+        started = None
+        # A job that waits for its next attempt shows no start.
+        if self.attempt and status not in BEFORE_STARTING:
+            started = self.attempt.started_at
         return present(
             jobArn=self.arn,
             jobId=self.id,
@@ -135,14 +147,18 @@ class Job:
         )
 
     def summary(self) -> dict[str, Any]:
-        """A JobSummary of ListJobs."""
+        """The job as a JobSummary of ListJobs."""
         container = {}
         if self.attempt:
             container = present(exitCode=self.attempt.exit_code, reason=self.attempt.reason)
         return self._shown(self.status) | ({"container": container} if container else {})
 
     def describe(self, status: str = "") -> dict[str, Any]:
-        """A JobDetail of DescribeJobs; `status` shows another one than it has (a fault)."""
+        """The job as a JobDetail of DescribeJobs.
+
+        A fault may show another `status` than it has.
+        """
+        on_fargate = "fargatePlatformConfiguration" in self.container
         retry = present(attempts=self.max_attempts, evaluateOnExit=self.evaluate_on_exit or None)
         return self._shown(status or self.status) | present(
             jobQueue=self.queue_arn,
@@ -151,7 +167,7 @@ class Job:
             parameters=self.parameters,
             tags=self.tags,
             propagateTags=self.propagate_tags,
-            platformCapabilities=["FARGATE"] if "fargatePlatformConfiguration" in self.container else None,
+            platformCapabilities=["FARGATE"] if on_fargate else None,
             retryStrategy=retry,
             timeout={"attemptDurationSeconds": self.timeout} if self.timeout else None,
             container=self.container | (self.attempt.container() if self.attempt else {}),

@@ -1,4 +1,7 @@
-"""Which process groups a server started, on disk, so that the next one can end what a killed one left behind."""
+"""Remembers on disk which process groups a server started.
+
+If the server is killed, the next one ends what it left behind.
+"""
 
 from __future__ import annotations
 
@@ -12,14 +15,17 @@ PROC = Path("/proc")
 
 
 def signal_group(pid: int, number: int) -> None:
-    """Sends a signal to a process group; one that is gone already is not an error."""
-    # macOS answers EPERM for a group of which only a zombie is left.
+    """Sends a signal to a process group. It is no error if the group is gone."""
+    # macOS answers EPERM if only a zombie of the group is left.
     with suppress(ProcessLookupError, PermissionError):
         os.killpg(pid, number)
 
 
 def identity(pid: int) -> str | None:
-    """What tells a living process from another one that had or will have its id; None if it's gone or can't be told."""
+    """Tells a living process from earlier and later ones with the same id.
+
+    None if the process is gone, or if there is no /proc to tell by.
+    """
     try:
         fields = (PROC / str(pid) / "stat").read_text().rpartition(")")[2].split()
         boot = (PROC / "sys/kernel/random/boot_id").read_text().strip()
@@ -30,7 +36,10 @@ def identity(pid: int) -> str | None:
 
 
 class ProcessGroups:
-    """A folder with one file per running process group: its name the leader's id, its content the leader's identity."""
+    """A folder with one file for each running process group.
+
+    The file's name is the leader's process id, its content the leader's identity.
+    """
 
     def __init__(self, folder: Path):
         self.folder = folder
@@ -43,13 +52,16 @@ class ProcessGroups:
         (self.folder / str(pid)).unlink(missing_ok=True)
 
     def end_leftovers(self, grace: float) -> list[int]:
-        """Ends the groups whose leader is provably the process noted: SIGTERM, `grace` seconds, SIGKILL.
+        """Ends the groups that a killed server left: SIGTERM, `grace` seconds, SIGKILL.
 
-        Returns their ids. Others (gone, id used again, or no /proc to prove it by) are forgotten and not touched.
+        Only a group whose leader is provably the noted process is ended. All others
+        (the leader is gone, its id was used again, or there is no /proc to tell) are
+        forgotten and not touched. Returns the ids of the ended groups.
         """
         if not self.folder.exists():
             return []
-        noted = {int(file.name): file.read_text() for file in self.folder.iterdir() if file.name.isdigit()}
+        files = [file for file in self.folder.iterdir() if file.name.isdigit()]
+        noted = {int(file.name): file.read_text() for file in files}
         ours = [pid for pid, was in noted.items() if was and identity(pid) == was]
         for pid in ours:
             signal_group(pid, signal.SIGTERM)

@@ -1,4 +1,7 @@
-"""ListJobs: filters, order and pages. Rules: API reference of AWS Batch, ListJobs."""
+"""Filters, orders and pages the jobs of ListJobs.
+
+The rules are those of ListJobs in the API reference of AWS Batch.
+"""
 
 from __future__ import annotations
 
@@ -17,10 +20,11 @@ Key = tuple[str, int]
 
 
 def select(jobs: Iterable[Job], request: Mapping[str, Any]) -> list[Job]:
-    """Those asked for, newest first.
+    """The jobs that a request asks for, newest first.
 
-    One filter at most. Without a filter, those of `jobStatus`, by default RUNNING. With one, jobs of every state, and
-    `jobStatus` is ignored, except with SHARE_IDENTIFIER.
+    Without a filter, these are the jobs of `jobStatus`, by default RUNNING. With the
+    one filter that is allowed, jobs of every status are listed and `jobStatus` is
+    ignored, except with SHARE_IDENTIFIER.
     """
     status = request.get("jobStatus")
     filters = request.get("filters") or []
@@ -41,7 +45,10 @@ def select(jobs: Iterable[Job], request: Mapping[str, Any]) -> list[Job]:
 
 
 def page(jobs: list[Job], request: Mapping[str, Any]) -> tuple[list[Job], str | None]:
-    """A page, and the token for the next one if there is more. Jobs that appear in between don't shift the pages."""
+    """A page, and the token of the next page if there is one.
+
+    Jobs that are submitted in between don't shift the pages.
+    """
     filtered = bool(request.get("filters"))
     by_name = filtered and request["filters"][0]["name"] == "JOB_NAME"
     limit = MAX_FILTERED if filtered else MAX_BY_STATUS
@@ -78,10 +85,7 @@ def _filter(name: Any, values: list[str]) -> Callable[[Job], bool]:
     if name == "JOB_NAME":
         return lambda job: any(_like(job.name.lower(), value.lower()) for value in values)
     if name == "JOB_DEFINITION":
-        return lambda job: any(
-            value == job.definition_arn or job.definition_arn.endswith(f"/{value}") or _like(job.definition, value)
-            for value in values
-        )
+        return lambda job: any(_defines(value, job) for value in values)
     if name == "SHARE_IDENTIFIER":
         return lambda job: job.share_identifier in values
     if name in ("BEFORE_CREATED_AT", "AFTER_CREATED_AT"):
@@ -93,6 +97,12 @@ def _filter(name: Any, values: list[str]) -> Callable[[Job], bool]:
             return lambda job: job.created_at < moment
         return lambda job: job.created_at > moment
     raise refuse(f"There is no filter {name!r}.")
+
+
+def _defines(value: str, job: Job) -> bool:
+    """Whether `value` is the job definition's ARN, name and revision, or pattern."""
+    arn = job.definition_arn
+    return value == arn or arn.endswith(f"/{value}") or _like(job.definition, value)
 
 
 def _like(text: str, pattern: str) -> bool:

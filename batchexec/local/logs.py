@@ -1,4 +1,7 @@
-"""Container output: a file per job, copied to CloudWatch Logs when somebody asks and when an attempt ends."""
+"""The output of containers: a file for each job, copied to CloudWatch Logs.
+
+It is copied when a client asks for logs, and when an attempt ends.
+"""
 
 from __future__ import annotations
 
@@ -15,7 +18,7 @@ ECHO_INTERVAL = 0.1
 
 
 class JobLog:
-    """One attempt's log stream, fed from where the job's file ends now."""
+    """The log stream of one attempt, which begins where the job's file ends now."""
 
     def __init__(self, path: Path, stream: str, region: str):
         self.path = path
@@ -25,7 +28,10 @@ class JobLog:
         self._partial = b""
 
     def new_lines(self, *, last: bool) -> list[str]:
-        """Complete lines since the last call; with `last`, also what has no end of line."""
+        """The complete lines since the last call.
+
+        With `last`, text without an end of line counts, too.
+        """
         if not self.path.exists():
             return []
         with self.path.open("rb") as file:
@@ -39,7 +45,10 @@ class JobLog:
 
 
 class Logs:
-    """The log streams of the attempts that run. An event's time is when it was copied, not when it was written."""
+    """The log streams of the attempts that run.
+
+    The time of an event is when it was copied, not when it was written.
+    """
 
     def __init__(self, cloud: Cloud, folder: Path, timers: Timers, *, echo: bool):
         self._cloud = cloud
@@ -79,7 +88,8 @@ class Logs:
         events = [{"timestamp": now, "message": line} for line in lines if line]
         self._cloud.put_log_events(log.region, log.stream, events)
         if self._echo and lines:
-            sys.stdout.write("".join(f"{time.strftime('%H:%M:%S')} {log.path.stem[:8]} {line}\n" for line in lines))
+            start = f"{time.strftime('%H:%M:%S')} {log.path.stem[:8]}"
+            sys.stdout.write("".join(f"{start} {line}\n" for line in lines))
             sys.stdout.flush()
 
     def _echo_later(self) -> None:

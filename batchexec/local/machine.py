@@ -1,4 +1,4 @@
-"""What containers run on: their processes, the threads that wait for them, and the end of all of it."""
+"""Starts containers, waits for them on threads, and ends them all."""
 
 from __future__ import annotations
 
@@ -15,6 +15,8 @@ from batchexec.local.logs import Logs
 
 
 class Machine:
+    """The machine that containers run on."""
+
     def __init__(self, folder: Path, groups: ProcessGroups, logs: Logs):
         self.logs = logs
         self._folder = folder
@@ -24,14 +26,18 @@ class Machine:
         self._threads: set[threading.Thread] = set()
 
     def start(self, job: Job) -> Container:
-        """A process for the job's attempt; OSError or ValueError when its command can't be executed."""
-        container = Container(job.command(), job.environment(), self._folder, self.logs.path(job.id), self._groups)
+        """Starts a process for the job's attempt.
+
+        Raises OSError or ValueError if its command can't be executed.
+        """
+        log = self.logs.path(job.id)
+        container = Container(job.command(), job.environment(), self._folder, log, self._groups)
         with self._lock:
             self._containers.add(container)
         return container
 
     def wait(self, container: Container) -> int:
-        """Its exit code."""
+        """Blocks until the container ends, and returns its exit code."""
         code = container.wait()
         with self._lock:
             self._containers.discard(container)
@@ -53,14 +59,18 @@ class Machine:
         thread.start()
 
     def close(self, grace: float) -> None:
-        """Ends every process: SIGTERM, `grace` seconds, SIGKILL; returns when all threads have ended."""
+        """Ends every process: SIGTERM, `grace` seconds, SIGKILL.
+
+        Returns when all threads have ended.
+        """
         deadline = time.monotonic() + grace
         told: set[tuple[Container, int]] = set()
         while True:
             number = signal.SIGTERM if time.monotonic() < deadline else signal.SIGKILL
             with self._lock:
                 threads = list(self._threads)
-                # Each is told once, but we look again and again: a thread may have been about to start its process.
+                # Each container gets a signal once. We look again and again, because a
+                # thread may have been about to start its process.
                 for container in self._containers:
                     if (container, number) not in told:
                         told.add((container, number))

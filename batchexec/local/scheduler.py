@@ -21,9 +21,11 @@ from batchexec.local.timers import Timers
 
 
 class Scheduler:
-    """A job that waits costs no thread and no polling; one that runs has a thread that sleeps until its process ends.
+    """Runs at most `max_running` jobs at once.
 
-    `lock` guards every job's fields: whoever reads them holds it.
+    A waiting job costs no thread and no polling. A running job has a thread that sleeps
+    until its process ends. `lock` guards the fields of all jobs: hold it while you read
+    them. `start_delay` and `stop_grace` are in seconds.
     """
 
     def __init__(
@@ -42,7 +44,8 @@ class Scheduler:
         self._timers = timers
         self._faults = faults
         self.max_running = max_running
-        self._step = start_delay / 3  # as SUBMITTED, RUNNABLE, STARTING
+        # One step each as SUBMITTED, RUNNABLE and STARTING.
+        self._step = start_delay / 3
         self._stop_grace = stop_grace
         self._submitted = 0
         self._pending: set[Job] = set()
@@ -58,7 +61,10 @@ class Scheduler:
             self._later(job, self._check_dependencies)
 
     def cancel(self, job_id: str, reason: str) -> None:
-        """As CancelJob: a job that is STARTING already, finished or unknown is left alone."""
+        """Cancels a job as CancelJob does.
+
+        A job that is already STARTING, finished or unknown is left alone.
+        """
         with self.lock:
             job = self.jobs.get(job_id)
             if job and job.status in BEFORE_STARTING:
@@ -66,7 +72,10 @@ class Scheduler:
                 self._finish(job, "FAILED", reason)
 
     def terminate(self, job_id: str, reason: str) -> None:
-        """As TerminateJob: asynchronous, SIGTERM, after the grace SIGKILL; a finished or unknown job is left alone."""
+        """Ends a job as TerminateJob does: SIGTERM, and SIGKILL after the grace.
+
+        Returns at once. A finished or unknown job is left alone.
+        """
         with self.lock:
             job = self.jobs.get(job_id)
             if job is None or job.finished:
@@ -78,7 +87,7 @@ class Scheduler:
                 self._finish(job, "FAILED", reason)
 
     def close(self, grace: float) -> None:
-        """Starts nothing more, and ends what runs within `grace` seconds."""
+        """Starts no further job, and ends the running ones within `grace` seconds."""
         with self.lock:
             self._closing = True
         self._machine.close(grace)
@@ -115,8 +124,11 @@ class Scheduler:
             job = self._waiting.popleft()
             if not job.finished:
                 job.status = "STARTING"
-                self._executions[job] = Execution(job, self._machine, self._timers, self._faults, self._stop_grace)
+                self._executions[job] = self._execution(job)
                 self._later(job, self._start)
+
+    def _execution(self, job: Job) -> Execution:
+        return Execution(job, self._machine, self._timers, self._faults, self._stop_grace)
 
     def _start(self, job: Job) -> None:
         self._machine.thread(job.id, lambda: self._run(job))
@@ -159,5 +171,6 @@ class Scheduler:
         job.status_reason = status_reason
         job.stopped_at = milliseconds()
         self._pending.discard(job)
-        for other in [other for other in self._pending if any(d["jobId"] == job.id for d in other.depends_on)]:
-            self._check_dependencies(other)
+        for other in list(self._pending):
+            if any(dependency["jobId"] == job.id for dependency in other.depends_on):
+                self._check_dependencies(other)

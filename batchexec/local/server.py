@@ -1,9 +1,9 @@
-"""AWS Batch on this machine, as an object: what `manage.py localbatch` serves, and tests use in-process:
+"""AWS Batch on this machine, as an object that tests can use in their own process.
 
     with LocalBatch() as batch:
         client = boto3.client("batch", endpoint_url=batch.url, region_name="us-east-1")
 
-Any credentials will do.
+Any credentials will do. `manage.py localbatch` serves the same object.
 """
 
 from __future__ import annotations
@@ -13,6 +13,7 @@ import os
 import tempfile
 import threading
 from collections.abc import Iterable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -38,14 +39,25 @@ SHUTDOWN_GRACE = 3.0
 
 
 class LocalBatch:
-    """A context manager: serves from entering it until leaving it, and leaves no thread and no process behind.
+    """A context manager that serves AWS Batch during its block.
 
-    `url` is for AWS_ENDPOINT_URL_BATCH or `endpoint_url`. A port of 0 takes a free one, and keeps the job's logs in a
-    temporary folder; with any other, they are in `var/localbatch-<port>/<job id>.log`, or in `folder`. Seconds:
-    `start_delay` from SubmitJob to the start of the process, `stop_grace` between SIGTERM and SIGKILL of a job,
-    `shutdown_grace` likewise of all when it ends, `forget_after` until a finished job is unknown (None: never).
-    At most `max_running` containers run at once; the other jobs stay RUNNABLE.
-    Raises FaultError for a malformed fault, and, when entered, OSError if the port is taken.
+    It leaves no thread and no process behind. `url` is the address to set as
+    AWS_ENDPOINT_URL_BATCH or `endpoint_url`.
+
+    `port`: 0 takes a free port and keeps the logs of the jobs in a temporary folder.
+    With any other port they are in `var/localbatch-<port>/<job id>.log`.
+    `folder`: where the logs are instead.
+    `faults`: see `batchexec.local.faults`.
+    `start_delay`: seconds from SubmitJob to the start of the process.
+    `max_running`: how many containers run at once. Further jobs stay RUNNABLE.
+    `stop_grace`: seconds between SIGTERM and SIGKILL of a job.
+    `shutdown_grace`: the same for all jobs, at the end of the block.
+    `forget_after`: seconds until a finished job is unknown. None means never.
+    `allow_short_timeouts`: accepts time-outs under AWS's minimum of 60 seconds.
+    `echo`: prints the output of the jobs.
+
+    Raises FaultError for a malformed fault, ValueError for a `max_running` under 1, and
+    OSError when the block begins, if the port is taken.
     """
 
     def __init__(
@@ -88,15 +100,18 @@ class LocalBatch:
         return f"http://{self.host}:{self.port}"
 
     def set_faults(self, specs: Iterable[str]) -> None:
-        """Replaces all faults; a malformed one is a FaultError, and changes nothing."""
+        """Replaces all faults.
+
+        Raises FaultError, and changes nothing, if one is malformed.
+        """
         self._faults.replace(specs)
 
     def faults(self) -> list[dict[str, Any]]:
-        """Those in force: `spec`, and how often each is `left` (None: always)."""
+        """The faults in force: their `spec`, and how often they are `left`, or None."""
         return self._faults.show()
 
     def calls(self) -> dict[str, Any]:
-        """`counts` by operation, and `submissions`: jobName, accepted, jobId, reply."""
+        """The `counts` of calls by operation, and the `submissions`: see `Calls`."""
         return self._calls.show()
 
     def reset_calls(self) -> None:
@@ -105,21 +120,25 @@ class LocalBatch:
     def __enter__(self) -> LocalBatch:
         with listen(self.host, self.port) as listening:
             self._cloud = Cloud()
-            self._cloud.batch(os.environ.get("AWS_REGION") or os.environ.get("AWS_DEFAULT_REGION") or "us-east-1")
-            # The port is ours, and with it its folder.
+            region = os.environ.get("AWS_REGION") or os.environ.get("AWS_DEFAULT_REGION")
+            self._cloud.batch(region or "us-east-1")
+            # Now that the port is ours, its folder is, too.
             folder = self._open_folder()
             self.port = listening.getsockname()[1]
             groups = ProcessGroups(folder / "processes")
             if ended := groups.end_leftovers(self._shutdown_grace):
-                logger.warning("Ended %d processes that a killed localbatch had left behind.", len(ended))
+                text = "Ended %d processes that a killed localbatch had left behind."
+                logger.warning(text, len(ended))
             self._timers = Timers()
             logs = Logs(self._cloud, folder, self._timers, echo=self._echo)
             machine = Machine(project_folder(), groups, logs)
-            self._scheduler = Scheduler(machine, self._timers, self._faults, **self._scheduler_options)
+            options = self._scheduler_options
+            self._scheduler = Scheduler(machine, self._timers, self._faults, **options)
             api = BatchApi(self._cloud, self._scheduler, self._faults, **self._api_options)
             self._application = Application(self._cloud, api, self._faults, self._calls, logs)
             self._server = Server(self._application, listening)
-        self._thread = threading.Thread(target=self._server.serve_forever, args=(0.05,), name="localbatch-server", daemon=True)
+        serve = partial(self._server.serve_forever, poll_interval=0.05)
+        self._thread = threading.Thread(target=serve, name="localbatch-server", daemon=True)
         self._thread.start()
         return self
 

@@ -1,4 +1,7 @@
-"""SubmitJob's request: what AWS refuses about it, and the job it makes."""
+"""Checks SubmitJob's request as AWS does, and makes a job of it.
+
+The rules and limits are those of SubmitJob in the API reference of AWS Batch.
+"""
 
 from __future__ import annotations
 
@@ -15,12 +18,28 @@ JOB_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,127}")
 MAX_PAYLOAD = 30 * 1024
 MAX_TAGS = 50
 MIN_TIMEOUT = 60
+#: What AWS Batch can run and localbatch can't.
 NOT_HERE = ("arrayProperties", "nodeOverrides", "eksPropertiesOverride", "ecsPropertiesOverride")
-CONTAINER_LISTS = ("command", "environment", "resourceRequirements", "mountPoints", "secrets", "ulimits", "volumes")
+CONTAINER_LISTS = (
+    "command",
+    "environment",
+    "resourceRequirements",
+    "mountPoints",
+    "secrets",
+    "ulimits",
+    "volumes",
+)
+
+Items = list[dict[str, str]]
 
 
-def make_job(cloud: Cloud, region: str, request: Mapping[str, Any], size: int, *, allow_short_timeouts: bool) -> Job:
-    """The job, or an ApiError. `size` is the request's, in bytes. Rules and limits: API reference of AWS Batch, SubmitJob."""
+def make_job(
+    cloud: Cloud, region: str, request: Mapping[str, Any], size: int, *, allow_short_timeouts: bool
+) -> Job:
+    """The job that a request submits. Raises ApiError if AWS would refuse it.
+
+    `size` is the request's size in bytes.
+    """
     if size > MAX_PAYLOAD:
         raise refuse(f"The request has {size} bytes; at most {MAX_PAYLOAD} are allowed.")
     for key in ("jobName", "jobQueue", "jobDefinition"):
@@ -31,7 +50,8 @@ def make_job(cloud: Cloud, region: str, request: Mapping[str, Any], size: int, *
             raise refuse(f"{key}: localbatch runs single-container jobs only.")
     if not JOB_NAME.fullmatch(request["jobName"]):
         raise refuse(
-            f"Job name {request['jobName']!r} must have 1 to 128 letters, digits, - and _, and begin with a letter or digit."
+            f"Job name {request['jobName']!r} must have 1 to 128 letters, digits, - and _, "
+            "and begin with a letter or digit."
         )
     queue = _queue(cloud, region, request)
     definition = cloud.definition(region, request["jobDefinition"])
@@ -49,7 +69,9 @@ def make_job(cloud: Cloud, region: str, request: Mapping[str, Any], size: int, *
         compute_environment=queue.environments[0].name,
         definition=definition.name,
         definition_arn=definition.arn,
-        container=_container(definition.container_properties, request.get("containerOverrides") or {}),
+        container=_container(
+            definition.container_properties, request.get("containerOverrides") or {}
+        ),
         parameters={**definition.parameters, **(request.get("parameters") or {})},
         tags=dict(request.get("tags") or {}),
         depends_on=_dependencies(request),
@@ -73,19 +95,25 @@ def _queue(cloud: Cloud, region: str, request: Mapping[str, Any]) -> Any:
         raise refuse(f"Job queue {queue.name} is {queue.state} and takes no jobs.")
     if bool(queue.schedule_policy) != bool(request.get("shareIdentifier")):
         wanted = "must" if queue.schedule_policy else "must not"
-        raise refuse(f"shareIdentifier {wanted} be given for the job queue {queue.name}, because of its scheduling policy.")
+        raise refuse(
+            f"shareIdentifier {wanted} be given for the job queue {queue.name}, "
+            "because of its scheduling policy."
+        )
     return queue
 
 
 def _container(properties: Mapping[str, Any], overrides: Mapping[str, Any]) -> dict[str, Any]:
-    """The definition's container with what the submission may override of it."""
+    """The definition's container, overridden by the submission."""
     command = overrides.get("command") or []
     if not all(isinstance(part, str) and part for part in command):
         raise refuse("containerOverrides.command must not contain empty strings.")
     environment = overrides.get("environment") or []
     for variable in environment:
         if str(variable.get("name", "")).startswith("AWS_BATCH"):
-            raise refuse(f"Environment variable {variable['name']}: names that start with AWS_BATCH are reserved.")
+            raise refuse(
+                f"Environment variable {variable['name']}: "
+                "names that start with AWS_BATCH are reserved."
+            )
     container = {key: [] for key in CONTAINER_LISTS} | deepcopy(dict(properties))
     if command:
         container["command"] = list(command)
@@ -96,9 +124,10 @@ def _container(properties: Mapping[str, Any], overrides: Mapping[str, Any]) -> d
     return container
 
 
-def _merged(first: list[dict[str, str]], second: list[dict[str, str]], key: str) -> list[dict[str, str]]:
-    merged = {item[key]: {key: item[key], "value": item.get("value", "")} for item in [*first, *second]}
-    return list(merged.values())
+def _merged(first: Items, second: Items, key: str) -> Items:
+    """Both lists of AWS's named values; a later value replaces an earlier one."""
+    merged = {item[key]: item.get("value", "") for item in [*first, *second]}
+    return [{key: name, "value": value} for name, value in merged.items()]
 
 
 def _dependencies(request: Mapping[str, Any]) -> list[dict[str, str]]:
@@ -116,9 +145,10 @@ def _timeout(request: Mapping[str, Any], definition: Any, allow_short: bool) -> 
 
 
 def check_timeout(timeout: Mapping[str, Any], allow_short: bool) -> float:
-    """Seconds; AWS refuses less than 60."""
+    """The time-out in seconds. Raises ApiError under 60, unless short ones may be."""
     seconds = timeout.get("attemptDurationSeconds")
-    if not isinstance(seconds, (int, float)) or seconds <= 0 or (seconds < MIN_TIMEOUT and not allow_short):
+    least = 0 if allow_short else MIN_TIMEOUT
+    if not isinstance(seconds, (int, float)) or seconds <= 0 or seconds < least:
         raise refuse(f"attemptDurationSeconds must be at least {MIN_TIMEOUT}, not {seconds}.")
     return seconds
 

@@ -1,4 +1,4 @@
-"""Callbacks at a later time, all on one thread."""
+"""Runs callbacks at a later time, all on one thread."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ logger = logging.getLogger(__name__)
 
 
 class Timer:
-    """One callback to come; `cancel()` drops it, and does nothing once it has run."""
+    """A callback to come. `cancel()` drops it, and does nothing once it has run."""
 
     def __init__(self, callback: Callable[[], None]):
         self.callback: Callable[[], None] | None = callback
@@ -23,7 +23,7 @@ class Timer:
 
 
 class Timers:
-    """Runs callbacks in order of their time; waiting costs nothing, however many there are."""
+    """Runs callbacks in the order of their times. Waiting for many costs nothing."""
 
     def __init__(self) -> None:
         self._due: list[tuple[float, int, Timer]] = []
@@ -42,7 +42,7 @@ class Timers:
         return timer
 
     def close(self) -> None:
-        """Drops what is still to come and ends the thread."""
+        """Drops the callbacks to come and ends the thread."""
         with self._changed:
             self._closed = True
             self._changed.notify()

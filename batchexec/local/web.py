@@ -1,4 +1,7 @@
-"""HTTP: werkzeug's threaded server, such that it can be stopped at once and its connections can be reset."""
+"""Serves HTTP by werkzeug's threaded server.
+
+Unlike werkzeug's own, it can be stopped at once and can reset connections.
+"""
 
 from __future__ import annotations
 
@@ -16,7 +19,7 @@ HOST = "127.0.0.1"
 
 
 def listen(host: str, port: int) -> socket.socket:
-    """A listening socket, or OSError if the port is taken; 0 takes a free one."""
+    """A listening socket. Port 0 takes a free one. Raises OSError if it is taken."""
     listening = socket.socket()
     try:
         listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
@@ -29,7 +32,9 @@ def listen(host: str, port: int) -> socket.socket:
 
 
 class Handler(WSGIRequestHandler):
-    def connection_dropped(self, error: BaseException, environ: dict[str, Any] | None = None) -> None:
+    def connection_dropped(
+        self, error: BaseException, environ: dict[str, Any] | None = None
+    ) -> None:
         self.close_connection = True
 
     def log_request(self, code: int | str = "-", size: int | str = "-") -> None:
@@ -37,9 +42,10 @@ class Handler(WSGIRequestHandler):
 
 
 class Server(ThreadedWSGIServer):
-    """A thread per connection; `stop()` ends them all."""
+    """Serves each connection on a thread of its own. `stop()` ends them all."""
 
-    daemon_threads = False  # so that closing the server joins them
+    # Closing the server joins its threads.
+    daemon_threads = False
 
     def __init__(self, application: Any, listening: socket.socket):
         host, port = listening.getsockname()[:2]
@@ -54,7 +60,7 @@ class Server(ThreadedWSGIServer):
         return connection, address
 
     def shutdown_request(self, request: Any) -> None:
-        # Closed without a shutdown before it, which would send a FIN where a fault wants a reset.
+        # A shutdown before closing would send a FIN, where a fault may want a reset.
         with self._lock:
             self._connections.discard(request)
         self.close_request(request)
@@ -63,7 +69,7 @@ class Server(ThreadedWSGIServer):
         self.shutdown()
         with self._lock:
             for connection in self._connections:
-                with suppress(OSError):  # the client is gone already
+                with suppress(OSError):  # the client may be gone already
                     connection.shutdown(socket.SHUT_RD)
 
     def log(self, type: str, message: str, *args: Any) -> None:

@@ -1,0 +1,1 @@
+"""What all the slots of one worker process share."""

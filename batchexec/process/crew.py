@@ -1,7 +1,8 @@
 """A few threads that act for a thousand that wait.
 
-A thread that has once made a call through Django's ORM or boto3 keeps some fifty kilobytes for good, most of them stack, and a
-connection of its own. The thread of a slot therefore only waits; the calls are a crew's.
+A thread that has once made a call through Django's ORM or boto3 keeps about fifty
+kilobytes for good, most of them stack, and a connection. So the thread of a slot only
+waits, and a crew makes the calls.
 """
 
 from __future__ import annotations
@@ -10,18 +11,23 @@ import queue
 import threading
 from collections.abc import Callable
 from concurrent.futures import Future
-from typing import Any, TypeVar
+from functools import partial
+from typing import Any, ParamSpec, TypeVar
 
 from django.db import connections, reset_queries
 
+P = ParamSpec("P")
 T = TypeVar("T")
 
-#: How long a thread of a crew stays without work, with its connection to the database open, in seconds.
+#: How long an idle thread stays, with its database connection open, in seconds.
 LINGER = 1.0
 
 
 class Crew:
-    """Up to `size` threads, which come with the work and go without it. None may call upon its own crew."""
+    """Up to `size` threads, which come with the work and go when it is done.
+
+    A step must not call on the crew that it runs on.
+    """
 
     def __init__(self, size: int, name: str):
         self._size = size
@@ -31,14 +37,17 @@ class Crew:
         self._threads = 0
         self._open = 0
 
-    def do(self, step: Callable[[], T]) -> T:
-        """Has the step done, and returns or raises what it does. The main thread does it itself: it has a connection anyway."""
+    def do(self, step: Callable[P, T], *arguments: P.args, **keywords: P.kwargs) -> T:
+        """Calls `step` on a thread of the crew, and returns or raises what it does.
+
+        The main thread calls it itself, because it has a connection anyway.
+        """
         if threading.current_thread() is threading.main_thread():
-            return step()
+            return step(*arguments, **keywords)
         future: Future[T] = Future()
         with self._lock:
             self._open += 1
-            self._work.put((future, step))
+            self._work.put((future, partial(step, *arguments, **keywords)))
             if self._threads < min(self._open, self._size):
                 self._threads += 1
                 threading.Thread(target=self._run, daemon=True, name=self._name).start()
@@ -55,11 +64,7 @@ class Crew:
         try:
             future, step = self._work.get(timeout=LINGER)
         except queue.Empty:
-            with self._lock:
-                if self._open >= self._threads:
-                    return True  # somebody counts on this thread
-                self._threads -= 1
-            return False
+            return not self._leaves()
         try:
             result = step()
         except BaseException as error:
@@ -69,6 +74,14 @@ class Crew:
             self._done()
             future.set_result(result)
         return True
+
+    def _leaves(self) -> bool:
+        """Whether an idle thread may end: not while a step counts on it."""
+        with self._lock:
+            if self._open >= self._threads:
+                return False
+            self._threads -= 1
+            return True
 
     def _done(self) -> None:
         reset_queries()  # with DEBUG, Django would keep thousands

@@ -1,4 +1,7 @@
-"""How fast one process submits: AWS Batch takes 50 jobs a second of a whole account and region, and answers 429 to the rest."""
+"""How fast one process submits.
+
+AWS Batch takes 50 jobs a second from an account and region, and refuses the others.
+"""
 
 from __future__ import annotations
 
@@ -8,15 +11,17 @@ import time
 
 from batchexec.conf import settings
 
-#: After throttling, the rate is halved; at most once in so many seconds, because what is under way together is refused together.
+#: Throttling halves the rate, at most once in this many seconds: submissions that are
+#: under way together are refused together.
 ONCE_IN = 1.0
-#: The part of the rate that is always left, and the part that comes back with each submission that is accepted.
+#: The smallest part of the rate that throttling leaves.
 LEAST = 1 / 64
+#: The part of the rate that each accepted submission brings back.
 RECOVERY = 0.01
 
 
 class Pacer:
-    """Turns to submit, `SUBMIT_RATE` a second, shared by the slots of a process."""
+    """Turns to submit, `SUBMIT_RATE` a second, for all the slots of a process."""
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
@@ -26,11 +31,11 @@ class Pacer:
 
     @property
     def rate(self) -> float:
-        """Turns a second, as of now; 0: no limit."""
+        """How many turns a second there are now; 0 means no limit."""
         return float(settings.SUBMIT_RATE) * self._part
 
     def turn(self) -> float:
-        """Takes a turn, and returns how many seconds there are until it comes."""
+        """Takes a turn, and returns how many seconds to wait for it."""
         rate = self.rate
         if not rate:
             return 0.0
@@ -41,6 +46,7 @@ class Pacer:
             return mine - now
 
     def throttled(self) -> None:
+        """AWS Batch refused a submission because there were too many."""
         with self._lock:
             now = time.monotonic()
             if now - self._halved_at >= ONCE_IN:
@@ -48,5 +54,6 @@ class Pacer:
                 self._part = max(self._part / 2, LEAST)
 
     def accepted(self) -> None:
+        """AWS Batch took a submission."""
         with self._lock:
             self._part = min(self._part + RECOVERY, 1.0)

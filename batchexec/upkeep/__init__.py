@@ -1,0 +1,1 @@
+"""Finds markers that have outlived their execution, and whatever else disagrees."""

@@ -1,4 +1,7 @@
-"""The same measures of django-tasks-db: `python -m bench.peer.measures NAME OPTIONS` prints a line of JSON."""
+"""The measures of `bench.measures`, for django-tasks-db.
+
+`python -m bench.peer.measures NAME OPTIONS` is called in the same way.
+"""
 
 from __future__ import annotations
 
@@ -11,6 +14,7 @@ import django
 
 
 def drain(jobs_number: int) -> dict[str, Any]:
+    """Tasks per second, from the first claim to the last record, by one worker."""
     from django_tasks_db.management.commands.db_worker import Worker
     from django_tasks_db.models import DBTaskResult
 
@@ -36,6 +40,7 @@ def drain(jobs_number: int) -> dict[str, Any]:
 
 
 def enqueue(jobs_number: int, forget: bool = True) -> dict[str, Any]:
+    """Tasks per second, enqueued one by one, and deleted afterwards with `forget`."""
     from django_tasks_db.models import DBTaskResult
 
     from bench.peer.tasks import noop
@@ -50,6 +55,7 @@ def enqueue(jobs_number: int, forget: bool = True) -> dict[str, Any]:
 
 
 def pick_up(path: str, number: int, seed: int) -> dict[str, Any]:
+    """Seconds that each of `number` tasks waited for an idle worker."""
     from bench import latency
     from bench.peer.tasks import note_time
 
@@ -57,6 +63,7 @@ def pick_up(path: str, number: int, seed: int) -> dict[str, Any]:
 
 
 def migrate() -> dict[str, Any]:
+    """Makes the tables."""
     from django.core.management import call_command
 
     call_command("migrate", verbosity=0)

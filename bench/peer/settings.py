@@ -1,20 +1,32 @@
-"""django-tasks-db at its best: connections are kept, nothing is logged, nothing else is installed."""
+"""Settings that show django-tasks-db at its best.
+
+Connections are kept, only warnings are logged, and no other app is installed.
+"""
 
 import os
+from typing import Any
 from urllib.parse import urlsplit
 
 url = urlsplit(os.environ["DATABASE_URL"])
+database: dict[str, Any]
 if url.scheme == "sqlite":
-    default = {
+    # A path that begins with two slashes is absolute.
+    path = url.path[1:] if url.path.startswith("//") else url.path
+    database = {
         "ENGINE": "django.db.backends.sqlite3",
-        "NAME": url.path[1:] + ".peer" if url.path.startswith("//") else url.path + ".peer",
+        "NAME": f"{path}.peer",
         "OPTIONS": {"timeout": 30, "init_command": "PRAGMA journal_mode=WAL;"},
     }
 else:
-    names = {"HOST": url.hostname, "PORT": url.port, "USER": url.username, "NAME": url.path.lstrip("/")}
-    default = {"ENGINE": "django.db.backends.postgresql", **names}
+    database = {
+        "ENGINE": "django.db.backends.postgresql",
+        "HOST": url.hostname,
+        "PORT": url.port,
+        "USER": url.username,
+        "NAME": url.path.lstrip("/"),
+    }
 
-DATABASES = {"default": {**default, "CONN_MAX_AGE": None}}
+DATABASES = {"default": {**database, "CONN_MAX_AGE": None}}
 SECRET_KEY = "only-for-benchmarks"
 USE_TZ = True
 INSTALLED_APPS = ["django_tasks", "django_tasks_db"]

@@ -13,7 +13,9 @@ MAX_TEXT = 20_000
 def describe(error: BaseException) -> str:
     """`Class: message`, then the traceback; cut in the middle if it is long."""
     try:
-        frames = "".join(traceback.format_exception(type(error), error, _without_queue(error.__traceback__)))
+        frames = "".join(
+            traceback.format_exception(type(error), error, _without_queue(error.__traceback__))
+        )
     except BaseException:  # its text can't be rendered, whatever that raised
         try:
             frames = "".join(traceback.format_tb(error.__traceback__))

@@ -75,7 +75,9 @@ class Interruptible:
         self._thread = threading.get_ident()
         return self
 
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: Any) -> None:
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: Any
+    ) -> None:
         with self._lock:
             self._thread = None
         if not self._raised or error is self._error:

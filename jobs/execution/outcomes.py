@@ -101,7 +101,9 @@ class Recorder:
         )
         return self._through("error", record, job)
 
-    def failed_for_good(self, job: AbstractJob, error: DeserializationError, *, as_executor: bool = False) -> bool:
+    def failed_for_good(
+        self, job: AbstractJob, error: DeserializationError, *, as_executor: bool = False
+    ) -> bool:
         """Records a job that can't be loaded.
 
         Another attempt would end the same way, so none is counted.
@@ -117,7 +119,9 @@ class Recorder:
         logger.warning(text, self, job, extra=_extra(job))
         _offer(job, partial(transitions.clear_runner, job), lambda: True)
 
-    def _fail(self, job: AbstractJob, error: BaseException, where: Mapping[str, Any], attempts: int) -> bool:
+    def _fail(
+        self, job: AbstractJob, error: BaseException, where: Mapping[str, Any], attempts: int
+    ) -> bool:
         destroy, described = destroys(job), describe(error)
         write = partial(transitions.fail, job, where, described, attempts=attempts, destroy=destroy)
         ended = partial(transitions.has_ended, job, described, deleted=destroy)

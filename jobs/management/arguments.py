@@ -22,7 +22,9 @@ def duration(value: str) -> dt.timedelta:
     except OverflowError:
         found = None
     if found is None or found > LONGEST:
-        raise ArgumentTypeError(f"{value!r} is not a length of time: 7d, 12h, 30m, 45s, or seconds; at most 100 years.")
+        raise ArgumentTypeError(
+            f"{value!r} is not a length of time: 7d, 12h, 30m, 45s, or seconds; at most 100 years."
+        )
     return found
 
 

@@ -11,7 +11,9 @@ def printable(text: str) -> str:
 
     Control characters may steer a terminal. Line breaks and tabs stay.
     """
-    shown = "".join(char if char.isprintable() or char in "\n\t" else ascii(char)[1:-1] for char in text)
+    shown = "".join(
+        char if char.isprintable() or char in "\n\t" else ascii(char)[1:-1] for char in text
+    )
     encoding = getattr(sys.stdout, "encoding", None) or "utf-8"
     return shown.encode(encoding, "backslashreplace").decode(encoding)
 
@@ -21,8 +23,14 @@ def table(rows: Sequence[Sequence[str]]) -> str:
 
     A column that is empty below its title is left out.
     """
-    shown = [[printable(entry).replace("\n", "\\n").replace("\t", "\\t") for entry in row] for row in rows]
+    shown = [
+        [printable(entry).replace("\n", "\\n").replace("\t", "\\t") for entry in row]
+        for row in rows
+    ]
     columns = [column for column in zip(*shown, strict=True) if any(column[1:])]
     widths = [max(map(len, column)) for column in columns]
-    padded = [[entry.ljust(width) for entry, width in zip(row, widths, strict=True)] for row in zip(*columns, strict=True)]
+    padded = [
+        [entry.ljust(width) for entry, width in zip(row, widths, strict=True)]
+        for row in zip(*columns, strict=True)
+    ]
     return "\n".join("  ".join(row).rstrip() for row in padded)

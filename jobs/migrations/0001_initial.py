@@ -21,7 +21,8 @@ class Migration(migrations.Migration):
                     "handler",
                     models.TextField(
                         default="",
-                        help_text="The job object: the dotted path of its class and its fields, in JSON.",
+                        help_text="The job object: the dotted path of its class "
+                        "and its fields, in JSON.",
                     ),
                 ),
                 (
@@ -61,7 +62,9 @@ class Migration(migrations.Migration):
                 ),
                 (
                     "epoch",
-                    models.BigIntegerField(default=0, help_text="Rises whenever an execution ends or is given up."),
+                    models.BigIntegerField(
+                        default=0, help_text="Rises whenever an execution ends or is given up."
+                    ),
                 ),
                 (
                     "handed_over",
@@ -72,11 +75,15 @@ class Migration(migrations.Migration):
                 ),
                 (
                     "runner",
-                    models.CharField(blank=True, default="", help_text="Who executes the job.", max_length=255),
+                    models.CharField(
+                        blank=True, default="", help_text="Who executes the job.", max_length=255
+                    ),
                 ),
                 (
                     "heartbeat_at",
-                    models.DateTimeField(blank=True, help_text="The runner's last sign of life.", null=True),
+                    models.DateTimeField(
+                        blank=True, help_text="The runner's last sign of life.", null=True
+                    ),
                 ),
                 ("started_at", models.DateTimeField(blank=True, null=True)),
                 ("failed_at", models.DateTimeField(blank=True, null=True)),
@@ -89,7 +96,9 @@ class Migration(migrations.Migration):
             options={
                 "abstract": False,
                 "indexes": [
-                    models.Index(fields=["state", "priority", "run_at", "id"], name="jobs_job_claim"),
+                    models.Index(
+                        fields=["state", "priority", "run_at", "id"], name="jobs_job_claim"
+                    ),
                     models.Index(
                         fields=["state", "queue", "priority", "run_at", "id"],
                         name="jobs_job_claim_queue",
@@ -98,7 +107,9 @@ class Migration(migrations.Migration):
                     models.Index(fields=["state", "locked_at"], name="jobs_job_lease"),
                     models.Index(fields=["locked_by"], name="jobs_job_locked_by"),
                 ],
-                "constraints": [models.UniqueConstraint(fields=("unique_key",), name="jobs_job_unique_key")],
+                "constraints": [
+                    models.UniqueConstraint(fields=("unique_key",), name="jobs_job_unique_key")
+                ],
             },
         ),
         unique_where_given("jobs.Job", "unique_key"),

@@ -17,11 +17,22 @@ class Migration(migrations.Migration):
     dependencies = [("jobs", "0001_initial")]
 
     operations = [
-        *(migrations.RemoveIndex(model_name="job", name=f"jobs_job_{name}") for name in ("claim", "due", "lease", "locked_by")),
-        added(PartialIndex(fields=["state", "priority", "run_at", "id"], name="jobs_job_claim", condition=READY)),
+        *(
+            migrations.RemoveIndex(model_name="job", name=f"jobs_job_{name}")
+            for name in ("claim", "due", "lease", "locked_by")
+        ),
+        added(
+            PartialIndex(
+                fields=["state", "priority", "run_at", "id"], name="jobs_job_claim", condition=READY
+            )
+        ),
         added(PartialIndex(fields=["state", "run_at"], name="jobs_job_due", condition=WAITING)),
-        added(PartialIndex(fields=["state", "locked_at"], name="jobs_job_lease", condition=RUNNING)),
+        added(
+            PartialIndex(fields=["state", "locked_at"], name="jobs_job_lease", condition=RUNNING)
+        ),
         added(PartialIndex(fields=["locked_by"], name="jobs_job_locked_by", condition=RUNNING)),
-        added(PartialIndex(fields=["state", "finished_at"], name="jobs_job_ended", condition=ENDED)),
+        added(
+            PartialIndex(fields=["state", "finished_at"], name="jobs_job_ended", condition=ENDED)
+        ),
         added(models.Index(fields=["state", "id"], name="jobs_job_list")),
     ]

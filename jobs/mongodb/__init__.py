@@ -17,7 +17,9 @@ from collections.abc import Iterable
 DEFAULT_AUTO_FIELD = "django_mongodb_backend.fields.ObjectIdAutoField"
 
 #: The migrations that Django ships have integer keys.
-MIGRATION_MODULES = {name: f"jobs.mongodb.migrations.{name}" for name in ("admin", "auth", "contenttypes")}
+MIGRATION_MODULES = {
+    name: f"jobs.mongodb.migrations.{name}" for name in ("admin", "auth", "contenttypes")
+}
 
 APPS = {
     "django.contrib.admin": "jobs.mongodb.apps.AdminConfig",
@@ -30,7 +32,8 @@ APPS = {
 
 
 def with_object_ids(installed_apps: Iterable[str]) -> list[str]:
-    """`installed_apps`, with Django's admin, auth and content types replaced by the same
-    apps with ObjectId keys. All other entries stay as they are.
+    """`installed_apps` with ObjectId keys for Django's admin, auth and content types.
+
+    All other entries stay as they are.
     """
     return [APPS.get(app, app) for app in installed_apps]

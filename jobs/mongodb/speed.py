@@ -21,7 +21,9 @@ class NoLibrary(os.PathLike[str]):
     """
 
     def __fspath__(self) -> str:
-        raise ImproperlyConfigured('GDAL is not looked for, because INSTALLED_APPS is without "django.contrib.gis".')
+        raise ImproperlyConfigured(
+            'GDAL is not looked for, because INSTALLED_APPS is without "django.contrib.gis".'
+        )
 
 
 def leave_without_waiting() -> None:

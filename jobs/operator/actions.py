@@ -58,7 +58,10 @@ def retry(job: AbstractJob) -> None:
         return
     now = find(job.pk, type(job))
     if now.state not in FINISHED:
-        raise Refused(f"Job {now.pk} is {now.state}: only a failed, cancelled or succeeded job can be retried.")
+        raise Refused(
+            f"Job {now.pk} is {now.state}: "
+            "only a failed, cancelled or succeeded job can be retried."
+        )
     if transitions.runner_is_alive(now):
         raise Refused(
             f"Job {now.pk} was {now.state}, but {now.runner} still executes it: "
@@ -113,7 +116,9 @@ def unlock_worker(name: str, model: type[AbstractJob] = Job) -> int:
     return count
 
 
-def clear(state: str | None = None, queue: str | None = None, model: type[AbstractJob] = Job) -> int:
+def clear(
+    state: str | None = None, queue: str | None = None, model: type[AbstractJob] = Job
+) -> int:
     """Deletes jobs; returns how many.
 
     Running and detached jobs are deleted only if you name their `state`.
@@ -129,7 +134,9 @@ def clearable() -> list[str]:
     return [state for state in State.values if state not in BEING_EXECUTED]
 
 
-def prune(age: dt.timedelta, states: Iterable[str] = FINISHED, model: type[AbstractJob] = Job) -> int:
+def prune(
+    age: dt.timedelta, states: Iterable[str] = FINISHED, model: type[AbstractJob] = Job
+) -> int:
     """Deletes jobs that ended longer ago than `age`; returns how many.
 
     Raises ValueError for a state of jobs that have not ended.

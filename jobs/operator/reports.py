@@ -64,7 +64,9 @@ def payload_text(job: AbstractJob) -> str:
         text = job.handler if parsed is None else json.dumps(parsed, indent=2, ensure_ascii=False)
     except RecursionError:
         text = job.handler
-    text = storable(text)  # an escaped lone surrogate is valid JSON, but no text that can be written anywhere
+    text = storable(
+        text
+    )  # an escaped lone surrogate is valid JSON, but no text that can be written anywhere
     left_out = len(text) - MAX_PAYLOAD
     return text if left_out <= 0 else f"{text[:MAX_PAYLOAD]}\n… {left_out:,} characters left out …"
 
@@ -101,7 +103,9 @@ def counts(model: type[AbstractJob] = Job) -> list[dict[str, Any]]:
     """
     order = State.values
     found = store_for(model).count_by_state(MOST)
-    rows = [{"state": state, "queue": queue, "count": count} for (state, queue), count in found.items()]
+    rows = [
+        {"state": state, "queue": queue, "count": count} for (state, queue), count in found.items()
+    ]
     return sorted(
         rows,
         key=lambda row: (
@@ -149,7 +153,9 @@ def check(max_age: float, model: type[AbstractJob] = Job) -> Check:
     if oldest is not None:
         found.oldest_due_seconds = waited = _waited(store, oldest.run_at)
         if waited > max_age:
-            found.problems.append(f"Job {oldest} has been due for {waited:.0f} seconds: no worker takes it.")
+            found.problems.append(
+                f"Job {oldest} has been due for {waited:.0f} seconds: no worker takes it."
+            )
     cutoff = store.now() - dt.timedelta(seconds=max_age)
     found.detached = store.count({"state": State.DETACHED, "updated_at__lt": cutoff}, MANY)
     if found.detached:

@@ -78,7 +78,9 @@ def decode(value: Any) -> Any:
     except KeyError as error:
         raise DeserializationError(f"{tag!r} is no kind of stored value.") from error
     except Exception as error:
-        raise DeserializationError(f"A stored value of kind {tag!r} can't be read: {error}.") from error
+        raise DeserializationError(
+            f"A stored value of kind {tag!r} can't be read: {error}."
+        ) from error
 
 
 def register(tag: str, cls: type, dump: Callable[[Any], Any], load: Callable[[Any], Any]) -> None:
@@ -95,7 +97,9 @@ def _encode_dict(value: dict[Any, Any]) -> Any:
 
 def _reference(instance: models.Model) -> list[Any]:
     if instance.pk is None or instance._state.adding:
-        raise ValueError(f"An unsaved {instance._meta.label} can't be stored in a job: save it first.")
+        raise ValueError(
+            f"An unsaved {instance._meta.label} can't be stored in a job: save it first."
+        )
     reference = [instance._meta.label_lower, encode(instance.pk)]
     if instance._state.db not in (None, "default"):
         reference.append(instance._state.db)

@@ -52,7 +52,9 @@ def load(handler: str) -> Any:
         path, fields = stored["class"], dict(stored["fields"])
         options = dict(stored.get("options", {}))
     except (ValueError, TypeError, KeyError, RecursionError) as error:
-        raise DeserializationError("The handler is not the JSON of a job: it needs a class and fields.") from error
+        raise DeserializationError(
+            "The handler is not the JSON of a job: it needs a class and fields."
+        ) from error
     cls = _performable(path)
     if "__dataclass_fields__" not in cls.__dict__:
         dataclasses.dataclass(cls)
@@ -74,7 +76,9 @@ def _performable(path: Any) -> type[Performable]:
     found = import_dotted(path)
     performable = isinstance(found, type) and issubclass(found, Performable)
     if not performable or not hasattr(found, "perform"):
-        raise DeserializationError(f"{path} is not a jobs.Performable with perform(), so it is not called.")
+        raise DeserializationError(
+            f"{path} is not a jobs.Performable with perform(), so it is not called."
+        )
     return found
 
 

@@ -39,9 +39,13 @@ def check(payload: Any) -> None:
     if isinstance(payload, type):
         raise TypeError(f"{payload.__qualname__} is a class: enqueue an instance of it.")
     if not isinstance(payload, Performable):
-        raise TypeError(f"{type(payload).__qualname__} is not a jobs.Performable, so it can't be enqueued.")
+        raise TypeError(
+            f"{type(payload).__qualname__} is not a jobs.Performable, so it can't be enqueued."
+        )
     if not callable(getattr(payload, "perform", None)):
-        raise TypeError(f"{type(payload).__qualname__} has no perform() method, so it can't be enqueued.")
+        raise TypeError(
+            f"{type(payload).__qualname__} has no perform() method, so it can't be enqueued."
+        )
 
 
 def display_name(payload: Any) -> str:

@@ -49,7 +49,9 @@ class Claims:
         self._in_hand.update(job.pk for job in jobs)
         return jobs
 
-    def _claimed_since(self, store: Store[Any], since: dt.datetime, limit: int) -> list[AbstractJob]:
+    def _claimed_since(
+        self, store: Store[Any], since: dt.datetime, limit: int
+    ) -> list[AbstractJob]:
         own = {
             "state": State.RUNNING,
             "locked_by": self._reserver.name,

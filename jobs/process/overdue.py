@@ -25,7 +25,9 @@ def record(hold: Hold) -> None:
     try:
         job = store_for(hold.model).get(hold.pk)
         if job is not None and job.runner == hold.where["runner"]:
-            error = WorkerTimeout("execution expired, and the job could not be interrupted: its process was ended")
+            error = WorkerTimeout(
+                "execution expired, and the job could not be interrupted: its process was ended"
+            )
             Recorder(job.locked_by or job.runner, Lifecycle([])).failed(job, error)
     except Exception as error:
         logger.warning("The attempt of job %s could not be recorded: %s", hold.pk, error)

@@ -49,7 +49,9 @@ class Slots:
         else:
             # A daemon, so that a job which can't be interrupted doesn't keep the
             # process alive.
-            threading.Thread(target=self._run_in_thread, args=(function, args), daemon=True, name="jobs-slot").start()
+            threading.Thread(
+                target=self._run_in_thread, args=(function, args), daemon=True, name="jobs-slot"
+            ).start()
 
     def wait_until_idle(self) -> None:
         with self._changed:

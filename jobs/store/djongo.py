@@ -65,4 +65,6 @@ def make_unique_where_given(connection: Any, table: str, column: str) -> None:
         if index.get("unique") and [key for key, _ in index["key"]] == [column]:
             collection.drop_index(name)
     given = {column: {"$type": "string"}}
-    collection.create_index([(column, 1)], name=f"{column}_where_given", unique=True, partialFilterExpression=given)
+    collection.create_index(
+        [(column, 1)], name=f"{column}_where_given", unique=True, partialFilterExpression=given
+    )

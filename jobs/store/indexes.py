@@ -15,13 +15,20 @@ class PartialIndex(models.Index):
     can't make partial indexes, it is an index of all rows.
     """
 
-    def create_sql(self, model: type[models.Model], schema_editor: Any, using: str = "", **kwargs: Any) -> Any:
-        partial = schema_editor.connection.features.supports_partial_indexes and schema_editor.connection.vendor != "djongo"
+    def create_sql(
+        self, model: type[models.Model], schema_editor: Any, using: str = "", **kwargs: Any
+    ) -> Any:
+        partial = (
+            schema_editor.connection.features.supports_partial_indexes
+            and schema_editor.connection.vendor != "djongo"
+        )
         if not partial and self.condition:
             return self._of_all().create_sql(model, schema_editor, using=using, **kwargs)
         return super().create_sql(model, schema_editor, using=using, **kwargs)
 
-    def get_pymongo_index_model(self, model: type[models.Model], schema_editor: Any, **kwargs: Any) -> Any:
+    def get_pymongo_index_model(
+        self, model: type[models.Model], schema_editor: Any, **kwargs: Any
+    ) -> Any:
         index: Any = super() if self._is_equality or not self.condition else self._of_all()
         return index.get_pymongo_index_model(model, schema_editor, **kwargs)
 

@@ -29,7 +29,9 @@ def unique_where_given(label: str, field: str) -> migrations.RunPython:
             from jobs.store.djongo import make_unique_where_given
 
             model = apps.get_model(label)
-            make_unique_where_given(schema_editor.connection, model._meta.db_table, model._meta.get_field(field).column)
+            make_unique_where_given(
+                schema_editor.connection, model._meta.db_table, model._meta.get_field(field).column
+            )
 
     return migrations.RunPython(replace_index, migrations.RunPython.noop)
 

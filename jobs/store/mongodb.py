@@ -123,23 +123,34 @@ class MongoStore(Store[M]):
         None where there were some, and others got them all.
         """
         wanted = self._wanted(state, worker)
-        chosen = [document[self._pk] for document in self.collection.find(wanted, {self._pk: 1}, sort=self._order, limit=limit)]
+        chosen = [
+            document[self._pk]
+            for document in self.collection.find(
+                wanted, {self._pk: 1}, sort=self._order, limit=limit
+            )
+        ]
         if not chosen:
             return []
         changes = self._claimed(worker)
-        self.collection.update_many({self._pk: {"$in": chosen}, "state": state}, self._lock(worker, changes))
+        self.collection.update_many(
+            {self._pk: {"$in": chosen}, "state": state}, self._lock(worker, changes)
+        )
         # As this very call locked them, to the millisecond: another worker may have
         # been quicker with some.
         own = {
             self._pk: {"$in": chosen},
             **{name: changes[name] for name in ("state", "locked_by", "locked_at")},
         }
-        return self._in_order([self._job(document) for document in self.collection.find(own)]) or None
+        return (
+            self._in_order([self._job(document) for document in self.collection.find(own)]) or None
+        )
 
     def _wanted(self, state: str, worker: Reserver) -> dict[str, Any]:
         wanted: dict[str, Any] = {"state": state}
         if worker.queues:
-            wanted["queue"] = worker.queues[0] if len(worker.queues) == 1 else {"$in": list(worker.queues)}
+            wanted["queue"] = (
+                worker.queues[0] if len(worker.queues) == 1 else {"$in": list(worker.queues)}
+            )
         # Priorities are whole numbers; SecantusDB leaves out the upper bound of `$lte`
         # where it reads a compound index.
         bounds = {
@@ -147,14 +158,18 @@ class MongoStore(Store[M]):
             "$lt": None if worker.max_priority is None else worker.max_priority + 1,
         }
         if any(bound is not None for bound in bounds.values()):
-            wanted["priority"] = {operator: bound for operator, bound in bounds.items() if bound is not None}
+            wanted["priority"] = {
+                operator: bound for operator, bound in bounds.items() if bound is not None
+            }
         return wanted
 
     def _lock(self, worker: Reserver, changes: Mapping[str, Any]) -> list[dict[str, Any]]:
         # Literals, because a worker's name may start with a dollar sign.
         assigned: dict[str, Any] = {key: {"$literal": value} for key, value in changes.items()}
         if not worker.hands_over:
-            assigned["runner"] = {"$concat": [{"$literal": f"{worker.name}@"}, {"$toString": "$epoch"}]}
+            assigned["runner"] = {
+                "$concat": [{"$literal": f"{worker.name}@"}, {"$toString": "$epoch"}]
+            }
         return [{"$set": assigned}]
 
     def insert(self, jobs: list[M]) -> list[M]:
@@ -164,7 +179,9 @@ class MongoStore(Store[M]):
         documents = [self._document(job) for job in jobs]
         session = self.session
         # Inside a transaction its own concerns count, and MongoDB refuses others.
-        collection = self.collection if session is None else self.database[self.model._meta.db_table]
+        collection = (
+            self.collection if session is None else self.database[self.model._meta.db_table]
+        )
         refused: list[M] = []
         try:
             if len(documents) == 1:
@@ -190,12 +207,18 @@ class MongoStore(Store[M]):
         return None if document is None else self._job(document)
 
     def find(self, where: Conditions, limit: int) -> list[M]:
-        return [self._job(document) for document in self.collection.find(self._filter(where), limit=limit)]
+        return [
+            self._job(document)
+            for document in self.collection.find(self._filter(where), limit=limit)
+        ]
 
     def listing(self, where: Conditions, order: str, limit: int) -> list[M]:
         name = order.removeprefix("-")
         sort = [(self._columns[name], DESCENDING if name != order else ASCENDING)]
-        return [self._job(document) for document in self.collection.find(self._filter(where), sort=sort, limit=limit)]
+        return [
+            self._job(document)
+            for document in self.collection.find(self._filter(where), sort=sort, limit=limit)
+        ]
 
     def ids(self, where: Conditions, limit: int) -> list[Any]:
         found = self.collection.find(self._filter(where), {self._pk: 1}, limit=limit)
@@ -235,12 +258,19 @@ class MongoStore(Store[M]):
         return {self._columns[name]: value for name, value in changes.items()}
 
     def _document(self, job: M) -> dict[str, Any]:
-        return {field.column: field.get_db_prep_save(getattr(job, field.attname), self.connection) for field in self._fields}
+        return {
+            field.column: field.get_db_prep_save(getattr(job, field.attname), self.connection)
+            for field in self._fields
+        }
 
     def _job(self, document: dict[str, Any]) -> M:
         # A missing field was added after the document was written: it is deferred, as
         # in Django.
-        found = [(field.attname, document[field.column]) for field in self._fields if field.column in document]
+        found = [
+            (field.attname, document[field.column])
+            for field in self._fields
+            if field.column in document
+        ]
         return self._instance([name for name, _ in found], [value for _, value in found])
 
     def _converters_of(self, field: Any) -> list[Callable[..., Any]]:

@@ -78,7 +78,9 @@ class Statements:
         conditions, parameters = self._conditions(where)
         return DELETE.format(**self._names, conditions=conditions), parameters
 
-    def claim(self, worker: Reserver, where: Conditions, changes: Mapping[str, Any], limit: int) -> Sql:
+    def claim(
+        self, worker: Reserver, where: Conditions, changes: Mapping[str, Any], limit: int
+    ) -> Sql:
         assigned, values = self._assignments(changes)
         conditions, parameters = self._conditions(where)
         if not worker.hands_over:
@@ -101,7 +103,9 @@ class Statements:
                 items = {f"{key}_{index}": item for index, item in enumerate(value)}
                 listed = ", ".join(f"%({each})s" for each in items) or "NULL"
                 parts.append(f"{column} IN ({listed})")
-                parameters.update((each, self._prepared(field, item)) for each, item in items.items())
+                parameters.update(
+                    (each, self._prepared(field, item)) for each, item in items.items()
+                )
             elif value is None:
                 parts.append(f"{column} IS NULL")
             else:

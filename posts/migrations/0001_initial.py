@@ -1,3 +1,5 @@
+"""Creates the table of posts."""
+
 from django.db import migrations, models
 
 from jobs.store.migrating import primary_key, unique_where_given
@@ -15,7 +17,10 @@ class Migration(migrations.Migration):
                 ("id", primary_key()),
                 ("title", models.CharField(max_length=255)),
                 ("body", models.TextField(blank=True, default="", max_length=100000)),
-                ("import_key", models.CharField(editable=False, max_length=255, null=True, unique=True)),
+                (
+                    "import_key",
+                    models.CharField(editable=False, max_length=255, null=True, unique=True),
+                ),
             ],
             options={
                 "ordering": ["pk"],

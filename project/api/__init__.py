@@ -1,1 +1,4 @@
-"""What the HTTP resources of every app share: how bodies are read, ids shown, lists paged and errors answered."""
+"""What the HTTP resources of all apps share.
+
+How bodies are read, ids shown, lists paged, and errors answered.
+"""

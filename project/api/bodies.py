@@ -1,4 +1,4 @@
-"""From the bytes of a request (or of an imported line) to the fields of one record."""
+"""Turns the bytes of a request, or of an imported line, into the fields of a record."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ MAX_FORM_DEPTH = 8
 
 
 def read_json(body: bytes) -> Any:
-    """Strict JSON in UTF-8; ParseError with the reason otherwise, whatever the bytes."""
+    """Reads strict JSON in UTF-8. Whatever else the bytes are, raises ParseError."""
     try:
         return json.loads(body.decode("utf-8-sig"), parse_constant=_refuse_constant)
     except UnicodeDecodeError:
@@ -25,7 +25,8 @@ def read_json(body: bytes) -> Any:
     except json.JSONDecodeError as error:
         raise ParseError(f"This is not JSON: {error}.") from None
     except ValueError:
-        raise ParseError("This JSON has a number that isn't one, or has thousands of digits.") from None
+        reason = "This JSON has a number that isn't one, or has thousands of digits."
+        raise ParseError(reason) from None
 
 
 def _refuse_constant(name: str) -> Any:
@@ -33,7 +34,10 @@ def _refuse_constant(name: str) -> Any:
 
 
 def read_form(body: bytes) -> dict[str, Any]:
-    """A urlencoded form, nested as in `nest`; ParseError where it isn't UTF-8 or has too many fields."""
+    """Reads a urlencoded form, nested as in `nest`.
+
+    Raises ParseError if it isn't UTF-8 or has too many fields.
+    """
     try:
         pairs = parse_qsl(
             body.decode(),
@@ -49,9 +53,11 @@ def read_form(body: bytes) -> dict[str, Any]:
 
 
 def nest(pairs: Iterable[tuple[str, Any]]) -> dict[str, Any]:
-    """Form fields as Rails reads them: `post[title]=hello` is `{"post": {"title": "hello"}}`.
+    """Nests form fields as Rails does.
 
-    The last value of a key wins. ParseError where one key is a value and an object at once, or nested too deeply.
+    `post[title]=hello` becomes `{"post": {"title": "hello"}}`. The last value of a key
+    wins. Raises ParseError if a key is a value and an object at once, or is nested too
+    deeply.
     """
     nested: dict[str, Any] = {}
     for key, value in pairs:
@@ -71,9 +77,9 @@ def nest(pairs: Iterable[tuple[str, Any]]) -> dict[str, Any]:
 
 
 def unwrap(body: Any, wrapper: str, fields: Collection[str]) -> Mapping[str, Any]:
-    """The fields of a record, from a body that holds them in an object named `wrapper` or plainly.
+    """The fields of a record, from a body that holds them plainly or inside `wrapper`.
 
-    ParseError where it does neither.
+    Raises ParseError if it holds none of `fields` and no `wrapper`.
     """
     if not isinstance(body, Mapping):
         raise ParseError("The body must be an object.")
@@ -82,5 +88,6 @@ def unwrap(body: Any, wrapper: str, fields: Collection[str]) -> Mapping[str, Any
             raise ParseError(f"{wrapper!r} must be an object with the fields of a {wrapper}.")
         return body[wrapper]
     if not any(name in body for name in fields):
-        raise ParseError(f"The body holds neither {wrapper!r} nor a field of a {wrapper}: {', '.join(fields)}.")
+        names = ", ".join(fields)
+        raise ParseError(f"The body holds neither {wrapper!r} nor a field of a {wrapper}: {names}.")
     return body

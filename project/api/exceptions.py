@@ -1,4 +1,7 @@
-"""Errors as the API answers them: `{"detail": "a sentence"}`, or 422 with `{"field": ["message"]}`."""
+"""How the API answers errors: `{"detail": "a sentence"}`.
+
+An invalid field is a 422 with `{"field": ["message"]}`.
+"""
 
 from __future__ import annotations
 
@@ -17,7 +20,7 @@ logger = logging.getLogger(__name__)
 
 
 class Unprocessable(ValidationError):
-    """Well-formed, but not valid: Rails' 422 where REST framework says 400."""
+    """Well-formed but not valid: 422 as in Rails, where REST framework says 400."""
 
     status_code = status.HTTP_422_UNPROCESSABLE_ENTITY
 
@@ -33,7 +36,7 @@ class Unavailable(APIException):
 
 
 def handler(error: Exception, context: dict[str, Any]) -> Response | None:
-    """The response to `error`, or None where it is a bug: Django logs that and answers 500."""
+    """The response to `error`, or None for a bug, which Django answers with 500."""
     if isinstance(error, ValidationError):
         error = Unprocessable(error.detail)
     elif isinstance(error, RequestDataTooBig):

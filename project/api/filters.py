@@ -1,3 +1,5 @@
+"""Filtering a list by a reference: `/comments?post_id=<id>`."""
+
 from __future__ import annotations
 
 from typing import Any
@@ -10,12 +12,15 @@ from project.api import ids
 
 
 class ReferenceFilter(BaseFilterBackend):
-    """The records that refer to another one: `filters = {"post_id": "post"}` in a view lets `?post_id=` choose them.
+    """Chooses the records that refer to another record.
 
-    An unknown id chooses none; a malformed one is invalid.
+    With `filters = {"post_id": "post"}` in a view, `?post_id=` chooses by the relation
+    `post`. An unknown id chooses nothing; a malformed one is a ValidationError.
     """
 
-    def filter_queryset(self, request: Any, queryset: models.QuerySet, view: Any) -> models.QuerySet:
+    def filter_queryset(
+        self, request: Any, queryset: models.QuerySet[Any, Any], view: Any
+    ) -> models.QuerySet[Any, Any]:
         for parameter, relation in view.filters.items():
             text = request.query_params.get(parameter)
             if text is None:
@@ -34,4 +39,6 @@ class ReferenceFilter(BaseFilterBackend):
 
 
 def _target(model: type[models.Model], relation: str) -> type[models.Model]:
-    return model._meta.get_field(relation).related_model
+    target = model._meta.get_field(relation).related_model
+    assert isinstance(target, type), f"{model.__name__}.{relation} is not a relation."
+    return target

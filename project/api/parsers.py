@@ -1,4 +1,7 @@
-"""Request bodies. UTF-8 is the only encoding, and what can't be read is a ParseError: 400 with one clear sentence."""
+"""Request bodies: JSON and forms, in UTF-8 only.
+
+A body that can't be read raises ParseError, which is a 400 with one clear sentence.
+"""
 
 from __future__ import annotations
 
@@ -12,26 +15,39 @@ from rest_framework.exceptions import ParseError
 
 from project.api import bodies
 
+Context = Mapping[str, Any] | None
 
-# From `request.body`, not from the stream, because Django limits its size.
+
 class JSONParser(parsers.JSONParser):
-    def parse(self, stream: Any, media_type: str | None = None, parser_context: Any = None) -> Any:
-        return bodies.read_json(parser_context["request"].body)
+    def parse(
+        self, stream: Any, media_type: str | None = None, parser_context: Context = None
+    ) -> Any:
+        return bodies.read_json(_body(parser_context))
 
 
 class FormParser(parsers.FormParser):
-    def parse(self, stream: Any, media_type: str | None = None, parser_context: Any = None) -> Any:
-        return bodies.read_form(parser_context["request"].body)
+    def parse(
+        self, stream: Any, media_type: str | None = None, parser_context: Context = None
+    ) -> Any:
+        return bodies.read_form(_body(parser_context))
 
 
 class MultiPartParser(parsers.MultiPartParser):
-    def parse(self, stream: Any, media_type: str | None = None, parser_context: Mapping[str, Any] | None = None) -> Any:
-        request = parser_context["request"]  # type: ignore[index]
+    def parse(
+        self, stream: Any, media_type: str | None = None, parser_context: Context = None
+    ) -> Any:
+        request = _request(parser_context)
         request.upload_handlers = [_NoFiles(request)]
+        # Django replaces bytes that it can't decode. Latin-1 lets every byte through,
+        # so that they can be decoded strictly below.
+        context = {"request": request, "encoding": "latin-1"}
         try:
-            # Django replaces what it can't decode. Latin-1 lets every byte through, to be decoded strictly below.
-            form = super().parse(stream, media_type, {"request": request, "encoding": "latin-1"}).data
-            pairs = [(key, value.encode("latin-1").decode()) for key, values in form.lists() for value in values]
+            form = super().parse(stream, media_type, context).data
+            pairs = [
+                (key, value.encode("latin-1").decode())
+                for key, values in form.lists()
+                for value in values
+            ]
         except TooManyFieldsSent:
             raise ParseError("This form has too many fields.") from None
         except UnicodeError:
@@ -48,3 +64,14 @@ class _NoFiles(FileUploadHandler):
     def receive_data_chunk(self, raw_data: bytes, start: int) -> None: ...
 
     def file_complete(self, file_size: int) -> None: ...
+
+
+def _request(context: Context) -> Any:
+    assert context is not None, "REST framework calls a parser with the request."
+    return context["request"]
+
+
+def _body(context: Context) -> bytes:
+    """The request's body. Django limits its size, which it doesn't do for a stream."""
+    body: bytes = _request(context).body
+    return body

@@ -1,8 +1,11 @@
-"""What OpenAPI can't be told by serializers alone: ids, errors, headers. Whatever it says here, the tests hold it to."""
+"""What serializers alone can't tell OpenAPI: ids, errors, headers.
+
+The tests hold the API to what it promises here.
+"""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 from drf_spectacular.extensions import OpenApiSerializerFieldExtension
 from drf_spectacular.openapi import AutoSchema
@@ -11,33 +14,46 @@ from drf_spectacular.utils import OpenApiParameter
 from project.api import fields, ids
 
 if TYPE_CHECKING:
+    from rest_framework.serializers import Serializer
+
     from project.api.views import ResourceViewSet
 
+    Parameter = OpenApiParameter | Serializer[Any] | type[Serializer[Any]]
+
 DETAIL = {"type": "object", "properties": {"detail": {"type": "string"}}, "required": ["detail"]}
-MESSAGES = {"type": "object", "additionalProperties": {"type": "array", "items": {"type": "string"}}}
+MESSAGES = {
+    "type": "object",
+    "additionalProperties": {"type": "array", "items": {"type": "string"}},
+}
 NOT_NUL = r"[^\x00]"
 
 
 def without_tolerated_slashes(endpoints: list[tuple[Any, ...]]) -> list[tuple[Any, ...]]:
+    """Leaves out the variant with a trailing slash that every URL has."""
     return [endpoint for endpoint in endpoints if not endpoint[0].endswith("/")]
 
 
 class ResourceSchema(AutoSchema):
-    view: ResourceViewSet
+    """The schema of a ResourceViewSet."""
 
-    def get_description(self) -> str:
+    @property
+    def resource(self) -> ResourceViewSet:
+        return cast("ResourceViewSet", self.view)
+
+    def get_description(self) -> str:  # type: ignore[override]  # drf-spectacular's
         if self.method in ("POST", "PUT", "PATCH"):
-            name = self.view.model._meta.model_name
+            name = self.resource.model_name
             return (
-                f"The body may be plain, as described here, or wrapped: `{{{name!r}: {{…}}}}`. "
+                f'The body may be plain, as described here, or wrapped: `{{"{name}": {{…}}}}`. '
                 f"Forms may name their fields `{name}[…]`."
-            ).replace("'", '"')
+            )
         return ""
 
-    def get_override_parameters(self) -> list[OpenApiParameter]:
+    def get_override_parameters(self) -> list[Parameter]:
         if "{id}" not in self.path:
             return []
-        return [OpenApiParameter("id", ids.schema(self.view.model), OpenApiParameter.PATH)]
+        schema = ids.schema(self.resource.model)
+        return [OpenApiParameter("id", schema, OpenApiParameter.PATH)]
 
     def get_operation(self, *args: Any, **kwargs: Any) -> dict[str, Any] | None:
         operation = super().get_operation(*args, **kwargs)
@@ -57,7 +73,8 @@ class ResourceSchema(AutoSchema):
         if self.method == "PATCH":
             self._require_any_field(operation["requestBody"])
         if self._is_list_view():
-            responses["200"]["headers"] = {"Link": _header("First, previous, next and last page (RFC 8288).")}
+            link = _header("First, previous, next and last page (RFC 8288).")
+            responses["200"]["headers"] = {"Link": link}
             responses["404"] = _response("There is no such page.", DETAIL)
             responses["422"] = _response("A parameter is invalid.", MESSAGES)
         return operation
@@ -65,15 +82,20 @@ class ResourceSchema(AutoSchema):
     def _insert_field_validators(self, field: Any, schema: dict[str, Any]) -> None:
         super()._insert_field_validators(field, schema)
         if isinstance(field, fields.TextField):
-            schema["pattern"] = f"^{NOT_NUL}*$" if field.allow_blank else rf"^{NOT_NUL}*\S{NOT_NUL}*$"
+            not_blank = "" if field.allow_blank else rf"\S{NOT_NUL}*"
+            schema["pattern"] = f"^{NOT_NUL}*{not_blank}$"
 
     def _is_list_view(self, serializer: Any = None) -> bool:
-        return self.view.action == "list"
+        return self.resource.action == "list"
 
     def _require_any_field(self, body: dict[str, Any]) -> None:
-        names = [name for name, field in self._get_serializer().fields.items() if not field.read_only]
+        fields = self._get_serializer().fields
+        names = [name for name, field in fields.items() if not field.read_only]
         for content in body["content"].values():
-            content["schema"] = {"allOf": [content["schema"]], "anyOf": [{"required": [name]} for name in names]}
+            content["schema"] = {
+                "allOf": [content["schema"]],
+                "anyOf": [{"required": [name]} for name in names],
+            }
         body["required"] = True
 
 
@@ -86,6 +108,8 @@ def _header(description: str) -> dict[str, Any]:
 
 
 class ReferenceFieldExtension(OpenApiSerializerFieldExtension):
+    """Registers itself with drf-spectacular, as every subclass does."""
+
     target_class = fields.ReferenceField
 
     def map_serializer_field(self, auto_schema: AutoSchema, direction: str) -> dict[str, Any]:
@@ -93,6 +117,8 @@ class ReferenceFieldExtension(OpenApiSerializerFieldExtension):
 
 
 class IdFieldExtension(OpenApiSerializerFieldExtension):
+    """Registers itself in the same way."""
+
     target_class = fields.IdField
 
     def map_serializer_field(self, auto_schema: AutoSchema, direction: str) -> dict[str, Any]:

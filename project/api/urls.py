@@ -1,3 +1,5 @@
+"""URL patterns of the API's resources."""
+
 from __future__ import annotations
 
 from collections.abc import Callable
@@ -9,15 +11,23 @@ from project.api.views import ResourceViewSet
 
 
 def tolerant(route: str, view: Callable[..., Any], name: str) -> list[URLPattern]:
-    """`route`, with a trailing slash tolerated: answered as it is, since a redirected POST would lose its body."""
+    """Patterns for `route`, with and without a trailing slash.
+
+    Neither redirects to the other, because a redirected POST loses its body.
+    """
     return [path(route, view, name=name), path(f"{route}/", view)]
 
 
 def resource(prefix: str, viewset: type[ResourceViewSet]) -> list[URLPattern]:
-    """`<prefix>` and `<prefix>/<id>`, named `<model>-list` and `<model>-detail`."""
+    """Patterns for `<prefix>` and `<prefix>/<id>`.
+
+    Their names are `<model>-list` and `<model>-detail`.
+    """
     name = viewset.queryset.model._meta.model_name
     records = viewset.as_view({"get": "list", "post": "create"})
-    record = viewset.as_view({"get": "retrieve", "put": "update", "patch": "partial_update", "delete": "destroy"})
+    record = viewset.as_view(
+        {"get": "retrieve", "put": "update", "patch": "partial_update", "delete": "destroy"}
+    )
     return [
         *tolerant(prefix, records, name=f"{name}-list"),
         *tolerant(f"{prefix}/<str:id>", record, name=f"{name}-detail"),

@@ -198,7 +198,7 @@ def test_a_job_that_batch_has_forgotten_is_given_up_only_after_a_while(batch, wo
     job = jobs.enqueue(Append(str(tmp_path / "log")))
     assert worker().work_off() == (0, 1)
     assert row(job).attempts == 1
-    assert "doesn't know the job any more" in row(job).last_error
+    assert "no longer knows the job" in row(job).last_error
 
 
 def test_a_cancelled_job_is_terminated_and_its_container_records_nothing(batch, worker, start, tmp_path):

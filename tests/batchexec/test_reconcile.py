@@ -9,7 +9,7 @@ from django.core.management import call_command
 
 import jobs
 from batchexec import markers
-from batchexec.aws import names as naming
+from batchexec.aws.names import job_name
 from batchexec.models import BatchJob
 from jobs import transitions
 from jobs.models import Job, State
@@ -44,7 +44,7 @@ def submit(client, job: Job, epoch: int = 0) -> str:
         "command": ["python", "manage.py", "runjob", str(job.pk)],
         "environment": [{"name": "JOB_ID", "value": str(job.pk)}, {"name": "JOB_EPOCH", "value": str(epoch)}],
     }
-    name = naming.job_name(str(job.pk), epoch)
+    name = job_name(str(job.pk), epoch)
     return client.submit_job(jobName=name, jobQueue="delayed-jobs", jobDefinition="delayed-jobs:1", containerOverrides=overrides)[
         "jobId"
     ]

@@ -7,7 +7,7 @@ import datetime as dt
 import pytest
 
 import jobs
-from batchexec.aws import request as submission
+from batchexec.aws.request import MARGIN, request_for
 from batchexec.checks import check_aws
 from batchexec.models import BatchJob
 from batchexec.resources import Resources
@@ -19,13 +19,13 @@ pytestmark = pytest.mark.django_db(transaction=True)
 def built(payload=None, resources=None) -> dict:
     job = jobs.enqueue(payload or Record())
     marker = BatchJob(job_id=str(job.pk), epoch=0, job_name="n", job_queue="q", job_definition="d:3")
-    return submission.build(job, marker, resources or Resources())
+    return request_for(job, marker, resources or Resources())
 
 
 def test_max_run_time_reaches_batch_as_its_timeout_with_a_margin():
     payload = Record()
     payload.max_run_time = dt.timedelta(minutes=10)
-    assert built(payload)["timeout"] == {"attemptDurationSeconds": 600 + submission.MARGIN}
+    assert built(payload)["timeout"] == {"attemptDurationSeconds": 600 + MARGIN}
     assert built(payload, Resources(timeout=90))["timeout"] == {"attemptDurationSeconds": 90}
     payload.max_run_time = 0
     assert "timeout" not in built(payload)

@@ -66,7 +66,9 @@ def _own_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
             if isinstance(server, Postgres):
                 server.create_database()
             command = [sys.executable, "manage.py", "migrate", "--verbosity", "0"]
-            subprocess.run(command, cwd=ROOT, env={**os.environ, "DATABASE_URL": server.url}, check=True)
+            subprocess.run(
+                command, cwd=ROOT, env={**os.environ, "DATABASE_URL": server.url}, check=True
+            )
             yield server
         finally:
             server.stop()
@@ -75,7 +77,9 @@ def _own_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
 @pytest.fixture
 def own(_own_server: Server, settings: Any, django_db_blocker: Any) -> Iterator[Own]:
     """The server, empty and running; what this process enqueues goes there."""
-    connections.settings["own"] = connections.configure_settings({"default": databases.parse(_own_server.url)})["default"]
+    connections.settings["own"] = connections.configure_settings(
+        {"default": databases.parse(_own_server.url)}
+    )["default"]
     settings.DATABASE_ROUTERS = [ToOwn()]
     with django_db_blocker.unblock():
         Job.objects.all().delete()

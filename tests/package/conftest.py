@@ -23,7 +23,9 @@ def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="module")
-def terminal(wheel: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[[], Terminal]]:
+def terminal(
+    wheel: Path, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Callable[[], Terminal]]:
     """Makes terminals in which pip finds this wheel under the package's name."""
     opened = []
 

@@ -22,7 +22,9 @@ class Terminal:
         self._state = folder / ".exported"
         self._cwd = folder
         self._servers: list[subprocess.Popen[bytes]] = []
-        kept = {name: os.environ[name] for name in os.environ if name in KEPT or name.startswith("PIP_")}
+        kept = {
+            name: os.environ[name] for name in os.environ if name in KEPT or name.startswith("PIP_")
+        }
         path = os.pathsep.join([str(Path(sys.executable).parent), os.environ["PATH"]])
         self._environment = {**kept, "PATH": path, "PYTHONUNBUFFERED": "1", **environment}
 

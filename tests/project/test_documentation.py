@@ -1,9 +1,13 @@
-"""What the documentation names exists: files, headings, tests, settings, commands, make targets."""
+"""Everything that the documentation names exists.
+
+Files, headings, tests, settings, commands and make targets.
+"""
 
 from __future__ import annotations
 
 import ast
 import re
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -14,11 +18,20 @@ from jobs.conf import settings as jobs_options
 from jobs.conf.options import Options
 
 ROOT = Path(__file__).resolve().parents[2]
-DOCS = sorted((ROOT / "docs").glob("*.md"))
-PAGES = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", ROOT / "CHANGELOG.md", *DOCS]
+README, REFERENCE = ROOT / "README.md", ROOT / "docs" / "reference.md"
+PAGES = sorted([*ROOT.glob("*.md"), *(ROOT / "docs").rglob("*.md"), ROOT / "examples/README.md"])
 FENCE = re.compile(r"^```.*?^```$", re.MULTILINE | re.DOTALL)
 
-each_page = pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+
+def name(page: Path) -> str:
+    return str(page.relative_to(ROOT))
+
+
+each_page = pytest.mark.parametrize("page", PAGES, ids=name)
+#: Not what bench/report.py writes.
+each_written_page = pytest.mark.parametrize(
+    "page", [page for page in PAGES if page.name != "benchmarks.md"], ids=name
+)
 
 
 def anchors(page: Path) -> set[str]:
@@ -27,6 +40,7 @@ def anchors(page: Path) -> set[str]:
     return {re.sub(r"[^\w\- ]", "", heading.lower()).replace(" ", "-") for heading in headings}
 
 
+@cache
 def existing_tests() -> set[str]:
     return {
         node.name
@@ -58,10 +72,16 @@ def test_every_test_that_is_named_exists(page):
     assert len(named) > 20 or page.name not in ("parity.md", "hand-over.md")
 
 
-@pytest.mark.parametrize("options", [jobs_options, batchexec_options], ids=lambda options: options._name)
-def test_every_setting_is_in_the_readme_under_its_name(options: Options):
-    table = (ROOT / "README.md").read_text().partition(f"\n| {options._name} |")[2].partition("\n\n")[0]
-    named = {name for row in table.splitlines() for name in re.findall(r"`([A-Z_]+)`", row.split("|")[1] if "|" in row else "")}
+each_app = pytest.mark.parametrize(
+    "options", [jobs_options, batchexec_options], ids=lambda options: options._name
+)
+
+
+@each_app
+def test_every_setting_is_in_the_reference_under_its_name(options: Options):
+    table = REFERENCE.read_text().partition(f"\n| {options._name} |")[2].partition("\n\n")[0]
+    first_column = "\n".join(row.split("|")[1] for row in table.splitlines() if "|" in row)
+    named = set(re.findall(r"`([A-Z_]+)`", first_column))
     assert named == set(options._options)
 
 
@@ -76,21 +96,53 @@ def test_every_command_of_manage_py_that_is_named_exists(page):
 
 
 @pytest.mark.parametrize("name", ["jobs", "batchjobs"])
-def test_every_subcommand_is_in_the_readme(name):
-    text = (ROOT / "README.md").read_text()
+def test_every_subcommand_is_in_the_reference(name):
+    text = REFERENCE.read_text()
     for subcommand in subcommands(name):
         assert f"`{name} {subcommand}" in text
 
 
 def subcommands(name: str) -> set[str]:
     parser = load_command_class(get_commands()[name], name).create_parser("manage.py", name)
-    return {choice for action in parser._actions if isinstance(action.choices, dict) for choice in action.choices}
+    return {
+        choice
+        for action in parser._actions
+        if isinstance(action.choices, dict)
+        for choice in action.choices
+    }
 
 
 @each_page
 def test_every_make_target_that_is_named_exists(page):
     code = "\n".join(re.findall(r"^    .+$|`[^`\n]+`", page.read_text(), re.MULTILINE))
     assert set(re.findall(r"\bmake ([a-z-]+)", code)) <= targets()
+
+
+def test_the_readme_shows_a_job_the_worker_and_aws_batch_in_its_first_thirty_lines():
+    beginning = "\n".join(README.read_text().splitlines()[:30])
+    for part in ("(jobs.Performable)", "def perform(", "jobs.enqueue("):
+        assert part in beginning
+    for command in ("jobworker", "jobworker --batch"):
+        assert f"    python manage.py {command} " in beginning
+
+
+@each_written_page
+def test_every_file_of_the_project_that_is_named_exists(page):
+    text = FENCE.sub("", page.read_text())
+    named = re.findall(
+        r"`((?:jobs|batchexec|posts|tests|bench|scripts|project|docs)/[\w./-]+)`", text
+    )
+    for path in named:
+        assert (ROOT / path).exists(), path
+
+
+@each_written_page
+def test_prose_wraps(page):
+    code = False
+    for line in page.read_text().splitlines():
+        code ^= line.lstrip().startswith("```")
+        if not code and not line.startswith(("|", "    ", "#", "![")):
+            assert len(line) <= 90 or " " not in line.strip(" -"), line
 
 
 @each_page

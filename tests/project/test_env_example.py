@@ -37,7 +37,11 @@ def documented() -> dict[str, str]:
 def read_by_settings() -> set[str]:
     """The names in calls such as `env.bool("DEBUG", default=True)`."""
     tree = ast.parse((ROOT / "project" / "settings.py").read_text())
-    calls = [node for node in ast.walk(tree) if isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute)]
+    calls = [
+        node
+        for node in ast.walk(tree)
+        if isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute)
+    ]
     return {
         call.args[0].value
         for call in calls
@@ -78,7 +82,9 @@ def test_the_environment_file_is_mentioned():
     assert "ENV_FILE" in EXAMPLE.read_text()
 
 
-@pytest.mark.parametrize("options", [jobs_options, batchexec_options], ids=lambda options: options._name)
+@pytest.mark.parametrize(
+    "options", [jobs_options, batchexec_options], ids=lambda options: options._name
+)
 def test_the_documented_defaults_are_the_defaults(options):
     given = options.from_environment(documented())
     for key, option in options._options.items():

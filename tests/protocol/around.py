@@ -50,7 +50,10 @@ def all_wait(s: State) -> bool:
 
 
 def maintenance(s: State, rules: Rules, bounds: Bounds) -> Steps:
-    """jobs.process.reaper.Reaper and batchexec.upkeep.sweeper.Sweeper. A read and a write on condition of all that was read are one step."""
+    """jobs.process.reaper.Reaper and batchexec.upkeep.sweeper.Sweeper.
+
+    A read, and a write on condition of all that was read, are one step.
+    """
     row, marker = s.row, s.marker
     if not all_wait(s):
         return

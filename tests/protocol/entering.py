@@ -1,4 +1,4 @@
-"""A worker with --batch gets its job into AWS Batch: batchexec.entering.Entering, and batchexec.markers.
+"""A worker with --batch gets its job into AWS Batch: batchexec.handover.enter.Entry, and batchexec.markers.
 
 Each function yields what the worker may do next from one place: one conditional write, or one remote call.
 """
@@ -9,13 +9,23 @@ from collections.abc import Iterator
 
 from tests.protocol.outcomes import holds, is_living, let_go, not_held
 from tests.protocol.rules import FOREIGN, KEPT, TERMINATED, Rules
-from tests.protocol.state import NO_BATCH_JOB, Bounds, Container, Marker, State, Step, Watcher, with_container, with_watcher
+from tests.protocol.state import (
+    NO_BATCH_JOB,
+    Bounds,
+    Container,
+    Marker,
+    State,
+    Step,
+    Watcher,
+    with_container,
+    with_watcher,
+)
 
 Steps = Iterator[Step]
 
 
 def find(s: State, n: int, w: Watcher, rules: Rules, bounds: Bounds) -> Steps:
-    """Entering.enter: the marker of this epoch is taken over; one of an older epoch isn't."""
+    """Entry.enter: the marker of this epoch is taken over; one of an older epoch isn't."""
     marker = s.marker
     if marker is None or (rules.adopt_own_epoch and marker.epoch != w.epoch):
         yield Step("finds no marker of its epoch", with_watcher(s, n, w._replace(at="handing over", marker_epoch=w.epoch)))
@@ -103,7 +113,7 @@ def submit(s: State, n: int, w: Watcher, rules: Rules, bounds: Bounds) -> Steps:
 
 
 def after_throttling(s: State, n: int, w: Watcher, rules: Rules, bounds: Bounds) -> Steps:
-    """Entering._submit: the next try, after a pause of any length."""
+    """Entry._submitted_meanwhile: the next try, after a pause of any length."""
     if (gone := not_held(s, n, w)) is not None:
         yield Step("notices that it doesn't hold the job any more", gone)
     elif rules.intent_renewed:
@@ -132,7 +142,7 @@ def _hands_over_late(s: State, n: int, w: Watcher, rules: Rules) -> bool:
 
 
 def reread(s: State, n: int, w: Watcher, rules: Rules, bounds: Bounds) -> Steps:
-    """Entering._reread: goes on from what somebody else wrote."""
+    """Entry.reread: goes on from what somebody else wrote."""
     marker = s.marker
     if marker is None or marker.epoch != w.marker_epoch:
         yield Step("finds its marker gone, and lets go", let_go(s, n, w))
@@ -146,7 +156,7 @@ def reread(s: State, n: int, w: Watcher, rules: Rules, bounds: Bounds) -> Steps:
 
 
 def look_at_row(s: State, n: int, w: Watcher, rules: Rules, bounds: Bounds) -> Steps:
-    """Entering._found: the row may name the Batch job; else whether the look that follows is the last one."""
+    """Entry._found: the row may name the Batch job; else whether the look that follows is the last one."""
     if (gone := not_held(s, n, w)) is not None:
         yield Step("reads that it doesn't hold the job any more", gone)
     elif s.row.runner >= 0:

@@ -59,7 +59,7 @@ def not_held(state: State, number: int, watcher: Watcher) -> State | None:
 
 
 def let_go(state: State, number: int, watcher: Watcher) -> State:
-    """batchexec.handover.follow.Execution._let_go: one conditional write, which does nothing where the lock is lost."""
+    """batchexec.handover.follow.Follower._let_go: one conditional write, which does nothing where the lock is lost."""
     row = state.row
     if holds(state, number, watcher):
         row = row._replace(state=DETACHED, lock=NOBODY, lapsed=False) if row.handed_over else over(row, READY, row.attempts)

@@ -70,11 +70,11 @@ class Rule(NamedTuple):
 RULES: dict[str, Rule] = {
     "intent_first": Rule("The marker is committed before anything is submitted", "markers.commit_intent", ECONOMY),
     "look_before_repeating": Rule(
-        "A submission with an unknown outcome is looked for before it is repeated", "Entering._found", ECONOMY
+        "A submission with an unknown outcome is looked for before it is repeated", "Entry._found", ECONOMY
     ),
-    "settle": Rule("Absent from ListJobs means absent only after SETTLE", "Entering._found", ECONOMY),
+    "settle": Rule("Absent from ListJobs means absent only after SETTLE", "Entry._found", ECONOMY),
     "intent_renewed": Rule(
-        "SETTLE counts from the last try: the intent is renewed after throttling", "Entering._submit", ECONOMY, 2
+        "SETTLE counts from the last try: the intent is renewed after throttling", "Entry._submitted_meanwhile", ECONOMY, 2
     ),
     "repeat_conditional": Rule(
         "Of two workers that come to repeat a submission, one does it",
@@ -85,9 +85,9 @@ RULES: dict[str, Rule] = {
     "record_once": Rule(
         "A Batch id is recorded only where none is",
         "markers.record_submission",
-        why_kept="cost: the worker comes to the registered Batch job by Execution._settle in any case",
+        why_kept="cost: the worker comes to the registered Batch job by Settlement.settle in any case",
     ),
-    "adopt_own_epoch": Rule("A marker of an older epoch is never adopted", "Entering.enter", FOREIGN, 0),
+    "adopt_own_epoch": Rule("A marker of an older epoch is never adopted", "Entry.enter", FOREIGN, 0),
     "replace_conditional": Rule(
         "An older marker is replaced on condition that it still is of that epoch",
         "markers.commit_intent",
@@ -105,16 +105,16 @@ RULES: dict[str, Rule] = {
     "clear_conditional": Rule("A marker is cleared on condition of its epoch", "markers.clear", KEPT, 0),
     "losers_not_terminated": Rule(
         "Of several Batch jobs of one epoch, the others are cancelled only before they start",
-        "Entering._adopt",
+        "Entry._adopt",
         TERMINATED,
         start="about to submit",
     ),
     "hand_over_before_marker": Rule(
         "handed_over is set before the marker is committed",
-        "Entering._commit",
+        "Entry._commit",
         why_kept="redundant: between the marker and the submission it would do; the next rule is the one that counts",
     ),
-    "hand_over_before_submission": Rule("handed_over is set before anything is submitted", "Entering._commit", OVERLAP),
+    "hand_over_before_submission": Rule("handed_over is set before anything is submitted", "Entry._commit", OVERLAP),
     "detach": Rule("A handed-over job whose watcher is gone is detached, not made ready", "Reaper._release", OVERLAP),
     "detached_to_batch_only": Rule("Only a worker that hands over takes a detached job", "Store.claim", IN_PROCESS, 1),
     "register_if_free": Rule("A container registers only where nobody has", "transitions.register", ONCE),
@@ -125,27 +125,27 @@ RULES: dict[str, Rule] = {
         "transitions.as_executor",
         why_kept="redundant here: it fences an earlier attempt of a Batch job (transitions.supersede), which isn't modelled",
     ),
-    "success_by_row": Rule("Success is what the row says, not what Batch says", "Execution._settle", FALSE_SUCCESS),
+    "success_by_row": Rule("Success is what the row says, not what Batch says", "Settlement.settle", FALSE_SUCCESS),
     "give_up_as_read": Rule("Giving up is conditional on runner and heartbeat as they were read", "transitions.as_seen", OVERLAP),
     "give_up_own_ended": Rule(
-        "An execution is given up only when its own Batch job is over", "Execution._settle", OVERLAP, start="twins"
+        "An execution is given up only when its own Batch job is over", "Settlement.settle", OVERLAP, start="twins"
     ),
-    "give_up_stale": Rule("An execution is given up only when its heartbeat is stale", "Execution._settle", OVERLAP),
+    "give_up_stale": Rule("An execution is given up only when its heartbeat is stale", "Settlement.settle", OVERLAP),
     "runner_reread": Rule(
         "A worker that can't record the runner in the marker reads the marker again",
-        "Execution._settle",
+        "Settlement.settle",
         LOST,
         start="about to record",
     ),
     "refusal_spares_runner": Rule(
         "A submission that is refused gives up no execution that is registered",
-        "Execution._give_up",
+        "Settlement.give_up",
         OVERLAP,
         start="about to submit",
     ),
     "refusal_goes_on": Rule(
         "Where giving up after a refusal finds the row changed, the row decides what follows",
-        "Execution._give_up",
+        "Settlement.give_up",
         KEPT,
         2,
     ),

@@ -1,4 +1,4 @@
-"""A worker with --batch claims its job, watches it, and ends it: batchexec.execution.Execution, outside of Entering."""
+"""A worker with --batch claims its job, watches it, and ends it: batchexec.handover.follow and settle."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ def poll(s: State, n: int, w: Watcher, rules: Rules, bounds: Bounds) -> Steps:
 
 
 def settle(s: State, n: int, w: Watcher, rules: Rules, bounds: Bounds) -> Steps:
-    """Execution._settle, up to its decision, which is made by the row as it is read here."""
+    """Settlement.settle, up to its decision, which is made by the row as it is read here."""
     row = s.row
     if (gone := not_held(s, n, w)) is not None:
         yield Step("reads that it doesn't hold the job any more", gone)
@@ -83,7 +83,7 @@ def give_up(s: State, n: int, w: Watcher, rules: Rules, bounds: Bounds) -> Steps
 
 
 def refused(s: State, n: int, w: Watcher, rules: Rules, bounds: Bounds) -> Steps:
-    """Execution._give_up: AWS Batch won't take the job. An earlier submission may be under way all the same."""
+    """Settlement.give_up: AWS Batch won't take the job. An earlier submission may be under way all the same."""
     if (gone := not_held(s, n, w)) is not None:
         yield Step("reads that it doesn't hold the job any more", gone)
     elif s.row.runner >= 0 and rules.refusal_spares_runner:
@@ -105,13 +105,13 @@ def clear(s: State, n: int, w: Watcher, rules: Rules, bounds: Bounds) -> Steps:
 
 
 def ended(s: State, n: int, w: Watcher, rules: Rules, bounds: Bounds) -> Steps:
-    """Execution._outcome_of_record: the row is past this epoch."""
+    """Settlement.outcome_of_record: the row is past this epoch."""
     at = "following to the end" if s.row.state == CANCELLED else "finding what to clear"
     yield Step(f"reads that the execution is over: {s.row.state}", with_watcher(s, n, w._replace(at=at)))
 
 
 def follow_to_the_end(s: State, n: int, w: Watcher, rules: Rules, bounds: Bounds) -> Steps:
-    """Execution._followed_to_its_end: a cancelled job's Batch job is terminated."""
+    """Settlement._ended_after_cancel: a cancelled job's Batch job is terminated."""
     marker = s.marker
     if marker is not None and marker.epoch == w.epoch and (alive := alive_in_batch(s)):
         yield Step(f"terminates Batch jobs {alive}", terminate(s, alive))
@@ -140,7 +140,7 @@ def terminate(s: State, numbers: list[int]) -> State:
 
 
 def find_to_clear(s: State, n: int, w: Watcher, rules: Rules, bounds: Bounds) -> Steps:
-    """Execution._clear_marker, its reading."""
+    """Settlement._clear_marker, its reading."""
     if s.marker is not None and s.marker.epoch == w.epoch:
         yield Step("finds the marker", with_watcher(s, n, w._replace(at="clearing", marker_epoch=w.epoch)))
     else:

@@ -43,4 +43,6 @@ def table(found: list[Result]) -> str:
 
 
 def cell(result: Result) -> str:
-    return f"{result['passed']} passed" + (f", **{result['failed']} failed**" if result["failed"] else "")
+    return f"{result['passed']} passed" + (
+        f", **{result['failed']} failed**" if result["failed"] else ""
+    )

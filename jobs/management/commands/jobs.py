@@ -61,14 +61,20 @@ class Command(BaseCommand):
         which.add_argument("ids", nargs="*", default=[], metavar="ID")
         which.add_argument("--failed", action="store_true", help="every failed job")
 
-        found = add("cancel", self._cancel, "Ends unfinished jobs; their rows are kept as cancelled.")
+        found = add(
+            "cancel", self._cancel, "Ends unfinished jobs; their rows are kept as cancelled."
+        )
         found.add_argument("ids", nargs="+", metavar="ID")
         found.add_argument("--yes", action="store_true", help="don't ask")
 
-        found = add("unlock", self._unlock, "Lets go of jobs' locks, as if their leases had expired.")
+        found = add(
+            "unlock", self._unlock, "Lets go of jobs' locks, as if their leases had expired."
+        )
         which = found.add_mutually_exclusive_group(required=True)
         which.add_argument("ids", nargs="*", default=[], metavar="ID")
-        which.add_argument("--worker", type=text, metavar="NAME", help="every job that this worker has locked")
+        which.add_argument(
+            "--worker", type=text, metavar="NAME", help="every job that this worker has locked"
+        )
 
         found = add(
             "clear",
@@ -87,9 +93,13 @@ class Command(BaseCommand):
             metavar="DURATION",
             help="7d, 12h, 30m, 45s or seconds",
         )
-        found.add_argument("--state", choices=[str(state) for state in FINISHED], help="default: all three")
+        found.add_argument(
+            "--state", choices=[str(state) for state in FINISHED], help="default: all three"
+        )
 
-        found = add("check", self._check, "Exits 1 where jobs wait that no worker takes; for monitoring.")
+        found = add(
+            "check", self._check, "Exits 1 where jobs wait that no worker takes; for monitoring."
+        )
         found.add_argument(
             "--max-age",
             type=duration,
@@ -147,7 +157,11 @@ class Command(BaseCommand):
         shown = reports.as_dict(job, full=True)
         if options["json"]:
             return self._say_json(shown)
-        short = {key: value for key, value in shown.items() if key not in (*reports.LONG, "payload", "payload_error", "error")}
+        short = {
+            key: value
+            for key, value in shown.items()
+            if key not in (*reports.LONG, "payload", "payload_error", "error")
+        }
         width = max(map(len, short))
         for key, value in short.items():
             self._say(f"{key:{width}}  {'-' if value is None or value == '' else value}")
@@ -173,7 +187,10 @@ class Command(BaseCommand):
             return self._say_json(found)
         if found["counts"]:
             most = found["counted_up_to"]
-            rows = [(row["state"], row["queue"], f"{row['count']:,}{'+' * (row['count'] == most)}") for row in found["counts"]]
+            rows = [
+                (row["state"], row["queue"], f"{row['count']:,}{'+' * (row['count'] == most)}")
+                for row in found["counts"]
+            ]
             self._say(table([("STATE", "QUEUE", "JOBS"), *rows]) + "\n")
         self._say(f"{_jobs(found['total'])}, {found['detached']:,} of them detached.")
         oldest = found["oldest_due_seconds"]
@@ -212,21 +229,28 @@ class Command(BaseCommand):
             return self._say_json({"deleted": deleted, "left": left})
         self._say(f"{_jobs(deleted)} deleted.")
         if left:
-            self._say(f"{_jobs(left)} left, because they are being executed: name them with --state running or detached.")
+            self._say(
+                f"{_jobs(left)} left, because they are being executed: "
+                "name them with --state running or detached."
+            )
         return DONE
 
     def _prune(self, options: dict[str, Any]) -> int:
         states = [options["state"]] if options["state"] else FINISHED
         return self._report("deleted", actions.prune(options["older_than"], states), None, options)
 
-    def _each(self, done: str, operation: Callable[[AbstractJob], Any], options: dict[str, Any]) -> int:
+    def _each(
+        self, done: str, operation: Callable[[AbstractJob], Any], options: dict[str, Any]
+    ) -> int:
         refused, status, number = [], DONE, 0
         for pk in dict.fromkeys(options["ids"]):
             try:
                 operation(actions.find(pk))
                 number += 1
             except (actions.Refused, actions.NoSuchJob) as error:
-                status = max(status, NO_SUCH_JOB if isinstance(error, actions.NoSuchJob) else REFUSED)
+                status = max(
+                    status, NO_SUCH_JOB if isinstance(error, actions.NoSuchJob) else REFUSED
+                )
                 self._complain(error)
                 refused.append({"id": pk, "reason": str(error)})
         self._report(done, number, refused, options)
@@ -234,9 +258,13 @@ class Command(BaseCommand):
 
     # Talking
 
-    def _report(self, done: str, number: int, refused: list[dict[str, str]] | None, options: dict[str, Any]) -> int:
+    def _report(
+        self, done: str, number: int, refused: list[dict[str, str]] | None, options: dict[str, Any]
+    ) -> int:
         if options["json"]:
-            return self._say_json({done: number} if refused is None else {done: number, "refused": refused})
+            return self._say_json(
+                {done: number} if refused is None else {done: number, "refused": refused}
+            )
         return self._say(f"{_jobs(number)} {done}.") if number or not refused else DONE
 
     def _ask(self, question: str, options: dict[str, Any]) -> None:

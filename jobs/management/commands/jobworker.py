@@ -41,7 +41,10 @@ def pool(text: str) -> tuple[str, int]:
 
 
 class Command(BaseCommand):
-    help = "Works off the queue until TERM or INT tells it to stop. A second signal interrupts the jobs in this process."
+    help = (
+        "Works off the queue until TERM or INT tells it to stop. "
+        "A second signal interrupts the jobs in this process."
+    )
     # Not the checks of the web side: they import the URLconf with every view, which a
     # worker would keep in memory for nothing.
     requires_system_checks = ["jobs", "batchexec"]
@@ -81,7 +84,9 @@ class Command(BaseCommand):
             metavar="S",
             help="seconds between two looks at an empty queue",
         )
-        parser.add_argument("--name", help="what locked_by holds; must be unique among running workers")
+        parser.add_argument(
+            "--name", help="what locked_by holds; must be unique among running workers"
+        )
         parser.add_argument(
             "--exit-on-complete",
             action="store_true",
@@ -92,7 +97,10 @@ class Command(BaseCommand):
 
     def handle(self, *args: Any, **options: Any) -> None:
         if options["pool"] and (options["queues"] or options["processes"]):
-            raise CommandError("--pool says which queues and how many processes: leave out --queues and --processes.")
+            raise CommandError(
+                "--pool says which queues and how many processes: "
+                "leave out --queues and --processes."
+            )
         if options["pool"] or options["processes"]:
             from jobs.process.supervisor import Supervisor, this_command
 
@@ -144,5 +152,7 @@ def _children(options: dict[str, Any]) -> Iterator[list[str]]:
                 arguments.append(f"--{flag.replace('_', '-')}={options[flag]}")
         if options["name"]:
             arguments += ["--name", f"{options['name']}.{index}"]
-        arguments += [f"--{flag.replace('_', '-')}" for flag in ("batch", "exit_on_complete") if options[flag]]
+        arguments += [
+            f"--{flag.replace('_', '-')}" for flag in ("batch", "exit_on_complete") if options[flag]
+        ]
         yield arguments

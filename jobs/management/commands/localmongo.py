@@ -15,7 +15,10 @@ from jobs.folders import project_folder
 
 
 class Command(BaseCommand):
-    help = "Serves MongoDB's wire protocol on this machine by SecantusDB. It is for development and tests, not for production."
+    help = (
+        "Serves MongoDB's wire protocol on this machine by SecantusDB. "
+        "It is for development and tests, not for production."
+    )
     # Checks that need a database would wait for the one that this command starts.
     requires_system_checks: list[str] = []
 

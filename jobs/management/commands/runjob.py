@@ -54,7 +54,9 @@ class Command(BaseCommand):
             signal.signal(signum, terminate)
         epoch = os.environ.get("JOB_EPOCH")
         try:
-            performed = run_by_hand(worker, id) if epoch is None else run_registered(worker, id, epoch)
+            performed = (
+                run_by_hand(worker, id) if epoch is None else run_registered(worker, id, epoch)
+            )
         except LookupError as error:
             self._leave(NO_SUCH_JOB, str(error))
         except Refused as error:
@@ -62,7 +64,9 @@ class Command(BaseCommand):
         except NotBegun as error:
             self._leave(NOT_RECORDED, f"Job {id} was not begun. {error}")
         except Exception as error:
-            self._leave(NOT_RECORDED, f"The outcome of job {id} could not be recorded: {brief(error)}")
+            self._leave(
+                NOT_RECORDED, f"The outcome of job {id} could not be recorded: {brief(error)}"
+            )
         if performed is None:
             self._leave(
                 REFUSED,

@@ -1,29 +1,39 @@
+"""`manage.py makeposts`: a file of made-up posts to import."""
+
 from __future__ import annotations
 
 import json
 import random
 from argparse import ArgumentParser
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError
 
-WORDS = ["batch", "comment", "database", "every", "job", "keeps", "later", "never", "queue", "the", "until", "worker"]
+WORDS = ["batch", "comment", "database", "every", "job", "keeps", "later", "never", "queue"]
+WORDS += ["the", "until", "worker"]
 NAMES = ["Ada", "Bob", "Chiara", "Dmitri", "Emre", "Fatima", "Grüße", "花子"]
 
 
 class Command(BaseCommand):
-    help = "Writes a file of made-up posts with comments for ImportPosts; the same arguments make the same file."
+    help = (
+        "Writes a file of made-up posts with comments, for the job ImportPosts. "
+        "The same arguments always make the same file."
+    )
     requires_system_checks: list[str] = []
 
     def add_arguments(self, parser: ArgumentParser) -> None:
-        parser.add_argument("file", type=Path)
-        parser.add_argument("--count", type=int, default=3000, help="lines in all; default: %(default)s")
-        parser.add_argument("--bad", type=int, default=15, help="bad lines among them; default: %(default)s")
-        parser.add_argument("--seed", type=int, default=1, help="default: %(default)s")
+        number = partial(parser.add_argument, type=int)
+        parser.add_argument("file", type=Path, help="the file to write")
+        number("--count", default=3000, help="how many lines; default: %(default)s")
+        number("--bad", default=15, help="how many of them are bad; default: %(default)s")
+        number("--seed", default=1, help="of the random numbers; default: %(default)s")
 
-    def handle(self, *args: Any, file: Path, count: int, bad: int, seed: int, **options: Any) -> None:
+    def handle(
+        self, *args: Any, file: Path, count: int, bad: int, seed: int, **options: Any
+    ) -> None:
         if not 0 <= bad <= count:
             raise CommandError("--bad must be a number from 0 to --count.")
         try:
@@ -48,10 +58,12 @@ def make_lines(count: int, bad: int, seed: int) -> Iterator[bytes]:
 
 
 def make_post(chance: random.Random, key: str) -> dict[str, Any]:
+    title = words(chance, 3, 8).capitalize()
+    body = [f"{words(chance, 5, 20).capitalize()}." for _ in range(chance.randint(1, 6))]
     return {
         "key": key,
-        "title": words(chance, 3, 8).capitalize(),
-        "body": ". ".join(words(chance, 5, 20).capitalize() for _ in range(chance.randint(1, 6))) + ".",
+        "title": title,
+        "body": " ".join(body),
         "comments": [
             {"name": chance.choice(NAMES), "message": words(chance, 2, 15).capitalize() + "."}
             for _ in range(chance.choice([0, 1, 2, 3, 4, 6]))
@@ -67,8 +79,8 @@ def dump(post: Any) -> bytes:
     return json.dumps(post, ensure_ascii=False).encode()
 
 
-#: One for every way in which a line can be bad.
-SPOILERS = [
+#: Each makes a line that is bad in its own way.
+SPOILERS: list[Callable[[dict[str, Any]], bytes]] = [
     lambda post: dump(post)[:-10],
     lambda post: dump({**post, "title": None}),
     lambda post: dump({name: post[name] for name in ("key", "body")}),

@@ -1,0 +1,36 @@
+"""The Batch job of a job that was cancelled is terminated."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from batchexec.aws.statuses import TERMINAL
+from batchexec.conf import settings
+
+if TYPE_CHECKING:
+    from batchexec.aws.client import BatchClient
+    from batchexec.models import BatchJob
+
+REASON = "The job was cancelled."
+
+
+def ended_after_cancel(client: BatchClient, marker: BatchJob) -> bool:
+    """Asks AWS Batch to terminate the marker's Batch job; returns whether it is over.
+
+    A Batch job that AWS Batch doesn't know, or that TERMINATE_ON_CANCEL says to leave
+    alone, counts as over. Raises what boto3 raises if AWS Batch can't be asked.
+    """
+    if not settings.TERMINATE_ON_CANCEL:
+        return True
+    details = client.describe(_ids(client, marker)).values()
+    alive = [detail["jobId"] for detail in details if detail["status"] not in TERMINAL]
+    for batch_job_id in alive:
+        client.terminate(batch_job_id, REASON)
+    return not alive
+
+
+def _ids(client: BatchClient, marker: BatchJob) -> list[str]:
+    if marker.batch_job_id:
+        return [marker.batch_job_id]
+    found = client.find(marker.job_queue, marker.job_name)
+    return [summary["jobId"] for summary in found]

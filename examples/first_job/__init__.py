@@ -1,0 +1,1 @@
+"""A first job: a class with a `perform` method."""

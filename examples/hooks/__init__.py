@@ -1,0 +1,1 @@
+"""A job with hooks and its own back-off."""
