@@ -22,7 +22,7 @@ def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return found
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="session")
 def terminal(
     wheel: Path, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[Callable[[], Terminal]]:
@@ -41,3 +41,11 @@ def terminal(
     yield make
     for one in opened:
         one.close()
+
+
+@pytest.fixture(scope="session")
+def bare(terminal: Callable[[], Terminal]) -> Path:
+    """An environment with Django and the package, and none of its extras."""
+    shell = terminal()
+    shell.run("python3 -m venv venv && venv/bin/pip install django-delayed-batch")
+    return shell.folder / "venv"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import textwrap
 from collections.abc import Iterator
 from dataclasses import dataclass
 
@@ -21,6 +22,15 @@ class Step:
 
     text: str
     path: str = ""
+
+
+def block(containing: str) -> str:
+    """The code block of the page, fenced or indented, that holds this text."""
+    text = PAGE.read_text()
+    fenced = re.findall(r"```python\n(.*?)```", text, re.DOTALL)
+    indented = re.findall(r"(?:^    .+\n)+", text, re.MULTILINE)
+    (found,) = (one for one in fenced + indented if containing in one)
+    return textwrap.dedent(found)
 
 
 def steps(database: str) -> list[Step]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from pathlib import Path
 
 import pytest
 
@@ -19,11 +20,10 @@ if "DATABASE_URL" in os.environ:
 
 
 @pytest.fixture(scope="module")
-def shop(terminal: Callable[[], Terminal]) -> Terminal:
-    """A project with Django and the package, and none of its extras."""
+def shop(bare: Path, terminal: Callable[[], Terminal]) -> Terminal:
+    """A project in the environment without any extra."""
     shell = terminal()
-    shell.run("python3 -m venv venv\n. venv/bin/activate\npip install django-delayed-batch")
-    shell.run("django-admin startproject shop && cd shop")
+    shell.run(f". {bare}/bin/activate && django-admin startproject shop && cd shop")
     with (shell.folder / "shop/shop/settings.py").open("a") as file:
         file.write(SETTINGS)
     return shell
