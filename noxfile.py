@@ -126,6 +126,7 @@ def _run(session: nox.Session, python: str, database: str, *arguments: str) -> N
     try:
         session.run(python, *pytest, *arguments, env=environment, external=True)
     finally:
-        if not session.posargs:  # the result of a part says nothing
+        # The result of a part says nothing.
+        if report.exists() and not session.posargs:
             record = ("-m", "tests.versions", "record", str(report), database)
             session.run(python, *record, env=environment, external=True)
