@@ -8,6 +8,7 @@ from typing import Any
 from django.db import connection, models
 from django.utils import timezone
 
+from jobs import payloads
 from jobs.models import Job, State
 
 HANDLER = '{"class": "bench.noop.NoOp", "fields": {}}'
@@ -56,7 +57,10 @@ def _value(field: models.Field[Any, Any]) -> str:
 
 
 def _like(state: str) -> Job:
-    job, now = Job(name="bench.noop.NoOp", handler=HANDLER, state=state), timezone.now()
+    now = timezone.now()
+    job = Job(
+        name="bench.noop.NoOp", handler=HANDLER, signature=payloads.sign(HANDLER), state=state
+    )
     if state == State.SCHEDULED:
         job.run_at = now + LATER
     elif state == State.RUNNING:

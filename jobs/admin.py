@@ -5,6 +5,8 @@ The queue itself changes them; people may delete finished ones.
 
 from __future__ import annotations
 
+import contextlib
+import datetime as dt
 from collections.abc import Callable
 from typing import Any
 
@@ -27,6 +29,10 @@ from jobs.store import store_for
 
 #: Longest search, in characters, because databases limit patterns.
 LONGEST_SEARCH = 255
+NOT_SIGNED = (
+    "Its signature doesn't hold, so it is never loaded: somebody else than this project "
+    "wrote or changed it, or with another key."
+)
 #: Links on a job's page that other apps add: each function returns a label and a URL,
 #: or None.
 links: list[Callable[[AbstractJob], tuple[str, str] | None]] = []
@@ -53,10 +59,18 @@ def instant(name: str) -> Callable[[Any, Any], SafeString | str]:
             return "-"
         return format_html(
             '<span style="white-space: nowrap">{}</span>',
-            f"{timezone.localtime(value):%Y-%m-%d %H:%M:%S %Z}",
+            in_current_zone(value),
         )
 
     return shown
+
+
+def in_current_zone(value: dt.datetime) -> str:
+    """With the zone's name; in UTC if the zone can't express the instant."""
+    with contextlib.suppress(OverflowError, ValueError):
+        value = timezone.localtime(value)
+    # By hand, because strftime has no years of less than four digits everywhere.
+    return f"{value.replace(tzinfo=None).isoformat(' ', 'seconds')} {value.tzname() or ''}"
 
 
 class ReadOnlyAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
@@ -211,14 +225,10 @@ class JobAdmin(ReadOnlyAdmin):
 
     @display(description="payload")
     def payload_shown(self, job: Job) -> SafeString:
-        reason = reports.payload_error(job)
         shown = _preformatted(reports.payload_text(job))
-        note = (
-            format_html('<p class="errornote">It can&#x27;t be loaded: {}</p>', reason)
-            if reason
-            else ""
-        )
-        return format_html("{}{}", note, shown)
+        if reports.is_signed(job):
+            return format_html("<p>Its signature holds.</p>{}", shown)
+        return format_html('<p class="errornote">{}</p>{}', NOT_SIGNED, shown)
 
     @display(description="last error")
     def error(self, job: Job) -> SafeString | str:

@@ -4,17 +4,15 @@ from __future__ import annotations
 
 import functools
 import inspect
-import json
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from django.core.signing import BadSignature, Signer
 from django.db import models
 
 from jobs.enqueueing import enqueue
-from jobs.exceptions import DeserializationError
-from jobs.payloads import Performable, call_with_accepted, codec, import_dotted
+from jobs.exceptions import NotKnownYet
+from jobs.payloads import Performable, call_with_accepted, import_dotted, path_of, performing
 
 if TYPE_CHECKING:
     from jobs.models import AbstractJob
@@ -23,55 +21,57 @@ if TYPE_CHECKING:
 NOW = "now"
 
 
-def _signer() -> Signer:
-    return Signer(salt="jobs.delay")
-
-
 @dataclass
 class PerformableMethod(Performable):
     """A method of a saved model instance or of a class, with its arguments.
 
-    The method's name comes from the database, so the method is only called if the
-    signature says that `delay` wrote the row. An attacker who can write rows, but
-    doesn't know SECRET_KEY, can't have anything called. Hooks and options of the target
-    are not taken over: Delayed Job calls them by name, even if they mean something
-    else.
+    Only `delay` makes one. Hooks and options of the target are not taken over: Delayed
+    Job calls them by name, even if they mean something else.
     """
 
     target: Any
     method: str
     args: list[Any]
     kwargs: dict[str, Any]
-    signature: str
+    #: The class whose implementation is meant, if the target overrides it.
+    implemented_by: str = ""
 
     @classmethod
-    def signed(
-        cls, target: Any, method: str, args: list[Any], kwargs: dict[str, Any]
+    def of(
+        cls,
+        target: Any,
+        method: str,
+        args: Iterable[Any],
+        kwargs: dict[str, Any],
+        implemented_by: str = "",
     ) -> PerformableMethod:
-        """The call as a job, signed. Only `delay` makes one; a row brings its
-        signature.
-        """
-        stored = _stored_target(target, method)
-        signature = _signer().signature(_canonical(stored, method, args, kwargs))
-        return cls(stored, method, args, kwargs, signature)
-
-    def __post_init__(self) -> None:
-        signed = _canonical(self.target, self.method, self.args, self.kwargs)
-        try:
-            _signer().unsign(f"{signed}:{self.signature}")
-        except BadSignature:
-            raise DeserializationError(
-                f"The delayed method {self.method!r} isn't signed with this project's "
-                "SECRET_KEY, so it isn't called."
-            ) from None
+        """The call as a job. Raises what `delay` raises."""
+        found = getattr(target, method, None)
+        if not callable(found):
+            raise AttributeError(f"{target!r} has no method {method!r} to delay.")
+        if isinstance(target, type):
+            target = {"class": path_of(target)}
+        elif not isinstance(target, models.Model):
+            raise TypeError(
+                "Only methods of model instances and classes can be delayed, "
+                f"not of a {type(target).__qualname__}."
+            )
+        implementation = inspect.unwrap(getattr(found, NOW, found))
+        if inspect.isgeneratorfunction(implementation) or inspect.isasyncgenfunction(
+            implementation
+        ):
+            raise TypeError(f"{method} is a generator, which the queue would not run.")
+        return cls(target, method, list(args), kwargs, implemented_by)
 
     def perform(self) -> Any:
         target = self.target
         if isinstance(target, dict):
             target = import_dotted(target["class"])
+        if self.implemented_by:
+            target = _Implementation(import_dotted(self.implemented_by), target)
         method = getattr(target, self.method, None)
         if method is None:
-            raise DeserializationError(f"{self.display_name()} doesn't exist (any more).")
+            raise NotKnownYet(f"{self.display_name()} doesn't exist (any more).")
         return getattr(method, NOW, method)(*self.args, **self.kwargs)
 
     def display_name(self) -> str:
@@ -86,26 +86,19 @@ class PerformableMethod(Performable):
         return f"{cls.__module__}.{cls.__qualname__}#{self.method}"
 
 
-def _canonical(*parts: Any) -> str:
-    return json.dumps(codec.encode(list(parts)), sort_keys=True)
+class _Implementation:
+    """The attributes of a class, bound to an object of a subclass: like `super()`, but
+    beginning with the class itself.
+    """
 
+    def __init__(self, cls: type, target: Any):
+        self.__cls, self.__target = cls, target
 
-def _stored_target(target: Any, method: str) -> Any:
-    if method.startswith("_") or not callable(getattr(target, method, None)):
-        raise AttributeError(f"{target!r} has no public method {method!r} to delay.")
-    if isinstance(target, type):
-        path = f"{target.__module__}.{target.__qualname__}"
-        if "<locals>" in path or target.__module__ == "__main__":
-            raise TypeError(
-                f"{path} can't be imported by a worker: define it at the top of a module."
-            )
-        return {"class": path}
-    if not isinstance(target, models.Model):
-        raise TypeError(
-            "Only methods of model instances and classes can be delayed, "
-            f"not of a {type(target).__qualname__}."
-        )
-    return target
+    def __getattr__(self, name: str) -> Any:
+        found = inspect.getattr_static(self.__cls, name)
+        if isinstance(self.__target, type):
+            return found.__get__(None, self.__target)
+        return found.__get__(self.__target, type(self.__target))
 
 
 class Delayed:
@@ -116,8 +109,11 @@ class Delayed:
         self.__options = options
 
     def __getattr__(self, name: str) -> Callable[..., AbstractJob]:
+        if name.startswith("__") and name.endswith("__"):
+            raise AttributeError(name)  # Python itself asks for these
+
         def enqueue_call(*args: Any, **kwargs: Any) -> AbstractJob:
-            call = PerformableMethod.signed(self.__target, name, list(args), kwargs)
+            call = PerformableMethod.of(self.__target, name, args, kwargs)
             return enqueue(call, **self.__options)
 
         return enqueue_call
@@ -126,10 +122,10 @@ class Delayed:
 def delay(target: Any, **options: Any) -> Any:
     """Enqueues calls: `delay(post, queue="mail").publish(notify=True)`.
 
-    `target` is a model instance or a class, `options` are those of `enqueue`. The call
-    raises AttributeError if the target has no such method, TypeError for another kind
-    of target or for arguments that can't be stored, and ValueError for an unsaved
-    instance.
+    `target` is a model instance or a class, `options` are those of `enqueue`. Private
+    methods may be delayed, too. The call raises AttributeError if the target has no
+    such method, TypeError for another kind of target, for a generator, or for arguments
+    that can't be stored, and ValueError for an unsaved instance.
     """
     return Delayed(target, options)
 
@@ -137,8 +133,10 @@ def delay(target: Any, **options: Any) -> Any:
 def handle_asynchronously(**options: Any) -> Callable[[Callable[..., Any]], Any]:
     """Decorates a method so that calling it enqueues the call and returns the job.
 
-    `obj.method.now(…)` runs it at once. `options` are those of `enqueue`; a callable
-    option is called each time, with the instance if it takes a parameter.
+    `obj.method.now(…)` runs it at once. Within a job, `super().method(…)` runs the
+    implementation of the base class and enqueues nothing. `options` are those of
+    `enqueue`; a callable option is called each time, with the instance if it takes a
+    parameter.
     """
 
     def decorate(method: Callable[..., Any]) -> Any:
@@ -156,7 +154,7 @@ class _Asynchronous:
         functools.update_wrapper(self, getattr(method, "__func__", method))
 
     def __set_name__(self, owner: type, name: str) -> None:
-        self._name = name
+        self._name, self._owner = name, owner
 
     def __call__(self, instance: Any, *args: Any, **kwargs: Any) -> AbstractJob:
         return self.__get__(instance, type(instance))(*args, **kwargs)
@@ -165,15 +163,37 @@ class _Asynchronous:
         if instance is None and inspect.isfunction(self._method):
             return self
         target = owner if instance is None else instance
+        now = self._method.__get__(instance, owner)
 
-        def call(*args: Any, **kwargs: Any) -> AbstractJob:
+        def call(*args: Any, **kwargs: Any) -> Any:
+            by_super = self._is_overridden_in(owner)
+            if by_super and performing.get():
+                return now(*args, **kwargs)  # part of what is performed
             options = {
                 key: call_with_accepted(value, target) if callable(value) else value
                 for key, value in self._options.items()
             }
-            payload = PerformableMethod.signed(target, self._name, list(args), kwargs)
+            base = path_of(self._owner) if by_super else ""
+            payload = PerformableMethod.of(target, self._name, args, kwargs, base)
             return enqueue(payload, **options)
 
+        def at_once(*args: Any, **kwargs: Any) -> Any:
+            token = performing.set(True)
+            try:
+                return now(*args, **kwargs)
+            finally:
+                performing.reset(token)
+
+        async def awaited_at_once(*args: Any, **kwargs: Any) -> Any:
+            token = performing.set(True)
+            try:
+                return await now(*args, **kwargs)
+            finally:
+                performing.reset(token)
+
         functools.update_wrapper(call, getattr(self._method, "__func__", self._method))
-        setattr(call, NOW, self._method.__get__(instance, owner))
+        setattr(call, NOW, awaited_at_once if inspect.iscoroutinefunction(now) else at_once)
         return call
+
+    def _is_overridden_in(self, owner: type) -> bool:
+        return inspect.getattr_static(owner, self._name, self) is not self

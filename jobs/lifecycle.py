@@ -50,8 +50,8 @@ class Plugin:
     def __init_subclass__(cls, **kwargs: Any) -> None:
         super().__init_subclass__(**kwargs)
         for name, method in vars(cls).items():
-            place, _, event = name.partition("_")
-            if place in PLACES and event and callable(method):
+            place, underscore, event = name.partition("_")
+            if place in PLACES and underscore and callable(method):
                 _check_callback(cls, method, place, event)
 
 

@@ -11,17 +11,53 @@ from django.utils.functional import cached_property
 
 from jobs import payloads
 from jobs.conf import settings
+from jobs.exceptions import DeserializationError
 from jobs.states import FINISHED, UNFINISHED, State
 from jobs.store import store_for
 from jobs.store.indexes import PartialIndex
+from jobs.text import one_line
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     from jobs.store.base import Reserver
 
-__all__ = ["FINISHED", "MAX_NAME", "UNFINISHED", "AbstractJob", "Job", "JobManager", "State"]
+__all__ = [
+    "FINISHED",
+    "MAX_NAME",
+    "OWN_COLUMNS",
+    "UNFINISHED",
+    "AbstractJob",
+    "Job",
+    "JobManager",
+    "State",
+]
 
 #: Longest text kept in `name`, in characters.
 MAX_NAME = 255
+MAX_SIGNATURE = 128
+#: Columns that only the queue's own conditional writes change, and `save()` doesn't.
+OWN_COLUMNS = frozenset(
+    {
+        "handler",
+        "signature",
+        "state",
+        "run_at",
+        "attempts",
+        "locked_at",
+        "locked_by",
+        "epoch",
+        "handed_over",
+        "runner",
+        "heartbeat_at",
+        "started_at",
+        "failed_at",
+        "finished_at",
+        "last_error",
+        "unique_key",
+        "updated_at",
+    }
+)
 
 
 class JobManager(models.Manager["AbstractJob"]):
@@ -45,6 +81,12 @@ class AbstractJob(models.Model):
     handler = models.TextField(
         default="",
         help_text="The job object: the dotted path of its class and its fields, in JSON.",
+    )
+    signature = models.CharField(
+        max_length=MAX_SIGNATURE,
+        default="",
+        blank=True,
+        help_text="HMAC-SHA256 of the handler. Without a valid one it is never loaded.",
     )
     state = models.CharField(max_length=16, choices=State.choices, default=State.READY)
     run_at = models.DateTimeField(default=timezone.now)
@@ -80,8 +122,14 @@ class AbstractJob(models.Model):
 
     objects = JobManager()
 
+    #: The columns of the row that can't be read; set by the store.
+    unreadable: tuple[str, ...] = ()
+    _load_failure: BaseException | None = None
+
     #: Set on the job that `enqueue` returns if its unique key was held already.
     already_enqueued = False
+    #: Set while `enqueue` has yet to store the job.
+    being_enqueued = False
 
     class Meta:
         abstract = True
@@ -131,14 +179,55 @@ class AbstractJob(models.Model):
         ]
 
     def __str__(self) -> str:
-        return f"{self.name} (id={self.pk}, queue={self.queue})"
+        # For logs and terminals: a name may hold a user's text.
+        return one_line(f"{self.name} (id={self.pk}, queue={self.queue})")
+
+    def save(self, *args: Any, update_fields: Iterable[str] | None = None, **options: Any) -> None:
+        """Stores the fields that are yours to change, such as `queue` and `priority`.
+
+        The queue's own columns (OWN_COLUMNS) are left out, because the job may have got
+        another state, lease or epoch meanwhile; to name one of them is a ValueError. Of
+        a row that is gone, nothing is stored, which is a DatabaseError. In the
+        `enqueue` hook there is nothing to do, because `enqueue` stores the job.
+        """
+        if self.being_enqueued:
+            return
+        inserts = self._state.adding or options.get("force_insert") or any(args[:1])
+        if not inserts:
+            if own := OWN_COLUMNS.intersection(update_fields or ()):
+                raise ValueError(
+                    f"{', '.join(sorted(own))}: only the queue changes that of a job. "
+                    "See `manage.py jobs` and jobs.operator.actions."
+                )
+            if update_fields is None:
+                update_fields = self._yours()
+        super().save(*args, update_fields=update_fields, **options)
+
+    def _yours(self) -> set[str]:
+        fields = [field for field in self._meta.concrete_fields if not field.primary_key]
+        read = {field.name for field in fields} - self.get_deferred_fields()
+        return read - OWN_COLUMNS
 
     @cached_property
     def payload(self) -> Any:
-        """The job object, loaded on first use. Raises DeserializationError if it can't
-        be.
+        """The job object, loaded on first use.
+
+        Raises DeserializationError if it can't be, and what its code or the database
+        raises. Loading isn't tried twice, because what stopped the first try might take
+        as long again.
         """
-        return payloads.load(self.handler)
+        if self.unreadable:
+            columns = ", ".join(self.unreadable)
+            raise DeserializationError(f"The row can't be read: {columns}.")
+        if isinstance(self._load_failure, DeserializationError):
+            raise self._load_failure
+        if self._load_failure is not None:
+            raise DeserializationError("It could not be loaded when it was tried before.")
+        try:
+            return payloads.load(self.handler, self.signature)
+        except BaseException as error:
+            self._load_failure = error
+            raise
 
     @property
     def max_attempts(self) -> int:

@@ -81,6 +81,20 @@ def reschedule(
     return store_of(job).apply(job, where, {**EXECUTION_OVER, **again})
 
 
+def postpone(job: AbstractJob, where: Mapping[str, Any], run_at: dt.datetime, error: str) -> bool:
+    """A job that this process's code may be too old for is left to a newer one.
+
+    Nothing was executed, so no attempt is counted.
+    """
+    later = {
+        "state": State.SCHEDULED,
+        "run_at": run_at,
+        "last_error": error,
+        "epoch": job.epoch + 1,
+    }
+    return store_of(job).apply(job, where, {**EXECUTION_OVER, **later})
+
+
 def fail(
     job: AbstractJob, where: Mapping[str, Any], error: str, *, attempts: int, destroy: bool = False
 ) -> bool:
@@ -101,6 +115,33 @@ def fail(
         "epoch": job.epoch + 1,
     }
     return store.apply(job, where, {**EXECUTION_OVER, **ended})
+
+
+def condemn(job: AbstractJob, error: str) -> bool:
+    """Failed for good, because the row itself can't be worked with.
+
+    Columns that the database wouldn't take back are set to their defaults. The epoch
+    rises if it is a number, and begins again if it isn't.
+    """
+    store = store_of(job)
+    now = store.now()
+    repaired = store.repaired(job)
+    where = {"state__in": IN_EXECUTION, **as_far_as_readable(job, repaired)}
+    ended = {
+        "state": State.FAILED,
+        "failed_at": now,
+        "finished_at": now,
+        "last_error": error,
+        "unique_key": None,
+        "epoch": repaired.get("epoch", job.epoch) + 1,
+    }
+    return store.apply(job, where, {**repaired, **EXECUTION_OVER, **ended})
+
+
+def as_far_as_readable(job: AbstractJob, repaired: Mapping[str, Any]) -> dict[str, Any]:
+    """The watcher's lock and epoch, without columns that had to be repaired."""
+    lock = {"locked_by": job.locked_by, "epoch": job.epoch}
+    return {name: value for name, value in lock.items() if name not in repaired}
 
 
 def has_ended(job: AbstractJob, error: str | None, *, deleted: bool) -> bool:
@@ -249,6 +290,12 @@ def retry_failed(model: type[AbstractJob]) -> int:
     now = store.now()
     where = {"state": State.FAILED, "runner": ""}
     return store.change_many(where, {**_again(now), "updated_at": now})
+
+
+def sign(job: AbstractJob, signature: str) -> bool:
+    """The handler gets a signature, if it still is the one that was read."""
+    where = {"handler": job.handler, "signature": job.signature}
+    return store_of(job).apply(job, where, {"signature": signature})
 
 
 def expire(job: AbstractJob) -> bool:

@@ -1,12 +1,15 @@
-"""The database of this application while DATABASE_URL is unset."""
+"""The database of this application: the embedded one, and whether it is on this machine."""
 
 from __future__ import annotations
 
 import importlib.util
+import ipaddress
+import os
 import sys
 from pathlib import Path
+from urllib.parse import unquote
 
-from jobs.databases import LOCAL_MONGO_PORT
+from jobs.databases import LOCAL_MONGO_PORT, parse
 
 LOCAL_MONGO_URL = (
     f"mongodb://127.0.0.1:{LOCAL_MONGO_PORT}/delayed_jobs?serverSelectionTimeoutMS=5000"
@@ -22,3 +25,44 @@ def embedded_url(base_dir: Path) -> str:
         file=sys.stderr,
     )
     return f"sqlite:///{base_dir / 'var' / 'db.sqlite3'}"
+
+
+def is_on_this_machine(url: str) -> bool:
+    """Whether only this machine can reach the database.
+
+    So it is if that is a file, a socket, or on loopback addresses alone.
+    """
+    entry = parse(url)
+    if url.startswith("sqlite:"):
+        return True
+    if url.startswith(("postgres:", "postgresql:")):
+        options = entry.get("OPTIONS", {})
+        if options.get("service") or os.environ.get("PGSERVICE"):
+            return False
+        named = (
+            options.get("hostaddr")
+            or os.environ.get("PGHOSTADDR")
+            or entry.get("HOST")
+            or options.get("host")
+        )
+        hosts = (named or os.environ.get("PGHOST") or "").split(",")
+        return all(host == "" or _is_loopback(unquote(host)) for host in hosts)
+    if url.startswith("mongodb+srv:"):
+        return False  # names in the DNS
+    netloc = url.partition("://")[2].partition("/")[0].partition("?")[0].rpartition("@")[2]
+    return all(_is_loopback(unquote(_without_port(host))) for host in netloc.split(","))
+
+
+def _without_port(host: str) -> str:
+    if host.startswith("["):
+        return host[1:].partition("]")[0]
+    return host.partition(":")[0]
+
+
+def _is_loopback(host: str) -> bool:
+    if host.startswith("/") or host.lower() == "localhost":
+        return True
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return False

@@ -15,7 +15,7 @@ from batchexec.conf import settings as batchexec_options
 from jobs import databases, mongodb
 from jobs.conf import settings as jobs_options
 from jobs.mongodb.speed import NoLibrary
-from project.databases import embedded_url
+from project.databases import embedded_url, is_on_this_machine
 
 BASE_DIR = Path(__file__).resolve().parent.parent
 
@@ -26,8 +26,14 @@ INSECURE_KEY = "insecure-development-key-never-use-it-where-anybody-else-can-con
 
 DEBUG = env.bool("DEBUG", default=True)
 SECRET_KEY = env.str("SECRET_KEY", default=INSECURE_KEY if DEBUG else "")
+SECRET_KEY_FALLBACKS = env.list("SECRET_KEY_FALLBACKS", default=[])
 ALLOWED_HOSTS = env.list("ALLOWED_HOSTS", default=[])
 CSRF_TRUSTED_ORIGINS = env.list("CSRF_TRUSTED_ORIGINS", default=[])
+
+
+def is_weak(key: str) -> bool:
+    return len(key) < 32 or len(set(key)) < 5 or key.startswith(("insecure-", "django-insecure-"))
+
 
 LOOPBACK_HOSTS = {"localhost", ".localhost", "127.0.0.1", "[::1]", "testserver"}
 if DEBUG and not LOOPBACK_HOSTS.issuperset(ALLOWED_HOSTS):
@@ -35,8 +41,7 @@ if DEBUG and not LOOPBACK_HOSTS.issuperset(ALLOWED_HOSTS):
         "DEBUG is on while ALLOWED_HOSTS names hosts beyond this machine: set DEBUG=false."
     )
 if not DEBUG:
-    guessable = len(SECRET_KEY) < 32 or len(set(SECRET_KEY)) < 5
-    if guessable or SECRET_KEY.startswith(("insecure-", "django-insecure-")):
+    if is_weak(SECRET_KEY):
         raise ImproperlyConfigured(
             "SECRET_KEY is missing, short or a development key: "
             "set it to 50 random characters, or DEBUG=true to develop."
@@ -54,6 +59,12 @@ if not DEBUG and not env.str("DATABASE_URL", default=""):
     raise ImproperlyConfigured("DATABASE_URL is not set: production has no embedded database.")
 DATABASE_URL = env.str("DATABASE_URL", default="") or embedded_url(BASE_DIR)
 DATABASES = {"default": databases.parse(DATABASE_URL)}
+# These keys sign what workers execute, and everybody knows the development key.
+if any(map(is_weak, [SECRET_KEY, *SECRET_KEY_FALLBACKS])) and not is_on_this_machine(DATABASE_URL):
+    raise ImproperlyConfigured(
+        "SECRET_KEY or one of SECRET_KEY_FALLBACKS is missing, short or a development key, "
+        "but DATABASE_URL names a database beyond this machine: set it to 50 random characters."
+    )
 ON_MONGODB = DATABASES["default"]["ENGINE"] == "django_mongodb_backend"
 ON_DJONGO = DATABASES["default"]["ENGINE"] == "djongo"
 

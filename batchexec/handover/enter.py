@@ -20,6 +20,9 @@ from batchexec.handover.slot import FIRST_PAUSE, LONGEST_PAUSE, LetGo
 from batchexec.models import BatchJob
 from batchexec.resources import Resources, resources_of
 from jobs import transitions
+from jobs.exceptions import DeserializationError
+from jobs.execution.error_text import summary
+from jobs.store import store_for
 from jobs.store.patience import Backoff
 
 if TYPE_CHECKING:
@@ -93,6 +96,13 @@ class Entry:
             fitted = asked.fitted(settings.PLATFORM)
         except (TypeError, ValueError) as error:
             raise Rejected(str(error)) from error
+        except DeserializationError:
+            raise
+        except Exception as error:
+            if store_for(type(self._job)).is_unavailable(error):
+                raise  # waited for
+            # Of the job's own code: a failed attempt.
+            raise Rejected(f"It can't be loaded: {summary(error)}") from error
         if fitted != asked:
             message = "Fargate has no %s vCPU with %s MiB: rounded up to %s with %s."
             sizes = (asked.vcpu, asked.memory, fitted.vcpu, fitted.memory)

@@ -13,11 +13,18 @@ from jobs.conf.options import (
     boolean,
     duration,
     integer,
+    keys,
     optional_integer,
     positive_integer,
     string,
     string_list,
 )
+
+
+def queue_name(value: Any) -> str:
+    if not 1 <= len(string(value)) <= LONGEST_QUEUE_NAME:
+        raise ValueError(f"a name of 1 to {LONGEST_QUEUE_NAME} characters")
+    return str(value)
 
 
 def bool_or_callable(value: Any) -> Any:
@@ -50,6 +57,8 @@ def lease(value: Any) -> float:
     return seconds
 
 
+#: What the column holds, in characters.
+LONGEST_QUEUE_NAME = 255
 #: A lease is renewed every quarter of it, but hardly more often than this, in seconds.
 SHORTEST_HEARTBEAT = 0.25
 
@@ -60,7 +69,7 @@ settings = Options(
         "MAX_RUN_TIME": Option(duration, 4 * 3600),
         "SLEEP_DELAY": Option(duration, 5),
         "DEFAULT_PRIORITY": Option(integer, 0),
-        "DEFAULT_QUEUE_NAME": Option(string, "default"),  # Delayed Job: none
+        "DEFAULT_QUEUE_NAME": Option(queue_name, "default", is_text=True),  # Delayed Job: none
         "QUEUE_ATTRIBUTES": Option(queue_attributes, {}),
         "DELAY_JOBS": Option(bool_or_callable, True),
         "DESTROY_FAILED_JOBS": Option(boolean, False),  # Delayed Job: true, which loses data
@@ -76,5 +85,10 @@ settings = Options(
         "LEASE": Option(lease, 60),
         # How long a succeeded job's row is kept; 0 deletes it, as Delayed Job does.
         "KEEP_SUCCEEDED_FOR": Option(duration, 0),
+        # How long after it was enqueued a job may name a class or a field that a worker
+        # doesn't know yet; 0: it fails at once.
+        "DEPLOY_WINDOW": Option(duration, 15 * 60),
+        # The first signs handlers, all verify them; None: SECRET_KEY and its fallbacks.
+        "SIGNING_KEYS": Option(keys, None, secret=True),
     },
 )

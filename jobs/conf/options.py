@@ -6,14 +6,20 @@ JOBS and BATCHEXEC share this, so both read, convert and complain in the same wa
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any
 
+from django.conf import settings
 from django.core import checks
 
 MISSING = object()
+
+#: A hundred years, in seconds, which clocks, timers and databases can add to now.
+LONGEST_DURATION = 100 * 365.25 * 86_400
+#: What the columns of every database hold.
+LARGEST_INTEGER = 2**31 - 1
 
 
 def duration(value: Any) -> float:
@@ -22,14 +28,16 @@ def duration(value: Any) -> float:
         value = value.total_seconds()
     if isinstance(value, bool) or not isinstance(value, (int, float)):
         raise TypeError("a number of seconds or a timedelta")
-    if not 0 <= value < float("inf"):
-        raise ValueError("a finite number of seconds, 0 or more")
+    if not 0 <= value <= LONGEST_DURATION:
+        raise ValueError("a number of seconds from 0 to a hundred years")
     return float(value)
 
 
 def integer(value: Any) -> int:
     if isinstance(value, bool) or not isinstance(value, int):
         raise TypeError("a whole number")
+    if abs(value) > LARGEST_INTEGER:
+        raise ValueError(f"a whole number between -{LARGEST_INTEGER} and {LARGEST_INTEGER}")
     return value
 
 
@@ -67,12 +75,35 @@ def string_list(value: Any) -> list[str]:
     return list(value)
 
 
+def keys(value: Any) -> list[str] | None:
+    """Secrets, or None."""
+    if value is None:
+        return None
+    wanted = "a list of secret texts, the one that signs first"
+    if isinstance(value, (str, bytes)) or not isinstance(value, Iterable):
+        raise TypeError(wanted)
+    found = list(value)
+    if not found or not all(isinstance(key, str) and key for key in found):
+        raise ValueError(wanted)
+    return found
+
+
+#: Options whose values are lists, which the environment may write as `a,b`.
+LISTS = (string_list, keys)
+
+
 @dataclass(frozen=True)
 class Option:
-    """One key. `convert` takes a Python value, or raises with what it accepts."""
+    """One key. `convert` takes a Python value, or raises with what it accepts.
+
+    The value of a `secret` one is in no message.
+    """
 
     convert: Callable[[Any], Any]
     default: Any
+    #: Its environment variable is taken as it is, even if it looks like JSON.
+    is_text: bool = False
+    secret: bool = False
 
 
 class Options:
@@ -92,10 +123,8 @@ class Options:
         return self._read(key)
 
     def _given(self) -> Mapping[str, Any]:
-        from django.conf import settings
-
         given = getattr(settings, self._name, {})
-        return given if isinstance(given, Mapping) else {}
+        return given if type(given) is dict or isinstance(given, Mapping) else {}
 
     def _read(self, key: str) -> Any:
         option = self._options[key]
@@ -105,14 +134,13 @@ class Options:
         try:
             return option.convert(value)
         except (TypeError, ValueError) as error:
-            raise type(error)(f"{self._name}[{key!r}] is {value!r}: it takes {error}.") from None
+            shown = "wrong" if option.secret else repr(value)
+            raise type(error)(f"{self._name}[{key!r}] is {shown}: it takes {error}.") from None
 
     def check(self) -> Iterator[checks.CheckMessage]:
         """Unknown keys (`<name>.E001`) and wrong values (`<name>.E002`) as check
         errors.
         """
-        from django.conf import settings
-
         label = self._name.lower()
         given = getattr(settings, self._name, {})
         if not isinstance(given, Mapping):
@@ -150,15 +178,18 @@ class Options:
 
 
 def _parse(text: str, option: Option) -> Any:
-    if option.convert is string:
+    if option.is_text or option.convert is string:
         return text
-    if option.convert is string_list and not text.startswith("["):
+    none = text.lower() in ("none", "null")
+    if option.convert in LISTS and not text.startswith("["):
+        if none and option.default is None:
+            return None
         return [part.strip() for part in text.split(",") if part.strip()]
     if text.lower() in ("true", "yes", "on"):
         return True
     if text.lower() in ("false", "no", "off"):
         return False
-    if text.lower() in ("none", "null"):
+    if none:
         return None
     try:
         return json.loads(text)

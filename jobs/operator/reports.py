@@ -7,10 +7,11 @@ import json
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from jobs.exceptions import DeserializationError
-from jobs.execution.error_text import storable
+from jobs import payloads
 from jobs.models import Job, State
 from jobs.store import store_for
+from jobs.store.base import aware
+from jobs.text import storable
 
 if TYPE_CHECKING:
     from jobs.models import AbstractJob
@@ -23,14 +24,14 @@ MANY = 10_000
 #: Jobs counted at most of each state and queue.
 MOST = 100_000
 #: Fields that may be long.
-LONG = ("handler", "last_error")
+LONG = ("handler", "signature", "last_error")
 
 
 def as_dict(job: AbstractJob, *, full: bool = False) -> dict[str, Any]:
     """The job's fields for JSON: ids as text, datetimes as ISO 8601 in UTC.
 
     `error` is the first line of its error. `full` adds the long fields, `payload` (the
-    parsed handler) and `payload_error` (why the payload can't be loaded).
+    parsed handler) and `signature_valid`. The handler is shown, never loaded.
     """
     found: dict[str, Any] = {}
     for model_field in job._meta.concrete_fields:
@@ -40,7 +41,7 @@ def as_dict(job: AbstractJob, *, full: bool = False) -> dict[str, Any]:
     found["error"] = first_line(job.last_error)
     if full:
         found["payload"] = _parsed(job.handler)
-        found["payload_error"] = payload_error(job)
+        found["signature_valid"] = is_signed(job)
     return found
 
 
@@ -64,23 +65,15 @@ def payload_text(job: AbstractJob) -> str:
         text = job.handler if parsed is None else json.dumps(parsed, indent=2, ensure_ascii=False)
     except RecursionError:
         text = job.handler
-    text = storable(
-        text
-    )  # an escaped lone surrogate is valid JSON, but no text that can be written anywhere
+    # An escaped lone surrogate is valid JSON, but can't be written anywhere.
+    text = storable(text)
     left_out = len(text) - MAX_PAYLOAD
     return text if left_out <= 0 else f"{text[:MAX_PAYLOAD]}\n… {left_out:,} characters left out …"
 
 
-def payload_error(job: AbstractJob) -> str | None:
-    """Why the job object can't be loaded; None if it can.
-
-    Loads it, which imports its class and reads the rows that it refers to.
-    """
-    try:
-        job.payload  # noqa: B018 (loaded on first use)
-    except DeserializationError as error:
-        return str(error)
-    return None
+def is_signed(job: AbstractJob) -> bool:
+    """Whether the handler's signature holds. Without that a worker never loads it."""
+    return payloads.verified(job.handler, job.signature)
 
 
 def first_line(text: str) -> str:
@@ -183,7 +176,7 @@ def _waited(store: Store[Any], since: dt.datetime) -> float:
 
 def _plain(value: Any) -> Any:
     if isinstance(value, dt.datetime):
-        return value.astimezone(dt.timezone.utc).isoformat(timespec="milliseconds")
+        return aware(value).astimezone(dt.timezone.utc).isoformat(timespec="milliseconds")
     return value if value is None or isinstance(value, (bool, int, float, str)) else str(value)
 
 

@@ -1,6 +1,8 @@
 """Job objects, and how they are stored."""
 
-from jobs.payloads.handler import dump, import_dotted, load
+from jobs.payloads.asynchronous import finished
+from jobs.payloads.handler import dump, load
+from jobs.payloads.paths import import_dotted, path_of
 from jobs.payloads.performable import (
     Performable,
     call_hook,
@@ -10,8 +12,11 @@ from jobs.payloads.performable import (
     display_name,
     max_attempts,
     max_run_time,
+    perform,
+    performing,
     unique_key,
 )
+from jobs.payloads.signing import is_current, sign, verified
 
 __all__ = [
     "Performable",
@@ -21,9 +26,16 @@ __all__ = [
     "destroys_when_failed",
     "display_name",
     "dump",
+    "finished",
     "import_dotted",
+    "is_current",
     "load",
     "max_attempts",
     "max_run_time",
+    "path_of",
+    "perform",
+    "performing",
+    "sign",
     "unique_key",
+    "verified",
 ]

@@ -2,37 +2,41 @@
 
 from __future__ import annotations
 
-import dataclasses
+import inspect
 import json
 from collections.abc import Iterable
-from importlib import import_module
 from typing import Any
 
-from jobs.exceptions import DeserializationError
+from jobs.exceptions import DeserializationError, Interruption, LoadingFailed, NotKnownYet
 from jobs.payloads import codec
+from jobs.payloads.paths import import_dotted
 from jobs.payloads.performable import Performable
+from jobs.payloads.proof import prove
+from jobs.payloads.shapes import OPTIONS, shape_of
+from jobs.payloads.signing import verified
 
-#: Options that are stored with the fields if you set them on an instance. `batch` is
-#: for batchexec.
-OPTIONS = ("queue_name", "max_attempts", "max_run_time", "destroy_failed_jobs", "batch")
+_encoder = json.JSONEncoder(allow_nan=False)
 
 
 def dump(payload: Any) -> str:
     """The JSON of the dotted path of the payload's class and of its fields.
 
-    Raises TypeError for a value that can't be stored or a class that can't be found
-    again, and ValueError for an unsaved model instance.
+    Raises TypeError for a value that can't be stored, for a class that can't be found
+    again, and for an object that would come back different; ValueError for an unsaved
+    model instance.
     """
-    cls = type(payload)
-    path = f"{cls.__module__}.{cls.__qualname__}"
-    if "<locals>" in path or cls.__module__ == "__main__":
-        raise TypeError(f"{path} can't be imported by a worker: define it at the top of a module.")
-    names = {field.name for field in dataclasses.fields(payload) if field.init}
+    shape = shape_of(type(payload))
+    if shape.problem:
+        raise TypeError(shape.problem)
+    stored = {"class": shape.path, "fields": _encode(payload, shape.names)}
     own = getattr(payload, "__dict__", {})
-    stored = {"class": path, "fields": _encode(payload, sorted(names))}
-    if options := [name for name in OPTIONS if name in own and name not in names]:
+    if options := [name for name in OPTIONS if name in own and name not in shape.names]:
         stored["options"] = _encode(payload, options)
-    return json.dumps(stored, allow_nan=False)
+    handler = _encoder.encode(stored)
+    if not (shape.proven and own.keys() <= shape.known):
+        prove(payload, shape, lambda fetch: read(handler, fetch))
+        shape.proven = shape.plain
+    return handler
 
 
 def _encode(payload: Any, names: Iterable[str]) -> dict[str, Any]:
@@ -40,39 +44,65 @@ def _encode(payload: Any, names: Iterable[str]) -> dict[str, Any]:
     for name in names:
         try:
             encoded[name] = codec.encode(getattr(payload, name))
-        except (TypeError, ValueError) as error:
-            raise type(error)(f"{type(payload).__qualname__}.{name}: {error}") from None
+        except ValueError as error:
+            raise ValueError(f"{type(payload).__qualname__}.{name}: {error}") from None
+        except (TypeError, AttributeError, RecursionError) as error:
+            raise TypeError(f"{type(payload).__qualname__}.{name}: {error}") from None
     return encoded
 
 
-def load(handler: str) -> Any:
-    """The job object of a handler. Raises DeserializationError if it can't be made."""
+def load(handler: Any, signature: Any) -> Any:
+    """The job object of a handler.
+
+    Nothing that the handler names is imported before its signature is verified. Raises
+    DeserializationError if the object can't be made, NotKnownYet if this process's code
+    may be too old for it, and whatever else its code or the database raises.
+    """
+    if not verified(handler, signature):
+        raise DeserializationError(
+            "The handler isn't signed with one of this project's keys (SIGNING_KEYS, or "
+            "SECRET_KEY and its fallbacks), so nothing that it names is loaded."
+        )
+    return read(handler)
+
+
+def read(handler: str, fetch: codec.Fetch | None = None) -> Any:
+    """As `load`, without a look at the signature; `fetch` as in `codec.decode`."""
+    path, fields, options = _parsed(handler)
+    cls = _performable(path)
+    shape = shape_of(cls)
+    if unknown := fields.keys() - set(shape.names) | options.keys() - set(OPTIONS):
+        raise NotKnownYet(f"{path} has no field {', '.join(sorted(unknown))} (any more).")
+    if shape.required - fields.keys():
+        missing = ", ".join(sorted(shape.required - fields.keys()))
+        raise NotKnownYet(f"{path} has fields that aren't stored: {missing}.")
+    try:
+        values = {name: codec.decode(value, fetch) for name, value in fields.items()}
+        chosen = {name: codec.decode(value, fetch) for name, value in options.items()}
+    except RecursionError as error:
+        raise DeserializationError("The handler's values are nested too deeply.") from error
+    payload = _made(cls, values)
+    for name, value in chosen.items():
+        object.__setattr__(payload, name, value)
+    return payload
+
+
+def _parsed(handler: str) -> tuple[Any, dict[str, Any], dict[str, Any]]:
     try:
         stored = json.loads(handler)
-        path, fields = stored["class"], dict(stored["fields"])
-        options = dict(stored.get("options", {}))
-    except (ValueError, TypeError, KeyError, RecursionError) as error:
-        raise DeserializationError(
-            "The handler is not the JSON of a job: it needs a class and fields."
-        ) from error
-    cls = _performable(path)
-    if "__dataclass_fields__" not in cls.__dict__:
-        dataclasses.dataclass(cls)
-    expected = {field.name for field in dataclasses.fields(cls) if field.init}  # type: ignore[arg-type]
-    if unknown := (set(fields) - expected) | (set(options) - set(OPTIONS)):
-        raise DeserializationError(f"{path} has no field {', '.join(sorted(unknown))} (any more).")
-    try:
-        payload = cls(**{name: codec.decode(value) for name, value in fields.items()})
-        for name, value in options.items():
-            object.__setattr__(payload, name, codec.decode(value))
-        return payload
-    except DeserializationError:
-        raise
-    except Exception as error:
-        raise DeserializationError(f"{path} can't be made from what is stored: {error}.") from error
+    except (ValueError, RecursionError) as error:
+        raise DeserializationError("The handler is not JSON.") from error
+    if isinstance(stored, dict):
+        path, fields = stored.get("class"), stored.get("fields")
+        options = stored.get("options", {})
+        if isinstance(path, str) and isinstance(fields, dict) and isinstance(options, dict):
+            return path, fields, options
+    raise DeserializationError(
+        "The handler is not the JSON of a job: it needs a class and fields by name."
+    )
 
 
-def _performable(path: Any) -> type[Performable]:
+def _performable(path: str) -> type[Performable]:
     found = import_dotted(path)
     performable = isinstance(found, type) and issubclass(found, Performable)
     if not performable or not hasattr(found, "perform"):
@@ -82,25 +112,18 @@ def _performable(path: Any) -> type[Performable]:
     return found
 
 
-def import_dotted(path: Any) -> Any:
-    """The attribute of a module, or of a class in it, that a dotted path names."""
-    if not isinstance(path, str) or not all(part.isidentifier() for part in path.split(".")):
-        raise DeserializationError(f"{path!r} is not a dotted path.")
-    parts = path.split(".")
-    for length in range(len(parts) - 1, 0, -1):
-        module_name = ".".join(parts[:length])
+def _made(cls: type[Performable], values: dict[str, Any]) -> Performable:
+    try:
+        return cls(**values)
+    except TypeError as error:
         try:
-            found: Any = import_module(module_name)
-        except ModuleNotFoundError as error:
-            if error.name and not f"{module_name}.".startswith(f"{error.name}."):
-                raise DeserializationError(f"{module_name} can't be imported: {error}.") from error
-            continue
-        except Exception as error:
-            raise DeserializationError(f"{module_name} can't be imported: {error}.") from error
-        try:
-            for part in parts[length:]:
-                found = getattr(found, part)
-        except AttributeError as error:
-            raise DeserializationError(f"{path} doesn't exist (any more).") from error
-        return found
-    raise DeserializationError(f"{path} doesn't exist (any more).")
+            inspect.signature(cls).bind(**values)
+        except TypeError:
+            raise NotKnownYet(
+                f"{cls.__qualname__} can't be made from what is stored: {error}."
+            ) from error
+        raise  # of its own code
+    except (Exception, Interruption):
+        raise
+    except BaseException as error:
+        raise LoadingFailed(f"Making a {cls.__qualname__} raised {error!r}.") from error

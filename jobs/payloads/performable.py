@@ -5,11 +5,24 @@ from __future__ import annotations
 import dataclasses
 import inspect
 import sys
+import threading
 from collections.abc import Callable
+from contextvars import ContextVar
 from typing import Any
 
 from jobs.conf import settings
 from jobs.conf.options import duration
+from jobs.payloads.asynchronous import finished
+
+#: What the queue calls at the stations of a job's life.
+HOOKS = ("enqueue", "before", "success", "error", "after", "failure")
+#: What else it may ask of a job object.
+METHODS = ("display_name", "reschedule_at", "unique_key", "destroy_failed_jobs")
+
+#: Whether the code that asks is part of a job that is being performed.
+performing: ContextVar[bool] = ContextVar("performing", default=False)
+
+_making = threading.RLock()
 
 
 class Performable:
@@ -25,11 +38,20 @@ class Performable:
     """
 
     def __new__(cls, *args: Any, **kwargs: Any) -> Performable:
-        if "__dataclass_fields__" not in cls.__dict__:
-            # Not in __init_subclass__, because a decorator that comes later would find
-            # the fields' defaults gone.
-            dataclasses.dataclass(cls)
+        # Not in __init_subclass__, because a decorator that comes later would find the
+        # fields' defaults gone.
+        as_dataclass(cls)
         return super().__new__(cls)
+
+
+def as_dataclass(cls: type[Performable]) -> None:
+    """Makes a dataclass of a class that isn't one yet; a frozen one if its base is."""
+    if "__dataclass_fields__" in cls.__dict__:
+        return
+    with _making:  # a second time would find the fields' defaults gone
+        if "__dataclass_fields__" not in cls.__dict__:
+            inherited = getattr(cls, "__dataclass_params__", None)
+            dataclasses.dataclass(frozen=inherited is not None and inherited.frozen)(cls)
 
 
 def check(payload: Any) -> None:
@@ -51,8 +73,17 @@ def check(payload: Any) -> None:
 def display_name(payload: Any) -> str:
     own = getattr(payload, "display_name", None)
     if callable(own):
-        return str(own())
+        return str(finished(own()))
     return f"{type(payload).__module__}.{type(payload).__qualname__}"
+
+
+def perform(payload: Any) -> Any:
+    """What the job is for. Returns what it returns; an asynchronous one is awaited."""
+    token = performing.set(True)
+    try:
+        return finished(payload.perform())
+    finally:
+        performing.reset(token)
 
 
 def call_hook(payload: Any, name: str, *args: Any) -> None:
@@ -65,8 +96,11 @@ def call_hook(payload: Any, name: str, *args: Any) -> None:
 
 
 def call_with_accepted(function: Callable[..., Any], *args: Any) -> Any:
-    """Calls `function` with as many of `args` as it declares parameters for."""
-    return function(*args[: _positional(function)])
+    """Calls `function` with as many of `args` as it declares parameters for.
+
+    An asynchronous function is awaited.
+    """
+    return finished(function(*args[: _positional(function)]))
 
 
 def _positional(function: Callable[..., Any]) -> int:
@@ -81,7 +115,7 @@ def _positional(function: Callable[..., Any]) -> int:
 
 def unique_key(payload: Any) -> str | None:
     key = getattr(payload, "unique_key", None)
-    key = key() if callable(key) else key
+    key = finished(key()) if callable(key) else key
     return None if key is None else str(key)
 
 
@@ -98,5 +132,5 @@ def max_run_time(payload: Any) -> float:
 
 def destroys_when_failed(payload: Any) -> bool:
     own = getattr(payload, "destroy_failed_jobs", None)
-    own = own() if callable(own) else own
+    own = finished(own()) if callable(own) else own
     return bool(settings.DESTROY_FAILED_JOBS if own is None else own)

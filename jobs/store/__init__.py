@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import AbstractContextManager, nullcontext
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
@@ -22,3 +23,16 @@ def store_for(model: type[M]) -> Store[M]:
         module, _, name = path.rpartition(".")
         _stores[model, alias] = getattr(import_module(module), name)(model, alias)
     return _stores[model, alias]
+
+
+def from_primary(connection: Any) -> AbstractContextManager[Any]:
+    """Django's queries in the body see what was written last, not what a replica has.
+
+    For a MongoDB whose URL sends reads to secondaries. On other databases a replica is
+    a database of its own.
+    """
+    if connection.vendor != "mongodb":
+        return nullcontext()
+    from jobs.store.mongodb import reading_from_primary
+
+    return reading_from_primary(connection)

@@ -10,11 +10,13 @@ from __future__ import annotations
 import datetime as dt
 import re
 import threading
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from typing import Any
 
-from bson import ObjectId
+from bson import ObjectId, codec_options, encode
 from bson.codec_options import CodecOptions
+from django.db import IntegrityError
 from pymongo import ASCENDING, DESCENDING, ReadPreference, ReturnDocument
 from pymongo.collection import Collection
 from pymongo.database import Database
@@ -30,10 +32,22 @@ from pymongo.write_concern import WriteConcern
 
 from jobs.states import State
 from jobs.store.base import Conditions, M, Reserver, Store, aware, inserted
+from jobs.store.unavailable import MONGODB
 
 DUPLICATE_KEY = 11000
+CODEC: CodecOptions[dict[str, Any]] = CodecOptions(
+    tz_aware=True, tzinfo=dt.timezone.utc, unicode_decode_error_handler="replace"
+)
+if hasattr(codec_options, "DatetimeConversion"):  # djongo's driver hasn't
+    # Instants that Python can't express become its first or last one, so that one row
+    # can't keep others from being read.
+    clamp = codec_options.DatetimeConversion.DATETIME_CLAMP
+    CODEC = CODEC.with_options(datetime_conversion=clamp)
 #: This many jobs and more are claimed together, in three round trips; fewer one by one.
 FEW = 4
+#: Bytes that MongoDB takes of a document, and those that the queue may add to one.
+LARGEST_DOCUMENT = 16 * 2**20
+ROOM_FOR_ERROR = 2**20
 #: After this many milliseconds the server answers that nothing has changed.
 NEWS_AWAITED = 1000
 
@@ -43,6 +57,7 @@ class MongoStore(Store[M]):
     # The second is raised if it stepped down before a majority had the write: the write
     # may be undone, so it is repeated.
     unavailable = (ConnectionFailure, WriteConcernError)
+    largest_row = LARGEST_DOCUMENT - ROOM_FOR_ERROR
 
     def __init__(self, model: type[M], alias: str):
         super().__init__(model, alias)
@@ -64,9 +79,12 @@ class MongoStore(Store[M]):
     def is_unavailable(self, error: BaseException) -> bool:
         if super().is_unavailable(error):
             return True
+        if not isinstance(error, PyMongoError):
+            return False
         # The label is on every error of a failover that the driver's own retry couldn't
         # hide.
-        return isinstance(error, PyMongoError) and error.has_error_label("RetryableWriteError")
+        code = getattr(error, "code", None)
+        return code in MONGODB or error.has_error_label("RetryableWriteError")
 
     def new_keys(self, number: int) -> list[Any]:
         return [ObjectId() for _ in range(number)]
@@ -94,7 +112,7 @@ class MongoStore(Store[M]):
         """
         found: Collection[dict[str, Any]] = self.database.get_collection(
             self.model._meta.db_table,
-            codec_options=CodecOptions(tz_aware=True, tzinfo=dt.timezone.utc),
+            codec_options=CODEC,
             read_preference=ReadPreference.PRIMARY,
             read_concern=ReadConcern("majority"),
             write_concern=WriteConcern("majority"),
@@ -195,10 +213,17 @@ class MongoStore(Store[M]):
             if any(failure["code"] != DUPLICATE_KEY for failure in failures):
                 raise
             refused = [jobs[failure["index"]] for failure in failures]
+        if any(getattr(job, "unique_key", None) is None for job in refused):
+            raise IntegrityError("Another unique field than unique_key is taken.")
         for job in refused:
             job.pk = None
         inserted((job for job in jobs if job.pk is not None), self.alias)
         return refused
+
+    def _size_of(self, job: Any) -> int:
+        texts = sum(len(value) for value in vars(job).values() if type(value) in (str, bytes))
+        # Four bytes is the longest character.
+        return texts if 4 * texts < self.largest_row else len(encode(self._document(job)))
 
     def get(self, pk: Any) -> M | None:
         if (pk := self.id_of(pk)) is None:
@@ -211,6 +236,15 @@ class MongoStore(Store[M]):
             self._job(document)
             for document in self.collection.find(self._filter(where), limit=limit)
         ]
+
+    def odd_leases(self, latest: dt.datetime, limit: int) -> list[M]:
+        odd = {"$not": {"$type": "date"}}
+        running = {"state": str(State.RUNNING)}
+        found = [
+            *self.collection.find({**running, "locked_at": odd}, limit=limit),
+            *self.collection.find({**running, "locked_at": {"$gt": latest}}, limit=limit),
+        ]
+        return [self._job(document) for document in found]
 
     def listing(self, where: Conditions, order: str, limit: int) -> list[M]:
         name = order.removeprefix("-")
@@ -284,3 +318,14 @@ def _condition(operator: str, value: Any) -> Any:
     if operator == "icontains":
         return {"$regex": re.escape(value), "$options": "i"}
     return {f"${operator}": value}
+
+
+@contextmanager
+def reading_from_primary(connection: Any) -> Iterator[None]:
+    """See `jobs.store.from_primary`. A connection belongs to one thread."""
+    database = connection.database
+    connection.database = database.with_options(read_preference=ReadPreference.PRIMARY)
+    try:
+        yield
+    finally:
+        connection.database = database

@@ -21,7 +21,9 @@ PRODUCTION = {
 
 
 def check(**changes: str) -> subprocess.CompletedProcess[str]:
-    environment = {name: os.environ[name] for name in ("PATH", "HOME", "SYSTEMROOT") if name in os.environ}
+    environment = {
+        name: os.environ[name] for name in ("PATH", "HOME", "SYSTEMROOT") if name in os.environ
+    }
     return subprocess.run(
         [sys.executable, "manage.py", "check"],
         cwd=ROOT,
@@ -34,7 +36,10 @@ def check(**changes: str) -> subprocess.CompletedProcess[str]:
 
 def test_production_settings_are_accepted():
     result = check()
-    assert (result.returncode, result.stdout) == (0, "System check identified no issues (0 silenced).\n"), result.stderr
+    assert (result.returncode, result.stdout) == (
+        0,
+        "System check identified no issues (0 silenced).\n",
+    ), result.stderr
 
 
 @pytest.mark.parametrize(
@@ -56,6 +61,8 @@ def test_insecure_or_impossible_settings_are_refused(changes, sentence):
     result = check(**changes)
     assert result.returncode == 1
     # The others are the traceback's.
-    lines = [line for line in result.stderr.splitlines() if sentence in line and not line.startswith(" ")]
+    lines = [
+        line for line in result.stderr.splitlines() if sentence in line and not line.startswith(" ")
+    ]
     assert len(lines) == 1, result.stderr
     assert lines[0].endswith(".")

@@ -17,11 +17,15 @@ from jobs.management.arguments import duration, limit, text
 from jobs.management.terminal import printable, table
 from jobs.models import FINISHED, State
 from jobs.operator import actions, reports
+from jobs.text import one_line
 
 if TYPE_CHECKING:
     from jobs.models import AbstractJob
 
 DONE, REFUSED, NO_SUCH_JOB = 0, 1, 4
+#: Handlers shown before they are signed.
+MOST_SHOWN = 50
+LONGEST_LINE = 300
 
 
 class Stop(Exception):
@@ -75,6 +79,20 @@ class Command(BaseCommand):
         which.add_argument(
             "--worker", type=text, metavar="NAME", help="every job that this worker has locked"
         )
+
+        found = add(
+            "sign",
+            self._sign,
+            "Signs jobs that you restored or wrote by hand, so that workers load them.",
+        )
+        which = found.add_mutually_exclusive_group(required=True)
+        which.add_argument("ids", nargs="*", default=[], metavar="ID")
+        which.add_argument(
+            "--all",
+            action="store_true",
+            help="every job that has no signature at all, or one of an older key",
+        )
+        found.add_argument("--yes", action="store_true", help="don't ask")
 
         found = add(
             "clear",
@@ -160,14 +178,18 @@ class Command(BaseCommand):
         short = {
             key: value
             for key, value in shown.items()
-            if key not in (*reports.LONG, "payload", "payload_error", "error")
+            if key not in (*reports.LONG, "payload", "error")
         }
         width = max(map(len, short))
         for key, value in short.items():
-            self._say(f"{key:{width}}  {'-' if value is None or value == '' else value}")
+            shown_value = "-" if value is None or value == "" else one_line(value)
+            self._say(f"{key:{width}}  {shown_value}")
         self._say(f"\npayload\n{reports.payload_text(job)}")
-        if shown["payload_error"]:
-            self._say(f"\nThe payload can't be loaded: {shown['payload_error']}")
+        if not shown["signature_valid"]:
+            self._say(
+                "\nIts signature doesn't hold, so it is never loaded. If you know who wrote "
+                f"it and why: jobs sign {job.pk}"
+            )
         return self._say(f"\nlast error\n{job.last_error}") if job.last_error else DONE
 
     def _check(self, options: dict[str, Any]) -> int:
@@ -214,6 +236,27 @@ class Command(BaseCommand):
         if options["worker"] is not None:
             return self._report("unlocked", actions.unlock_worker(options["worker"]), [], options)
         return self._each("unlocked", actions.unlock, options)
+
+    def _sign(self, options: dict[str, Any]) -> int:
+        if options["all"]:
+            chosen = list(actions.to_be_signed())
+        else:
+            chosen = [job for pk in options["ids"] if (job := _found(pk)) is not None]
+        if chosen and not options["json"]:
+            for job in chosen[:MOST_SHOWN]:
+                self._say(f"{job.pk}  {_one_line(reports.payload_text(job))}")
+            if len(chosen) > MOST_SHOWN:
+                self._say(f"… and {len(chosen) - MOST_SHOWN:,} more")
+        if chosen:
+            text = "Workers will load and perform what they say."
+            self._ask(f"Sign {_jobs(len(chosen))}? {text}", options)
+        as_shown = {str(job.pk): job for job in chosen}
+        ids = list(as_shown) if options["all"] else options["ids"]
+
+        def sign(found: AbstractJob) -> None:
+            actions.sign(as_shown.get(str(found.pk), found))
+
+        return self._each("signed", sign, {**options, "ids": ids})
 
     def _clear(self, options: dict[str, Any]) -> int:
         state, queue = options["state"], options["queue"]
@@ -308,6 +351,18 @@ def _row(job: AbstractJob) -> tuple[str, ...]:
         job.name,
         error,
     )
+
+
+def _found(pk: str) -> AbstractJob | None:
+    try:
+        return actions.find(pk)
+    except actions.NoSuchJob:
+        return None  # named when it is its turn
+
+
+def _one_line(text: str) -> str:
+    line = " ".join(text.split())
+    return line if len(line) <= LONGEST_LINE else f"{line[: LONGEST_LINE - 1]}…"
 
 
 def _counts_by_state(queue: str | None) -> Counter[str]:

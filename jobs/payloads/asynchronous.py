@@ -1,0 +1,82 @@
+"""Asynchronous methods of job objects, run to their end by a synchronous queue."""
+
+from __future__ import annotations
+
+import asyncio
+import inspect
+import threading
+from collections.abc import Awaitable
+from typing import Any
+
+from asgiref.sync import async_to_sync, sync_to_async
+
+#: For how many seconds a coroutine may clean up after it was interrupted.
+CLEANING_UP = 5.0
+#: How often a thread that waits for a coroutine looks whether it is interrupted.
+LOOK = 0.25
+
+
+def finished(result: Any) -> Any:
+    """What a function returned, or what comes of it if that is awaitable.
+
+    Raises TypeError for a generator: nobody would run it.
+    """
+    if inspect.isawaitable(result):
+        return _awaited(result)
+    if inspect.isgenerator(result) or inspect.isasyncgen(result):
+        raise TypeError(
+            f"{result.__qualname__} is a generator, which the queue doesn't run: "
+            "leave out its `yield`."
+        )
+    return result
+
+
+def _awaited(awaitable: Awaitable[Any]) -> Any:
+    """Runs in a loop of another thread; its synchronous calls, such as those of the
+    ORM, run in this one.
+    """
+    tasks: list[tuple[asyncio.AbstractEventLoop, asyncio.Task[Any] | None]] = []
+    ended = threading.Event()
+
+    async def guarded() -> tuple[Any, BaseException | None]:
+        try:
+            return await awaitable, None
+        except asyncio.CancelledError:
+            raise
+        except BaseException as error:  # SystemExit would break the loop
+            return None, error
+
+    async def run() -> tuple[Any, BaseException | None]:
+        task = asyncio.ensure_future(guarded())
+        tasks.append((asyncio.get_running_loop(), asyncio.current_task()))
+        try:
+            while not (await asyncio.wait({task}, timeout=LOOK))[0]:
+                # Lets the waiting thread run a step of Python, where it can be
+                # interrupted.
+                await sync_to_async(_nothing)()
+            return task.result()
+        finally:
+            if not task.done():
+                task.cancel()
+                await asyncio.wait({task})
+            ended.set()
+
+    try:
+        result, error = async_to_sync(run)()
+    except BaseException:
+        # A time limit or a signal strikes this thread: the loop's has to be told.
+        if not ended.is_set():
+            for loop, task in tasks:
+                if task is not None:
+                    loop.call_soon_threadsafe(task.cancel)
+                    ended.wait(CLEANING_UP)
+        if not tasks and inspect.iscoroutine(awaitable):
+            awaitable.close()  # it never began
+        raise
+    if error is not None:
+        raise error
+    return result
+
+
+def _nothing() -> None:
+    pass

@@ -1,0 +1,67 @@
+"""Signatures of handlers: who can write rows, but doesn't know a key, has nothing run.
+
+HMAC-SHA256 over the stored text. The first of SIGNING_KEYS signs, all of them verify,
+so that jobs which are stored already outlive a change of the key.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+from collections.abc import Sequence
+from functools import lru_cache
+from typing import Any
+
+from jobs.conf import settings
+
+#: Keeps the queue's signatures apart from all others that are made with the same key.
+PURPOSE = b"jobs.handler"
+
+
+def keys() -> Sequence[str | bytes]:
+    """The keys that verify; the first one signs.
+
+    SIGNING_KEYS, or Django's SECRET_KEY and SECRET_KEY_FALLBACKS if that is None.
+    """
+    found: Sequence[str | bytes] | None = settings.SIGNING_KEYS
+    if found is not None:
+        return found
+    from django.conf import settings as of_django
+
+    return [of_django.SECRET_KEY, *getattr(of_django, "SECRET_KEY_FALLBACKS", ())]
+
+
+def sign(handler: str) -> str:
+    """The signature of a handler's text, as hexadecimal digits."""
+    return _signature(keys()[0], handler)
+
+
+def verified(handler: Any, signature: Any) -> bool:
+    """Whether one of the keys made this signature for this text."""
+    return _key_of(handler, signature) is not None
+
+
+def is_current(handler: Any, signature: Any) -> bool:
+    """Whether the key that signs today made the signature; False for an older one."""
+    return _key_of(handler, signature) == 0
+
+
+def _key_of(handler: Any, signature: Any) -> int | None:
+    """The index of the key that made the signature."""
+    if not (isinstance(handler, str) and isinstance(signature, str) and signature.isascii()):
+        return None
+    for index, key in enumerate(keys()):
+        if hmac.compare_digest(_signature(key, handler), signature):
+            return index
+    return None
+
+
+def _signature(key: str | bytes, handler: str) -> str:
+    text = handler.encode("utf-8", "surrogatepass")
+    return hmac.digest(_derived(key), text, hashlib.sha256).hex()
+
+
+@lru_cache(maxsize=16)
+def _derived(key: str | bytes) -> bytes:
+    secret = key if isinstance(key, bytes) else key.encode("utf-8", "surrogatepass")
+    return hmac.digest(secret, PURPOSE, hashlib.sha256)
