@@ -53,7 +53,7 @@ test-djongo: $(VENV)/.local $(DJONGO_VENV)/.installed ## the tests that make sen
 	TEST_DATABASE=djongo LOCALMONGO_PYTHON=$(abspath $(BIN)/python) $(DJONGO_VENV)/bin/python -m pytest -c pytest-djongo.ini
 
 test-package: $(VENV)/.dev ## the wheel, installed and used as docs/getting-started.md says
-	TEST_DATABASE=sqlite $(BIN)/python -m pytest tests/package
+	TEST_DATABASE=sqlite $(BIN)/python $(PYTEST) tests/package
 
 test-lanes: $(VENV)/.dev $(DJONGO_VENV)/.installed ## every Python and Django, an hour, into docs/versions.md: make test-lanes LANE="django61 and sqlite"
 	$(BIN)/python -m nox $(if $(LANE),--keywords "$(LANE)")
@@ -68,7 +68,7 @@ lint: $(VENV)/.dev ## ruff, mypy, and a check for missing migrations
 	DATABASE_URL=sqlite:///$(CURDIR)/var/lint.sqlite3 $(BIN)/python manage.py makemigrations --check --dry-run
 
 clean: ## remove the virtual environments and all local data
-	rm -rf $(VENV) $(VENV)-peer $(DJONGO_VENV) var .pytest_cache .mypy_cache .ruff_cache .hypothesis
+	rm -rf $(VENV) $(VENV)-peer $(DJONGO_VENV) .nox dist var .pytest_cache .mypy_cache .ruff_cache .hypothesis
 
 $(VENV)/bin/python:
 	@$(PYTHON) -c 'import sys; sys.exit("Python 3.10 or newer is needed, not %d.%d." % sys.version_info[:2] if sys.version_info < (3, 10) else 0)'
