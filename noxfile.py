@@ -106,6 +106,8 @@ def tests(session: nox.Session, django: str, database: str) -> None:
     session.install(
         "--quiet", "--disable-pip-version-check", *wanted, *requirements("requirements-dev.txt")
     )
+    if database == "documentdb":
+        session.run("python", "-m", "tests.documentdb.chroot")
     _run(session, "python", database, *TESTS, *session.posargs)
 
 

@@ -11,8 +11,13 @@ from django.core.exceptions import ImproperlyConfigured
 from django.db import connections, router
 from django.db.backends.base.base import BaseDatabaseWrapper
 
+from jobs import mongodb
+
 #: The first SQLite with RETURNING, which the claim needs.
 OLDEST_SQLITE = (3, 35)
+
+#: Kinds of keys that MongoDB doesn't make.
+WHOLE_NUMBERS = {"AutoField", "BigAutoField", "SmallAutoField"}
 
 #: Which extra of the package brings the driver of an ENGINE.
 EXTRAS = {
@@ -92,7 +97,22 @@ def _djongo(connection: BaseDatabaseWrapper, options: Options) -> Iterator[check
 
 
 def _mongodb(connection: BaseDatabaseWrapper, options: Options) -> Iterator[checks.CheckMessage]:
-    yield from ()  # what the queue wants, its store sets on its own collections
+    """What the queue wants of the driver, its store sets on its own collections."""
+    whole = [
+        model._meta.label
+        for label in ("jobs", *mongodb.MIGRATION_MODULES)
+        if label in apps.app_configs
+        for model in apps.get_app_config(label).get_models()
+        if router.db_for_write(model) == connection.alias
+        and model._meta.pk.get_internal_type() in WHOLE_NUMBERS
+    ]
+    if whole:
+        yield checks.Error(
+            f"DATABASES[{connection.alias!r}] is MongoDB, and {', '.join(whole)} have whole "
+            "numbers as keys: set INSTALLED_APPS, MIGRATION_MODULES and DEFAULT_AUTO_FIELD by "
+            "jobs.mongodb, as docs/getting-started.md describes.",
+            id="jobs.E006",
+        )
 
 
 def _unknown(connection: BaseDatabaseWrapper, options: Options) -> Iterator[checks.CheckMessage]:

@@ -13,6 +13,7 @@ from django.db import connections, router
 
 from jobs import databases, mongodb
 from jobs.database_checks import check_database
+from jobs.models import Job
 
 ON_SQLITE = "django.db.backends.sqlite3"
 ON_POSTGRES = "django.db.backends.postgresql"
@@ -123,6 +124,19 @@ def test_a_backend_that_is_not_installed_is_named(
     (error,) = check({"ENGINE": "no.such.backend", "NAME": "x"})
     assert error.id == "jobs.E005"
     assert error.msg.startswith("DATABASES['checked'] can't be used: 'no.such.backend'")
+
+
+def test_whole_numbers_as_keys_on_mongodb_are_named(
+    check: Callable[..., list[CheckMessage]],
+) -> None:
+    pytest.importorskip("django_mongodb_backend")
+    found = check(databases.parse("mongodb://127.0.0.1:1/shop"))
+    if Job._meta.pk.get_internal_type() == "ObjectIdAutoField":
+        assert found == []
+    else:
+        (error,) = found
+        assert error.id == "jobs.E006"
+        assert "is MongoDB, and jobs.Job, admin.LogEntry, " in error.msg
 
 
 class TestOnPostgres:
