@@ -56,7 +56,7 @@ test-package: $(VENV)/.dev ## the wheel, installed and used as docs/getting-star
 	TEST_DATABASE=sqlite $(BIN)/python $(PYTEST) tests/package
 
 test-lanes: $(VENV)/.dev $(DJONGO_VENV)/.installed ## every Python and Django, an hour, into docs/versions.md: make test-lanes LANE="django61 and sqlite"
-	$(BIN)/python -m nox $(if $(LANE),--keywords "$(LANE)")
+	WORKERS=$(WORKERS) $(BIN)/python -m nox $(if $(LANE),--keywords "$(LANE)")
 
 wheel: $(VENV)/.dev ## the package, into dist/
 	$(BIN)/python -m build --no-isolation --outdir dist

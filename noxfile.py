@@ -108,7 +108,8 @@ def tests(session: nox.Session, django: str, database: str) -> None:
     )
     if database == "documentdb":
         session.run("python", "-m", "tests.documentdb.chroot")
-    _run(session, "python", database, *TESTS, *session.posargs)
+    workers = ("--numprocesses", os.environ.get("WORKERS", "3"))
+    _run(session, "python", database, *TESTS, *workers, *session.posargs)
 
 
 @nox.session(python=False)
