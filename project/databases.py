@@ -1,4 +1,4 @@
-"""The database of this application: the embedded one, and whether it is on this machine."""
+"""The database of this application, and whether only this machine can reach it."""
 
 from __future__ import annotations
 
