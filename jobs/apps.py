@@ -28,8 +28,9 @@ class JobsConfig(AppConfig):
 
 def _refuse_another_app_of_this_label(ours: AppConfig) -> None:
     """Django's own sentence doesn't say whose label it is, nor what to do."""
-    if ours.label in apps.app_configs:
-        raise _label_is_taken(ours, apps.app_configs[ours.label].name)
+    before = apps.app_configs.get(ours.label)
+    if before is not None and before.name != ours.name:
+        raise _label_is_taken(ours, before.name)
     for entry in settings.INSTALLED_APPS:
         if ours.label in entry.split(".") and entry.split(".")[0] != ours.name:
             other = AppConfig.create(entry)
