@@ -71,16 +71,22 @@ def _let_pyenv_offer_all_versions() -> None:
 _let_pyenv_offer_all_versions()
 
 
+def source(file: str) -> Path:
+    """The short list that a requirements file is compiled from, if there is one."""
+    short = (ROOT / file).with_suffix(".in")
+    return short if short.exists() else ROOT / file
+
+
 def pinned(name: str, file: str) -> str:
     """The line of a requirements file that pins `name`."""
-    lines = (ROOT / file).read_text().splitlines()
+    lines = source(file).read_text().splitlines()
     return next(line for line in lines if line.startswith(f"{name}=="))
 
 
 def requirements(file: str) -> list[str]:
     """The pins of a requirements file and those that it includes, without LEFT_OUT."""
     found = []
-    for line in (ROOT / file).read_text().splitlines():
+    for line in source(file).read_text().splitlines():
         line = re.sub(r"(^|\s)#.*", "", line).strip()
         if line.startswith("-r "):
             found += requirements(line[3:].strip())

@@ -5,6 +5,7 @@ A settings file calls `databases.parse(os.environ["DATABASE_URL"])`.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from importlib.util import find_spec
 from pathlib import Path
@@ -52,23 +53,46 @@ def parse(url: str) -> dict[str, Any]:
     ImproperlyConfigured if the URL names another database, can't be read, or needs a
     package that isn't installed.
     """
-    scheme = url.partition(":")[0]
+    scheme = url.partition("://")[0]
     if scheme not in _BY_SCHEME:
+        begins = f"starts with {scheme!r}" if _is_scheme(url) else "isn't a URL"
         raise ImproperlyConfigured(
-            f"DATABASE_URL starts with {scheme!r}: use mongodb://, mongodb+srv://, "
-            "postgres://, sqlite:/// or djongo+mongodb://."
+            f"DATABASE_URL {begins}: use mongodb://, mongodb+srv://, postgres://, "
+            "sqlite:/// or djongo+mongodb://."
         )
     try:
+        _check(url)
         return _BY_SCHEME[scheme](url)
-    except ValueError as error:
-        # Without the URL, which may hold a password.
+    except ImproperlyConfigured:
+        raise
+    except Exception:
+        # Whatever it is, its text and its cause may quote a part of the password.
         raise ImproperlyConfigured(
-            f"DATABASE_URL can't be read as a {scheme}:// URL: {error}."
+            "DATABASE_URL can't be read. In the user and the password, write every "
+            "character but letters and digits as its %-code, such as %2F for a slash."
         ) from None
+
+
+def _is_scheme(url: str) -> bool:
+    return re.match(r"[a-z][a-z0-9+]{0,30}://", url) is not None
+
+
+def _check(url: str) -> None:
+    """Raises ValueError if a character ends the password too early.
+
+    Then drivers would take a part of the password for a host, a port or a database, and
+    show it in their errors.
+    """
+    parts = urlsplit(url)
+    if "@" in parts.path + parts.query + parts.fragment or parts.netloc.count("@") > 1:
+        raise ValueError("an @ that isn't the end of the password")
+    if any(character.isspace() or not character.isprintable() for character in url):
+        raise ValueError("white space")
 
 
 def _mongodb(url: str) -> dict[str, Any]:
     _require("django_mongodb_backend", url, "mongodb")
+    _check_as_the_driver_does(url)
     # The driver itself reads user, password, TLS and so on from it.
     return {"ENGINE": "django_mongodb_backend", "HOST": url, "NAME": _database_of(url)}
 
@@ -80,6 +104,7 @@ def _djongo(url: str) -> dict[str, Any]:
             "docs/djongo.md for the environment that it needs."
         )
     url = url.removeprefix("djongo+")
+    _check_as_the_driver_does(url)
     # All threads share one client, which is thread-safe: a request that ends must not
     # close it under the others.
     return {
@@ -88,6 +113,13 @@ def _djongo(url: str) -> dict[str, Any]:
         "CLIENT": {"host": url},
         "CONN_MAX_AGE": None,
     }
+
+
+def _check_as_the_driver_does(url: str) -> None:
+    from pymongo.uri_parser import parse_uri
+
+    # A name of the service's is not looked up here, so it is read as a host's.
+    parse_uri(re.sub(r"^mongodb\+srv:", "mongodb:", url), validate=False)
 
 
 def _database_of(url: str) -> str:
@@ -130,7 +162,7 @@ def _hosts(parts: SplitResult) -> tuple[str, str]:
 def _sqlite(url: str) -> dict[str, Any]:
     parts = urlsplit(url)
     if parts.netloc not in ("", ":memory:"):
-        raise ValueError(f"it names a host, {parts.netloc!r}: write three slashes, or four")
+        raise ValueError("a host")
     name = unquote(parts.path.removeprefix("/")) or ":memory:"
     given, options = _query(parts)
     entry: dict[str, Any] = {

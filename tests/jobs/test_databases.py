@@ -69,9 +69,11 @@ def test_a_url_of_sqlite_names_a_file_or_memory(tmp_path: Path) -> None:
     ("url", "sentence"),
     [
         ("oracle://db", "DATABASE_URL starts with 'oracle': use mongodb://"),
-        ("", "DATABASE_URL starts with '': use mongodb://"),
-        ("postgres://db:secret/shop", "DATABASE_URL can't be read as a postgres:// URL"),
-        ("sqlite://db.sqlite3", "it names a host, 'db.sqlite3'"),
+        ("", "DATABASE_URL isn't a URL: use mongodb://"),
+        ("postgres://db:secret/shop", "DATABASE_URL can't be read. In the user"),
+        ("sqlite://db.sqlite3", "DATABASE_URL can't be read"),
+        ("postgres://ann:secret/x@db/shop", "DATABASE_URL can't be read"),
+        ("mongodb://ann:secret@x@db/shop", "DATABASE_URL can't be read"),
         ("postgres:///shop?conn_max_age=long", "DATABASE_URL can't be read"),
     ],
 )
@@ -79,6 +81,7 @@ def test_a_url_that_cannot_be_read_is_one_sentence(url: str, sentence: str) -> N
     with pytest.raises(ImproperlyConfigured, match=r"^DATABASE_URL ") as raised:
         databases.parse(url)
     assert sentence in str(raised.value)
+    assert "secret" not in str(raised.value)
 
 
 def test_only_djangos_own_apps_are_replaced_on_mongodb() -> None:
