@@ -391,7 +391,10 @@ def test_a_time_zone_and_which_of_two_equal_times_it_is_survive(value):
 
 def test_the_utc_of_another_library_comes_back_as_pythons():
     value = dt.datetime(2026, 1, 1, tzinfo=OfAnotherLibrary("UTC"))
-    assert repr(reloaded(Plain(value)).a) == "datetime.datetime(2026, 1, 1, 0, 0, tzinfo=datetime.timezone.utc)"
+    assert (
+        repr(reloaded(Plain(value)).a)
+        == "datetime.datetime(2026, 1, 1, 0, 0, tzinfo=datetime.timezone.utc)"
+    )
 
 
 def test_a_plain_class_is_proven_once_and_any_other_object_each_time(monkeypatch):

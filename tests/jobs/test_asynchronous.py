@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-
 import datetime as dt
 import functools
 import threading
@@ -140,9 +139,11 @@ class Exits(jobs.Performable):
     kind: str
 
     async def perform(self) -> None:
-        raise {"exit": SystemExit, "interrupt": KeyboardInterrupt, "cancel": asyncio.CancelledError}[
-            self.kind
-        ]
+        raise {
+            "exit": SystemExit,
+            "interrupt": KeyboardInterrupt,
+            "cancel": asyncio.CancelledError,
+        }[self.kind]
 
 
 @pytest.mark.parametrize("kind", ["exit", "interrupt", "cancel"])
