@@ -29,6 +29,7 @@ except ImportError:  # without MongoDB
     pass
 else:
     IMPOSSIBLE += (BSONError,)
+MAY_BE_OF_KEY: tuple[type[Exception], ...] = (*IMPOSSIBLE, DatabaseError)
 
 
 def reference(instance: models.Model) -> list[Any]:
@@ -71,7 +72,7 @@ def read(label: str, pk: Any, alias: str | None = None) -> models.Model:
         return _the_one(row, connections[using])
     except model.DoesNotExist as error:
         raise DeserializationError(f"{label} {pk} doesn't exist (any more).") from error
-    except (*IMPOSSIBLE, DatabaseError) as error:
+    except MAY_BE_OF_KEY as error:
         if not _is_of_key(error):
             raise
         raise DeserializationError(f"{label} can't have the key {pk!r}.") from error

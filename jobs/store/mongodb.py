@@ -14,7 +14,7 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any
 
-from bson import ObjectId, encode
+from bson import ObjectId, codec_options, encode
 from bson.codec_options import CodecOptions
 from django.db import IntegrityError
 from pymongo import ASCENDING, DESCENDING, ReadPreference, ReturnDocument
@@ -34,6 +34,12 @@ from jobs.states import State
 from jobs.store.base import Conditions, M, Reserver, Store, aware, inserted
 
 DUPLICATE_KEY = 11000
+#: MongoDB keeps instants that Python can't: one of them may not break a whole claim.
+CLAMPED: dict[str, Any] = (
+    {"datetime_conversion": codec_options.DatetimeConversion.DATETIME_CLAMP}
+    if hasattr(codec_options, "DatetimeConversion")
+    else {}  # before PyMongo 4.3, which djongo needs
+)
 #: This many jobs and more are claimed together, in three round trips; fewer one by one.
 FEW = 4
 #: Bytes that MongoDB takes of a document, and those that the queue may add to one.
@@ -100,7 +106,7 @@ class MongoStore(Store[M]):
         """
         found: Collection[dict[str, Any]] = self.database.get_collection(
             self.model._meta.db_table,
-            codec_options=CodecOptions(tz_aware=True, tzinfo=dt.timezone.utc),
+            codec_options=CodecOptions(tz_aware=True, tzinfo=dt.timezone.utc, **CLAMPED),
             read_preference=ReadPreference.PRIMARY,
             read_concern=ReadConcern("majority"),
             write_concern=WriteConcern("majority"),

@@ -224,16 +224,40 @@ def test_whatever_a_constructor_raises_is_a_failed_attempt_of_that_job(kind, mon
     assert (row.state, row.attempts) == (State.SCHEDULED, 1)
 
 
-def test_an_instance_is_read_from_the_primary_of_a_replica_set(monkeypatch, calls):
+def test_an_instance_is_read_from_the_primary_of_a_replica_set():
     if connection.vendor != "mongodb":
         pytest.skip("MongoDB's read preferences")
     from pymongo import ReadPreference
 
     post = Post.objects.create(title="t")
-    database = connection.database.with_options(read_preference=ReadPreference.SECONDARY)
-    monkeypatch.setattr(connection, "database", database)
-    with from_primary(connection):
-        assert Post.objects.get().pk == post.pk
-        collection = connection.get_collection("posts_post")
-        assert collection.read_preference == ReadPreference.PRIMARY
-    assert connection.database is database
+    database = connection.database
+    connection.database = database.with_options(read_preference=ReadPreference.SECONDARY)
+    try:
+        with from_primary(connection):
+            assert Post.objects.get().pk == post.pk
+            preference = connection.get_collection("posts_post").read_preference
+        assert preference == ReadPreference.PRIMARY
+        assert connection.database.read_preference == ReadPreference.SECONDARY
+    finally:
+        connection.database = database
+
+
+@pytest.mark.skipif(connection.vendor != "postgresql", reason="PostgreSQL ends a connection")
+def test_a_connection_that_the_server_ended_meanwhile_costs_nothing(calls):
+    import psycopg
+
+    def end_the_workers_connection() -> None:
+        parameters = connection.get_connection_params()
+        options = {key: parameters[key] for key in ("host", "port", "user", "dbname")}
+        with psycopg.connect(autocommit=True, **options) as other:
+            pid = connection.connection.info.backend_pid
+            other.execute("SELECT pg_terminate_backend(%s, 5000)", [pid])
+
+    class Ends(jobs.Plugin):
+        def before_perform(self, worker, job):
+            end_the_workers_connection()
+
+    post = Post.objects.create(title="t")
+    jobs.enqueue_many([Record(post), Record(post), Record(post)])
+    assert jobs.Worker(plugins=[Ends]).work_off() == (3, 0)
+    assert calls == [post] * 3

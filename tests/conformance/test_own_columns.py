@@ -206,3 +206,17 @@ def test_enqueueing_ends_under_every_isolation_level(level):
     with pytest.raises((KeyNotVisible, OperationalError)):
         here()
     assert Job.objects.count() == 1
+
+
+def test_an_instant_that_python_cannot_express_breaks_no_claim(calls):
+    if connection.vendor != "mongodb":
+        pytest.skip("MongoDB's range of instants")
+    from bson.datetime_ms import DatetimeMS
+
+    broken, _ = jobs.enqueue_many([Record("far"), Record("next")])
+    store = store_for(Job)
+    far = {"created_at": DatetimeMS(10**17), "run_at": DatetimeMS(-(10**17))}
+    store.collection.update_one({"_id": broken.pk}, {"$set": far})
+    assert store.get(broken.pk).created_at.year == 9999
+    assert jobs.Worker().work_off() == (2, 0)
+    assert sorted(calls) == ["far", "next"]
