@@ -28,7 +28,10 @@ soak: $(VENV)/.local ## many jobs while workers and containers are killed: make 
 bench: $(VENV)/.dev $(VENV)-peer/.installed ## benchmarks, in half an hour; some: make bench BENCH="--quick --only drain,depth --databases sqlite"
 	@$(BIN)/python -m bench --peer $(VENV)-peer/bin/python $(BENCH)
 
-# Two lanes run at a time, because the tests mostly wait for processes.
+# Two lanes run at a time, in several processes each, because the tests mostly wait. Every
+# process has its own database. WORKERS=0 runs a lane in one process.
+WORKERS ?= 3
+PYTEST = -m pytest --numprocesses $(WORKERS)
 LANES = $(MAKE) --no-print-directory --output-sync=target --jobs 2
 
 test: lint ## lint, types, and the tests on MongoDB's protocol and on SQLite
@@ -38,13 +41,13 @@ test-all: lint ## the same, and the tests on PostgreSQL and djongo
 	@$(LANES) test-mongodb test-sqlite test-postgres test-djongo
 
 test-mongodb: $(VENV)/.dev
-	$(BIN)/python -m pytest
+	$(BIN)/python $(PYTEST)
 
 test-sqlite: $(VENV)/.dev
-	TEST_DATABASE=sqlite $(BIN)/python -m pytest
+	TEST_DATABASE=sqlite $(BIN)/python $(PYTEST)
 
 test-postgres: $(VENV)/.dev ## the tests on PostgreSQL; install its server programs before
-	TEST_DATABASE=postgres $(BIN)/python -m pytest
+	TEST_DATABASE=postgres $(BIN)/python $(PYTEST)
 
 test-djongo: $(VENV)/.local $(DJONGO_VENV)/.installed ## the tests that make sense on djongo, in djongo's own environment
 	TEST_DATABASE=djongo LOCALMONGO_PYTHON=$(abspath $(BIN)/python) $(DJONGO_VENV)/bin/python -m pytest -c pytest-djongo.ini

@@ -84,14 +84,9 @@ class Resources:
     def _check_limits(self) -> None:
         _whole("attempts", self.attempts, least=1, most=MOST_ATTEMPTS)
         _whole("infrastructure_retries", self.infrastructure_retries, least=0)
+        _duration("start_within", self.start_within, least=0)
         _whole("scheduling_priority", self.scheduling_priority, least=0, most=9999)
-        if self.start_within is not None:
-            duration(self.start_within)
-        if self.timeout is not None and duration(self.timeout) < SHORTEST_TIMEOUT:
-            raise ValueError(
-                f"Resources(timeout={self.timeout!r}): "
-                f"AWS Batch takes no less than {SHORTEST_TIMEOUT} seconds."
-            )
+        _duration("timeout", self.timeout, least=SHORTEST_TIMEOUT)
 
     def _check_texts(self) -> None:
         for name in self.environment:
@@ -192,6 +187,19 @@ def _number(label: str, value: Any, *, above: float) -> None:
         raise TypeError(f"Resources({label}={value!r}) takes a number.")
     if not above < value < float("inf"):
         raise ValueError(f"Resources({label}={value!r}) must be more than {above:g}.")
+
+
+def _duration(label: str, value: Any, *, least: float) -> None:
+    if value is None:
+        return
+    try:
+        seconds = duration(value)
+    except (TypeError, ValueError) as error:
+        raise type(error)(f"Resources({label}={value!r}) takes {error}.") from None
+    if seconds < least:
+        raise ValueError(
+            f"Resources({label}={value!r}): AWS Batch takes no less than {least:g} seconds."
+        )
 
 
 def _whole(label: str, value: Any, *, least: int, most: int | None = None) -> None:

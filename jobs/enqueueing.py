@@ -13,7 +13,6 @@ from django.utils import timezone
 from jobs import payloads
 from jobs.conf import settings
 from jobs.exceptions import KeyNotVisible
-from jobs.execution.error_text import storable
 from jobs.execution.invoke import invoke
 from jobs.instants import in_utc
 from jobs.lifecycle import Lifecycle, instantiate
@@ -21,6 +20,7 @@ from jobs.models import MAX_NAME, Job
 from jobs.signals import enqueueing
 from jobs.states import State
 from jobs.store import store_for
+from jobs.text import storable
 
 if TYPE_CHECKING:
     from jobs.models import AbstractJob

@@ -11,9 +11,11 @@ from django.utils.functional import cached_property
 
 from jobs import payloads
 from jobs.conf import settings
+from jobs.exceptions import DeserializationError
 from jobs.states import FINISHED, UNFINISHED, State
 from jobs.store import store_for
 from jobs.store.indexes import PartialIndex
+from jobs.text import one_line
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -120,6 +122,10 @@ class AbstractJob(models.Model):
 
     objects = JobManager()
 
+    #: The columns of the row that can't be read; set by the store.
+    unreadable: tuple[str, ...] = ()
+    _load_failure: BaseException | None = None
+
     #: Set on the job that `enqueue` returns if its unique key was held already.
     already_enqueued = False
     #: Set while `enqueue` has yet to store the job.
@@ -173,7 +179,8 @@ class AbstractJob(models.Model):
         ]
 
     def __str__(self) -> str:
-        return f"{self.name} (id={self.pk}, queue={self.queue})"
+        # For logs and terminals: a name may hold a user's text.
+        return one_line(f"{self.name} (id={self.pk}, queue={self.queue})")
 
     def save(self, *args: Any, update_fields: Iterable[str] | None = None, **options: Any) -> None:
         """Stores the fields that are yours to change, such as `queue` and `priority`.
@@ -206,9 +213,21 @@ class AbstractJob(models.Model):
         """The job object, loaded on first use.
 
         Raises DeserializationError if it can't be, and what its code or the database
-        raises.
+        raises. Loading isn't tried twice, because what stopped the first try might take
+        as long again.
         """
-        return payloads.load(self.handler, self.signature)
+        if self.unreadable:
+            columns = ", ".join(self.unreadable)
+            raise DeserializationError(f"The row can't be read: {columns}.")
+        if isinstance(self._load_failure, DeserializationError):
+            raise self._load_failure
+        if self._load_failure is not None:
+            raise DeserializationError("It could not be loaded when it was tried before.")
+        try:
+            return payloads.load(self.handler, self.signature)
+        except BaseException as error:
+            self._load_failure = error
+            raise
 
     @property
     def max_attempts(self) -> int:

@@ -117,6 +117,33 @@ def fail(
     return store.apply(job, where, {**EXECUTION_OVER, **ended})
 
 
+def condemn(job: AbstractJob, error: str) -> bool:
+    """Failed for good, because the row itself can't be worked with.
+
+    Columns that the database wouldn't take back are set to their defaults. The epoch
+    rises if it is a number, and begins again if it isn't.
+    """
+    store = store_of(job)
+    now = store.now()
+    repaired = store.repaired(job)
+    where = {"state__in": IN_EXECUTION, **as_far_as_readable(job, repaired)}
+    ended = {
+        "state": State.FAILED,
+        "failed_at": now,
+        "finished_at": now,
+        "last_error": error,
+        "unique_key": None,
+        "epoch": repaired.get("epoch", job.epoch) + 1,
+    }
+    return store.apply(job, where, {**repaired, **EXECUTION_OVER, **ended})
+
+
+def as_far_as_readable(job: AbstractJob, repaired: Mapping[str, Any]) -> dict[str, Any]:
+    """The watcher's lock and epoch, without columns that had to be repaired."""
+    lock = {"locked_by": job.locked_by, "epoch": job.epoch}
+    return {name: value for name, value in lock.items() if name not in repaired}
+
+
 def has_ended(job: AbstractJob, error: str | None, *, deleted: bool) -> bool:
     """Whether the outcome of `job`, as it was read, is recorded already.
 

@@ -6,13 +6,16 @@ import logging
 import threading
 import time
 from collections.abc import Callable, Iterable
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from jobs import transitions
 from jobs.conf import settings
 from jobs.exceptions import DeserializationError
+from jobs.execution.error_text import traceback_for_log
 from jobs.execution.interrupts import Stretches
-from jobs.execution.invoke import invoke, longest
+from jobs.execution.invoke import invoke, load
+from jobs.execution.leftovers import left_as_found
 from jobs.execution.outcomes import Recorder
 from jobs.lifecycle import Lifecycle, Plugin, instantiate
 from jobs.models import Job
@@ -25,12 +28,18 @@ from jobs.process.slots import Slots
 from jobs.runner import default_name, worker_runner
 from jobs.store import store_for
 from jobs.store.patience import FIRST_PAUSE, brief, until_available
+from jobs.text import one_line
 
 if TYPE_CHECKING:
     from jobs.models import AbstractJob
 
 logger = logging.getLogger(__name__)
 
+#: For how many seconds a job that can't be interrupted may overstay its time limit
+#: before its process is ended.
+GRACE = 10.0
+#: Of a worker's name, in characters: `runner` adds the epoch to it.
+LONGEST_NAME = 200
 #: Jobs performed in one pass of the loop.
 PASS = 100
 #: Jobs reserved by one statement, for as many free slots.
@@ -70,6 +79,8 @@ class Worker:
             raise TypeError(f"queues must be a list of names, not the string {queues!r}.")
         if concurrency < 1:
             raise ValueError(f"concurrency must be 1 or more, not {concurrency}.")
+        if len(name or "") > LONGEST_NAME:
+            raise ValueError(f"A worker's name has at most {LONGEST_NAME} characters.")
         self.name = name or default_name()
         self._name_is_fixed = bool(name)
         self.queues = tuple(queues or settings.QUEUES)
@@ -99,7 +110,7 @@ class Worker:
         self._stretches = Stretches("The worker was told to stop at once.")
 
     def __repr__(self) -> str:
-        return f"Worker({self.name})"
+        return f"Worker({one_line(self.name)})"
 
     # The loop
 
@@ -155,7 +166,8 @@ class Worker:
                 failures += 1
                 if failures == FAILURES_IN_A_ROW:
                     raise
-                logger.exception("[%s] A pass over the queue failed: %s", self, brief(error))
+                text = "[%s] A pass over the queue failed:\n%s"
+                logger.error(text, self, traceback_for_log(error))
                 self.stopping.wait(max(self.sleep_delay, FIRST_PAUSE))
                 continue
             failures = 0
@@ -213,10 +225,11 @@ class Worker:
     def _perform_and_count(self, job: AbstractJob) -> None:
         try:
             result = self.perform(job)
-        except BaseException:
+        except BaseException as error:
             # A plugin or the bookkeeping raised: the job keeps its lock until its lease
             # expires.
-            logger.exception("[%s] Job %s could not be performed", self, job)
+            text = "[%s] Job %s could not be performed:\n%s"
+            logger.error(text, self, job, traceback_for_log(error))
             result = False
         self._claims.is_done_with(job)
         with self._counting:
@@ -261,21 +274,32 @@ class Worker:
             return None
         extra = {"job_id": str(job.pk), "job_name": job.name}
         logger.info("[%s] Job %s RUNNING", self, job, extra=extra)
-        with self.heartbeat.executing(job, longest(job)):
-            try:
-                with self._stretches.interruptible():
-                    self.lifecycle.run("invoke_job", invoke, job)
-            except DeserializationError as error:
+        with self.heartbeat.executing(job, _ended_after(settings.MAX_RUN_TIME)) as hold:
+            error = self._execute(job, hold)
+            if error is None:
+                recorded = self.recorder.succeeded(job, time.monotonic() - began)
+            elif isinstance(error, DeserializationError):
                 recorded = self.recorder.failed_for_good(job, error, as_executor=True)
-                succeeded = False
-            except BaseException as error:
-                recorded, succeeded = self.recorder.failed(job, error), False
             else:
-                seconds = time.monotonic() - began
-                recorded, succeeded = self.recorder.succeeded(job, seconds), True
+                recorded = self.recorder.failed(job, error)
             if not recorded:
                 self.recorder.dropped(job)
-        return succeeded if recorded else None
+        return error is None if recorded else None
+
+    def _execute(self, job: AbstractJob, hold: Hold) -> BaseException | None:
+        """Performs the job, puts back what it changed, and returns what it raised."""
+        try:
+            with left_as_found(), self._stretches.interruptible():
+                self.lifecycle.run("invoke_job", partial(self._load_and_invoke, hold), job)
+        except BaseException as error:
+            return error
+        return None
+
+    def _load_and_invoke(self, hold: Hold, job: AbstractJob) -> None:
+        limit = load(job)
+        if limit != settings.MAX_RUN_TIME:
+            self.heartbeat.limit(hold, _ended_after(limit))
+        invoke(job)
 
     def let_go_of_all(self) -> None:
         """Frees every job that is locked by this worker's name."""
@@ -300,6 +324,11 @@ def run(worker: Worker, job: AbstractJob) -> bool | None:
 
 def _one_pass(worker: Worker) -> int:
     return worker._pass(PASS)
+
+
+def _ended_after(limit: float) -> float | None:
+    """Seconds after which the process is ended, if the job can't be interrupted."""
+    return limit + GRACE if limit else None
 
 
 def _given(value: Any, setting: str) -> Any:

@@ -1,27 +1,55 @@
+"""Which tests a lane collects, and what no test leaves behind for the next."""
+
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
+from django.conf import settings
 from django.contrib.contenttypes.management import create_contenttypes
 from django.contrib.contenttypes.models import ContentType
 from django.db.models.signals import post_migrate
+from hypothesis import HealthCheck
+from hypothesis import settings as hypothesis
 
+from jobs import store
 from tests import samples
 from tests.lanes import is_left_out
-from tests.processes import Process, processes
+
+#: The same examples in every run, however slow the machine is at that moment.
+hypothesis.register_profile(
+    "tests",
+    derandomize=True,
+    database=None,
+    deadline=None,
+    suppress_health_check=[HealthCheck.too_slow],
+)
+hypothesis.load_profile("tests")
 
 
 def pytest_ignore_collect(collection_path: Path) -> bool | None:
     return True if is_left_out(collection_path) else None
 
 
+def pytest_terminal_summary(terminalreporter: Any, config: pytest.Config) -> None:
+    """The header, which names the seed, is missing where pytest is told to be quiet."""
+    if isinstance(seed := config.getoption("randomly_seed", None), int):
+        terminalreporter.write_line(f"The order of the tests was that of --randomly-seed={seed}.")
+
+
 @pytest.fixture(scope="session", autouse=True)
 def _no_permissions_after_every_test() -> None:
-    """Emptying the database makes every permission again, which costs more than most tests."""
+    """Each flush would make all permissions again, which costs more than most tests."""
     post_migrate.disconnect(dispatch_uid="django.contrib.auth.management.create_permissions")
     post_migrate.disconnect(create_contenttypes)
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _no_collected_static_files() -> None:
+    """Their folder is made in production only, and WhiteNoise warns without it."""
+    settings.STATIC_ROOT = None
 
 
 @pytest.fixture(autouse=True)
@@ -30,14 +58,14 @@ def _content_types_are_made_when_asked_for() -> None:
 
 
 @pytest.fixture(autouse=True)
+def _stores_are_made_when_asked_for() -> Iterator[None]:
+    """A store that saw its database away reaps nothing for a while."""
+    yield
+    store._stores.clear()
+
+
+@pytest.fixture(autouse=True)
 def calls() -> Iterator[list[object]]:
     samples.calls.clear()
     yield samples.calls
     samples.calls.clear()
-
-
-@pytest.fixture
-def start(tmp_path: Path, transactional_db: None) -> Iterator[Callable[..., Process]]:
-    """Starts `manage.py <arguments>` on the tests' database; what is left of it is ended with the test."""
-    with processes(tmp_path) as starter:
-        yield starter

@@ -1,6 +1,7 @@
 """A plugin that kills its process at a chosen point of the hand-over.
 
-CRASH_AT names it: before:submit, after:record_submission, …
+CRASH_AT names it: before:submit, after:record_submission, … What the process printed
+last names it, too, so that a test can tell this death from every other.
 """
 
 from __future__ import annotations
@@ -12,9 +13,8 @@ from typing import Any
 
 from batchexec import markers
 from batchexec.aws.client import BatchClient
-from batchexec.handover.settle import Settlement
+from batchexec.handover import settle
 from jobs import Plugin, transitions
-from jobs.execution.outcomes import Recorder
 
 #: The steps that a process can die before and after, by name.
 STEPS: dict[str, tuple[Any, str]] = {
@@ -23,8 +23,8 @@ STEPS: dict[str, tuple[Any, str]] = {
     "submit": (BatchClient, "submit"),
     "record_submission": (markers, "record_submission"),
     "record_status": (markers, "record_status"),
-    "settle": (Settlement, "settle"),
-    "failed": (Recorder, "failed"),
+    "classify": (settle, "classify"),
+    "reschedule": (transitions, "reschedule"),
     "clear": (markers, "clear"),
 }
 
@@ -35,13 +35,17 @@ class Crash(Plugin):
 
 def _deadly(step: Callable[..., Any], place: str) -> Callable[..., Any]:
     def wrapper(*args: Any, **kwargs: Any) -> Any:
-        if place == "before":
-            os.kill(os.getpid(), signal.SIGKILL)
-        result = step(*args, **kwargs)
+        if place == "after":
+            step(*args, **kwargs)
+        print(died_at(f"{place}:{step.__name__}"), flush=True)
         os.kill(os.getpid(), signal.SIGKILL)
-        return result
 
     return wrapper
+
+
+def died_at(point: str) -> str:
+    """What a process printed that died at this point."""
+    return f"Killed {point}"
 
 
 if crash_at := os.environ.get("CRASH_AT"):

@@ -1,7 +1,8 @@
 """Which tests a lane runs, so that all lanes together take minutes.
 
-What no database has a part in runs once, with the first lane, MongoDB's. So do the windows of the hand-over: what they
-need of a database is what the conformance tests prove of each. PostgreSQL's lane is for the queue alone.
+Tests without a database run once, in the first lane, MongoDB's. So do the windows of
+the hand-over, because the conformance tests prove of each database what they need.
+PostgreSQL's lane is for the queue alone.
 """
 
 from __future__ import annotations
@@ -30,14 +31,27 @@ ONCE = (
 )
 
 
-#: What PostgreSQL's lane leaves out besides.
-NOT_ON_POSTGRES = ("model", "posts", "comments", "batchexec", "jobs/test_jobs_command.py")
+#: What a lane leaves out besides.
+NOT_ON: dict[str, tuple[str, ...]] = {
+    "postgres": (
+        "model",
+        "posts",
+        "comments",
+        "batchexec",
+        "jobs/test_jobs_command.py",
+        "documentdb",
+    ),
+    "sqlite": ("documentdb",),
+    "mongodb": ("documentdb",),
+    # Its engine has no change streams.
+    "documentdb": ("faults/test_pick_up.py",),
+}
 
 
 def is_left_out(path: Path) -> bool:
-    """Whether `path` is for another lane than the one that TEST_DATABASE names; djongo's has a list of its own."""
+    """Whether the lane that TEST_DATABASE names leaves `path` to others."""
     lane = os.environ.get("TEST_DATABASE") or "mongodb"
-    if lane in ("mongodb", "djongo"):
+    if lane == "djongo":
         return False
-    left_out = ONCE + (NOT_ON_POSTGRES if lane == "postgres" else ())
+    left_out = NOT_ON.get(lane, ()) + (() if lane == "mongodb" else ONCE)
     return any(path.is_relative_to(ROOT / part) for part in left_out)

@@ -1,4 +1,4 @@
-"""Real processes on the tests' database."""
+"""Real processes on the tests' database, and waiting for what they do."""
 
 from __future__ import annotations
 
@@ -20,8 +20,10 @@ ROOT = Path(__file__).resolve().parent.parent
 
 T = TypeVar("T")
 
-#: Seconds. Leases and polls are short in tests, so that a death is noticed soon.
-LEASE = 3.0
+#: Seconds. Leases and polls are short in tests, so that a death is noticed soon, but
+#: not so short that a busy machine takes the living for dead. Where nobody dies, a test
+#: has a long lease.
+LEASE = 5.0
 FAST = {
     "JOBS_LEASE": str(LEASE),
     "JOBS_SLEEP_DELAY": "0.1",
@@ -31,12 +33,14 @@ FAST = {
 }
 
 
-def wait_for(condition: Callable[[], T], seconds: float = 60, what: str = "") -> T:
-    """Waits until `condition()` is true, and returns it; AssertionError after `seconds`."""
+def wait_for(condition: Callable[[], T], seconds: float = 120, what: str = "") -> T:
+    """The first true value of `condition()`; AssertionError after `seconds`."""
     deadline = time.monotonic() + seconds
+    pause = 0.01
     while not (found := condition()):
         assert time.monotonic() < deadline, f"not within {seconds:g} s: {what or condition}"
-        time.sleep(0.02)
+        time.sleep(pause)
+        pause = min(pause * 1.3, 0.1)  # to ask costs the processor that others wait for
     return found
 
 
@@ -76,9 +80,9 @@ class Process:
 
     def kill(self) -> None:
         self.popen.kill()
-        self.popen.wait(10)
+        self.popen.wait(60)
 
-    def wait(self, seconds: float = 60) -> int:
+    def wait(self, seconds: float = 120) -> int:
         try:
             return self.popen.wait(seconds)
         except subprocess.TimeoutExpired:
@@ -127,4 +131,4 @@ def released(go: Path, once: Callable[[], object]) -> Iterator[None]:
     try:
         yield
     finally:
-        thread.join(60)
+        thread.join(180)

@@ -88,7 +88,7 @@ class Wait(jobs.Performable):
     log: str
     until: str
     text: str = ""
-    limit: float = 60
+    limit: float = 180
 
     def perform(self) -> None:
         append(self.log, f"began {self.text} {os.getpid()}")
@@ -117,7 +117,9 @@ class Sized(jobs.Performable):
 
     @property
     def batch(self) -> Resources:
-        return Resources(vcpu=0.3, memory=1500, timeout=600, queue=self.queue, environment={"COLOUR": "blue"})
+        return Resources(
+            vcpu=0.3, memory=1500, timeout=600, queue=self.queue, environment={"COLOUR": "blue"}
+        )
 
     def perform(self) -> None:
         assert os.environ["COLOUR"] == "blue"
@@ -200,15 +202,15 @@ class Target:
 
 @dataclass
 class Hog(jobs.Performable):
-    """Holds the interpreter's lock in one call of C code for about so many seconds."""
+    """Holds the interpreter's lock in one call of C code for so many seconds of the processor."""
 
     log: str
     seconds: float
 
     def perform(self) -> None:
-        began = time.perf_counter()
+        began = time.process_time()
         sum(range(5_000_000))
-        size = int(5_000_000 * self.seconds / (time.perf_counter() - began))
+        size = int(5_000_000 * self.seconds / (time.process_time() - began))
         append(self.log, "began")
         sum(range(size))
         append(self.log, "ended")

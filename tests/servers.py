@@ -1,9 +1,10 @@
-"""Database servers of one's own: on the loopback interface, in a folder, ended by whoever started them."""
+"""Database servers for tests and benchmarks: on the loopback interface, in a folder."""
 
 from __future__ import annotations
 
 import os
 import pwd
+import secrets
 import shutil
 import signal
 import socket
@@ -12,6 +13,7 @@ import sys
 import time
 from abc import ABC, abstractmethod
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -19,13 +21,21 @@ ROOT = Path(__file__).resolve().parent.parent
 
 
 def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
+    """A free port below those of outgoing connections, which could take it first."""
+    while True:
+        # Not `random`: pytest-randomly gives all processes of a run the same numbers.
+        port = 15_000 + secrets.randbelow(15_000)
+        with socket.socket() as probe, suppress(OSError):
+            probe.bind(("127.0.0.1", port))
+            return port
 
 
 def wait_for_port(
-    port: int, seconds: float = 30, *, given_up: Callable[[], bool] = lambda: False, log: Path | None = None
+    port: int,
+    seconds: float = 60,
+    *,
+    given_up: Callable[[], bool] = lambda: False,
+    log: Path | None = None,
 ) -> None:
     deadline = time.monotonic() + seconds
     while True:
@@ -34,12 +44,14 @@ def wait_for_port(
             return
         except OSError as error:
             if given_up() or time.monotonic() > deadline:
-                raise RuntimeError(f"Nothing answers on port {port}.\n{log.read_text() if log else ''}") from error
+                raise RuntimeError(
+                    f"Nothing answers on port {port}.\n{log.read_text() if log else ''}"
+                ) from error
             time.sleep(0.05)
 
 
 class Server(ABC):
-    """A database server in `folder`, which must exist, on a port that it keeps when it is started again."""
+    """A database server in `folder`, which must exist. It keeps its port."""
 
     def __init__(self, folder: Path):
         self.folder = folder
@@ -58,14 +70,16 @@ class Server(ABC):
 
     @abstractmethod
     def crash(self) -> None:
-        """Ends it as a crash would: connections break, and what isn't on the disk is gone."""
+        """As a crash would end it: connections break, and unwritten data is gone."""
 
     @property
     @abstractmethod
     def running(self) -> bool: ...
 
     def _wait_for(self, process: subprocess.Popen[bytes]) -> None:
-        wait_for_port(self.port, given_up=lambda: process.poll() is not None, log=self.folder / "log")
+        wait_for_port(
+            self.port, given_up=lambda: process.poll() is not None, log=self.folder / "log"
+        )
 
 
 class Mongo(Server):
@@ -80,11 +94,19 @@ class Mongo(Server):
 
     def start(self) -> None:
         serve = "import sys; from secantus.cli import main; sys.exit(main())"
-        options = ["--host", "127.0.0.1", "--port", str(self.port), "--storage-path", str(self.folder / "data")]
+        options = [
+            "--host",
+            "127.0.0.1",
+            "--port",
+            str(self.port),
+            "--storage-path",
+            str(self.folder / "data"),
+        ]
         # As `manage.py localmongo` does, and with failpoints.
         options += ["--sync-on-commit", "--enable-test-commands", "--log-level", "WARNING"]
         with (self.folder / "log").open("ab") as log:
-            self.process = subprocess.Popen([self.python, "-c", serve, *options], stdout=log, stderr=log)
+            command = [self.python, "-c", serve, *options]
+            self.process = subprocess.Popen(command, stdout=log, stderr=log)
         self._wait_for(self.process)
 
     def stop(self) -> None:
@@ -99,11 +121,14 @@ class Mongo(Server):
 
     def _end(self, signum: int) -> None:
         self.process.send_signal(signum)
-        self.process.wait(10)
+        self.process.wait(60)
 
 
 class Djongo(Mongo):
-    """The same for djongo, whose environment can't hold SecantusDB: LOCALMONGO_PYTHON is an interpreter that has it."""
+    """The same for djongo, whose environment can't hold SecantusDB.
+
+    LOCALMONGO_PYTHON is an interpreter that has it.
+    """
 
     python = os.environ.get("LOCALMONGO_PYTHON", sys.executable)
 
@@ -112,8 +137,51 @@ class Djongo(Mongo):
         return f"djongo+{super().url}"
 
 
+class DocumentDB(Server):
+    """Another MongoDB engine behind our gateway; see docs/databases.md."""
+
+    gateway: subprocess.Popen[bytes]
+
+    def __init__(self, folder: Path):
+        super().__init__(folder)
+        # Not above: it needs packages that djongo's environment can't have.
+        from tests.documentdb.engine import Engine
+
+        self.engine = Engine(folder, free_port())
+
+    @property
+    def url(self) -> str:
+        return f"mongodb://127.0.0.1:{self.port}/jobs?serverSelectionTimeoutMS=5000"
+
+    def start(self) -> None:
+        self.engine.start()
+        command = [sys.executable, "-m", "tests.documentdb", str(self.port), self.engine.dsn]
+        with (self.folder / "log").open("ab") as log:
+            self.gateway = subprocess.Popen(command, cwd=ROOT, stdout=log, stderr=log)
+        self._wait_for(self.gateway)
+
+    def stop(self) -> None:
+        self._end_gateway()
+        self.engine.stop()
+
+    def crash(self) -> None:
+        self._end_gateway()
+        self.engine.crash()
+
+    @property
+    def running(self) -> bool:
+        return self.engine.running
+
+    def _end_gateway(self) -> None:
+        self.gateway.kill()
+        self.gateway.wait(10)
+
+
 class Postgres(Server):
-    """PostgreSQL, from PATH or where Debian keeps it; as the user `postgres` or `nobody` where we are root, which it refuses."""
+    """PostgreSQL, from where Debian keeps it or from PATH.
+
+    It refuses to run as root: where we are, it runs as `postgres` or `nobody`.
+    """
 
     @property
     def url(self) -> str:
@@ -140,36 +208,65 @@ class Postgres(Server):
 
     def create_database(self, name: str = "jobs") -> None:
         """By default the one that the URL names. Django's test runner makes its own."""
-        self._run("createdb", "--host", "127.0.0.1", "--port", self.port, "--username", "postgres", name)
+        self._run(
+            "createdb", "--host", "127.0.0.1", "--port", self.port, "--username", "postgres", name
+        )
 
     def _initialize(self) -> None:
         own_by(unprivileged("postgres"), self.folder)
-        options = ["--username", "postgres", "--auth", "trust", "--encoding", "UTF8", "--locale", "C", "--no-sync"]
+        options = [
+            "--username",
+            "postgres",
+            "--auth",
+            "trust",
+            "--encoding",
+            "UTF8",
+            "--locale",
+            "C",
+            "--no-sync",
+        ]
         self._run("initdb", "--pgdata", self._data, *options)
         with (self._data / "postgresql.conf").open("a") as settings:
-            settings.write(f"port = {self.port}\nlisten_addresses = '127.0.0.1'\nunix_socket_directories = ''\n")
+            settings.write(f"port = {self.port}\nlisten_addresses = '127.0.0.1'\n")
+            settings.write("unix_socket_directories = ''\n")
 
     def _run(self, name: str, *arguments: object) -> None:
-        run(find(name, "PostgreSQL", "postgresql"), *arguments, user=unprivileged("postgres"), cwd=self.folder)
+        run(
+            find(name, "PostgreSQL", "postgresql"),
+            *arguments,
+            user=unprivileged("postgres"),
+            cwd=self.folder,
+        )
 
 
 #: TEST_DATABASE to the server that it needs.
-SERVERS: dict[str, type[Server]] = {"mongodb": Mongo, "postgres": Postgres, "djongo": Djongo}
+SERVERS: dict[str, type[Server]] = {
+    "mongodb": Mongo,
+    "postgres": Postgres,
+    "djongo": Djongo,
+    "documentdb": DocumentDB,
+}
 
 
 def find(name: str, product: str, package: str) -> str:
     """A server's program, on PATH or where Debian keeps PostgreSQL's."""
-    places = sorted(Path("/usr/lib/postgresql").glob("*/bin"), key=lambda path: path.parent.name.zfill(4), reverse=True)
-    # Debian's folder first: what it puts on PATH is a wrapper for the cluster of the machine.
+    places = sorted(
+        Path("/usr/lib/postgresql").glob("*/bin"),
+        key=lambda path: path.parent.name.zfill(4),
+        reverse=True,
+    )
+    # Debian's folder first: on PATH it has wrappers for the cluster of the machine.
     path = os.pathsep.join([*map(str, places), os.environ.get("PATH", os.defpath), "/usr/sbin"])
     found = shutil.which(name, path=path)
     if found is None:
-        raise SystemExit(f"These tests need {product}'s server programs ({name}): on Debian, install {package}.")
+        raise SystemExit(
+            f"These tests need {product}'s server programs ({name}): on Debian, install {package}."
+        )
     return found
 
 
 def unprivileged(preferred: str) -> str | None:
-    """Whom a server is run as: ourselves (None), or, where that is root, a user that can do no harm."""
+    """Whom a server runs as: None is ourselves; in place of root, a harmless user."""
     if os.getuid() != 0:
         return None
     try:
@@ -184,10 +281,16 @@ def own_by(user: str | None, folder: Path) -> None:
 
 
 def run(*command: object, user: str | None, cwd: Path) -> None:
-    options: dict[str, Any] = {} if user is None else {"user": user, "group": pwd.getpwnam(user).pw_gid, "extra_groups": []}
+    options: dict[str, Any] = (
+        {}
+        if user is None
+        else {"user": user, "group": pwd.getpwnam(user).pw_gid, "extra_groups": []}
+    )
     # Not into a pipe: the server that pg_ctl leaves behind would keep it open.
     with (cwd / "output").open("ab+") as output:
-        done = subprocess.run(list(map(str, command)), cwd=cwd, stdout=output, stderr=output, check=False, **options)
+        done = subprocess.run(
+            list(map(str, command)), cwd=cwd, stdout=output, stderr=output, check=False, **options
+        )
         if done.returncode:
             output.seek(0)
             raise RuntimeError(f"{command[0]} failed:\n{output.read().decode(errors='replace')}")

@@ -84,10 +84,10 @@ class Application:
         region, service, operation = self._identify(environ)
         self._calls.count(operation)
         if latency := self._faults.take(operation, {"latency"}):
-            self.closing.wait(latency.seconds())
+            latency.hold(self.closing)
         fault = self._faults.take(operation, STRIKES)
         if fault and fault.kind == "hang-before":
-            self.closing.wait(fault.seconds())
+            fault.hold(self.closing)
         answer = None
         if fault is None or fault.performs_call:
             answer = self._perform(environ, body, region, service, operation)
@@ -95,7 +95,7 @@ class Application:
         if operation == "SubmitJob":
             self._note_submission(body, answer, reply[0] if reply else "reset")
         if fault and fault.kind == "hang-after":
-            self.closing.wait(fault.seconds())
+            fault.hold(self.closing)
         return reply or reset(environ["werkzeug.socket"])
 
     def _identify(self, environ: dict[str, Any]) -> tuple[str, str, str]:

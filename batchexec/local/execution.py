@@ -13,7 +13,7 @@ from functools import partial
 from batchexec.local import endings
 from batchexec.local.container import Container
 from batchexec.local.endings import Ending
-from batchexec.local.faults import CONTAINER, CONTAINER_KINDS, Faults
+from batchexec.local.faults import CONTAINER, CONTAINER_KINDS, LOOK, Fault, Faults
 from batchexec.local.job import Job
 from batchexec.local.machine import Machine
 from batchexec.local.timers import Timer, Timers
@@ -46,7 +46,8 @@ class Execution:
         Returns how it ended, and the process's exit code if there was a process.
         """
         faults = {kind: self._faults.take(CONTAINER, {kind}) for kind in CONTAINER_KINDS}
-        if faults["pull-error"]:
+        if fault := faults["pull-error"]:
+            fault.hits += 1
             self._note(endings.CANNOT_PULL)
         if self._ending:
             return self._ending, None
@@ -57,29 +58,29 @@ class Execution:
             return endings.cannot_start(self.job.command(), error), None
         else:
             started()
-            if faults["twice"]:
+            if fault := faults["twice"]:
+                fault.hits += 1
                 self._machine.thread(f"{self.job.id}-twin", self._run_twin)
             if self.job.timeout:
                 self._after(self.job.timeout, partial(self.stop, endings.TIMED_OUT))
             if fault := faults["kill"]:
                 exit_code = int(fault.options["exit"]) if "exit" in fault.options else None
                 ending = endings.host_terminated(exit_code)
-                self._after(fault.seconds("after"), partial(self._kill, container, ending))
+                self._befall(fault, partial(self._kill, container, ending))
             if fault := faults["oom"]:
-                kill = partial(self._kill, container, endings.OUT_OF_MEMORY)
-                self._after(fault.seconds("after"), kill)
+                self._befall(fault, partial(self._kill, container, endings.OUT_OF_MEMORY))
             if fault := faults["reclaim"]:
-                self._after(fault.seconds("after"), partial(self.stop, endings.RECLAIMED))
-            if (fault := faults["exit0-on-term"]) and "after" in fault.options:
-                terminate = partial(container.signal, signal.SIGTERM)
-                self._after(fault.seconds("after"), terminate)
+                self._befall(fault, partial(self.stop, endings.RECLAIMED))
+            if (fault := faults["exit0-on-term"]) and fault.options:
+                self._befall(fault, partial(container.signal, signal.SIGTERM))
             self._add(container)
             code = self._machine.wait(container)
         finally:
             for timer in self._running_timers:
                 timer.cancel()
             self._machine.logs.close(log)
-        if faults["exit0-on-term"] and code in (0, 128 + signal.SIGTERM):
+        if (fault := faults["exit0-on-term"]) and code in (0, 128 + signal.SIGTERM):
+            fault.hits += not fault.options
             return endings.EXITED_0_AFTER_SIGTERM, 0
         return self._ending or endings.EXITED, code
 
@@ -120,6 +121,18 @@ class Execution:
     def _kill(self, container: Container, ending: Ending) -> None:
         self._note(ending)
         container.signal(signal.SIGKILL)
+
+    def _befall(self, fault: Fault, action: Callable[[], None]) -> None:
+        """Acts once the fault's time is over or its file exists."""
+
+        def act() -> None:
+            if fault.waits:
+                self._after(LOOK, act)
+            else:
+                fault.hits += 1
+                action()
+
+        self._after(fault.seconds("after"), act)
 
     def _after(self, seconds: float, action: Callable[[], None]) -> None:
         self._running_timers.append(self._timers.after(seconds, action))

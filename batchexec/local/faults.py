@@ -32,6 +32,8 @@ Containers (`after=2` waits for 2 seconds first):
 
 `times=n` ends a fault after n calls or containers. Without it, the fault lasts until
 you replace the faults.
+`when=<file>` in place of `seconds` or `after` waits until that file exists, so that you
+decide what comes first.
 """
 
 from __future__ import annotations
@@ -41,16 +43,17 @@ import threading
 from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 from functools import cache
+from pathlib import Path
 from typing import Any
 
 from botocore.session import get_session
 
 CONTAINER = "Container"
 CONTAINER_KINDS = {
-    "kill": {"after", "exit"},
-    "oom": {"after"},
-    "reclaim": {"after"},
-    "exit0-on-term": {"after"},
+    "kill": {"after", "when", "exit"},
+    "oom": {"after", "when"},
+    "reclaim": {"after", "when"},
+    "exit0-on-term": {"after", "when"},
     "twice": set(),
     "pull-error": set(),
 }
@@ -64,14 +67,16 @@ VIEW_KINDS = {
     },
 }
 CALL_KINDS = {
-    "latency": {"seconds"},
-    "hang-before": {"seconds"},
-    "hang-after": {"seconds"},
+    "latency": {"seconds", "when"},
+    "hang-before": {"seconds", "when"},
+    "hang-after": {"seconds", "when"},
     "reset-before": set(),
     "reset-after": set(),
 }
 STATUS_KIND = re.compile(r"([45]\d\d)(-before|-after)?")
 DEFAULTS: dict[str, float] = {"seconds": 30, "after": 0}
+#: How often a file that is waited for is looked for, in seconds.
+LOOK = 0.02
 
 
 @cache
@@ -87,13 +92,17 @@ class FaultError(ValueError):
 
 @dataclass
 class Fault:
-    """A fault that will happen `left` more times, or always if that is None."""
+    """A fault that will happen `left` more times, or always if that is None.
+
+    `hits` counts how often it has happened.
+    """
 
     spec: str
     operation: str
     kind: str
     options: dict[str, str]
     left: int | None = None
+    hits: int = 0
 
     @property
     def status(self) -> int | None:
@@ -108,6 +117,18 @@ class Fault:
 
     def seconds(self, key: str = "seconds") -> float:
         return float(self.options.get(key, DEFAULTS[key]))
+
+    @property
+    def waits(self) -> bool:
+        """Whether the file that it waits for isn't there yet."""
+        return "when" in self.options and not Path(self.options["when"]).exists()
+
+    def hold(self, closing: threading.Event) -> None:
+        """Waits for its seconds or its file, or until `closing` is set."""
+        if "when" not in self.options:
+            closing.wait(self.seconds())
+        while self.waits and not closing.wait(LOOK):
+            pass
 
 
 def parse(spec: str) -> Fault:
@@ -128,7 +149,7 @@ def parse(spec: str) -> Fault:
                 f"but {kind} takes key=value with {known}."
             )
         number = r"\d+" if key in ("times", "exit") else r"\d+(\.\d+)?"
-        if key != "code" and not re.fullmatch(number, value):
+        if key not in ("code", "when") and not re.fullmatch(number, value):
             reason = f"{key}={value!r}, which is not a number it can take"
             raise FaultError(f"The fault {spec!r} has {reason}.")
         options[key] = value
@@ -161,6 +182,8 @@ class Faults:
     def __init__(self, specs: Iterable[str] = ()):
         self._lock = threading.Lock()
         self._faults: list[Fault] = []
+        #: All since `unmet` was asked.
+        self._set: list[Fault] = []
         self.replace(specs)
 
     def replace(self, specs: Iterable[str]) -> None:
@@ -171,6 +194,13 @@ class Faults:
         faults = [parse(spec) for spec in specs]
         with self._lock:
             self._faults = faults
+            self._set += faults
+
+    def unmet(self) -> list[str]:
+        """The faults set since the last call that happened never, or too seldom."""
+        with self._lock:
+            found, self._set = self._set, []
+        return [fault.spec for fault in found if not fault.hits or fault.left]
 
     def show(self) -> list[dict[str, Any]]:
         with self._lock:
@@ -179,7 +209,8 @@ class Faults:
     def take(self, operation: str, kinds: Collection[str]) -> Fault | None:
         """The first fault in force for an operation, of one of these kinds, or None.
 
-        Taking it counts as one of the times that it happens.
+        Taking it counts as one of the times that it happens. A container's fault
+        happens later, or never: whoever makes it happen counts the hit.
         """
         names = {operation} if operation == CONTAINER else {operation, "*"}
         with self._lock:
@@ -188,5 +219,6 @@ class Faults:
                 if fault.operation in names and kind in kinds and fault.left != 0:
                     if fault.left:
                         fault.left -= 1
+                    fault.hits += operation != CONTAINER
                     return fault
         return None

@@ -111,6 +111,10 @@ class LocalBatch:
         """The faults in force: their `spec`, and how often they are `left`, or None."""
         return self._faults.show()
 
+    def unmet_faults(self) -> list[str]:
+        """The faults set since the last call that happened never, or too seldom."""
+        return self._faults.unmet()
+
     def calls(self) -> dict[str, Any]:
         """The `counts` of calls by operation, and the `submissions`: see `Calls`."""
         return self._calls.show()

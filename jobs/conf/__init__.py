@@ -21,6 +21,12 @@ from jobs.conf.options import (
 )
 
 
+def queue_name(value: Any) -> str:
+    if not 1 <= len(string(value)) <= LONGEST_QUEUE_NAME:
+        raise ValueError(f"a name of 1 to {LONGEST_QUEUE_NAME} characters")
+    return str(value)
+
+
 def bool_or_callable(value: Any) -> Any:
     if isinstance(value, bool) or callable(value):
         return value
@@ -51,6 +57,8 @@ def lease(value: Any) -> float:
     return seconds
 
 
+#: What the column holds, in characters.
+LONGEST_QUEUE_NAME = 255
 #: A lease is renewed every quarter of it, but hardly more often than this, in seconds.
 SHORTEST_HEARTBEAT = 0.25
 
@@ -61,7 +69,7 @@ settings = Options(
         "MAX_RUN_TIME": Option(duration, 4 * 3600),
         "SLEEP_DELAY": Option(duration, 5),
         "DEFAULT_PRIORITY": Option(integer, 0),
-        "DEFAULT_QUEUE_NAME": Option(string, "default"),  # Delayed Job: none
+        "DEFAULT_QUEUE_NAME": Option(queue_name, "default", is_text=True),  # Delayed Job: none
         "QUEUE_ATTRIBUTES": Option(queue_attributes, {}),
         "DELAY_JOBS": Option(bool_or_callable, True),
         "DESTROY_FAILED_JOBS": Option(boolean, False),  # Delayed Job: true, which loses data

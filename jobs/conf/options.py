@@ -16,6 +16,11 @@ from django.core import checks
 
 MISSING = object()
 
+#: A hundred years, in seconds, which clocks, timers and databases can add to now.
+LONGEST_DURATION = 100 * 365.25 * 86_400
+#: What the columns of every database hold.
+LARGEST_INTEGER = 2**31 - 1
+
 
 def duration(value: Any) -> float:
     """Seconds, from a number or a timedelta. Raises TypeError or ValueError."""
@@ -23,14 +28,16 @@ def duration(value: Any) -> float:
         value = value.total_seconds()
     if isinstance(value, bool) or not isinstance(value, (int, float)):
         raise TypeError("a number of seconds or a timedelta")
-    if not 0 <= value < float("inf"):
-        raise ValueError("a finite number of seconds, 0 or more")
+    if not 0 <= value <= LONGEST_DURATION:
+        raise ValueError("a number of seconds from 0 to a hundred years")
     return float(value)
 
 
 def integer(value: Any) -> int:
     if isinstance(value, bool) or not isinstance(value, int):
         raise TypeError("a whole number")
+    if abs(value) > LARGEST_INTEGER:
+        raise ValueError(f"a whole number between -{LARGEST_INTEGER} and {LARGEST_INTEGER}")
     return value
 
 
@@ -94,6 +101,8 @@ class Option:
 
     convert: Callable[[Any], Any]
     default: Any
+    #: Its environment variable is taken as it is, even if it looks like JSON.
+    is_text: bool = False
     secret: bool = False
 
 
@@ -169,7 +178,7 @@ class Options:
 
 
 def _parse(text: str, option: Option) -> Any:
-    if option.convert is string:
+    if option.is_text or option.convert is string:
         return text
     none = text.lower() in ("none", "null")
     if option.convert in LISTS and not text.startswith("["):

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import textwrap
 import traceback
 from types import TracebackType
+
+from jobs.text import one_line, storable, visible
 
 #: Longest message and longest text kept, in characters.
 MAX_MESSAGE = 2_000
@@ -36,6 +39,16 @@ def _is_of_queue(trace: TracebackType) -> bool:
     return module.startswith("jobs.")
 
 
+def for_log(error: BaseException) -> str:
+    """`Class: message` on one line, in which nothing can pass for another log line."""
+    return one_line(summary(error))
+
+
+def traceback_for_log(error: BaseException) -> str:
+    """Like `describe`, indented, so that no line of it passes for another log line."""
+    return textwrap.indent(visible(describe(error), keep="\n"), "    ")
+
+
 def summary(error: BaseException) -> str:
     """`Class: message`."""
     try:
@@ -43,11 +56,6 @@ def summary(error: BaseException) -> str:
     except BaseException:
         message = "(the error's text can't be rendered)"
     return storable(_cut(f"{type(error).__name__}: {message}", MAX_MESSAGE))
-
-
-def storable(text: str) -> str:
-    """With lone surrogates and NUL escaped, which UTF-8 or PostgreSQL can't hold."""
-    return text.encode("utf-8", "backslashreplace").decode().replace("\x00", "\\x00")
 
 
 def _cut(text: str, limit: int) -> str:

@@ -16,11 +16,14 @@ from django.utils import timezone
 
 from jobs import payloads, transitions
 from jobs.conf import settings
-from jobs.exceptions import DeserializationError, NotKnownYet
-from jobs.execution.error_text import describe, summary
+from jobs.exceptions import DeserializationError, NotKnownYet, WorkerTimeout
+from jobs.execution.error_text import describe, for_log, traceback_for_log
+from jobs.execution.forks import kept_out
+from jobs.execution.interrupts import time_limit
 from jobs.instants import bounded
 from jobs.store.base import aware
 from jobs.store.patience import until_available
+from jobs.text import one_line
 
 if TYPE_CHECKING:
     from jobs.lifecycle import Lifecycle
@@ -31,6 +34,9 @@ logger = logging.getLogger(__name__)
 #: For how many seconds an outcome is offered to a database that can't be reached. The
 #: work of hours is not given up in minutes.
 PATIENCE = 3600.0
+#: For how many seconds a job object is asked for its options once the job has failed:
+#: loading it may take for ever.
+ASKED_FOR = 5.0
 #: The longest back-off, so that no number of attempts leaves the calendar.
 LONGEST_BACK_OFF = dt.timedelta(days=3650)
 #: For how many seconds a job is put back that this process's code may be too old for:
@@ -52,10 +58,13 @@ class Recorder:
         self._worker = self if worker is None else worker
 
     def __repr__(self) -> str:
-        return f"Worker({self.name})"
+        return f"Worker({one_line(self.name)})"
 
     def succeeded(self, job: AbstractJob, seconds: float) -> bool:
         """Records success after `seconds`; False if the execution is over."""
+        return self._or_condemned(job, partial(self._succeeded, job, seconds))
+
+    def _succeeded(self, job: AbstractJob, seconds: float) -> bool:
         deletes = not job.succeeded_rows_are_kept
         recorded = _offer(
             job,
@@ -83,10 +92,20 @@ class Recorder:
         its executor. Returns False if it doesn't: then nothing was changed and no hook
         was called.
         """
+        return self._or_condemned(job, partial(self._failed, job, error, where, counted=counted))
+
+    def _failed(
+        self,
+        job: AbstractJob,
+        error: BaseException,
+        where: Mapping[str, Any] | None,
+        *,
+        counted: bool,
+    ) -> bool:
         where = transitions.as_executor(job) if where is None else where
         prior = job.attempts
         text = "[%s] Job %s FAILED (%d prior attempts) with %s"
-        logger.error(text, self, job, prior, summary(error), extra=_extra(job))
+        logger.error(text, self, job, prior, for_log(error), extra=_extra(job))
         attempts = prior + 1
         if counted and attempts >= _max_attempts(job):
             return self._through("error", partial(self._fail, job, error, where, attempts), job)
@@ -116,6 +135,34 @@ class Recorder:
         put back for as long as DEPLOY_WINDOW.
         """
         where = transitions.as_executor(job) if as_executor else transitions.as_seen(job)
+        return self._or_condemned(job, partial(self._not_loaded, job, error, where))
+
+    def condemned(self, job: AbstractJob, error: BaseException) -> bool:
+        """Records that the job failed for good, because its row itself is broken.
+
+        The last resort: all columns that can't be used are set to their defaults.
+        """
+        described = describe(error)
+        recorded = _offer(job, partial(transitions.condemn, job, described), lambda: True)
+        if recorded:
+            text = "[%s] Job %s FAILED permanently, because its row is broken: %s"
+            logger.error(text, self, job, for_log(error), extra=_extra(job))
+        return recorded
+
+    def _or_condemned(self, job: AbstractJob, record: Callable[[], bool]) -> bool:
+        """A row whose values stop the record of its outcome stops nothing else."""
+        try:
+            return record()
+        except Exception as error:
+            if transitions.store_of(job).is_unavailable(error):
+                raise
+            text = "[%s] The outcome of job %s can't be recorded:\n%s"
+            logger.error(text, self, job, traceback_for_log(error))
+            return self.condemned(job, error)
+
+    def _not_loaded(
+        self, job: AbstractJob, error: DeserializationError, where: Mapping[str, Any]
+    ) -> bool:
         if isinstance(error, NotKnownYet) and (age := _young(job)) is not None:
             return self._postpone(job, error, where, age)
         return self._fail(job, error, where, job.attempts)
@@ -133,7 +180,7 @@ class Recorder:
         )
         if recorded:
             text = "[%s] Job %s is put back for %.0f s, because it may be for newer code: %s"
-            logger.warning(text, self, job, pause, summary(error), extra=_extra(job))
+            logger.warning(text, self, job, pause, for_log(error), extra=_extra(job))
         return recorded
 
     def dropped(self, job: AbstractJob) -> None:
@@ -153,7 +200,7 @@ class Recorder:
         recorded = self._through("failure", partial(_offer, job, write, ended), job)
         if recorded:
             text = "[%s] Job %s FAILED permanently with %s"
-            logger.error(text, self, job, summary(error), extra=_extra(job))
+            logger.error(text, self, job, for_log(error), extra=_extra(job))
             # After the write: a hook is not called for an outcome that is dropped.
             _call_failure_hook(job)
         return recorded
@@ -163,9 +210,11 @@ class Recorder:
         record = _Once(write)
         try:
             self._lifecycle.run(event, record, self._worker, job)
-        except Exception:
-            text = "[%s] A plugin raised while the outcome of job %s was recorded"
-            logger.exception(text, self, job)
+        except BaseException as error:
+            if record.raised is error:
+                raise
+            text = "[%s] A plugin raised while the outcome of job %s was recorded:\n%s"
+            logger.error(text, self, job, traceback_for_log(error))
         return record()
 
 
@@ -184,11 +233,8 @@ def destroys(job: AbstractJob) -> bool:
 
     The setting decides if the job can't be loaded.
     """
-    try:
-        return job.destroys_when_failed
-    except Exception as error:
-        default = settings.DESTROY_FAILED_JOBS
-        return bool(_default(job, "destroy_failed_jobs", error, default))
+    default = bool(settings.DESTROY_FAILED_JOBS)
+    return bool(_asked(job, "destroy_failed_jobs", lambda: job.destroys_when_failed, default))
 
 
 class _Once:
@@ -197,10 +243,15 @@ class _Once:
     def __init__(self, write: Callable[[], bool]):
         self._write = write
         self.result: bool | None = None
+        self.raised: BaseException | None = None
 
     def __call__(self, *arguments: Any) -> bool:
         if self.result is None:
-            self.result = self._write()
+            try:
+                self.result = self._write()
+            except BaseException as error:
+                self.raised = error
+                raise
         return self.result
 
 
@@ -221,42 +272,49 @@ def _offer(job: AbstractJob, write: Callable[[], bool], carried_out: Callable[[]
 
 def _call_failure_hook(job: AbstractJob) -> None:
     try:
-        payloads.call_hook(job.payload, "failure", job)
+        with kept_out():
+            payloads.call_hook(job.payload, "failure", job)
     except DeserializationError:
         pass  # there is no object to call it on
-    except Exception:
-        logger.exception("The failure hook of job %s raised.", job)
+    except BaseException as error:
+        logger.error("The failure hook of job %s raised:\n%s", job, traceback_for_log(error))
 
 
 def _max_attempts(job: AbstractJob) -> int:
-    try:
-        return job.max_attempts
-    except Exception as error:
-        return int(_default(job, "max_attempts", error, settings.MAX_ATTEMPTS))
+    return int(_asked(job, "max_attempts", lambda: job.max_attempts, settings.MAX_ATTEMPTS))
 
 
 def _reschedule_at(job: AbstractJob, attempts: int) -> dt.datetime:
     """The payload's `reschedule_at(now, attempts)`, else now + attempts**4 + 5 seconds.
 
-    As in Delayed Job.
+    As in Delayed Job, but never beyond the longest back-off.
     """
     now = timezone.now()
-    try:
-        own = getattr(job.payload, "reschedule_at", None)
-        if callable(own):
-            chosen = payloads.finished(own(now, attempts))
-            return bounded(chosen, now, now + LONGEST_BACK_OFF)
-    except Exception as error:
-        _default(job, "reschedule_at", error, None)
+    latest = now + LONGEST_BACK_OFF
+
+    def own() -> dt.datetime | None:
+        method = getattr(job.payload, "reschedule_at", None)
+        if not callable(method):
+            return None
+        return bounded(payloads.finished(method(now, attempts)), now, latest)
+
     seconds = min(attempts**4 + 5, LONGEST_BACK_OFF.total_seconds())
-    return now + dt.timedelta(seconds=seconds)
+    default = now + dt.timedelta(seconds=seconds)
+    chosen: dt.datetime | None = _asked(job, "reschedule_at", own, default)
+    return default if chosen is None else chosen
 
 
-def _default(job: AbstractJob, name: str, error: Exception, value: Any) -> Any:
-    if not isinstance(error, DeserializationError):
+def _asked(job: AbstractJob, name: str, ask: Callable[[], Any], default: Any) -> Any:
+    """What the job object says, or the default if it can't say so in time."""
+    try:
+        with time_limit(ASKED_FOR, WorkerTimeout("it took too long")), kept_out():
+            return ask()
+    except DeserializationError:
+        return default
+    except BaseException as error:
         text = "Job %s: its %s can't be used (%s), so the default is."
-        logger.warning(text, job, name, summary(error))
-    return value
+        logger.warning(text, job, name, for_log(error))
+        return default
 
 
 def _extra(job: AbstractJob) -> dict[str, Any]:

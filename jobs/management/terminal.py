@@ -5,15 +5,15 @@ from __future__ import annotations
 import sys
 from collections.abc import Sequence
 
+from jobs.text import visible
+
 
 def printable(text: str) -> str:
     """`text` with control characters and unencodable characters escaped.
 
     Control characters may steer a terminal. Line breaks and tabs stay.
     """
-    shown = "".join(
-        char if char.isprintable() or char in "\n\t" else ascii(char)[1:-1] for char in text
-    )
+    shown = visible(text, keep="\n\t")
     encoding = getattr(sys.stdout, "encoding", None) or "utf-8"
     return shown.encode(encoding, "backslashreplace").decode(encoding)
 

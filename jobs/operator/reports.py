@@ -9,10 +9,10 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from jobs import payloads
-from jobs.execution.error_text import storable
 from jobs.models import Job, State
 from jobs.store import store_for
 from jobs.store.base import aware
+from jobs.text import storable
 
 if TYPE_CHECKING:
     from jobs.models import AbstractJob
@@ -67,9 +67,8 @@ def payload_text(job: AbstractJob) -> str:
     if parsed is not None:
         with contextlib.suppress(RecursionError):
             text = json.dumps(parsed, indent=2, ensure_ascii=False)
-    text = storable(
-        text
-    )  # an escaped lone surrogate is valid JSON, but no text that can be written anywhere
+    # An escaped lone surrogate is valid JSON, but can't be written anywhere.
+    text = storable(text)
     left_out = len(text) - MAX_PAYLOAD
     return text if left_out <= 0 else f"{text[:MAX_PAYLOAD]}\n… {left_out:,} characters left out …"
 

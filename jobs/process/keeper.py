@@ -61,8 +61,15 @@ class Keeper(Heartbeat):
         self._dead = False
 
     def _begin(self, hold: Hold) -> None:
-        self._send((hold.number, hold.deadline, *hold.described()))
+        self._describe(hold)
         super()._begin(hold)
+
+    def limit(self, hold: Hold, seconds: float | None) -> None:
+        super().limit(hold, seconds)
+        self._describe(hold)
+
+    def _describe(self, hold: Hold) -> None:
+        self._send((hold.number, hold.deadline, *hold.described()))
 
     def _end(self, hold: Hold) -> None:
         self._send((hold.number,))

@@ -95,6 +95,10 @@ class Heartbeat:
         with self._held(hold):
             yield hold
 
+    def limit(self, hold: Hold, seconds: float | None) -> None:
+        """From now on, the execution may last `seconds`; None: for ever."""
+        hold.deadline = time.monotonic() + seconds if seconds else None
+
     @contextmanager
     def _held(self, hold: Hold) -> Iterator[Hold]:
         with self._lock:
@@ -141,7 +145,7 @@ class Heartbeat:
                     self.beat()
                     if self._also is not None:
                         self._also()
-                except Exception as error:
+                except BaseException as error:
                     logger.warning("A heartbeat failed, and is tried again: %s", brief(error))
                     self._note_failure()
                     connections.close_all()

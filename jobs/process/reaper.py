@@ -34,6 +34,8 @@ logger = logging.getLogger(__name__)
 MAINTENANCE_INTERVAL = 1.0
 #: Jobs that were kept after their success are looked for this often, in seconds.
 FORGET_INTERVAL = 60.0
+#: Leases that no worker writes are looked for this often, in seconds.
+ODD_INTERVAL = 60.0
 #: Expired leases read at once.
 BATCH = 500
 
@@ -48,6 +50,7 @@ class Reaper:
         self._recorder = recorder
         self._maintained_at = -math.inf
         self._forgot_at = -math.inf
+        self._odd_at = time.monotonic()
 
     @property
     def _store(self) -> Store[Any]:
@@ -80,6 +83,7 @@ class Reaper:
         cutoff = self._store.now() - dt.timedelta(seconds=settings.LEASE)
         expired = {"state": State.RUNNING, "locked_at__lt": cutoff}
         self._release(expired, "its lease had expired")
+        self._release_odd_leases()
 
     def forget_succeeded(self) -> None:
         """Deletes jobs that were kept after their success for as long as the setting
@@ -101,12 +105,13 @@ class Reaper:
     def _release(self, where: dict[str, Any], why: str) -> None:
         seen: set[Any] = set()
         while jobs := [job for job in self._store.find(where, BATCH) if job.pk not in seen]:
-            if any(_is_elsewhere(job) for job in jobs):
-                self._detach_all(where, why)
+            # First those that died with their watcher, before the statement takes them.
             for job in jobs:
                 seen.add(job.pk)
                 if not _is_elsewhere(job):
-                    self._release_one(job, why)
+                    self._release_or_condemn(job, why)
+            if any(_is_elsewhere(job) for job in jobs):
+                self._detach_all(where, why)
 
     def _detach_all(self, where: dict[str, Any], why: str) -> None:
         """One statement however many there are, by the conditions and not by what was
@@ -118,14 +123,44 @@ class Reaper:
         text = "[%s] %d jobs go on without a watcher: %s"
         logger.info(text, self._recorder, count, why)
 
-    def _release_one(self, job: AbstractJob, why: str) -> None:
+    def _release_odd_leases(self) -> None:
+        """Leases that no worker writes, and that would never expire."""
+        if time.monotonic() - self._odd_at < ODD_INTERVAL:
+            return
+        self._odd_at = time.monotonic()
+        latest = self._store.now() + dt.timedelta(seconds=2 * settings.LEASE)
+        for job in self._store.odd_leases(latest, BATCH):
+            self._release_or_condemn(job, "its lease was not one that a worker writes")
+
+    def _release_or_condemn(self, job: AbstractJob, why: str) -> None:
+        """Whatever a row contains, the next one gets its turn."""
+        try:
+            if job.unreadable:
+                raise ValueError(f"The row can't be read: {', '.join(job.unreadable)}.")
+            if not self._release_one(job, why) and self._is_unchanged(job):
+                raise ValueError("The row's own values don't find it again.")
+        except Exception as error:
+            if self._store.is_unavailable(error):
+                raise
+            self._recorder.condemned(job, error)
+
+    def _is_unchanged(self, job: AbstractJob) -> bool:
+        row = self._store.get(job.pk)
+        seen = ("state", "locked_by", "locked_at", "epoch", "runner", "heartbeat_at")
+        return row is not None and all(getattr(row, n) == getattr(job, n) for n in seen)
+
+    def _release_one(self, job: AbstractJob, why: str) -> bool:
+        if _is_elsewhere(job):
+            return transitions.detach(job)
         if job.runner:
             error = Lost(f"The worker {job.locked_by} that performed it is gone: {why}.")
             # A renewal since the row was read wins.
             where = {**transitions.as_seen(job), "locked_at": job.locked_at}
-            self._recorder.failed(job, error, where)
-        elif transitions.requeue(job):
+            return self._recorder.failed(job, error, where)
+        released = transitions.requeue(job)
+        if released:
             logger.info("[%s] Job %s is ready again: %s", self._recorder, job, why)
+        return released
 
 
 def _is_elsewhere(job: AbstractJob) -> bool:

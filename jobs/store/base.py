@@ -114,11 +114,55 @@ class Store(ABC, Generic[M]):
         if self._converters is None:
             self._converters = {field.attname: self._converters_of(field) for field in self._fields}
         connection, converters = self.connection, self._converters
-        values = list(values)
+        read = list(values)
+        try:
+            for index, name in enumerate(names):
+                for convert in converters[name]:
+                    read[index] = convert(read[index], None, connection)
+            return self.model.from_db(self.alias, names, read)
+        except Exception:
+            return self._salvaged(names, values)
+
+    def _salvaged(self, names: Sequence[str], values: Sequence[Any]) -> M:
+        """An instance of a row that can't all be read, so that it stops no other row.
+
+        Columns that can't be read are as the driver returned them, and named in the
+        instance's `unreadable`.
+        """
+        connection, converters = self.connection, self._converters or {}
+        read, unreadable = list(values), []
         for index, name in enumerate(names):
-            for convert in converters[name]:
-                values[index] = convert(values[index], None, connection)
-        return self.model.from_db(self.alias, names, values)
+            try:
+                value = values[index]
+                for convert in converters[name]:
+                    value = convert(value, None, connection)
+                read[index] = value
+            except Exception:
+                unreadable.append(name)
+        row = self.model.from_db(self.alias, names, read)
+        row.__dict__["unreadable"] = tuple(unreadable)
+        return row
+
+    def repaired(self, row: M) -> dict[str, Any]:
+        """Defaults for the columns of `row` whose values the database wouldn't take
+        back.
+        """
+        defaults = {}
+        for field in self._fields:
+            if field.primary_key:
+                continue
+            try:
+                value = getattr(row, field.attname)
+                if field.attname in getattr(row, "unreadable", ()):
+                    raise ValueError("a value can't be read")
+                if value is None and not field.null:
+                    raise ValueError("a value is missing")
+                if value is not None and type(field.to_python(value)) is not type(value):
+                    raise TypeError("a value of another type")
+                field.get_db_prep_save(value, self.connection)
+            except Exception:
+                defaults[field.attname] = field.get_default()
+        return defaults
 
     def _converters_of(self, field: Any) -> list[Callable[..., Any]]:
         column = field.get_col(self.model._meta.db_table)
@@ -126,7 +170,10 @@ class Store(ABC, Generic[M]):
         return [*of_database, *column.get_db_converters(self.connection)]
 
     def _in_order(self, jobs: list[M]) -> list[M]:
-        return sorted(jobs, key=attrgetter(*ORDER)) if len(jobs) > 1 else jobs
+        try:
+            return sorted(jobs, key=attrgetter(*ORDER)) if len(jobs) > 1 else jobs
+        except TypeError:  # a row with a value that can't be compared
+            return jobs
 
     def is_unavailable(self, error: BaseException) -> bool:
         """Whether `error` says that the database can't be reached, or not now.
@@ -192,6 +239,14 @@ class Store(ABC, Generic[M]):
     def find_one(self, where: Conditions) -> M | None:
         """A row that is as `where` says; None if there is none."""
         return next(iter(self.find(where, limit=1)), None)
+
+    def odd_leases(self, latest: dt.datetime, limit: int) -> list[M]:
+        """Running jobs whose lease isn't an instant, or lies beyond `latest`."""
+        running = {"state": State.RUNNING}
+        return [
+            *self.find({**running, "locked_at": None}, limit),
+            *self.find({**running, "locked_at__gt": latest}, limit),
+        ]
 
     @abstractmethod
     def listing(self, where: Conditions, order: str, limit: int) -> list[M]:

@@ -32,14 +32,17 @@ from pymongo.write_concern import WriteConcern
 
 from jobs.states import State
 from jobs.store.base import Conditions, M, Reserver, Store, aware, inserted
+from jobs.store.unavailable import MONGODB
 
 DUPLICATE_KEY = 11000
-#: MongoDB keeps instants that Python can't: one of them may not break a whole claim.
-CLAMPED: dict[str, Any] = (
-    {"datetime_conversion": codec_options.DatetimeConversion.DATETIME_CLAMP}
-    if hasattr(codec_options, "DatetimeConversion")
-    else {}  # before PyMongo 4.3, which djongo needs
+CODEC: CodecOptions[dict[str, Any]] = CodecOptions(
+    tz_aware=True, tzinfo=dt.timezone.utc, unicode_decode_error_handler="replace"
 )
+if hasattr(codec_options, "DatetimeConversion"):  # djongo's driver hasn't
+    # Instants that Python can't express become its first or last one, so that one row
+    # can't keep others from being read.
+    clamp = codec_options.DatetimeConversion.DATETIME_CLAMP
+    CODEC = CODEC.with_options(datetime_conversion=clamp)
 #: This many jobs and more are claimed together, in three round trips; fewer one by one.
 FEW = 4
 #: Bytes that MongoDB takes of a document, and those that the queue may add to one.
@@ -76,9 +79,12 @@ class MongoStore(Store[M]):
     def is_unavailable(self, error: BaseException) -> bool:
         if super().is_unavailable(error):
             return True
+        if not isinstance(error, PyMongoError):
+            return False
         # The label is on every error of a failover that the driver's own retry couldn't
         # hide.
-        return isinstance(error, PyMongoError) and error.has_error_label("RetryableWriteError")
+        code = getattr(error, "code", None)
+        return code in MONGODB or error.has_error_label("RetryableWriteError")
 
     def new_keys(self, number: int) -> list[Any]:
         return [ObjectId() for _ in range(number)]
@@ -106,7 +112,7 @@ class MongoStore(Store[M]):
         """
         found: Collection[dict[str, Any]] = self.database.get_collection(
             self.model._meta.db_table,
-            codec_options=CodecOptions(tz_aware=True, tzinfo=dt.timezone.utc, **CLAMPED),
+            codec_options=CODEC,
             read_preference=ReadPreference.PRIMARY,
             read_concern=ReadConcern("majority"),
             write_concern=WriteConcern("majority"),
@@ -230,6 +236,15 @@ class MongoStore(Store[M]):
             self._job(document)
             for document in self.collection.find(self._filter(where), limit=limit)
         ]
+
+    def odd_leases(self, latest: dt.datetime, limit: int) -> list[M]:
+        odd = {"$not": {"$type": "date"}}
+        running = {"state": str(State.RUNNING)}
+        found = [
+            *self.collection.find({**running, "locked_at": odd}, limit=limit),
+            *self.collection.find({**running, "locked_at": {"$gt": latest}}, limit=limit),
+        ]
+        return [self._job(document) for document in found]
 
     def listing(self, where: Conditions, order: str, limit: int) -> list[M]:
         name = order.removeprefix("-")

@@ -10,6 +10,8 @@ import time
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, TypeVar
 
+from jobs.text import one_line
+
 if TYPE_CHECKING:
     from jobs.store.base import Store
 
@@ -86,5 +88,5 @@ def until_available(
 
 def brief(error: BaseException) -> str:
     """An error's text on one line, cut to a length that a log can bear."""
-    line = " ".join(str(error).split()) or type(error).__name__
+    line = one_line(" ".join(str(error).split())) or type(error).__name__
     return line if len(line) <= MAX_LINE else f"{line[: MAX_LINE - 1]}…"

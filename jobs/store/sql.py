@@ -7,19 +7,22 @@ from __future__ import annotations
 
 import datetime as dt
 import threading
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from functools import cached_property
 from typing import Any
 
-from django.db import IntegrityError, InterfaceError, OperationalError, transaction
+from django.db import DataError, IntegrityError, InterfaceError, OperationalError, transaction
 from django.db.models import QuerySet
 
 from jobs.conf import settings
 from jobs.runner import worker_runner
 from jobs.store.base import ORDER, Conditions, M, Reserver, Store, aware, inserted
 from jobs.store.statements import CLAIM, Sql, Statements
+from jobs.store.unavailable import is_unavailable_sql
 
+#: What the driver and Django raise for a value that they can't make a Python object of.
+UNREADABLE = (DataError, ValueError, TypeError, AttributeError, ArithmeticError)
 #: How often SQLite is asked whether anything has changed, in seconds.
 SQLITE_LOOK = 0.02
 
@@ -48,8 +51,7 @@ class SqlStore(Store[M]):
     unavailable = (OperationalError, InterfaceError)
 
     def is_unavailable(self, error: BaseException) -> bool:
-        # SQLite has the same class for a table or a column that isn't there.
-        return super().is_unavailable(error) and not str(error).startswith("no such ")
+        return is_unavailable_sql(error)
 
     @cached_property
     def _statements(self) -> Statements:
@@ -93,8 +95,15 @@ class SqlStore(Store[M]):
         where, changes = _wanted(state, worker), self._claimed(worker)
         statement = self._statements.claim(worker, where, changes, limit)
         with self._cursor() as cursor:
-            cursor.execute(*statement)
-            rows = cursor.fetchall()
+            try:
+                cursor.execute(*statement)
+                rows = cursor.fetchall()
+            except UNREADABLE:
+                rows = None
+        if rows is None:
+            # They are locked, but the driver can't return one of them.
+            own = {name: changes[name] for name in ("state", "locked_by", "locked_at")}
+            return self._in_order(self._read_each(self.ids(own, limit)))
         return self._in_order([self._instance(self._names, row) for row in rows])
 
     def _claim_by_comparing(self, state: str, worker: Reserver, limit: int) -> list[M]:
@@ -138,15 +147,45 @@ class SqlStore(Store[M]):
         if (pk := self.id_of(pk)) is None:
             return None
         try:
-            return self._rows.filter(pk=pk).first()
+            return next(iter(self._read(self._rows.filter(pk=pk)[:1])), None)
         except OverflowError:
             return None
 
     def find(self, where: Conditions, limit: int) -> list[M]:
-        return list(self._rows.filter(**where)[:limit])
+        return self._read(self._rows.filter(**where)[:limit])
 
     def listing(self, where: Conditions, order: str, limit: int) -> list[M]:
-        return list(self._rows.filter(**where).order_by(order)[:limit])
+        return self._read(self._rows.filter(**where).order_by(order)[:limit])
+
+    def _read(self, rows: QuerySet[M]) -> list[M]:
+        try:
+            return list(rows)
+        except UNREADABLE:
+            # A column of one of them can't be read: Django would give none of them.
+            return self._read_each(list(rows.values_list("pk", flat=True)))
+
+    def _read_each(self, pks: Iterable[Any]) -> list[M]:
+        return [row for pk in pks if (row := self._read_one(pk)) is not None]
+
+    def _read_one(self, pk: Any) -> M | None:
+        """The row, column by column, so that one which can't be read stops no other."""
+        values: list[Any] = []
+        unreadable: list[str] = []
+        for name in self._names:
+            try:
+                with self._cursor() as cursor:
+                    cursor.execute(*self._statements.select_one(name, pk))
+                    found = cursor.fetchone()
+            except UNREADABLE:
+                unreadable.append(name)
+                values.append(None)
+                continue
+            if found is None:
+                return None
+            values.append(found[0])
+        row = self._instance(self._names, values)
+        row.__dict__["unreadable"] = (*unreadable, *getattr(row, "unreadable", ()))
+        return row
 
     def ids(self, where: Conditions, limit: int) -> list[Any]:
         return list(self._rows.filter(**where).values_list("pk", flat=True)[:limit])

@@ -23,6 +23,7 @@ Sql = tuple[str, dict[str, Any]]
 COMPARISONS = {"": "=", "lt": "<", "lte": "<=", "gt": ">", "gte": ">="}
 
 UPDATE = "UPDATE {table} SET {changes} WHERE {conditions}"
+SELECT = "SELECT {column} FROM {table} WHERE {conditions}"
 DELETE = "DELETE FROM {table} WHERE {conditions}"
 
 #: The next jobs are locked and returned by one statement. PostgreSQL passes over rows
@@ -73,6 +74,12 @@ class Statements:
         conditions, parameters = self._conditions(where)
         text = UPDATE.format(**self._names, changes=assigned, conditions=conditions)
         return text, {**values, **parameters}
+
+    def select_one(self, name: str, pk: Any) -> Sql:
+        """One column of one row."""
+        conditions, parameters = self._conditions({"pk": pk})
+        column = self._columns[name]
+        return SELECT.format(**self._names, column=column, conditions=conditions), parameters
 
     def delete(self, where: Conditions) -> Sql:
         conditions, parameters = self._conditions(where)

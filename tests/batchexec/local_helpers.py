@@ -10,11 +10,13 @@ from typing import Any
 import boto3
 from botocore.config import Config
 
-ONCE = Config(retries={"total_max_attempts": 1, "mode": "standard"}, connect_timeout=5, read_timeout=5)
+ONCE = Config(
+    retries={"total_max_attempts": 1, "mode": "standard"}, connect_timeout=30, read_timeout=30
+)
 FINISHED = {"SUCCEEDED", "FAILED"}
 
 
-def until(condition: Callable[[], Any], seconds: float = 15) -> Any:
+def until(condition: Callable[[], Any], seconds: float = 60) -> Any:
     """The first true value of `condition()`; fails the test when there is none in time."""
     deadline = time.monotonic() + seconds
     while True:
@@ -29,8 +31,12 @@ class Batch:
 
     def __init__(self, url: str, region: str = "us-east-1", config: Config = ONCE):
         keys = {"aws_access_key_id": "x", "aws_secret_access_key": "y"}
-        self.client = boto3.client("batch", endpoint_url=url, region_name=region, config=config, **keys)
-        self._logs = lambda: boto3.client("logs", endpoint_url=url, region_name=region, config=config, **keys)
+        self.client = boto3.client(
+            "batch", endpoint_url=url, region_name=region, config=config, **keys
+        )
+        self._logs = lambda: boto3.client(
+            "logs", endpoint_url=url, region_name=region, config=config, **keys
+        )
 
     logs: Any = None
 
@@ -55,7 +61,9 @@ class Batch:
         return str(self.describe(job_id)[0]["status"])
 
     def until_status(self, job_id: str, *statuses: str) -> Any:
-        return until(lambda: next((job for job in self.describe(job_id) if job["status"] in statuses), None))
+        return until(
+            lambda: next((job for job in self.describe(job_id) if job["status"] in statuses), None)
+        )
 
     def finished(self, job_id: str) -> Any:
         return self.until_status(job_id, *FINISHED)
@@ -67,7 +75,9 @@ class Batch:
     def output(self, job_id: str) -> list[str]:
         stream = self.describe(job_id)[0]["container"]["logStreamName"]
         logs = self.logs = self.logs or self._logs()
-        reply = logs.get_log_events(logGroupName="/aws/batch/job", logStreamName=stream, startFromHead=True)
+        reply = logs.get_log_events(
+            logGroupName="/aws/batch/job", logStreamName=stream, startFromHead=True
+        )
         return [event["message"] for event in reply["events"]]
 
     def until_output(self, job_id: str, line: str) -> None:

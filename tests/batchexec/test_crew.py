@@ -1,7 +1,6 @@
 from __future__ import annotations
 
 import threading
-import time
 
 import pytest
 
@@ -19,33 +18,36 @@ def called_by(number: int, call) -> None:
 
 
 def members() -> list[threading.Thread]:
-    return [thread for thread in threading.enumerate() if thread.name == "the-crew"]
+    return [
+        thread for thread in threading.enumerate() if thread.name == "a-few"
+    ]  # others linger for a while
 
 
 def test_however_many_wait_a_few_threads_act_and_leave_when_there_is_nothing_to_do(monkeypatch):
-    monkeypatch.setattr(crew, "LINGER", 0.1)
-    few, at_once, most, done = Crew(3, "the-crew"), set(), [], []
+    monkeypatch.setattr(crew, "LINGER", 1)
+    few, acting, most, done = Crew(3, "a-few"), set(), [], []
+    three = threading.Barrier(3)
 
     def step() -> None:
-        at_once.add(threading.current_thread())
+        acting.add(threading.current_thread())
+        three.wait(30)
         most.append(len(members()))
-        time.sleep(0.01)
         done.append(None)
 
-    called_by(50, lambda: few.do(step))
-    assert len(done) == 50
-    assert max(most) <= 3
-    assert threading.main_thread() not in at_once
-    wait_for(lambda: not members(), seconds=5)
-    called_by(2, lambda: few.do(step))
-    assert len(done) == 52
+    called_by(51, lambda: few.do(step))
+    assert len(done) == 51
+    assert set(most) == {3}
+    assert all(thread.name == "a-few" for thread in acting)
+    wait_for(lambda: not members(), what="those with nothing to do left")
+    called_by(3, lambda: few.do(step))
+    assert len(done) == 54
 
 
 def test_what_a_step_raises_is_raised_where_it_was_wanted():
     few, raised = Crew(1, "the-crew"), []
 
     def want() -> None:
-        with pytest.raises(ZeroDivisionError):
+        with pytest.raises(ZeroDivisionError, match="division by zero"):
             few.do(lambda: 1 / 0)
         raised.append(few.do(lambda: "goes on"))
 

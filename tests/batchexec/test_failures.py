@@ -11,18 +11,33 @@ def detail(status_reason=None, reason=None, exit_code=None, **more):
         container["reason"] = reason
     if exit_code is not None:
         container["exitCode"] = exit_code
-    return {"jobId": "b-1", "status": "FAILED", "statusReason": status_reason, "container": container, **more}
+    return {
+        "jobId": "b-1",
+        "status": "FAILED",
+        "statusReason": status_reason,
+        "container": container,
+        **more,
+    }
 
 
 @pytest.mark.parametrize(
     ("seen", "kind"),
     [
         (detail("Essential container in task exited", exit_code=1), failures.APPLICATION),
-        (detail("Essential container in task exited", "OutOfMemoryError: Container killed", 137), failures.OUT_OF_MEMORY),
+        (
+            detail("Essential container in task exited", "OutOfMemoryError: Container killed", 137),
+            failures.OUT_OF_MEMORY,
+        ),
         (detail("Task failed to start", "CannotPullContainerError: not found"), failures.START),
-        (detail("Task failed to start", "ResourceInitializationError: no route"), failures.CONFIGURATION),
+        (
+            detail("Task failed to start", "ResourceInitializationError: no route"),
+            failures.CONFIGURATION,
+        ),
         (detail("Host EC2 (instance i-123) terminated.", exit_code=137), failures.HOST_LOST),
-        (detail("Your Spot Task was interrupted.", exit_code=0, status="SUCCEEDED"), failures.HOST_LOST),
+        (
+            detail("Your Spot Task was interrupted.", exit_code=0, status="SUCCEEDED"),
+            failures.HOST_LOST,
+        ),
         (detail("Job attempt duration exceeded timeout", exit_code=137), failures.TIMED_OUT),
         (detail("Because I say so", exit_code=143, isTerminated=True), failures.CANCELLED),
         (detail("Canceled by JobStateTimeLimit action due to reason: x"), failures.CAPACITY),
@@ -43,7 +58,11 @@ def test_batchs_words_are_classified_and_kept(seen, kind):
 
 def test_the_container_of_a_job_with_several_is_found():
     containers = [{"exitCode": 9, "reason": "OutOfMemoryError: x", "logStreamName": "s"}]
-    seen = {"jobId": "b", "status": "FAILED", "ecsProperties": {"taskProperties": [{"containers": containers}]}}
+    seen = {
+        "jobId": "b",
+        "status": "FAILED",
+        "ecsProperties": {"taskProperties": [{"containers": containers}]},
+    }
     assert failures.classify(seen).kind == failures.OUT_OF_MEMORY
     assert failures.log_stream(seen) == "s"
 
@@ -52,9 +71,17 @@ def test_the_container_of_a_job_with_several_is_found():
     "seen",
     [
         detail(
-            "Essential container in task exited", "OutOfMemoryError: Container killed", 0, attempts=[{}, {}], isTerminated=True
+            "Essential container in task exited",
+            "OutOfMemoryError: Container killed",
+            0,
+            attempts=[{}, {}],
+            isTerminated=True,
         ),
-        {"jobId": "b", "status": "FAILED", "ecsProperties": {"taskProperties": [{"containers": [{"reason": "x"}]}]}},
+        {
+            "jobId": "b",
+            "status": "FAILED",
+            "ecsProperties": {"taskProperties": [{"containers": [{"reason": "x"}]}]},
+        },
         {"jobId": "b", "status": "RUNNABLE"},
     ],
 )

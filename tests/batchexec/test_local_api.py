@@ -44,17 +44,28 @@ def refused(call: Any, *args: Any, **options: Any) -> str:
         ({"definition": "no-such"}, "Job definition no-such does not exist"),
         ({"definition": "delayed-jobs:7"}, "Job definition delayed-jobs:7 does not exist"),
         ({"timeout": {"attemptDurationSeconds": 59}}, "at least 60, not 59"),
-        ({"overrides": {"environment": [{"name": "AWS_BATCH_X", "value": "1"}]}}, "AWS_BATCH are reserved"),
-        ({"overrides": {"environment": [{"name": "BIG", "value": "x" * 31000}]}}, "at most 30720 are allowed"),
+        (
+            {"overrides": {"environment": [{"name": "AWS_BATCH_X", "value": "1"}]}},
+            "AWS_BATCH are reserved",
+        ),
+        (
+            {"overrides": {"environment": [{"name": "BIG", "value": "x" * 31000}]}},
+            "at most 30720 are allowed",
+        ),
         ({"overrides": {"command": ["a", ""]}}, "empty strings"),
         ({"retryStrategy": {"attempts": 11}}, "must be 1 to 10, not 11"),
-        ({"arrayProperties": {"size": 2}}, "arrayProperties: localbatch runs single-container jobs only"),
+        (
+            {"arrayProperties": {"size": 2}},
+            "arrayProperties: localbatch runs single-container jobs only",
+        ),
         ({"shareIdentifier": "me"}, "shareIdentifier must not be given"),
         ({"tags": {str(n): "x" for n in range(51)}}, "at most 50 tags"),
         ({"dependsOn": [{"type": "SEQUENTIAL"}]}, "dependencies on a jobId only"),
     ],
 )
-def test_submissions_that_aws_refuses(shared: Batch, request_: dict[str, Any], message: str) -> None:
+def test_submissions_that_aws_refuses(
+    shared: Batch, request_: dict[str, Any], message: str
+) -> None:
     assert message in refused(shared.submit, "true", **request_)
     assert shared.listed(jobStatus="SUBMITTED") == []
 
@@ -74,11 +85,15 @@ def test_a_definition_with_a_short_timeout_is_refused(batch: Batch) -> None:
     options = {"jobDefinitionName": "x", "type": "container", "containerProperties": properties}
     assert "at least 60" in refused(register, **options, timeout={"attemptDurationSeconds": 5})
     register(**options, timeout={"attemptDurationSeconds": 60})
-    assert batch.describe(batch.submit("true", definition="x"))[0]["timeout"] == {"attemptDurationSeconds": 60}
+    assert batch.describe(batch.submit("true", definition="x"))[0]["timeout"] == {
+        "attemptDurationSeconds": 60
+    }
 
 
 def test_a_name_means_the_latest_active_revision(batch: Batch) -> None:
-    (first,) = batch.client.describe_job_definitions(jobDefinitionName="delayed-jobs")["jobDefinitions"]
+    (first,) = batch.client.describe_job_definitions(jobDefinitionName="delayed-jobs")[
+        "jobDefinitions"
+    ]
     properties = first["containerProperties"]
     second = batch.client.register_job_definition(
         jobDefinitionName="delayed-jobs", type="container", containerProperties=properties
@@ -132,7 +147,9 @@ def test_list_shows_running_jobs_when_nothing_is_asked_for() -> None:
         batch.until_status(running, "RUNNING")
         assert batch.listed() == [running]
         assert batch.listed(jobStatus="SUCCEEDED") == [done]
-        (summary,) = batch.client.list_jobs(jobQueue="delayed-jobs", jobStatus="SUCCEEDED")["jobSummaryList"]
+        (summary,) = batch.client.list_jobs(jobQueue="delayed-jobs", jobStatus="SUCCEEDED")[
+            "jobSummaryList"
+        ]
         assert summary["container"] == {"exitCode": 0}
         by_name = [{"name": "JOB_NAME", "values": ["A-JOB"]}]
         assert batch.listed(jobStatus="RUNNING", filters=by_name) == [running, done]
@@ -155,7 +172,12 @@ def test_list_filters_by_creation_and_definition(batch: Batch) -> None:
     assert first not in by("AFTER_CREATED_AT", str(created))
     assert second in by("AFTER_CREATED_AT", str(created))
     assert by("BEFORE_CREATED_AT", str(created + 1)) == [first]
-    for value in ("delayed-jobs", "delayed-jobs:1", "delayed*", batch.describe(first)[0]["jobDefinition"]):
+    for value in (
+        "delayed-jobs",
+        "delayed-jobs:1",
+        "delayed*",
+        batch.describe(first)[0]["jobDefinition"],
+    ):
         assert first in by("JOB_DEFINITION", value)
     assert by("JOB_DEFINITION", "Delayed-Jobs") == []
     assert by("SHARE_IDENTIFIER", "me") == []
@@ -221,9 +243,16 @@ def test_the_endpoint_variable_and_tags_are_enough(monkeypatch: pytest.MonkeyPat
         monkeypatch.setenv("AWS_ENDPOINT_URL_BATCH", server.url)
         client = boto3.client("batch")
         (queue,) = client.describe_job_queues()["jobQueues"]
-        assert (queue["jobQueueName"], queue["state"], queue["status"]) == ("delayed-jobs", "ENABLED", "VALID")
+        assert (queue["jobQueueName"], queue["state"], queue["status"]) == (
+            "delayed-jobs",
+            "ENABLED",
+            "VALID",
+        )
         (definition,) = client.describe_job_definitions(status="ACTIVE")["jobDefinitions"]
-        assert (definition["type"], definition["platformCapabilities"]) == ("container", ["FARGATE"])
+        assert (definition["type"], definition["platformCapabilities"]) == (
+            "container",
+            ["FARGATE"],
+        )
         assert definition["retryStrategy"] == {"attempts": 1}
         client.tag_resource(resourceArn=queue["jobQueueArn"], tags={"a": "b"})
         assert client.list_tags_for_resource(resourceArn=queue["jobQueueArn"])["tags"] == {"a": "b"}

@@ -3,18 +3,12 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
 from batchexec.local.server import LocalBatch
 from tests.batchexec.local_helpers import Batch, until
-
-
-@pytest.fixture
-def server() -> Iterator[LocalBatch]:
-    with LocalBatch(start_delay=0.06, stop_grace=0.3, allow_short_timeouts=True, max_running=8) as server:
-        yield server
 
 
 @pytest.fixture
@@ -33,7 +27,7 @@ def test_attempts_run_the_same_job_again(batch: Batch) -> None:
 
 
 def test_attempts_of_the_definition_and_the_last_failure_counts() -> None:
-    with LocalBatch(start_delay=0.6) as server:
+    with LocalBatch(start_delay=1.8) as server:
         batch = Batch(server.url)
         batch.client.register_job_definition(
             jobDefinitionName="twice",
@@ -42,15 +36,26 @@ def test_attempts_of_the_definition_and_the_last_failure_counts() -> None:
             containerProperties={
                 "image": "x",
                 "command": ["sh", "-c", "exit 4"],
-                "resourceRequirements": [{"type": "VCPU", "value": "1"}, {"type": "MEMORY", "value": "2048"}],
+                "resourceRequirements": [
+                    {"type": "VCPU", "value": "1"},
+                    {"type": "MEMORY", "value": "2048"},
+                ],
             },
         )
-        job = batch.client.submit_job(jobName="x", jobQueue="delayed-jobs", jobDefinition="twice:1")["jobId"]
-        again = until(lambda: [j for j in batch.describe(job) if j["status"] == "RUNNABLE" and j["attempts"]])[0]
+        job = batch.client.submit_job(
+            jobName="x", jobQueue="delayed-jobs", jobDefinition="twice:1"
+        )["jobId"]
+        again = until(
+            lambda: [j for j in batch.describe(job) if j["status"] == "RUNNABLE" and j["attempts"]]
+        )[0]
         assert "startedAt" not in again
         assert again["retryStrategy"] == {"attempts": 2}
         detail = batch.finished(job)
-        assert (detail["status"], detail["container"]["exitCode"], len(detail["attempts"])) == ("FAILED", 4, 2)
+        assert (detail["status"], detail["container"]["exitCode"], len(detail["attempts"])) == (
+            "FAILED",
+            4,
+            2,
+        )
 
 
 @pytest.mark.parametrize(
@@ -58,7 +63,13 @@ def test_attempts_of_the_definition_and_the_last_failure_counts() -> None:
     [
         ([{"onExitCode": "3", "action": "EXIT"}], 1),
         ([{"onExitCode": "4", "action": "EXIT"}], 2),
-        ([{"onStatusReason": "Essential*", "onExitCode": "3", "action": "RETRY"}, {"onExitCode": "*", "action": "EXIT"}], 2),
+        (
+            [
+                {"onStatusReason": "Essential*", "onExitCode": "3", "action": "RETRY"},
+                {"onExitCode": "*", "action": "EXIT"},
+            ],
+            2,
+        ),
         ([{"onReason": "Cannot*", "action": "RETRY"}, {"onExitCode": "*", "action": "exit"}], 1),
     ],
 )
@@ -67,10 +78,17 @@ def test_evaluate_on_exit(batch: Batch, rules: list[dict[str, str]], attempts: i
     assert len(batch.finished(job)["attempts"]) == attempts
 
 
-def test_a_dependency_is_waited_for(batch: Batch) -> None:
-    first = batch.submit("sleep", "0.3")
+def until_exists(file: Path) -> tuple[str, ...]:
+    """A command that ends once that file exists."""
+    return ("sh", "-c", f"until test -e {file}; do sleep 0.05; done")
+
+
+def test_a_dependency_is_waited_for(batch: Batch, tmp_path: Path) -> None:
+    first = batch.submit(*until_exists(tmp_path / "go"))
     second = batch.submit("true", dependsOn=[{"jobId": first}])
-    batch.until_status(second, "PENDING")
+    batch.until_status(first, "RUNNING")
+    assert batch.status(second) == "PENDING"
+    (tmp_path / "go").touch()
     assert batch.finished(second)["status"] == "SUCCEEDED"
     assert batch.describe(first)[0]["stoppedAt"] <= batch.describe(second)[0]["startedAt"]
 
@@ -80,25 +98,32 @@ def test_a_failed_dependency_fails_its_dependants(batch: Batch) -> None:
     second = batch.submit("true", dependsOn=[{"jobId": first}])
     third = batch.submit("true", dependsOn=[{"jobId": second}])
     detail = batch.finished(third)
-    assert (detail["status"], detail["statusReason"], detail["attempts"]) == ("FAILED", "Dependent Job failed", [])
+    assert (detail["status"], detail["statusReason"], detail["attempts"]) == (
+        "FAILED",
+        "Dependent Job failed",
+        [],
+    )
 
 
-def test_jobs_beyond_the_limit_stay_runnable() -> None:
+def test_jobs_beyond_the_limit_stay_runnable(tmp_path: Path) -> None:
     with LocalBatch(max_running=2, start_delay=0) as server:
         batch = Batch(server.url)
-        jobs = [batch.submit("sleep", "0.3") for _ in range(5)]
-        batch.until_status(jobs[1], "RUNNING")
-        assert [job["status"] for job in batch.describe(*jobs)].count("RUNNABLE") == 3
+        jobs = [batch.submit(*until_exists(tmp_path / "go")) for _ in range(5)]
+        statuses = lambda: sorted(job["status"] for job in batch.describe(*jobs))  # noqa: E731
+        until(lambda: statuses() == ["RUNNABLE"] * 3 + ["RUNNING"] * 2)
+        assert statuses() == ["RUNNABLE"] * 3 + ["RUNNING"] * 2
+        (tmp_path / "go").touch()
         assert all(batch.finished(job)["status"] == "SUCCEEDED" for job in jobs)
 
 
 def test_hundreds_wait_without_a_thread_each_and_all_run() -> None:
+    before = threading.active_count()
     with LocalBatch(max_running=4, start_delay=0) as server:
         batch = Batch(server.url)
         blockers = [batch.submit("sleep", "60") for _ in range(4)]
         jobs = [batch.submit("true") for _ in range(300)]
         until(lambda: len(batch.listed(jobStatus="RUNNABLE")) == 300)
-        assert threading.active_count() < 20
+        assert threading.active_count() < before + 20
         for blocker in blockers:
             batch.client.terminate_job(jobId=blocker, reason="go")
         until(lambda: len(batch.listed(jobStatus="SUCCEEDED")) == len(jobs))

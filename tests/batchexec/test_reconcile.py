@@ -42,12 +42,18 @@ def submit(client, job: Job, epoch: int = 0) -> str:
     """A Batch job as a hand-over submits it, that no marker names."""
     overrides = {
         "command": ["python", "manage.py", "runjob", str(job.pk)],
-        "environment": [{"name": "JOB_ID", "value": str(job.pk)}, {"name": "JOB_EPOCH", "value": str(epoch)}],
+        "environment": [
+            {"name": "JOB_ID", "value": str(job.pk)},
+            {"name": "JOB_EPOCH", "value": str(epoch)},
+        ],
     }
     name = job_name(str(job.pk), epoch)
-    return client.submit_job(jobName=name, jobQueue="delayed-jobs", jobDefinition="delayed-jobs:1", containerOverrides=overrides)[
-        "jobId"
-    ]
+    return client.submit_job(
+        jobName=name,
+        jobQueue="delayed-jobs",
+        jobDefinition="delayed-jobs:1",
+        containerOverrides=overrides,
+    )["jobId"]
 
 
 def test_nothing_is_found_where_all_is_well(batchjobs):
@@ -75,7 +81,9 @@ def test_a_job_in_batch_is_listed_and_shown(batchjobs, start, tmp_path):
 
 def test_a_marker_whose_execution_is_over_is_cleared_on_request_only(batchjobs, tmp_path):
     job = jobs.enqueue(Append(str(tmp_path / "log")))
-    marker = markers.commit_intent(job, job_name="n", job_queue="delayed-jobs", job_definition="d:1")
+    marker = markers.commit_intent(
+        job, job_name="n", job_queue="delayed-jobs", job_definition="d:1"
+    )
     assert marker is not None
     job.delete()
     status, (finding,) = findings(batchjobs)
@@ -92,14 +100,21 @@ def test_a_batch_job_of_an_epoch_that_is_over_is_found(batchjobs, batch, client_
     job = jobs.enqueue(Append(str(tmp_path / "log")))
     batch_job_id = submit(client, job, epoch=7)
     status, (finding,) = findings(batchjobs)
-    assert (status, finding["kind"], finding["batch_job_id"]) == (1, "no marker names it", batch_job_id)
+    assert (status, finding["kind"], finding["batch_job_id"]) == (
+        1,
+        "no marker names it",
+        batch_job_id,
+    )
     assert "is over" in str(finding["explanation"])
     assert findings(batchjobs, "--apply")[0] == 0
     wait_for(lambda: client.describe_jobs(jobs=[batch_job_id])["jobs"][0]["status"] == "FAILED")
     assert findings(batchjobs) == (0, [])
 
 
-def test_a_registered_runner_without_a_marker_gets_one(batchjobs, batch, client_of, worker, tmp_path):
+def test_a_registered_runner_without_a_marker_gets_one(
+    batchjobs, batch, client_of, worker, settings, tmp_path
+):
+    settings.JOBS = {**settings.JOBS, "LEASE": 60}  # nobody renews it here
     log, go = tmp_path / "log", tmp_path / "go"
     job = jobs.enqueue(Wait(str(log), str(go)))
     mine = Job.objects.reserve(worker())
@@ -123,7 +138,9 @@ def test_15_after_a_restored_backup_a_running_batch_job_is_watched_before_anothe
 ):
     log, go = tmp_path / "log", tmp_path / "go"
     job = jobs.enqueue(Wait(str(log), str(go)))
-    backup = {field.attname: getattr(row(job), field.attname) for field in Job._meta.concrete_fields}
+    backup = {
+        field.attname: getattr(row(job), field.attname) for field in Job._meta.concrete_fields
+    }
     first = start("jobworker", "--batch")
     wait_for(lambda: lines(log), what="the container began")
     first.kill()
@@ -143,7 +160,9 @@ def test_15_after_a_restored_backup_a_running_batch_job_is_watched_before_anothe
     assert batch.calls()["counts"]["SubmitJob"] == 1
 
 
-def test_the_batch_job_of_a_cancelled_job_is_terminated_on_request(batchjobs, batch, client_of, worker, tmp_path):
+def test_the_batch_job_of_a_cancelled_job_is_terminated_on_request(
+    batchjobs, batch, client_of, worker, tmp_path
+):
     log = tmp_path / "log"
     job = jobs.enqueue(Wait(str(log), str(tmp_path / "never")))
     mine = Job.objects.reserve(worker())
@@ -152,7 +171,9 @@ def test_the_batch_job_of_a_cancelled_job_is_terminated_on_request(batchjobs, ba
     wait_for(lambda: lines(log))
     assert transitions.cancel(row(job))
     assert findings(batchjobs, "--apply")[0] == 0
-    wait_for(lambda: client_of(batch).describe_jobs(jobs=[batch_job_id])["jobs"][0]["status"] == "FAILED")
+    wait_for(
+        lambda: client_of(batch).describe_jobs(jobs=[batch_job_id])["jobs"][0]["status"] == "FAILED"
+    )
     assert row(job).state == State.CANCELLED
 
 

@@ -18,7 +18,9 @@ pytestmark = pytest.mark.django_db(transaction=True)
 
 def built(payload=None, resources=None) -> dict:
     job = jobs.enqueue(payload or Record())
-    marker = BatchJob(job_id=str(job.pk), epoch=0, job_name="n", job_queue="q", job_definition="d:3")
+    marker = BatchJob(
+        job_id=str(job.pk), epoch=0, job_name="n", job_queue="q", job_definition="d:3"
+    )
     return request_for(job, marker, resources or Resources())
 
 
@@ -38,10 +40,26 @@ def test_batch_does_not_retry_by_itself_unless_the_job_says_so():
 
 def test_only_what_is_asked_for_is_submitted():
     request = built()
-    assert set(request) == {"jobName", "jobQueue", "jobDefinition", "containerOverrides", "retryStrategy", "tags", "timeout"}
+    assert set(request) == {
+        "jobName",
+        "jobQueue",
+        "jobDefinition",
+        "containerOverrides",
+        "retryStrategy",
+        "tags",
+        "timeout",
+    }
     assert set(request["containerOverrides"]) == {"command", "environment"}
-    request = built(resources=Resources(vcpu=1, memory=2048, share_identifier="a", scheduling_priority=5, tags={"k": "v"}))
-    assert (request["shareIdentifier"], request["schedulingPriorityOverride"], request["tags"]) == ("a", 5, {"k": "v"})
+    request = built(
+        resources=Resources(
+            vcpu=1, memory=2048, share_identifier="a", scheduling_priority=5, tags={"k": "v"}
+        )
+    )
+    assert (request["shareIdentifier"], request["schedulingPriorityOverride"], request["tags"]) == (
+        "a",
+        5,
+        {"k": "v"},
+    )
 
 
 @pytest.mark.parametrize(
@@ -52,7 +70,9 @@ def test_only_what_is_asked_for_is_submitted():
         ({}, {"JOB_DEFINITION": "nothing"}, "no active job definition 'nothing'"),
     ],
 )
-def test_a_wrong_configuration_is_one_sentence_of_the_deployment_check(batch, settings, monkeypatch, environment, options, said):
+def test_a_wrong_configuration_is_one_sentence_of_the_deployment_check(
+    batch, settings, monkeypatch, environment, options, said
+):
     for name, value in environment.items():
         monkeypatch.setenv(name, value)
     settings.BATCHEXEC = options
@@ -61,7 +81,9 @@ def test_a_wrong_configuration_is_one_sentence_of_the_deployment_check(batch, se
     assert warning.id == "batchexec.W001"
 
 
-def test_a_right_configuration_is_no_finding_and_neither_is_an_aws_that_cannot_be_reached(batch, monkeypatch):
+def test_a_right_configuration_is_no_finding_and_neither_is_an_aws_that_cannot_be_reached(
+    batch, monkeypatch
+):
     assert check_aws(None) == []
     monkeypatch.setenv("AWS_ENDPOINT_URL_BATCH", "http://127.0.0.1:9")
     assert check_aws(None) == []
@@ -73,10 +95,19 @@ def test_a_right_configuration_is_no_finding_and_neither_is_an_aws_that_cannot_b
         ({"BATCHEXEC_JOB_QUEUE": "nowhere"}, "no job queue 'nowhere'"),
         ({"BATCHEXEC_JOB_DEFINITION": "nothing"}, "no active job definition 'nothing'"),
         ({"AWS_REGION": "", "AWS_DEFAULT_REGION": ""}, "set AWS_REGION"),
-        ({"AWS_ACCESS_KEY_ID": "", "AWS_SECRET_ACCESS_KEY": "", "AWS_EC2_METADATA_DISABLED": "true"}, "credentials are missing"),
+        (
+            {
+                "AWS_ACCESS_KEY_ID": "",
+                "AWS_SECRET_ACCESS_KEY": "",
+                "AWS_EC2_METADATA_DISABLED": "true",
+            },
+            "credentials are missing",
+        ),
     ],
 )
-def test_a_worker_refuses_to_start_with_a_wrong_configuration_and_burns_no_job(batch, start, broken, said):
+def test_a_worker_refuses_to_start_with_a_wrong_configuration_and_burns_no_job(
+    batch, start, broken, said
+):
     job = jobs.enqueue(Record())
     worker = start("jobworker", "--batch", **broken)
     assert worker.wait() == 1

@@ -22,38 +22,69 @@ from batchexec.models import BatchHistory, BatchJob
 from batchexec.upkeep.sweeper import Sweeper
 from jobs import transitions
 from jobs.models import Job, State
-from tests.processes import LEASE, lines, released, row, wait_for
+from tests.crash import died_at
+from tests.processes import lines, released, row, wait_for
 from tests.samples import Append, Fail, Greedy, Wait
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
 PLUGINS = "jobs.plugins.ClearLocks,tests.crash.Crash"
+#: A shell's command that performs the job whose id is the first argument.
+RUNJOB = f"{shlex.quote(sys.executable)} manage.py runjob $0"
+
+
+def accepted(batch) -> list[dict]:
+    return [submission for submission in batch.calls()["submissions"] if submission["accepted"]]
 
 
 def submissions(batch) -> list[str]:
-    return [submission["jobName"] for submission in batch.calls()["submissions"] if submission["accepted"]]
+    return [submission["jobName"] for submission in accepted(batch)]
 
 
-@pytest.mark.parametrize("step", ["hand_over", "commit_intent", "submit", "record_submission", "record_status", "clear"])
+def all_over(batch, client) -> bool:
+    """Whether no Batch job goes on."""
+    ids = [submission["jobId"] for submission in accepted(batch)]
+    return all(
+        job["status"] in ("SUCCEEDED", "FAILED") for job in client.describe_jobs(jobs=ids)["jobs"]
+    )
+
+
+def used_up(batch) -> bool:
+    """Whether every fault has happened as many times as it says."""
+    return all(fault["left"] == 0 for fault in batch.faults())
+
+
+@pytest.mark.parametrize(
+    "step", ["hand_over", "commit_intent", "submit", "record_submission", "record_status", "clear"]
+)
 @pytest.mark.parametrize("place", ["before", "after"])
-def test_1_2_3_6_7_8_a_worker_that_is_killed_at_any_step_is_replaced_and_the_job_runs_once(batch, start, tmp_path, step, place):
+def test_1_2_3_6_7_8_a_worker_that_is_killed_at_any_step_is_replaced_and_the_job_runs_once(
+    batch, start, tmp_path, step, place
+):
     log = tmp_path / "log"
     job = jobs.enqueue(Append(str(log)))
     victim = start("jobworker", "--batch", JOBS_PLUGINS=PLUGINS, CRASH_AT=f"{place}:{step}")
     assert victim.wait() == -signal.SIGKILL
+    assert died_at(f"{place}:{step}") in victim.output
     start("jobworker", "--batch")
-    wait_for(lambda: row(job) is None and not BatchJob.objects.exists(), what="the heir brought it to its end")
+    wait_for(
+        lambda: row(job) is None and not BatchJob.objects.exists(),
+        what="the heir brought it to its end",
+    )
     assert lines(log) == ["performed"]
     assert len(submissions(batch)) == 1
 
 
-@pytest.mark.parametrize("step", ["settle", "failed"])
+@pytest.mark.parametrize("step", ["classify", "reschedule", "clear"])
 @pytest.mark.parametrize("place", ["before", "after"])
-def test_7_8_a_worker_that_is_killed_while_it_records_a_dead_execution_counts_one_attempt(batch, start, tmp_path, step, place):
+def test_7_8_a_worker_that_is_killed_while_it_records_a_dead_execution_counts_one_attempt(
+    batch, start, tmp_path, step, place
+):
     batch.set_faults(["Container:pull-error:times=1"])
     job = jobs.enqueue(Append(str(tmp_path / "log")))
     victim = start("jobworker", "--batch", JOBS_PLUGINS=PLUGINS, CRASH_AT=f"{place}:{step}")
     assert victim.wait() == -signal.SIGKILL
+    assert died_at(f"{place}:{step}") in victim.output
     start("jobworker", "--batch")
     wait_for(lambda: row(job) is None, what="the second attempt succeeded")
     assert lines(tmp_path / "log") == ["performed"]
@@ -69,17 +100,30 @@ def test_3_a_reply_that_hangs_is_a_lost_reply(batch, worker, tmp_path, monkeypat
     assert len(submissions(batch)) == 1
 
 
-def test_3_4_a_list_that_is_blind_for_longer_than_settle_makes_a_second_batch_job_but_no_second_run(batch, worker, tmp_path):
+def test_3_4_a_list_that_is_blind_for_longer_than_settle_makes_a_second_batch_job_but_no_second_run(
+    batch, worker, client_of, settings, tmp_path
+):
+    """The first reply is lost, and no container starts before there is a second: nothing else tells of the first."""
     batch.set_faults(["SubmitJob:reset-after:times=1", "ListJobs:blind:seconds=600"])
-    log, go = tmp_path / "log", tmp_path / "go"
-    go.touch()
-    jobs.enqueue(Wait(str(log), str(go)))
-    assert worker().work_off() == (1, 0)
-    assert [line.split()[0] for line in lines(log)] == ["began", "ended"]
+    log, gate = tmp_path / "log", tmp_path / "gate"
+    settings.BATCHEXEC = {**settings.BATCHEXEC, "SETTLE": 0.5, "COMMAND": behind(gate)}
+    jobs.enqueue(Append(str(log)))
+    with released(gate, once=lambda: len(accepted(batch)) == 2):
+        assert worker().work_off() == (1, 0)
+    assert len(accepted(batch)) == 2
     assert len(set(submissions(batch))) == 1
+    wait_for(lambda: all_over(batch, client_of(batch)), what="the refused container ended, too")
+    assert lines(log) == ["performed"]
 
 
-def test_4_of_several_of_one_name_one_is_adopted_and_a_started_one_is_not_terminated(batch, worker, client_of, tmp_path):
+def behind(gate) -> list[str]:
+    """A container's command that begins once that file exists."""
+    return ["sh", "-c", f"until test -e {gate}; do sleep 0.05; done; {RUNJOB}"]
+
+
+def test_4_of_several_of_one_name_one_is_adopted_and_a_started_one_is_not_terminated(
+    batch, worker, client_of, tmp_path
+):
     log, go = tmp_path / "log", tmp_path / "go"
     job = jobs.enqueue(Wait(str(log), str(go)))
     first = worker()
@@ -88,14 +132,19 @@ def test_4_of_several_of_one_name_one_is_adopted_and_a_started_one_is_not_termin
     from batchexec.aws.names import job_name
 
     name = job_name(str(job.pk), 0)
-    marker = markers.commit_intent(mine, job_name=name, job_queue="delayed-jobs", job_definition="delayed-jobs:1")
+    marker = markers.commit_intent(
+        mine, job_name=name, job_queue="delayed-jobs", job_definition="delayed-jobs:1"
+    )
     overrides = {
         "command": ["python", "manage.py", "runjob", str(job.pk)],
         "environment": [{"name": "JOB_EPOCH", "value": "0"}],
     }
     for _ in range(3):
         client_of(batch).submit_job(
-            jobName=name, jobQueue="delayed-jobs", jobDefinition="delayed-jobs:1", containerOverrides=overrides
+            jobName=name,
+            jobQueue="delayed-jobs",
+            jobDefinition="delayed-jobs:1",
+            containerOverrides=overrides,
         )
     wait_for(lambda: lines(log), what="one of them registered and began")
     assert transitions.detach(mine)
@@ -107,14 +156,16 @@ def test_4_of_several_of_one_name_one_is_adopted_and_a_started_one_is_not_termin
     assert not BatchJob.objects.exists()
 
 
-def test_5_a_worker_that_is_paused_beyond_its_lease_changes_nothing_when_it_wakes(batch, start, tmp_path):
+def test_5_a_worker_that_is_paused_beyond_its_lease_changes_nothing_when_it_wakes(
+    batch, start, tmp_path
+):
     log, go = tmp_path / "log", tmp_path / "go"
     job = jobs.enqueue(Wait(str(log), str(go)))
     paused = start("jobworker", "--batch", "--name", "paused")
     wait_for(lambda: lines(log))
     paused.send(signal.SIGSTOP)
     start("jobworker", "--batch", "--name", "heir")
-    wait_for(lambda: row(job).locked_by == "heir", seconds=LEASE + 10)
+    wait_for(lambda: row(job).locked_by == "heir")
     paused.send(signal.SIGCONT)
     wait_for(lambda: "isn't renewed" in paused.output, what="the paused worker noticed")
     assert (row(job).locked_by, row(job).epoch, row(job).attempts) == ("heir", 0, 0)
@@ -123,7 +174,9 @@ def test_5_a_worker_that_is_paused_beyond_its_lease_changes_nothing_when_it_wake
     assert len(submissions(batch)) == 1
 
 
-def test_9_a_marker_that_outlived_its_job_is_swept_and_nothing_is_submitted(batch, worker, tmp_path):
+def test_9_a_marker_that_outlived_its_job_is_swept_and_nothing_is_submitted(
+    batch, worker, tmp_path
+):
     job = jobs.enqueue(Append(str(tmp_path / "log")))
     assert worker().work_off() == (1, 0)
     BatchJob.objects.create(
@@ -140,12 +193,20 @@ def test_9_a_marker_that_outlived_its_job_is_swept_and_nothing_is_submitted(batc
     assert len(submissions(batch)) == 1
 
 
-def test_10_a_cancel_that_races_the_submission_leaves_no_run_and_no_batch_job(batch, start, tmp_path):
-    batch.set_faults(["SubmitJob:latency:seconds=1"])
+def test_10_a_cancel_that_races_the_submission_leaves_no_run_and_no_batch_job(
+    batch, start, client_of, tmp_path
+):
+    cancelled = tmp_path / "cancelled"
+    batch.set_faults([f"SubmitJob:latency:when={cancelled}"])
     job = jobs.enqueue(Append(str(tmp_path / "log")))
     worker = start("jobworker", "--batch")
-    wait_for(lambda: BatchJob.objects.exists(), what="the intent")
+    wait_for(lambda: batch.calls()["counts"].get("SubmitJob"), what="the submission is under way")
     assert transitions.cancel(row(job))
+    cancelled.touch()
+    wait_for(
+        lambda: len(accepted(batch)) == 1 and all_over(batch, client_of(batch)),
+        what="the Batch job ended",
+    )
     wait_for(lambda: not BatchJob.objects.exists(), what="the marker was cleared")
     worker.send(signal.SIGTERM)
     assert worker.wait() == 0
@@ -153,36 +214,49 @@ def test_10_a_cancel_that_races_the_submission_leaves_no_run_and_no_batch_job(ba
     assert (row(job).state, row(job).runner) == (State.CANCELLED, "")
 
 
-def test_11_a_finished_job_that_batch_has_forgotten_is_judged_by_its_own_record(batch, start, worker, tmp_path):
+def test_11_a_finished_job_that_batch_has_forgotten_is_judged_by_its_own_record(
+    batch, start, worker, settings, tmp_path
+):
     log, go = tmp_path / "log", tmp_path / "go"
     job = jobs.enqueue(Wait(str(log), str(go)))
     first = start("jobworker", "--batch")
-    wait_for(lambda: lines(log))
+    wait_for(lambda: lines(log), what="the container began")
     first.kill()
     batch.set_faults(["DescribeJobs:forget-all"])
-    go.touch()
-    wait_for(lambda: row(job) is None)
-    BatchJob.objects.update(updated_at=timezone.now() - dt.timedelta(hours=1))
-    worker(exit_on_complete=True).start()
+    settings.BATCHEXEC = {**settings.BATCHEXEC, "GONE_AFTER": 0.1}
+    batch.reset_calls()
+    wait_for(
+        lambda: worker().work_off(0) == (0, 0) and row(job).state == State.DETACHED,
+        what="the lease expired",
+    )
+    # Forgotten for longer than GONE_AFTER, so that only the living container keeps the heir from giving it up.
+    with released(go, once=lambda: batch.calls()["counts"].get("DescribeJobs", 0) >= 5):
+        assert worker().work_off() == (1, 0)
+    assert [line.split()[0] for line in lines(log)] == ["began", "ended"]
+    assert row(job) is None
     assert not BatchJob.objects.exists()
-    assert len(submissions(batch)) == 1
+    assert "SubmitJob" not in batch.calls()["counts"]
 
 
 def test_11_a_status_that_goes_backwards_is_no_failure(batch, worker, tmp_path):
     batch.set_faults(["DescribeJobs:backwards:times=3"])
     log, go = tmp_path / "log", tmp_path / "go"
-    go.touch()
     jobs.enqueue(Wait(str(log), str(go)))
-    assert worker().work_off() == (1, 0)
+    with released(go, once=lambda: used_up(batch)):
+        assert worker().work_off() == (1, 0)
+    assert [line.split()[0] for line in lines(log)] == ["began", "ended"]
+    assert len(submissions(batch)) == 1
 
 
-def test_12_batchs_own_retry_goes_on_only_when_the_earlier_attempt_can_no_longer_write(batch, worker, tmp_path):
-    batch.set_faults(["Container:kill:after=1,times=1"])
-    log, go = tmp_path / "log", tmp_path / "go"
+def test_12_batchs_own_retry_goes_on_only_when_the_earlier_attempt_can_no_longer_write(
+    batch, worker, tmp_path
+):
+    log, go, lost = tmp_path / "log", tmp_path / "go", tmp_path / "lost"
+    batch.set_faults([f"Container:kill:when={lost},times=1"])
     payload = Wait(str(log), str(go))
     payload.batch = {"attempts": 2}
     job = jobs.enqueue(payload)
-    with released(go, once=lambda: len(lines(log)) == 2):
+    with released(lost, once=lambda: lines(log)), released(go, once=lambda: len(lines(log)) == 2):
         assert worker().work_off() == (1, 0)
     assert row(job) is None
     assert [line.split()[0] for line in lines(log)] == ["began", "began", "ended"]
@@ -196,17 +270,28 @@ def test_12_the_same_container_started_twice_performs_the_job_once(batch, worker
     assert lines(tmp_path / "log") == ["performed"]
 
 
-def test_13_a_container_whose_success_was_recorded_is_not_run_again_though_batch_says_failed(batch, worker, tmp_path):
-    log = tmp_path / "log"
+def test_13_a_container_whose_success_was_recorded_is_not_run_again_though_batch_says_failed(
+    batch, performing, tmp_path, caplog
+):
+    work_off = performing("true")
+    log, recorded = tmp_path / "log", tmp_path / "recorded"
+    batch.set_faults([f"Container:kill:when={recorded},times=1"])
     job = jobs.enqueue(Lingers(str(log)))
-    batch.set_faults(["Container:kill:after=2,times=1"])
-    assert worker().work_off() == (1, 0)
+    with released(recorded, once=lambda: row(job) is None):
+        assert work_off() == (1, 0)
     assert lines(log) == ["performed"]
-    assert row(job) is None
     assert len(submissions(batch)) == 1
+    assert any(
+        "FAILED" in record.getMessage()
+        for record in caplog.records
+        if record.name.startswith("batchexec.handover")
+    )
+    assert f"Job {job} ended in Batch: succeeded" in caplog.text
 
 
-def test_13_a_job_whose_row_is_gone_succeeded_though_the_container_that_batch_goes_by_was_refused(performing, tmp_path, caplog):
+def test_13_a_job_whose_row_is_gone_succeeded_though_the_container_that_batch_goes_by_was_refused(
+    performing, tmp_path, caplog
+):
     work_off = performing("exit 3")
     job = jobs.enqueue(Append(str(tmp_path / "log")))
     assert work_off() == (1, 0)
@@ -215,7 +300,9 @@ def test_13_a_job_whose_row_is_gone_succeeded_though_the_container_that_batch_go
     assert f"Job {job} ended in Batch: succeeded" in caplog.text
 
 
-def test_13_a_job_that_is_deleted_when_it_failed_is_taken_for_failed_where_batch_says_so(performing, caplog):
+def test_13_a_job_that_is_deleted_when_it_failed_is_taken_for_failed_where_batch_says_so(
+    performing, caplog
+):
     work_off = performing("exit 1")
     payload = Fail()
     payload.max_attempts, payload.destroy_failed_jobs = 1, True
@@ -233,8 +320,7 @@ def performing(worker, settings, caplog):
     """
 
     def with_end(command):
-        runjob = f"{shlex.quote(sys.executable)} manage.py runjob $0; {command}"
-        settings.BATCHEXEC = {**settings.BATCHEXEC, "COMMAND": ["sh", "-c", runjob]}
+        settings.BATCHEXEC = {**settings.BATCHEXEC, "COMMAND": ["sh", "-c", f"{RUNJOB}; {command}"]}
         settings.JOBS = {**settings.JOBS, "LEASE": 60}
         return worker().work_off
 
@@ -254,18 +340,36 @@ class Lingers(Append):
 
 
 def test_14_a_container_that_exits_0_on_sigterm_is_not_taken_for_a_success(batch, worker, tmp_path):
-    batch.set_faults(["Container:exit0-on-term:after=1"])
-    log = tmp_path / "log"
+    log, term = tmp_path / "log", tmp_path / "term"
+    batch.set_faults([f"Container:exit0-on-term:when={term}"])
     job = jobs.enqueue(Wait(str(log), str(tmp_path / "never")))
-    assert worker().work_off() == (0, 1)
+    with released(term, once=lambda: lines(log)):
+        assert worker().work_off() == (0, 1)
     assert (row(job).state, row(job).attempts) == (State.SCHEDULED, 1)
+    assert row(job).last_error.startswith("Terminated: ")
 
 
-@pytest.mark.parametrize("fault", ["DescribeJobs:503:times=4", "DescribeJobs:reset-before:times=4", "DescribeJobs:403:times=3"])
+def test_14_a_batch_job_that_succeeded_without_a_recorded_outcome_is_a_failed_attempt(
+    batch, worker, settings
+):
+    settings.BATCHEXEC = {**settings.BATCHEXEC, "COMMAND": ["true"]}
+    job = jobs.enqueue(Append("never written"))
+    assert worker().work_off() == (0, 1)
+    assert (row(job).state, row(job).attempts, row(job).epoch) == (State.SCHEDULED, 1, 1)
+    assert "SUCCEEDED" in row(job).last_error
+
+
+@pytest.mark.parametrize(
+    "fault",
+    ["DescribeJobs:503:times=4", "DescribeJobs:reset-before:times=4", "DescribeJobs:403:times=3"],
+)
 def test_16_17_a_poll_that_fails_changes_nothing(batch, worker, tmp_path, fault):
     batch.set_faults([fault])
-    jobs.enqueue(Append(str(tmp_path / "log")))
-    assert worker().work_off() == (1, 0)
+    log, go = tmp_path / "log", tmp_path / "go"
+    jobs.enqueue(Wait(str(log), str(go)))
+    with released(go, once=lambda: used_up(batch)):
+        assert worker().work_off() == (1, 0)
+    assert [line.split()[0] for line in lines(log)] == ["began", "ended"]
     assert len(submissions(batch)) == 1
 
 
@@ -289,36 +393,50 @@ def test_infrastructure_failures_cost_no_attempt_up_to_a_limit(batch, worker, tm
     assert BatchHistory.objects.get().infrastructure_failures == 1
 
 
-def test_a_spot_reclaim_that_the_container_had_the_time_to_record_costs_no_attempt_either(batch, worker, tmp_path, settings):
+def test_a_spot_reclaim_that_the_container_had_the_time_to_record_costs_no_attempt_either(
+    batch, worker, tmp_path, settings
+):
     settings.BATCHEXEC = {**settings.BATCHEXEC, "INFRASTRUCTURE_RETRIES": 1}
     log = tmp_path / "log"
     job = jobs.enqueue(Wait(str(log), str(tmp_path / "never")))
     for began, attempts in ((1, 0), (2, 1)):
-        batch.set_faults(["Container:reclaim:after=3"])
-        assert worker().work_off() == (0, 1)
+        reclaimed = tmp_path / f"reclaimed {began}"
+        batch.set_faults([f"Container:reclaim:when={reclaimed}"])
+        with released(reclaimed, once=lambda: len(lines(log)) == began):  # noqa: B023
+            assert worker().work_off() == (0, 1)
         assert len(lines(log)) == began
         assert row(job).last_error.startswith("Terminated: ")
         assert (row(job).state, row(job).attempts) == (State.SCHEDULED, attempts)
         Job.objects.update(state=State.READY)
 
 
-def test_out_of_memory_raises_the_memory_for_the_next_attempt_where_the_job_says_so(batch, worker, client_of, tmp_path):
+def test_out_of_memory_raises_the_memory_for_the_next_attempt_where_the_job_says_so(
+    batch, worker, client_of, tmp_path
+):
     batch.set_faults(["Container:oom:times=1"])
     job = jobs.enqueue(Greedy(str(tmp_path / "log")))
     assert worker().work_off() == (0, 1)
     Job.objects.update(state=State.READY)
     assert worker().work_off() == (1, 0)
     ids = [submission["jobId"] for submission in batch.calls()["submissions"]]
-    details = {detail["jobId"]: detail for detail in client_of(batch).describe_jobs(jobs=ids)["jobs"]}
+    details = {
+        detail["jobId"]: detail for detail in client_of(batch).describe_jobs(jobs=ids)["jobs"]
+    }
     memory = [
-        next(need["value"] for need in details[number]["container"]["resourceRequirements"] if need["type"] == "MEMORY")
+        next(
+            need["value"]
+            for need in details[number]["container"]["resourceRequirements"]
+            if need["type"] == "MEMORY"
+        )
         for number in ids
     ]
     assert memory == ["2048", "4096"]
     assert row(job) is None
 
 
-def test_a_batch_job_that_does_not_start_is_reported_and_ends_only_at_a_deadline(batch, worker, tmp_path, settings, caplog):
+def test_a_batch_job_that_does_not_start_is_reported_and_ends_only_at_a_deadline(
+    batch, worker, tmp_path, settings, caplog
+):
     settings.BATCHEXEC = {**settings.BATCHEXEC, "RUNNABLE_REPORT_AFTER": 0.3}
     payload = Append(str(tmp_path / "log"))
     payload.batch = {"start_within": 2}

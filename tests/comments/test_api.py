@@ -35,14 +35,21 @@ def test_life_of_a_comment(client, post):
     assert client.get(url).json() == client.get(f"{url}/").json() == wanted
 
     other = Post.objects.create(title="other")
-    moved = client.patch(url, {"comment": {"post_id": str(other.pk)}}, content_type="application/json")
+    moved = client.patch(
+        url, {"comment": {"post_id": str(other.pk)}}, content_type="application/json"
+    )
     assert (moved.status_code, moved.json()) == (200, {**wanted, "post_id": str(other.pk)})
     values = {"post_id": str(post.pk), "name": "Ann", "message": "Hello"}
     replaced = client.put(url, values, content_type="application/json")
     assert (replaced.status_code, replaced.json()) == (200, {"id": str(comment.pk), **values})
 
     assert client.delete(url).status_code == 204
-    assert client.get(url).status_code == client.delete(url).status_code == client.get("/comments/x").status_code == 404
+    assert (
+        client.get(url).status_code
+        == client.delete(url).status_code
+        == client.get("/comments/x").status_code
+        == 404
+    )
     assert Post.objects.count() == 2
 
 
@@ -51,7 +58,20 @@ def test_invalid_comments_are_422(client, post):
     for name, value in [
         *(
             ("post_id", unknown)
-            for unknown in [*UNKNOWN, "", "x", "1_0", "\0", "\ud800", "9" * 500, None, 1, True, [], {"$ne": 1}]
+            for unknown in [
+                *UNKNOWN,
+                "",
+                "x",
+                "1_0",
+                "\0",
+                "\ud800",
+                "9" * 500,
+                None,
+                1,
+                True,
+                [],
+                {"$ne": 1},
+            ]
         ),
         ("name", ""),
         ("name", "x" * 256),
@@ -82,7 +102,10 @@ def test_the_list_can_be_filtered_by_post(client, post):
     for unknown in UNKNOWN:
         response = client.get(f"/comments?post_id={unknown}")
         # Each is malformed where the other kind of id is in use.
-        assert (response.status_code, response.json()) in [(200, []), (422, {"post_id": ["This is not an id."]})]
+        assert (response.status_code, response.json()) in [
+            (200, []),
+            (422, {"post_id": ["This is not an id."]}),
+        ]
     for malformed in ("", "x", "%00", "-1", "9" * 500):
         response = client.get(f"/comments?post_id={malformed}")
         assert (response.status_code, response.json()) == (422, {"post_id": ["This is not an id."]})
@@ -107,7 +130,9 @@ def test_a_post_deleted_after_it_was_found_makes_the_comment_invalid(client, mon
     assert list(Comment.objects.all()) == [comment]
 
     monkeypatch.undo()
-    moved = client.patch(f"/comments/{comment.pk}", {"post_id": str(post.pk)}, content_type="application/json")
+    moved = client.patch(
+        f"/comments/{comment.pk}", {"post_id": str(post.pk)}, content_type="application/json"
+    )
     assert (moved.status_code, moved.json()) == (422, NO_RECORD)
 
 
@@ -136,7 +161,9 @@ def test_comments_that_race_with_the_deletion_of_their_post_leave_no_orphan():
     def write():
         try:
             for _ in range(12):
-                statuses.append(Client().post("/comments", values, content_type="application/json").status_code)
+                statuses.append(
+                    Client().post("/comments", values, content_type="application/json").status_code
+                )
                 if len(statuses) >= 4:
                     some_are_written.set()
         finally:

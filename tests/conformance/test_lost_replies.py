@@ -32,18 +32,23 @@ def forgotten():
 def lose_reply(monkeypatch):
     """Makes the next call of a store's method raise after it has done its work."""
 
+    to_lose = []
+
     def lose(method):
         store = store_for(Job)
         original = getattr(store, method)
+        to_lose.append(method)
 
         def once(*args, **kwargs):
             monkeypatch.setattr(store, method, original)
             original(*args, **kwargs)
+            to_lose.remove(method)
             raise store.unavailable[0]("the connection broke")
 
         monkeypatch.setattr(store, method, once)
 
-    return lose
+    yield lose
+    assert to_lose == [], "no reply was lost"
 
 
 def test_a_claim(lose_reply, calls):

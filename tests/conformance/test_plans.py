@@ -37,8 +37,14 @@ def reaper() -> Reaper:
 
 STEPS: dict[str, tuple[str, Callable[[], Any]]] = {
     "claim": ("jobs_job_claim", lambda: Job.objects.reserve(jobs.Worker())),
-    "claim of one queue": ("jobs_job_claim_queue", lambda: Job.objects.reserve(jobs.Worker(queues=["queue 1"]))),
-    "claim of some priorities": ("jobs_job_claim", lambda: Job.objects.reserve(jobs.Worker(min_priority=2, max_priority=7))),
+    "claim of one queue": (
+        "jobs_job_claim_queue",
+        lambda: Job.objects.reserve(jobs.Worker(queues=["queue 1"])),
+    ),
+    "claim of some priorities": (
+        "jobs_job_claim",
+        lambda: Job.objects.reserve(jobs.Worker(min_priority=2, max_priority=7)),
+    ),
     "promotion": ("jobs_job_due", lambda: reaper().promote()),
     "reaping": ("jobs_job_lease", lambda: reaper().reap()),
     "pruning": ("jobs_job_ended", lambda: actions.prune(MINUTE)),
@@ -52,7 +58,16 @@ STEPS: dict[str, tuple[str, Callable[[], Any]]] = {
 def fill(rows: int = ROWS) -> None:
     """Jobs in every state, most of them finished; few are due, and no lease has expired."""
     now = timezone.now()
-    states = itertools.cycle([State.READY, State.SCHEDULED, State.SUCCEEDED, State.FAILED, State.SUCCEEDED, State.RUNNING])
+    states = itertools.cycle(
+        [
+            State.READY,
+            State.SCHEDULED,
+            State.SUCCEEDED,
+            State.FAILED,
+            State.SUCCEEDED,
+            State.RUNNING,
+        ]
+    )
     numbers = zip(range(rows), states, strict=False)
     Job.objects.bulk_create(
         [
@@ -60,7 +75,8 @@ def fill(rows: int = ROWS) -> None:
                 state=state,
                 queue=f"queue {number % 7}",
                 priority=number % 11,
-                run_at=now + MINUTE * (number % 500 + 1 if state == State.SCHEDULED else -(number % 500)),
+                run_at=now
+                + MINUTE * (number % 500 + 1 if state == State.SCHEDULED else -(number % 500)),
                 locked_at=now if state == State.RUNNING else None,
                 locked_by=f"worker {number % 100}" if state == State.RUNNING else "",
                 handler="{}",
@@ -110,11 +126,17 @@ def test_every_step_is_served_by_an_index_without_a_sort():
 
 @on_mongodb
 def test_the_migrations_made_the_indexes():
-    keys = {name: index["key"] for name, index in store_for(Job).collection.index_information().items()}
+    keys = {
+        name: index["key"] for name, index in store_for(Job).collection.index_information().items()
+    }
     for index in Job._meta.indexes:
         expected = [("_id" if name == "id" else name, 1) for name in index.fields]
         assert keys[index.name] == expected
-    [unique] = [index for index in store_for(Job).collection.index_information().values() if index.get("unique")]
+    [unique] = [
+        index
+        for index in store_for(Job).collection.index_information().values()
+        if index.get("unique")
+    ]
     assert unique["key"] == [("unique_key", 1)]
 
 
@@ -127,7 +149,9 @@ def test_the_migrations_made_the_indexes():
         ({"min_priority": 1, "max_priority": 9}, "jobs_job_claim"),
     ],
 )
-def test_the_claim_is_an_indexs_prefix_by_equality_and_the_rest_of_it_as_the_sort(monkeypatch, options, index):
+def test_the_claim_is_an_indexs_prefix_by_equality_and_the_rest_of_it_as_the_sort(
+    monkeypatch, options, index
+):
     """Then MongoDB needs no sort. The stand-in's planner does not rank indexes, so the shape is what can be checked here."""
     asked: dict[str, Any] = {}
     store = store_for(Job)
@@ -146,6 +170,13 @@ def test_the_claim_is_an_indexs_prefix_by_equality_and_the_rest_of_it_as_the_sor
     assert [*equal, *asked["sort"]] == store.collection.index_information()[index]["key"]
     assert ranges in ([], ["priority"])
     assert not any(name.startswith("$") for name in asked["where"])
-    command = {"findAndModify": store.collection.name, "query": asked["where"], "sort": dict(asked["sort"]), "remove": True}
-    plan = store.database.command("explain", command, verbosity="queryPlanner")["queryPlanner"]["winningPlan"]
+    command = {
+        "findAndModify": store.collection.name,
+        "query": asked["where"],
+        "sort": dict(asked["sort"]),
+        "remove": True,
+    }
+    plan = store.database.command("explain", command, verbosity="queryPlanner")["queryPlanner"][
+        "winningPlan"
+    ]
     assert "COLLSCAN" not in str(plan)

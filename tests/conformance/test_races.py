@@ -21,7 +21,9 @@ from tests.samples import Record, append
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
-on_sql = pytest.mark.skipif(connection.vendor in ("mongodb", "djongo"), reason="no transactions that Django knows of")
+on_sql = pytest.mark.skipif(
+    connection.vendor in ("mongodb", "djongo"), reason="no transactions that Django knows of"
+)
 
 #: Waits for a line on its standard input, so that all begin at once; prints the keys of the jobs it got.
 ENQUEUE = """
@@ -82,7 +84,14 @@ def test_processes_and_threads_that_enqueue_the_same_keys_all_get_the_same_jobs(
     command = [sys.executable, "-c", ENQUEUE]
     settings = environment(DJANGO_SETTINGS_MODULE="project.settings")
     children = [
-        subprocess.Popen(command, cwd=ROOT, env=settings, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+        subprocess.Popen(
+            command,
+            cwd=ROOT,
+            env=settings,
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            text=True,
+        )
         for _ in range(3)
     ]
     try:
@@ -91,7 +100,12 @@ def test_processes_and_threads_that_enqueue_the_same_keys_all_get_the_same_jobs(
         for child in children:
             child.stdin.write("go\n")
             child.stdin.flush()
-        own = at_once([lambda number=number: jobs.enqueue(Record(), unique_key=f"key {number}") for number in range(10)])
+        own = at_once(
+            [
+                lambda number=number: jobs.enqueue(Record(), unique_key=f"key {number}")
+                for number in range(10)
+            ]
+        )
         told = [json.loads(child.communicate(timeout=60)[0]) for child in children]
     finally:
         for child in children:
@@ -138,9 +152,11 @@ def test_a_key_in_an_open_transaction_makes_others_wait_and_is_free_again_when_t
             transaction.set_rollback(True)
 
     def enqueue() -> Any:
-        held.wait(30)
+        assert held.wait(30)
         threading.Timer(0.3, released.set).start()
-        return jobs.enqueue(Record("kept"), unique_key="k")
+        job = jobs.enqueue(Record("kept"), unique_key="k")
+        assert released.is_set(), "it didn't wait"
+        return job
 
     _, job = at_once([hold, enqueue])
     assert job.already_enqueued is False

@@ -30,6 +30,7 @@ def test_any_number_of_records_were_not_imported_and_one_has_a_key(model):
         model.objects.create(import_key=key, **post)
     with pytest.raises(DatabaseError):
         model.objects.create(import_key="k", **post)
+    assert model.objects.count() == 3
 
 
 def test_rows_that_django_adds_and_rows_that_the_queue_adds_have_ids_of_their_own():
@@ -46,4 +47,7 @@ def test_no_migration_is_missing():
 def test_the_claim_has_an_index():
     with connection.cursor() as cursor:
         found = connection.introspection.get_constraints(cursor, Job._meta.db_table)
-    assert any(constraint["columns"][:3] == ["state", "priority", "run_at"] for constraint in found.values())
+    assert any(
+        constraint["columns"][:3] == ["state", "priority", "run_at"]
+        for constraint in found.values()
+    )

@@ -45,7 +45,12 @@ def test_they_are_the_first_ones_and_in_the_order_of_the_queue():
     for job in claimed:
         row = Job.objects.get(pk=job.pk)
         assert (row.state, row.locked_by, row.runner) == (State.RUNNING, "w", "w@0")
-        assert (job.state, job.locked_by, job.runner, job.locked_at) == (row.state, row.locked_by, row.runner, row.locked_at)
+        assert (job.state, job.locked_by, job.runner, job.locked_at) == (
+            row.state,
+            row.locked_by,
+            row.runner,
+            row.locked_at,
+        )
     assert Job.objects.filter(state=State.READY).count() == 3
 
 
@@ -84,7 +89,9 @@ def test_workers_that_reserve_at_the_same_moment_get_different_jobs():
     everybody = [pk for mine in got for pk in mine]
     assert len(everybody) == len(set(everybody)) == 60
     for number, mine in enumerate(got):
-        assert set(Job.objects.filter(locked_by=f"w{number}").values_list("pk", flat=True)) == set(mine)
+        assert set(Job.objects.filter(locked_by=f"w{number}").values_list("pk", flat=True)) == set(
+            mine
+        )
 
 
 def test_a_worker_fills_its_free_slots_in_the_order_of_the_queue(calls):
@@ -121,7 +128,8 @@ def test_all_of_them_are_found_again_where_the_answer_was_lost(monkeypatch):
 
 
 @pytest.mark.skipif(
-    connection.vendor in ("mongodb", "djongo"), reason="MongoDB has no statement that locks several and returns them"
+    connection.vendor in ("mongodb", "djongo"),
+    reason="MongoDB has no statement that locks several and returns them",
 )
 def test_they_take_one_statement(django_assert_num_queries):
     jobs.enqueue_many([Record(number) for number in range(6)])

@@ -11,9 +11,7 @@ import pytest
 
 import jobs
 from jobs.models import Job, State
-from tests.processes import Process
 from tests.samples import Fail, Record
-from tests.servers import free_port, wait_for_port
 
 webdriver = pytest.importorskip("selenium.webdriver", reason="selenium isn't installed")
 
@@ -37,7 +35,8 @@ PASSWORD = "correct horse battery staple"
 pytestmark = [
     pytest.mark.django_db(transaction=True),
     pytest.mark.skipif(
-        not (CHROMIUM.exists() and DRIVER.exists()), reason=f"{CHROMIUM} or {DRIVER} isn't installed (chromium, chromium-driver)"
+        not (CHROMIUM.exists() and DRIVER.exists()),
+        reason=f"{CHROMIUM} or {DRIVER} isn't installed (chromium, chromium-driver)",
     ),
 ]
 
@@ -56,7 +55,14 @@ class Browser:
     def find(self, css: str) -> Any:
         """The first such element that is to be seen."""
         return self.wait(
-            lambda driver: next((found for found in driver.find_elements(By.CSS_SELECTOR, css) if found.is_displayed()), None),
+            lambda driver: next(
+                (
+                    found
+                    for found in driver.find_elements(By.CSS_SELECTOR, css)
+                    if found.is_displayed()
+                ),
+                None,
+            ),
             css,
         )
 
@@ -64,7 +70,9 @@ class Browser:
         """Clicks, and waits for the next page."""
         before = self.driver.find_element(By.TAG_NAME, "html")
         link.click()
-        self.wait(lambda driver: driver.find_element(By.TAG_NAME, "html") != before, "the next page")
+        self.wait(
+            lambda driver: driver.find_element(By.TAG_NAME, "html") != before, "the next page"
+        )
 
     def follow_text(self, text: str) -> None:
         self.follow(self.wait(lambda driver: driver.find_element(By.LINK_TEXT, text), text))
@@ -73,7 +81,9 @@ class Browser:
         return self.find(css).text
 
     def rows(self) -> list[str]:
-        return [row.text for row in self.driver.find_elements(By.CSS_SELECTOR, "#result_list tbody tr")]
+        return [
+            row.text for row in self.driver.find_elements(By.CSS_SELECTOR, "#result_list tbody tr")
+        ]
 
     def picture(self, name: str) -> None:
         if folder := os.environ.get("SCREENSHOTS"):
@@ -84,16 +94,17 @@ class Browser:
 
     def complaints(self) -> list[str]:
         """Errors in the browser's console: scripts that failed, files that weren't there (but for an icon of the admin)."""
-        errors = [entry["message"] for entry in self.driver.get_log("browser") if entry["level"] == "SEVERE"]
+        errors = [
+            entry["message"]
+            for entry in self.driver.get_log("browser")
+            if entry["level"] == "SEVERE"
+        ]
         return [error for error in errors if "/favicon.ico" not in error]
 
 
 @pytest.fixture
-def browser(start: Callable[..., Process], tmp_path: Path) -> Iterator[Browser]:
-    """A browser of its own, in front of a server of its own."""
-    port = free_port()
-    start("runserver", "--noreload", str(port))
-    wait_for_port(port)
+def browser(web: str, tmp_path: Path) -> Iterator[Browser]:
+    """A browser in front of a server, both new."""
     options = webdriver.ChromeOptions()
     options.binary_location = str(CHROMIUM)
     options.set_capability("goog:loggingPrefs", {"browser": "ALL"})
@@ -101,7 +112,7 @@ def browser(start: Callable[..., Process], tmp_path: Path) -> Iterator[Browser]:
         options.add_argument(flag)
     driver = webdriver.Chrome(options, webdriver.ChromeService(str(DRIVER)))
     try:
-        yield Browser(driver, f"http://127.0.0.1:{port}")
+        yield Browser(driver, web)
     finally:
         driver.quit()
 
@@ -125,7 +136,9 @@ def test_an_operator_finds_out_why_a_job_failed(operator):
     hostile = "<img src=x onerror=document.title='taken-over'><script>document.title='taken-over'</script>"
     broken = jobs.enqueue(Record())
     Job.objects.filter(pk=broken.pk).update(
-        name=hostile, state=State.FAILED, handler='{"class": "posts.gone.Publish", "fields": {"text": "' + hostile + '"}}'
+        name=hostile,
+        state=State.FAILED,
+        handler='{"class": "posts.gone.Publish", "fields": {"text": "' + hostile + '"}}',
     )
 
     operator.follow_text("Jobs")
@@ -182,11 +195,16 @@ def test_an_operator_goes_from_a_job_to_its_batch_job_and_back(operator):
 
 def test_the_api_can_be_tried_on_its_page(browser):
     browser.open("/docs")
-    browser.wait(lambda driver: len(driver.find_elements(By.CSS_SELECTOR, ".opblock")) >= 12, "the API's operations")
+    browser.wait(
+        lambda driver: len(driver.find_elements(By.CSS_SELECTOR, ".opblock")) >= 12,
+        "the API's operations",
+    )
     browser.picture("docs")
     browser.find("#operations-posts-posts_list .opblock-summary-control").click()
     browser.find("#operations-posts-posts_list .try-out__btn").click()
     browser.find("#operations-posts-posts_list .execute").click()
-    assert browser.text("#operations-posts-posts_list .live-responses-table .response .response-col_status").startswith("200")
+    assert browser.text(
+        "#operations-posts-posts_list .live-responses-table .response .response-col_status"
+    ).startswith("200")
     browser.picture("docs-tried")
     assert browser.complaints() == []

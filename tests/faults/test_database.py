@@ -45,12 +45,14 @@ def test_a_worker_that_is_told_to_stop_meanwhile_stops(own, start_on):
     own.crash()
     notices(worker)
     worker.send(signal.SIGTERM)
-    assert worker.wait(30) == 0
-    assert "they expire by themselves" in worker.output
+    assert worker.wait() == 0
+    assert "so they expire" in worker.output
 
 
 @pytest.mark.parametrize(("payload", "attempts"), [(Wait, None), (WaitAndFail, 1)])
-def test_a_workers_job_in_hand_is_recorded_once_the_database_is_back(own, start_on, tmp_path, payload, attempts):
+def test_a_workers_job_in_hand_is_recorded_once_the_database_is_back(
+    own, start_on, tmp_path, payload, attempts
+):
     log, go = tmp_path / "log", tmp_path / "go"
     job = jobs.enqueue(payload(str(log), str(go)))
     worker = start_on("jobworker")
@@ -72,11 +74,15 @@ def test_a_workers_job_in_hand_is_recorded_once_the_database_is_back(own, start_
 
 @pytest.mark.parametrize(("payload", "status"), [(Wait, 0), (WaitAndFail, 1)])
 @pytest.mark.parametrize("container", [True, False])
-def test_runjob_records_its_outcome_once_the_database_is_back(own, start_on, tmp_path, payload, status, container):
+def test_runjob_records_its_outcome_once_the_database_is_back(
+    own, start_on, tmp_path, payload, status, container
+):
     log, go = tmp_path / "log", tmp_path / "go"
     job = jobs.enqueue(payload(str(log), str(go)))
     if container:
-        Job.objects.filter(pk=job.pk).update(state=State.RUNNING, locked_by="watcher", handed_over=True)
+        Job.objects.filter(pk=job.pk).update(
+            state=State.RUNNING, locked_by="watcher", handed_over=True
+        )
     process = start_on("runjob", str(job.pk), **({"JOB_EPOCH": "0"} if container else {}))
     wait_for(lambda: lines(log))
     own.crash()
@@ -100,19 +106,23 @@ def test_runjob_waits_for_the_database_before_it_begins(own, start_on, tmp_path)
     assert lines(log) == ["performed"]
 
 
-def test_runjob_that_is_told_to_end_before_it_begins_says_so_and_changes_nothing(own, start_on, tmp_path):
+def test_runjob_that_is_told_to_end_before_it_begins_says_so_and_changes_nothing(
+    own, start_on, tmp_path
+):
     job = jobs.enqueue(Append(str(tmp_path / "log")))
     own.crash()
     process = start_on("runjob", str(job.pk))
     notices(process)
     process.send(signal.SIGTERM)
-    assert process.wait(30) == 75
+    assert process.wait() == 75
     assert "was not begun" in process.output.splitlines()[-1]
     own.start()
     assert (row(job).state, row(job).attempts) == (State.READY, 0)
 
 
-def test_after_an_outage_longer_than_the_lease_the_living_are_not_taken_for_dead(own, start_on, tmp_path):
+def test_after_an_outage_longer_than_the_lease_the_living_are_not_taken_for_dead(
+    own, start_on, tmp_path
+):
     lease = 6.0
     log, go = tmp_path / "log", tmp_path / "go"
     jobs.enqueue_many([Wait(str(log), str(go), str(number)) for number in range(3)])
@@ -125,7 +135,10 @@ def test_after_an_outage_longer_than_the_lease_the_living_are_not_taken_for_dead
     own.start()
     idle = start_on("jobworker", "--queues", "none", JOBS_LEASE="60")
     first = min(job.locked_at for job in Job.objects.all())
-    wait_for(lambda: min(job.locked_at for job in Job.objects.all()) > first, what="all leases were renewed")
+    wait_for(
+        lambda: min(job.locked_at for job in Job.objects.all()) > first,
+        what="all leases were renewed",
+    )
     go.touch()
     wait_for(lambda: not Job.objects.exists(), what="all were recorded")
     assert sorted(words(log)) == ["began"] * 3 + ["ended"] * 3

@@ -39,12 +39,14 @@ for index in range(number):
 
 def test_many_processes_on_one_file_perform_each_job_once_and_none_finds_it_locked(start, tmp_path):
     log = tmp_path / "log"
-    workers = [start("jobworker", JOBS_SLEEP_DELAY="0.05") for _ in range(WORKERS)]
+    workers = [start("jobworker", JOBS_SLEEP_DELAY="0.05", JOBS_LEASE="60") for _ in range(WORKERS)]
     command = [sys.executable, "-c", ENQUEUE, str(log), str(TRANSACTIONS)]
     settings = environment(DJANGO_SETTINGS_MODULE="project.settings")
-    enqueuing = subprocess.run(command, cwd=ROOT, env=settings, capture_output=True, text=True, timeout=120, check=False)
+    enqueuing = subprocess.run(
+        command, cwd=ROOT, env=settings, capture_output=True, text=True, timeout=300, check=False
+    )
     assert enqueuing.returncode == 0, enqueuing.stderr
-    wait_for(lambda: not Job.objects.exists(), 120, "all were performed")
+    wait_for(lambda: not Job.objects.exists(), 300, "all were performed")
     assert sorted(map(int, lines(log))) == list(range(2 * TRANSACTIONS))
     for worker in workers:
         assert worker.popen.poll() is None

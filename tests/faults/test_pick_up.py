@@ -25,7 +25,7 @@ def test_a_job_is_picked_up_long_before_the_next_poll(start, tmp_path):
         job = jobs.enqueue(Append(str(log), str(number)))
         enqueued = time.monotonic()
         wait_for(lambda: row(job) is None)  # noqa: B023
-        assert time.monotonic() - enqueued < 10
+        assert time.monotonic() - enqueued < 30  # it polls every 60 s
     assert lines(log) == ["while it starts", "0", "1", "2"]
 
 
@@ -33,6 +33,8 @@ def test_a_job_that_another_worker_promotes_is_picked_up_too(start, tmp_path):
     log = tmp_path / "log"
     start("jobworker", "--queues", "there", JOBS_SLEEP_DELAY="60")
     start("jobworker", "--queues", "elsewhere", JOBS_SLEEP_DELAY="0.2")
-    job = jobs.enqueue(Append(str(log)), queue="there", run_at=timezone.now() + dt.timedelta(seconds=3))
+    job = jobs.enqueue(
+        Append(str(log)), queue="there", run_at=timezone.now() + dt.timedelta(seconds=3)
+    )
     wait_for(lambda: row(job) is None)
     assert lines(log) == ["performed"]

@@ -40,7 +40,9 @@ def test_a_pool_gives_queues_their_own_workers(start, tmp_path):
     log, go = tmp_path / "log", tmp_path / "go"
     for queue in ("slow", "slow", "slow", "mail"):
         jobs.enqueue(Wait(str(log), str(go), queue), queue=queue)
-    supervisor = start("jobworker", "--pool", "slow:2", "--pool", "mail,other", "--exit-on-complete")
+    supervisor = start(
+        "jobworker", "--pool", "slow:2", "--pool", "mail,other", "--exit-on-complete"
+    )
     wait_for(lambda: len(lines(log)) == 3, what="two slow ones and one mail began")
     assert sorted(line.split()[1] for line in lines(log)) == ["mail", "slow", "slow"]
     go.touch()
@@ -61,20 +63,21 @@ def test_workers_end_when_their_supervisor_is_killed(start, tmp_path):
 
 
 @pytest.mark.parametrize(
-    "arguments",
+    ("arguments", "status", "said"),
     [
-        ["--processes", "0"],
-        ["--concurrency", "x"],
-        ["--pool", "a:0"],
-        ["--pool", "a:many"],
-        ["--sleep-delay", "-1"],
-        ["--sleep-delay", "nan"],
-        ["--pool", "a", "--processes", "2"],
+        (["--processes", "0"], 2, "argument --processes: '0' is not a whole number, 1 or more"),
+        (["--concurrency", "x"], 2, "argument --concurrency: 'x' is not a whole number, 1 or more"),
+        (["--pool", "a:0"], 2, "argument --pool: '0' is not a whole number, 1 or more"),
+        (["--pool", "a:many"], 2, "argument --pool: 'many' is not a whole number, 1 or more"),
+        (["--sleep-delay=-1"], 2, "argument --sleep-delay: '-1' is not a number of seconds"),
+        (["--sleep-delay", "nan"], 2, "argument --sleep-delay: 'nan' is not a number of seconds"),
+        (["--pool", "a", "--processes", "2"], 1, "--pool says which queues and how many processes"),
     ],
 )
-def test_flags_that_make_no_sense_are_refused_in_one_line(start, arguments):
+def test_flags_that_make_no_sense_are_refused_in_one_line(start, arguments, status, said):
     worker = start("jobworker", *arguments)
-    assert worker.wait() in (1, 2)
+    assert worker.wait() == status
+    assert said in worker.output.splitlines()[-1]
     assert "Traceback" not in worker.output
 
 

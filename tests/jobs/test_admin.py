@@ -15,7 +15,6 @@ from jobs.admin import BoundedPaginator, JobAdmin
 from jobs.models import Job, State
 from tests.processes import row
 from tests.samples import Fail, Record
-from tests.web import no_collected_static_files  # noqa: F401
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -51,7 +50,12 @@ def test_jobs_are_listed_filtered_and_searched(admin_client):
     assert listed(admin_client, queue="mail") == {failed.pk}
     assert listed(admin_client, queue="mail", state__exact="ready") == set()
     assert listed(admin_client, state__exact="bored") == set()
-    for words, expected in [("A LETTER", ready), ("host:a", ready), ("mail", failed), (f" {failed.pk} ", failed)]:
+    for words, expected in [
+        ("A LETTER", ready),
+        ("host:a", ready),
+        ("mail", failed),
+        (f" {failed.pk} ", failed),
+    ]:
         assert listed(admin_client, q=words) == {expected.pk}
     assert listed(admin_client, q="out of paper") == set()
     assert listed(admin_client, q="out of paper", state__exact="failed") == {failed.pk}
@@ -62,9 +66,19 @@ def test_jobs_are_listed_filtered_and_searched(admin_client):
 
 
 def test_the_list_can_be_sorted_by_every_column(admin_client):
-    pks = {enqueued().pk for _ in range(3)}
-    for number in range(1, 11):
-        assert listed(admin_client, o=f"{number}.-1") == pks
+    now, pks = timezone.now(), []
+    for number, state in enumerate((State.FAILED, State.READY, State.RUNNING), 1):
+        at = now + dt.timedelta(minutes=number)
+        texts = {name: f"{name} {number}" for name in ("name", "queue", "locked_by", "runner")}
+        pks.append(
+            enqueued(state, priority=number, attempts=number, run_at=at, created_at=at, **texts).pk
+        )
+    for column in range(1, len(JobAdmin.list_display) + 1):
+        for order, expected in ((f"{column}", pks), (f"-{column}", pks[::-1])):
+            response = admin_client.get(LIST, {"o": order})
+            assert [job.pk for job in response.context["cl"].result_list] == expected, (
+                JobAdmin.list_display[column - 1]
+            )
 
 
 def test_no_more_rows_are_counted_than_can_be_paged(admin_client, monkeypatch):
@@ -79,13 +93,21 @@ def test_no_more_rows_are_counted_than_can_be_paged(admin_client, monkeypatch):
 
 
 def test_other_conditions_are_refused(admin_client):
-    for query in ({"handler__regex": "("}, {"id": "x"}, {"last_error__icontains": "a"}, {"queue__regex": "("}):
+    for query in (
+        {"handler__regex": "("},
+        {"id": "x"},
+        {"last_error__icontains": "a"},
+        {"queue__regex": "("},
+    ):
         assert admin_client.get(LIST, query).status_code == 400
     assert admin_client.get(LIST, {"p": "nonsense"}).status_code in (200, 302)
 
 
 def test_a_job_is_shown_with_its_payload_and_its_error(admin_client):
-    job = enqueued(payload=Record({"greeting": "hé & <b>"}), last_error="RuntimeError: it broke\n  File <x>, line 7")
+    job = enqueued(
+        payload=Record({"greeting": "hé & <b>"}),
+        last_error="RuntimeError: it broke\n  File <x>, line 7",
+    )
     page = admin_client.get(page_of(job)).content.decode()
     assert "&quot;greeting&quot;: &quot;hé &amp; &lt;b&gt;&quot;" in page
     assert "RuntimeError: it broke\n  File &lt;x&gt;, line 7</pre>" in page
@@ -121,7 +143,13 @@ def test_a_payload_without_a_valid_signature_is_shown_and_says_so(admin_client):
 
 def test_hostile_text_is_escaped_wherever_it_is_shown(admin_client):
     job = enqueued(
-        State.FAILED, name=HOSTILE, queue=HOSTILE, locked_by=HOSTILE, runner=HOSTILE, last_error=HOSTILE, unique_key=HOSTILE
+        State.FAILED,
+        name=HOSTILE,
+        queue=HOSTILE,
+        locked_by=HOSTILE,
+        runner=HOSTILE,
+        last_error=HOSTILE,
+        unique_key=HOSTILE,
     )
     for url in (LIST, page_of(job), page_of(job, "delete"), page_of(job, "history")):
         page = admin_client.get(url).content.decode()
@@ -131,10 +159,24 @@ def test_hostile_text_is_escaped_wherever_it_is_shown(admin_client):
 
 
 def test_an_id_of_no_job_is_no_error_of_the_server(admin_client):
-    for pk in ("0", "nonsense", "ffffffffffffffffffffffff", "-1", "9" * 40, "9" * 5000, "a%FFb", "%00", "_", "_5F"):
+    for pk in (
+        "0",
+        "nonsense",
+        "ffffffffffffffffffffffff",
+        "-1",
+        "9" * 40,
+        "9" * 5000,
+        "a%FFb",
+        "%00",
+        "_",
+        "_5F",
+    ):
         for action in ("change/", "delete/", "history/", ""):
             for method in (admin_client.get, admin_client.post):
-                assert method(f"{LIST}{pk}/{action}").status_code in (301, 302, 403, 404), (pk, action)
+                assert method(f"{LIST}{pk}/{action}").status_code in (301, 302, 403, 404), (
+                    pk,
+                    action,
+                )
 
 
 def test_nothing_can_be_added_or_edited(admin_client):
@@ -148,13 +190,19 @@ def test_only_a_finished_job_can_be_deleted(admin_client):
     for state in State.values:
         job = enqueued(state)
         finished = state in ("succeeded", "failed", "cancelled")
-        assert admin_client.post(page_of(job, "delete"), {"post": "yes"}).status_code == (302 if finished else 403)
+        assert admin_client.post(page_of(job, "delete"), {"post": "yes"}).status_code == (
+            302 if finished else 403
+        )
         assert (row(job) is None) == finished
 
 
 def test_several_are_deleted_if_all_are_finished(admin_client):
     finished, ready = enqueued(State.FAILED), enqueued()
-    chosen = {"action": "delete_selected", "post": "yes", "_selected_action": [str(finished.pk), str(ready.pk)]}
+    chosen = {
+        "action": "delete_selected",
+        "post": "yes",
+        "_selected_action": [str(finished.pk), str(ready.pk)],
+    }
     admin_client.post(LIST, chosen)
     assert Job.objects.count() == 2
     admin_client.post(LIST, {**chosen, "_selected_action": [str(finished.pk)]})

@@ -3,8 +3,10 @@ from __future__ import annotations
 import pytest
 
 import jobs
+from jobs import transitions
 from jobs.lifecycle import EVENTS, Lifecycle
-from tests.samples import Fail, Record
+from jobs.models import Job
+from tests.samples import Fail, Hooked, Record
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -13,8 +15,12 @@ def recorder(name: str, log: list[str]) -> type[jobs.Plugin]:
     """A plugin that writes down every event's callbacks."""
     methods = {}
     for event in EVENTS:
-        methods[f"before_{event}"] = lambda self, *arguments, event=event: log.append(f"{name} before {event}")
-        methods[f"after_{event}"] = lambda self, *arguments, event=event: log.append(f"{name} after {event}")
+        methods[f"before_{event}"] = lambda self, *arguments, event=event: log.append(
+            f"{name} before {event}"
+        )
+        methods[f"after_{event}"] = lambda self, *arguments, event=event: log.append(
+            f"{name} after {event}"
+        )
 
         def around(self, *arguments, event=event):
             log.append(f"{name} around {event}")
@@ -29,7 +35,10 @@ def recorder(name: str, log: list[str]) -> type[jobs.Plugin]:
 def test_befores_in_order_the_first_around_is_outermost_then_the_body_then_afters():
     log: list[str] = []
     lifecycle = Lifecycle([recorder("one", log)(), recorder("two", log)()])
-    assert lifecycle.run("perform", lambda worker, job: log.append("body") or "result", "w", "j") == "result"
+    assert (
+        lifecycle.run("perform", lambda worker, job: log.append("body") or "result", "w", "j")
+        == "result"
+    )
     assert log == [
         "one before perform",
         "two before perform",
@@ -47,9 +56,9 @@ def test_afters_do_not_run_where_the_body_raises():
     log: list[str] = []
 
     def body(job: object) -> None:
-        raise RuntimeError
+        raise RuntimeError("the body")
 
-    with pytest.raises(RuntimeError):
+    with pytest.raises(RuntimeError, match="the body"):
         Lifecycle([recorder("one", log)()]).run("enqueue", body, "j")
     assert log == ["one before enqueue", "one around enqueue"]
 
@@ -94,21 +103,36 @@ def test_a_callback_for_an_unknown_event_is_refused_when_the_class_is_defined():
         class Lunch(jobs.Plugin):
             def before_lunch(self): ...
 
-    with pytest.raises(jobs.InvalidCallback, match=r"around_perform must take \(self, worker, job, proceed\)"):
+    with pytest.raises(
+        jobs.InvalidCallback, match=r"around_perform must take \(self, worker, job, proceed\)"
+    ):
 
         class Short(jobs.Plugin):
             def around_perform(self, worker): ...
 
 
-def test_a_plugin_that_breaks_while_an_outcome_is_recorded_does_not_keep_it_from_being_recorded():
+def test_a_plugin_that_breaks_while_an_outcome_is_recorded_does_not_keep_it_from_being_recorded(
+    caplog,
+):
     class Breaks(jobs.Plugin):
         def before_error(self, worker, job):
-            raise RuntimeError("the plugin")
+            raise RuntimeError("the plugin broke")
 
-    job = jobs.enqueue(Fail("the job"))
+    job = jobs.enqueue(Fail("the job broke"))
     assert jobs.Worker(plugins=[Breaks]).work_off() == (0, 1)
     job.refresh_from_db()
-    assert "the job" in job.last_error
+    assert job.last_error.startswith("RuntimeError: the job broke")
+    assert "the plugin broke" in caplog.text
+
+
+def test_no_failure_hook_is_called_for_an_outcome_that_is_dropped(settings, calls):
+    settings.JOBS = {"MAX_ATTEMPTS": 1}
+    job = jobs.enqueue(Hooked("perform"))
+    reserved = Job.objects.reserve(worker := jobs.Worker())
+    assert transitions.cancel(Job.objects.get(pk=job.pk))
+    assert worker.run(reserved) is None
+    assert "error" in calls
+    assert "failure" not in calls
 
 
 def test_clear_locks_frees_what_a_stopping_worker_still_holds():

@@ -154,12 +154,18 @@ def test_raise_signal_exceptions_interrupts_the_job_in_hand_on_the_first_term(st
     worker = start("jobworker", JOBS_RAISE_SIGNAL_EXCEPTIONS="term")
     wait_for(lambda: lines(log))
     worker.send(signal.SIGTERM)
-    assert worker.wait(15) == 0
+    assert worker.wait(30) == 0
     assert (row(job).state, row(job).attempts) == (State.SCHEDULED, 1)
 
 
 def test_settings_are_read_by_the_worker_where_no_option_is_given(settings):
-    settings.JOBS = {"QUEUES": ["a"], "MIN_PRIORITY": 1, "MAX_PRIORITY": 9, "SLEEP_DELAY": 2, "EXIT_ON_COMPLETE": True}
+    settings.JOBS = {
+        "QUEUES": ["a"],
+        "MIN_PRIORITY": 1,
+        "MAX_PRIORITY": 9,
+        "SLEEP_DELAY": 2,
+        "EXIT_ON_COMPLETE": True,
+    }
     worker = jobs.Worker()
     assert (worker.queues, worker.min_priority, worker.max_priority) == (("a",), 1, 9)
     assert (worker.sleep_delay, worker.exit_on_complete) == (2, True)
@@ -168,10 +174,20 @@ def test_settings_are_read_by_the_worker_where_no_option_is_given(settings):
 
 
 @pytest.mark.parametrize(
-    "wrong", [{"queues": "mail"}, {"concurrency": 0}, {"plugins": ["jobs.models.Job"]}, {"plugins": ["x.y"]}]
+    ("wrong", "error", "said"),
+    [
+        ({"queues": "mail"}, TypeError, "queues must be a list of names, not the string 'mail'"),
+        ({"concurrency": 0}, ValueError, "concurrency must be 1 or more, not 0"),
+        (
+            {"plugins": ["jobs.models.Job"]},
+            jobs.InvalidCallback,
+            "is not a subclass of jobs.Plugin",
+        ),
+        ({"plugins": ["x.y"]}, ImportError, "x"),
+    ],
 )
-def test_options_of_a_worker_that_make_no_sense_are_refused(wrong):
-    with pytest.raises((TypeError, ValueError, ImportError, jobs.InvalidCallback)):
+def test_options_of_a_worker_that_make_no_sense_are_refused(wrong, error, said):
+    with pytest.raises(error, match=said):
         jobs.Worker(**wrong)
 
 
@@ -197,7 +213,7 @@ def test_a_job_class_of_ones_own_has_fields_of_its_own_and_a_queue_of_its_own(ow
     assert [job.tenant for job in own_job.objects.all()] == ["b", "b"]
 
 
-def test_an_error_while_reserving_is_logged_and_the_tenth_in_a_row_ends_the_worker(monkeypatch, calls):
+def test_an_error_while_reserving_is_logged_and_the_tenth_in_a_row_ends_the_worker(calls, caplog):
     class Breaks(jobs.Plugin):
         passes = 0
 
@@ -211,6 +227,8 @@ def test_an_error_while_reserving_is_logged_and_the_tenth_in_a_row_ends_the_work
         jobs.Worker(plugins=[Breaks], sleep_delay=0).start()
     assert calls == ["performed"]
     assert Breaks.passes == 2 + 1 + 10
+    # The last one is raised instead.
+    assert caplog.text.count("A pass over the queue failed: a broken pass") == 2 + 9
 
 
 def test_delay_jobs_may_take_no_job(settings, calls):
@@ -225,7 +243,9 @@ def test_no_queue_is_the_payloads_queue():
     assert jobs.enqueue(payload, queue=None).queue == "own"
 
 
-def test_hooks_that_raise_in_error_and_failure_are_logged_and_the_outcome_is_recorded(settings, calls):
+def test_hooks_that_raise_in_error_and_failure_are_logged_and_the_outcome_is_recorded(
+    settings, calls, caplog
+):
     settings.JOBS = {"MAX_ATTEMPTS": 1}
 
     for broken in ("error", "failure"):
@@ -233,6 +253,7 @@ def test_hooks_that_raise_in_error_and_failure_are_logged_and_the_outcome_is_rec
         assert jobs.Worker().work_off() == (0, 1)
         assert row(job).state == State.FAILED
         assert row(job).last_error.startswith("RuntimeError: perform broke")
+        assert f"{broken} broke, too" in caplog.text
 
 
 class BreaksInHooks(Hooked):
@@ -248,7 +269,12 @@ def test_flags_bound_the_priorities(start, tmp_path):
     log = tmp_path / "log"
     for priority in (-5, 0, 5):
         jobs.enqueue(Append(str(log), str(priority)), priority=priority)
-    assert start("jobworker", "--min-priority", "0", "--max-priority", "0", "--exit-on-complete").wait() == 0
+    assert (
+        start(
+            "jobworker", "--min-priority", "0", "--max-priority", "0", "--exit-on-complete"
+        ).wait()
+        == 0
+    )
     assert lines(log) == ["0"]
 
 
@@ -264,7 +290,10 @@ def test_hooks_and_options_of_a_delayed_methods_target_are_not_taken_over():
     from posts.models import Post
 
     post = Post.objects.create(title="t")
-    Post.max_attempts, Post.failure = 1, lambda self, job: pytest.fail("a method that meant something else was called")
+    Post.max_attempts, Post.failure = (
+        1,
+        lambda self, job: pytest.fail("a method that meant something else was called"),
+    )
     try:
         job = jobs.delay(post).refresh_from_db(fields=["nonsense"])
         assert jobs.Worker().work_off() == (0, 1)

@@ -37,7 +37,9 @@ def test_leaves_with_1_when_the_job_raised_and_that_is_recorded(start):
     assert "no luck" in row(job).last_error
 
 
-@pytest.mark.parametrize("pk", ["0", "nonsense", "ffffffffffffffffffffffff", "-1", "9" * 40, "a\udcffb"])
+@pytest.mark.parametrize(
+    "pk", ["0", "nonsense", "ffffffffffffffffffffffff", "-1", "9" * 40, "a\udcffb"]
+)
 def test_leaves_with_4_where_there_is_no_such_job(start, pk):
     process = start("runjob", "--", pk)
     assert process.wait() == 4
@@ -48,7 +50,9 @@ def test_leaves_with_4_where_there_is_no_such_job(start, pk):
 def test_a_container_performs_the_job_of_its_epoch(start, tmp_path):
     log, go = tmp_path / "log", tmp_path / "go"
     job = handed_over(Wait(str(log), str(go)))
-    container = start("runjob", str(job.pk), JOB_EPOCH="0", AWS_BATCH_JOB_ID="b-1", AWS_BATCH_JOB_ATTEMPT="2")
+    container = start(
+        "runjob", str(job.pk), JOB_EPOCH="0", AWS_BATCH_JOB_ID="b-1", AWS_BATCH_JOB_ATTEMPT="2"
+    )
     wait_for(lambda: lines(log))
     assert row(job).runner.startswith("b-1/2@0#")
     assert (row(job).state, row(job).locked_by) == (State.RUNNING, "watcher")
@@ -56,7 +60,9 @@ def test_a_container_performs_the_job_of_its_epoch(start, tmp_path):
     first = row(job).heartbeat_at
     wait_for(lambda: row(job).heartbeat_at > first, what="a heartbeat")
     # The same container, started a second time: refused, and nothing is changed.
-    again = start("runjob", str(job.pk), JOB_EPOCH="0", AWS_BATCH_JOB_ID="b-1", AWS_BATCH_JOB_ATTEMPT="2")
+    again = start(
+        "runjob", str(job.pk), JOB_EPOCH="0", AWS_BATCH_JOB_ID="b-1", AWS_BATCH_JOB_ATTEMPT="2"
+    )
     assert again.wait() == 3
     assert "executed by b-1/2@0#" in again.output
     go.touch()
@@ -91,7 +97,7 @@ def test_a_container_that_is_told_to_end_records_the_attempt_and_leaves_with_143
     container = start("runjob", str(job.pk), JOB_EPOCH="0")
     wait_for(lambda: lines(log))
     container.send(signal.SIGTERM)
-    assert container.wait(10) == 143
+    assert container.wait() == 143
     assert (row(job).state, row(job).attempts, row(job).epoch) == (State.SCHEDULED, 1, 1)
     assert row(job).last_error.startswith("Terminated: ")
 

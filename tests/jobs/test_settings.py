@@ -83,7 +83,55 @@ def test_jobs_imports_neither_boto3_nor_batchexec():
     for path in (ROOT / "jobs").rglob("*.py"):
         for line in path.read_text().splitlines():
             words = line.split()
-            assert words[:1] not in (["import"], ["from"]) or not words[1].startswith(("boto", "batchexec")), f"{path}: {line}"
+            assert words[:1] not in (["import"], ["from"]) or not words[1].startswith(
+                ("boto", "batchexec")
+            ), f"{path}: {line}"
+
+
+def test_use_tz_false_is_named_by_a_check(settings):
+    from jobs.checks import check_time_zone
+
+    assert check_time_zone(None) == []
+    settings.USE_TZ = False
+    [error] = check_time_zone(None)
+    assert error.id == "jobs.E004"
+    assert "USE_TZ = True" in error.msg
+
+
+def test_a_workers_name_that_does_not_fit_its_column_is_refused():
+    import jobs
+
+    with pytest.raises(ValueError, match="at most 200 characters"):
+        jobs.Worker(name="x" * 201)
+    assert jobs.Worker(name="x" * 200).name == "x" * 200
+
+
+@pytest.mark.parametrize(
+    ("key", "value"),
+    [
+        ("MAX_ATTEMPTS", 0),
+        ("MAX_ATTEMPTS", 2**31),
+        ("MAX_RUN_TIME", -1),
+        ("MAX_RUN_TIME", 1e12),
+        ("MAX_RUN_TIME", float("nan")),
+        ("SLEEP_DELAY", float("inf")),
+        ("LEASE", 0.5),
+        ("LEASE", 10**11),
+        ("KEEP_SUCCEEDED_FOR", 10**11),
+        ("DEFAULT_PRIORITY", 2**31),
+        ("MIN_PRIORITY", -(2**40)),
+        ("DEFAULT_QUEUE_NAME", ""),
+        ("DEFAULT_QUEUE_NAME", "q" * 256),
+        ("READ_AHEAD", 0),
+    ],
+)
+def test_a_value_out_of_its_keys_range_is_named_by_the_check(settings, key, value):
+    from jobs.checks import check_settings
+
+    settings.JOBS = {key: value}
+    [error] = check_settings(None)
+    assert error.id == "jobs.E002"
+    assert f"JOBS['{key}'] is" in error.msg
 
 
 def test_a_wrong_key_is_in_no_message(settings):

@@ -55,7 +55,13 @@ class Web(jobs.Performable):
         from django.template.loader import render_to_string
         from django.urls import reverse
 
-        names = ("post-list", "schema", "admin:index", "admin:jobs_job_changelist", "admin:auth_user_changelist")
+        names = (
+            "post-list",
+            "schema",
+            "admin:index",
+            "admin:jobs_job_changelist",
+            "admin:auth_user_changelist",
+        )
         found = [reverse(name) for name in names]
         assert admin.site.is_registered(User)
         assert "Page not found" in render_to_string("admin/404.html")
@@ -104,4 +110,6 @@ def test_the_driver_does_not_wait_for_its_threads_when_the_process_ends(monkeypa
     left_out: list[object] = []
     monkeypatch.setattr(atexit, "unregister", left_out.append)
     mongodb.leave_without_waiting()
-    assert left_out == [monitor._shutdown_resources]  # a private name, which another version may not have
+    assert left_out == [
+        monitor._shutdown_resources
+    ]  # a private name, which another version may not have

@@ -87,7 +87,9 @@ class Base(RuleBasedStateMachine):
     def agree(self, what: str, did: Any, may: bool) -> bool:
         """The queue did it just where the model says that the actor may."""
         assert did in (True, False)
-        assert did is may, f"{what}: {'done' if did else 'refused'}, but the model says {'yes' if may else 'no'}"
+        assert did is may, (
+            f"{what}: {'done' if did else 'refused'}, but the model says {'yes' if may else 'no'}"
+        )
         self.happened(what if may else f"{what}: refused")
         return may
 
@@ -100,7 +102,9 @@ class Base(RuleBasedStateMachine):
 
     def pick_an_actor(self, items: Sequence[T], able: Callable[[T], bool], number: int) -> T:
         """One that still is what it believes to be, or one that isn't any more; any, where there is no such."""
-        return self.pick([item for item in items if able(item) is (number < STALE)] or items, number % STALE)
+        return self.pick(
+            [item for item in items if able(item) is (number < STALE)] or items, number % STALE
+        )
 
     def read(self, pk: Any) -> Handle | None:
         row = store_for(Job).get(pk)
@@ -112,19 +116,27 @@ class Base(RuleBasedStateMachine):
         if self.handles and not fresh:
             return self.pick(self.handles, number)
         found = self.model.in_states(*states)
-        return self.read(self.pick_an_actor(found, lambda job: bool(job.runner), number).pk) if found else None
+        return (
+            self.read(self.pick_an_actor(found, lambda job: bool(job.runner), number).pk)
+            if found
+            else None
+        )
 
     def outlast(self, job: ModelJob) -> None:
         """Until its runner has been silent beyond the lease."""
         if job.heartbeat_at is not None:
-            self.clock.now = max(self.now, job.heartbeat_at + SILENT_AFTER + dt.timedelta(seconds=1))
+            self.clock.now = max(
+                self.now, job.heartbeat_at + SILENT_AFTER + dt.timedelta(seconds=1)
+            )
 
     def record(self, actor: Handle) -> None:
         """At most one execution's outcome per epoch, by what the queue itself said."""
         assert (actor.pk, actor.epoch) not in self.recorded
         self.recorded.add((actor.pk, actor.epoch))
 
-    def begin(self, handle: Handle, worker: jobs.Worker, runner: str, *, in_container: bool) -> None:
+    def begin(
+        self, handle: Handle, worker: jobs.Worker, runner: str, *, in_container: bool
+    ) -> None:
         """An execution starts. Others of the same job may only go on where they have been given up, for a reason."""
         job = self.job_of(handle)
         assert in_container or not job.handed_over, f"{runner} performs what was handed over"
@@ -132,14 +144,18 @@ class Base(RuleBasedStateMachine):
             if other.pk == handle.pk and other.alive:
                 assert other.given_up, f"{runner} begins beside {other.runner}"
                 self.happened(f"overlap: {other.given_up}")
-        self.executions.append(Execution(handle.job, handle.seen, worker, runner, in_container, self.now))
+        self.executions.append(
+            Execution(handle.job, handle.seen, worker, runner, in_container, self.now)
+        )
 
     def give_up(self, seen: ModelJob, why: str, *, silent: bool) -> None:
         """Whoever executes what was seen may go on from now on beside another, and its outcome will be dropped."""
         for execution in self.executions:
             if execution.pk == seen.pk and execution.runner == seen.runner and execution.alive:
                 last = execution.last_sign if execution.in_container else seen.locked_at
-                assert not silent or self.now - last > SILENT_AFTER, f"{execution.runner} wasn't silent"
+                assert not silent or self.now - last > SILENT_AFTER, (
+                    f"{execution.runner} wasn't silent"
+                )
                 execution.given_up = execution.given_up or why
 
     def released(self, read: list[ModelJob], why: str, *, silent: bool) -> None:

@@ -47,7 +47,11 @@ class Executing(Watching):
         assert container.handle is not None
         job, row = self.job_of(container), container.handle.instance()
         twin = job.runner if job.epoch == container.epoch else ""
-        if self.agree("register", transitions.register(row, container.runner), job.admits(container.runner, container.epoch)):
+        if self.agree(
+            "register",
+            transitions.register(row, container.runner),
+            job.admits(container.runner, container.epoch),
+        ):
             assert job.handed_over
             job.begin(container.runner, self.now)
             worker = self.workers[0]
@@ -97,7 +101,11 @@ class Executing(Watching):
         name, attempt = earlier.runner.partition("@")[0].split("/")
         runner = f"{name}/{int(attempt) + 1}@{earlier.epoch}#nonce"
         handle = self.read(earlier.pk)
-        if handle is None or handle.epoch != earlier.epoch or not is_later_attempt(runner, handle.seen.runner):
+        if (
+            handle is None
+            or handle.epoch != earlier.epoch
+            or not is_later_attempt(runner, handle.seen.runner)
+        ):
             return self.happened("later attempt: not this one's to take over")
         if signs:
             self.sign(earlier)
@@ -105,7 +113,9 @@ class Executing(Watching):
         if self.agree("later attempt", transitions.supersede(handle.job, runner), may):
             self.give_up(handle.seen, "a later attempt of its Batch job", silent=True)
             job.begin(runner, self.now)
-            self.begin(Handle(handle.job, job.snapshot()), earlier.worker, runner, in_container=True)
+            self.begin(
+                Handle(handle.job, job.snapshot()), earlier.worker, runner, in_container=True
+            )
             if ends:
                 self.succeeds(earlier)
 
@@ -126,7 +136,13 @@ class Executing(Watching):
         self.succeeds(self.some_execution(number), lost)
 
     def succeeds(self, execution: Execution, lost: bool = False) -> None:
-        self._ends(execution, lost, "succeed", lambda x, job: x.worker.recorder.succeeded(job, 0.1), self._succeeded)
+        self._ends(
+            execution,
+            lost,
+            "succeed",
+            lambda x, job: x.worker.recorder.succeeded(job, 0.1),
+            self._succeeded,
+        )
 
     @rule(number=picks, lost=seldom)
     def fail(self, number: int, lost: bool) -> None:
@@ -134,7 +150,13 @@ class Executing(Watching):
             return self.start_container(number, registers=True)
         self.tick()
         error = RuntimeError("it broke")
-        self._ends(self.some_execution(number), lost, "fail", lambda x, job: x.worker.recorder.failed(job, error), self._failed)
+        self._ends(
+            self.some_execution(number),
+            lost,
+            "fail",
+            lambda x, job: x.worker.recorder.failed(job, error),
+            self._failed,
+        )
 
     @rule(number=picks, lost=seldom)
     def find_that_its_record_is_gone(self, number: int, lost: bool) -> None:
@@ -151,7 +173,14 @@ class Executing(Watching):
     def _failed(self, job: ModelJob) -> None:
         self.happened(f"fail: {job.attempt_failed(self.now)}")
 
-    def _ends(self, execution: Execution, lost: bool, what: str, write: Write, outcome: Callable[[ModelJob], None]) -> None:
+    def _ends(
+        self,
+        execution: Execution,
+        lost: bool,
+        what: str,
+        write: Write,
+        outcome: Callable[[ModelJob], None],
+    ) -> None:
         job, may = self.job_of(execution), self.executes(execution)
         with with_the_next_answer_lost() if lost else nullcontext():
             did = write(execution, execution.instance())
@@ -162,7 +191,11 @@ class Executing(Watching):
             self.record(execution)
             outcome(job)
         else:
-            self.happened("a late outcome is dropped" if execution.alive else "an outcome that is there already is dropped")
+            self.happened(
+                "a late outcome is dropped"
+                if execution.alive
+                else "an outcome that is there already is dropped"
+            )
             execution.worker.recorder.dropped(execution.instance())
             if job.runs_as(execution.runner):
                 assert job.state == "cancelled"
@@ -174,5 +207,7 @@ class Executing(Watching):
         return self.job_of(execution).executed_by(execution.runner, execution.epoch)
 
     def some_execution(self, number: int) -> Execution:
-        named_last = sorted(self.executions, key=lambda execution: (execution.alive, self.is_named(execution)))
+        named_last = sorted(
+            self.executions, key=lambda execution: (execution.alive, self.is_named(execution))
+        )
         return self.pick_an_actor(named_last, self.executes, number)

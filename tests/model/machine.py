@@ -42,7 +42,9 @@ class QueueMachine(Operating):
             return self.reserve(number)
         self.tick()
         if in_time:
-            self.clock.now = max(self.now, max(job.locked_at for job in running) + dt.timedelta(seconds=LEASE + 1))
+            self.clock.now = max(
+                self.now, max(job.locked_at for job in running) + dt.timedelta(seconds=LEASE + 1)
+            )
         read = [job.snapshot() for job in self.model.expired(self.now)]
         worker = self.pick(self.workers, number)
         # Another acts between the reaper's read and its writes.
@@ -83,9 +85,21 @@ class QueueMachine(Operating):
         """What another does to one of the jobs that were read, or nothing where nobody can."""
         pks = {job.pk for job in read}
         watches = [watch for watch in self.watches if watch.pk in pks and self.holds(watch)]
-        free = [watch for watch in watches if watch in self.to_hand_over() and not watch.seen.handed_over]
-        executions = [execution for execution in self.executions if execution.pk in pks and self.executes(execution)]
-        started = [container for container in self.waiting_containers() if container.pk in pks and container.handle]
+        free = [
+            watch
+            for watch in watches
+            if watch in self.to_hand_over() and not watch.seen.handed_over
+        ]
+        executions = [
+            execution
+            for execution in self.executions
+            if execution.pk in pks and self.executes(execution)
+        ]
+        started = [
+            container
+            for container in self.waiting_containers()
+            if container.pk in pks and container.handle
+        ]
         actions: dict[str, tuple[list[Any], Callable[[Any], None]]] = {
             "renew": (watches, self.renews),
             "hand over": (free, lambda watch: self.hands_over(watch, submissions=1)),

@@ -45,7 +45,11 @@ class ModelJob:
     # Questions
 
     def watched_by(self, name: str, epoch: int) -> bool:
-        return not self.gone and self.state == "running" and (self.locked_by, self.epoch) == (name, epoch)
+        return (
+            not self.gone
+            and self.state == "running"
+            and (self.locked_by, self.epoch) == (name, epoch)
+        )
 
     def executed_by(self, runner: str, epoch: int) -> bool:
         return not self.gone and (self.runner, self.epoch) == (runner, epoch)
@@ -67,7 +71,9 @@ class ModelJob:
 
     def free_for_a_later_attempt(self, seen: ModelJob, now: dt.datetime) -> bool:
         same = (self.runner, self.heartbeat_at) == (seen.runner, seen.heartbeat_at)
-        return self.at(seen.epoch, ("running", "detached")) and same and not seen.runner_is_alive(now)
+        return (
+            self.at(seen.epoch, ("running", "detached")) and same and not seen.runner_is_alive(now)
+        )
 
     def at(self, epoch: int, states: tuple[str, ...]) -> bool:
         return not self.gone and self.epoch == epoch and self.state in states
@@ -77,7 +83,11 @@ class ModelJob:
         return self.at(seen.epoch, FINISHED) and same and not self.runner_is_alive(now)
 
     def runner_is_alive(self, now: dt.datetime) -> bool:
-        return bool(self.runner) and self.heartbeat_at is not None and now - self.heartbeat_at <= SILENT_AFTER
+        return (
+            bool(self.runner)
+            and self.heartbeat_at is not None
+            and now - self.heartbeat_at <= SILENT_AFTER
+        )
 
     def expired(self, now: dt.datetime) -> bool:
         return not self.gone and self.state == "running" and now - self.locked_at > SILENT_AFTER
@@ -152,7 +162,9 @@ class ModelQueue:
         return [job for job in self.present() if job.state in states]
 
     def holder_of(self, key: str | None) -> ModelJob | None:
-        return next((job for job in self.present() if key is not None and job.unique_key == key), None)
+        return next(
+            (job for job in self.present() if key is not None and job.unique_key == key), None
+        )
 
     def promote(self, now: dt.datetime) -> int:
         due = [job for job in self.in_states("scheduled") if job.run_at <= now]

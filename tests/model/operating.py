@@ -27,7 +27,11 @@ class Operating(Settling):
 
     @rule(number=picks, fresh=mostly)
     def cancel(self, number: int, fresh: bool) -> None:
-        if fresh and number < STALE and not any(job.runner for job in self.model.in_states(*UNFINISHED)):
+        if (
+            fresh
+            and number < STALE
+            and not any(job.runner for job in self.model.in_states(*UNFINISHED))
+        ):
             return self.start_container(number, registers=True)
         self.tick()
         if not (handle := self.some_handle(number, fresh, *UNFINISHED)):
@@ -36,7 +40,9 @@ class Operating(Settling):
             job = self.job_of(handle)
             if self.agree("cancel", done(actions.cancel, handle), job.at(handle.epoch, UNFINISHED)):
                 job.cancel()
-                self.happened("cancel: the runner stays named" if job.runner else "cancel: nobody executes it")
+                self.happened(
+                    "cancel: the runner stays named" if job.runner else "cancel: nobody executes it"
+                )
 
     @rule(number=picks, fresh=mostly, waits=st.booleans(), signs=st.booleans())
     def retry(self, number: int, fresh: bool, waits: bool, signs: bool) -> None:
@@ -84,7 +90,10 @@ class Operating(Settling):
             self.reserve(number)
         else:
             job = self.job_of(handle)
-            may = job.watched_by(handle.seen.locked_by, handle.epoch) and job.locked_at == handle.seen.locked_at
+            may = (
+                job.watched_by(handle.seen.locked_by, handle.epoch)
+                and job.locked_at == handle.seen.locked_at
+            )
             if self.agree("unlock", done(actions.unlock, handle), may):
                 job.locked_at = self.now - 2 * SILENT_AFTER
                 self._reaped_at_once()
@@ -102,7 +111,9 @@ class Operating(Settling):
             self._reaped_at_once()
 
     def _reaped_at_once(self) -> None:
-        self.released([job.snapshot() for job in self.model.expired(self.now)], "unlocked", silent=False)
+        self.released(
+            [job.snapshot() for job in self.model.expired(self.now)], "unlocked", silent=False
+        )
 
     @rule(number=picks, fresh=mostly)
     def discard(self, number: int, fresh: bool) -> None:
@@ -111,7 +122,9 @@ class Operating(Settling):
             self.cancel(number, fresh)
         else:
             job = self.job_of(handle)
-            if self.agree("discard", transitions.discard(handle.instance()), job.at(handle.epoch, FINISHED)):
+            if self.agree(
+                "discard", transitions.discard(handle.instance()), job.at(handle.epoch, FINISHED)
+            ):
                 job.gone = job.state
 
 

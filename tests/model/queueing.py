@@ -32,7 +32,9 @@ class Queueing(Base):
         delay=delays,
         key=keys,
     )
-    def enqueue(self, task: type[Task], queue: str, priority: int, delay: int | None, key: str | None) -> None:
+    def enqueue(
+        self, task: type[Task], queue: str, priority: int, delay: int | None, key: str | None
+    ) -> None:
         if len(self.model.present()) >= MOST_JOBS:
             return
         self.tick()
@@ -49,7 +51,9 @@ class Queueing(Base):
         for job, task in zip(jobs.enqueue_many(tasks, queue=queue), tasks, strict=True):
             self._enqueued(job, task, queue, 0, None)
 
-    def _enqueued(self, job: Any, task: Task, queue: str, priority: int, run_at: dt.datetime | None) -> None:
+    def _enqueued(
+        self, job: Any, task: Task, queue: str, priority: int, run_at: dt.datetime | None
+    ) -> None:
         holder = self.model.holder_of(task.unique_key)
         assert job.already_enqueued is (holder is not None)
         if holder is not None:
@@ -61,7 +65,14 @@ class Queueing(Base):
         fragile = isinstance(task, Fragile)
         attempts = 1 if fragile else MAX_ATTEMPTS
         self.model.jobs[job.pk] = ModelJob(
-            job.pk, queue, priority, run_at or self.now, task.unique_key, attempts, fragile, state=state
+            job.pk,
+            queue,
+            priority,
+            run_at or self.now,
+            task.unique_key,
+            attempts,
+            fragile,
+            state=state,
         )
         self.happened(f"enqueue: {state}")
 
@@ -84,7 +95,9 @@ class Queueing(Base):
 
     @rule(number=picks)
     def reserve(self, number: int) -> None:
-        self.reserve_for(self.pick([worker for worker in self.workers if worker.name != BY_HAND], number))
+        self.reserve_for(
+            self.pick([worker for worker in self.workers if worker.name != BY_HAND], number)
+        )
 
     def reserve_for(self, worker: jobs.Worker) -> None:
         if not self.model.in_states("ready", "detached"):
@@ -106,7 +119,10 @@ class Queueing(Base):
         handle = self.some_handle(number, fresh, *WAITING)
         if handle is None:
             return self.enqueue(Task, "b", 0, None, None)
-        job, worker = handle.instance(), next(worker for worker in self.workers if worker.name == BY_HAND)
+        job, worker = (
+            handle.instance(),
+            next(worker for worker in self.workers if worker.name == BY_HAND),
+        )
         did = transitions.take(job, BY_HAND, worker_runner(BY_HAND, job.epoch))
         if self.agree("take by hand", did, self.job_of(handle).at(handle.epoch, WAITING)):
             self.job_of(handle).lock(BY_HAND, self.now)
@@ -126,6 +142,10 @@ class Queueing(Base):
         self.tick()
         watching = {job.locked_by for job in self.model.in_states("running")}
         worker = self.pick_an_actor(self.workers, lambda worker: worker.name in watching, number)
-        read = [job.snapshot() for job in self.model.in_states("running") if job.locked_by == worker.name]
+        read = [
+            job.snapshot()
+            for job in self.model.in_states("running")
+            if job.locked_by == worker.name
+        ]
         worker.let_go_of_all()
         self.released(read, "let go of", silent=False)

@@ -34,7 +34,9 @@ def check_by_themselves(rows: Mapping[Any, Job]) -> None:
         else:
             assert (row.locked_by, row.locked_at) == ("", None), f"a lock on {vars(row)}"
         if row.state in WAITING:
-            assert (row.runner, row.heartbeat_at, row.handed_over) == ("", None, False), f"an execution of {vars(row)}"
+            assert (row.runner, row.heartbeat_at, row.handed_over) == ("", None, False), (
+                f"an execution of {vars(row)}"
+            )
         if row.state == "detached":
             assert row.handed_over, f"let go of, but executed nowhere: {vars(row)}"
         if row.state in FINISHED:
@@ -63,8 +65,12 @@ def check_step(before: Mapping[Any, Job], after: Mapping[Any, Job]) -> None:
             assert now.state == "cancelled" or not now.runner
             continue
         again = was.state in FINISHED and now.state == "ready"
-        assert again or now.attempts == was.attempts, "an attempt was counted, and no execution ended"
-        assert not (was.state in UNFINISHED and now.state in FINISHED), f"{was.state} became {now.state} in the same epoch"
+        assert again or now.attempts == was.attempts, (
+            "an attempt was counted, and no execution ended"
+        )
+        assert not (was.state in UNFINISHED and now.state in FINISHED), (
+            f"{was.state} became {now.state} in the same epoch"
+        )
         if was.runner and now.runner != was.runner:
             if now.runner:
                 check_later_attempt(was, now)

@@ -18,7 +18,12 @@ ASKED_FOR = int(os.environ.get("MODEL_EXAMPLES") or 0)
 USUAL = {"mongodb": 130}.get(connection.vendor, 200)
 
 #: What a run must have come across to be worth anything.
-INTERESTING = {"a late outcome is dropped", "reaped: detached", "register: a twin is refused", "take over"}
+INTERESTING = {
+    "a late outcome is dropped",
+    "reaped: detached",
+    "register: a twin is refused",
+    "take over",
+}
 
 
 class TestWhoeverActsTheRowsAreAsTheModelHasThem(QueueMachine.TestCase):

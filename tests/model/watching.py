@@ -18,7 +18,9 @@ from tests.model.queueing import Queueing
 
 class Watching(Queueing):
     def to_hand_over(self) -> list[Watch]:
-        return [watch for watch in self.watches if watch.worker.hands_over and not watch.performs_itself]
+        return [
+            watch for watch in self.watches if watch.worker.hands_over and not watch.performs_itself
+        ]
 
     def holds(self, watch: Watch) -> bool:
         return self.job_of(watch).watched_by(watch.worker.name, watch.epoch)
@@ -27,7 +29,9 @@ class Watching(Queueing):
         return [watch for watch in self.watches if not watch.seen.handed_over]
 
     def reserve_to_hand_over(self, number: int) -> None:
-        self.reserve_for(self.pick([worker for worker in self.workers if worker.hands_over], number))
+        self.reserve_for(
+            self.pick([worker for worker in self.workers if worker.hands_over], number)
+        )
 
     @rule(number=picks)
     def renew(self, number: int) -> None:
@@ -43,7 +47,9 @@ class Watching(Queueing):
                 heartbeat.beat()
         finally:
             heartbeat.stop()
-        if self.agree("renew", not hold.lost.is_set(), job.watched_by(watch.worker.name, watch.epoch)):
+        if self.agree(
+            "renew", not hold.lost.is_set(), job.watched_by(watch.worker.name, watch.epoch)
+        ):
             job.locked_at = self.now
 
     @rule(number=picks, submissions=st.integers(0, 2))
@@ -74,8 +80,14 @@ class Watching(Queueing):
             return self.reserve_to_hand_over(number)
         self.tick()
         watch = self.pick_an_actor(found, self.holds, number)
-        job, row, runner = self.job_of(watch), watch.instance(), worker_runner(watch.worker.name, watch.epoch)
-        if self.agree("register a worker", transitions.register(row, runner), job.admits(runner, watch.epoch)):
+        job, row, runner = (
+            self.job_of(watch),
+            watch.instance(),
+            worker_runner(watch.worker.name, watch.epoch),
+        )
+        if self.agree(
+            "register a worker", transitions.register(row, runner), job.admits(runner, watch.epoch)
+        ):
             watch.performs_itself = True
             job.begin(runner, self.now)
             self.begin(Handle(row, job.snapshot()), watch.worker, runner, in_container=False)
@@ -89,9 +101,15 @@ class Watching(Queueing):
         watch = self.pick_an_actor(found, self.holds, number)
         job = self.job_of(watch)
         if watch.seen.handed_over:
-            if self.agree("detach", transitions.detach(watch.instance()), job.watched_by(watch.worker.name, watch.epoch)):
+            if self.agree(
+                "detach",
+                transitions.detach(watch.instance()),
+                job.watched_by(watch.worker.name, watch.epoch),
+            ):
                 job.detach()
-        elif self.agree("requeue", transitions.requeue(watch.instance()), job.free_to_requeue(watch.seen)):
+        elif self.agree(
+            "requeue", transitions.requeue(watch.instance()), job.free_to_requeue(watch.seen)
+        ):
             job.requeue()
 
     @rule(number=picks)
@@ -101,8 +119,12 @@ class Watching(Queueing):
         self.tick()
         watch = self.pick_an_actor(self.not_handed_over(), self.holds, number)
         job, runner = self.job_of(watch), worker_runner(watch.worker.name, watch.epoch)
-        did = watch.worker.recorder.failed_for_good(watch.instance(), DeserializationError("changed fields"))
+        did = watch.worker.recorder.failed_for_good(
+            watch.instance(), DeserializationError("changed fields")
+        )
         if self.agree("can't be loaded", did, job.as_seen(watch.seen)):
             self.record(watch)
             job.fail()
-            self.executions = [other for other in self.executions if (other.pk, other.runner) != (watch.pk, runner)]
+            self.executions = [
+                other for other in self.executions if (other.pk, other.runner) != (watch.pk, runner)
+            ]

@@ -68,7 +68,11 @@ def workers() -> list[jobs.Worker]:
 @contextmanager
 def world(clock: Clock, *, keeps_succeeded: bool) -> Iterator[None]:
     """An empty table, the clock in place of the database's and of Django's, and no log of thousands of failures."""
-    options = {"LEASE": LEASE, "MAX_ATTEMPTS": MAX_ATTEMPTS, "KEEP_SUCCEEDED_FOR": 3600 if keeps_succeeded else 0}
+    options = {
+        "LEASE": LEASE,
+        "MAX_ATTEMPTS": MAX_ATTEMPTS,
+        "KEEP_SUCCEEDED_FOR": 3600 if keeps_succeeded else 0,
+    }
 
     def now(*store: Store[Any]) -> dt.datetime:
         return clock.now
@@ -107,7 +111,9 @@ def with_the_next_answer_lost() -> Iterator[None]:
 
         return written
 
-    with mock.patch.multiple(store, change=losing(store.change), delete=losing(store.delete), reconnect=lambda: None):
+    with mock.patch.multiple(
+        store, change=losing(store.change), delete=losing(store.delete), reconnect=lambda: None
+    ):
         yield
 
 

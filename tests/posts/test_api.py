@@ -12,7 +12,22 @@ pytestmark = pytest.mark.django_db
 
 FORM = "application/x-www-form-urlencoded"
 UNKNOWN = ["5d9f5e4a026d7c4e4a71cbdf", "123456789"]
-MALFORMED = ["x", "0x1", "1_0", "-1", "01", "+1", "%D9%A1", "%00", "%ff", "%ed%a0%80", "a.b", "1%0a", "9" * 500, "$ne"]
+MALFORMED = [
+    "x",
+    "0x1",
+    "1_0",
+    "-1",
+    "01",
+    "+1",
+    "%D9%A1",
+    "%00",
+    "%ff",
+    "%ed%a0%80",
+    "a.b",
+    "1%0a",
+    "9" * 500,
+    "$ne",
+]
 
 
 def post_json(client, path, body, **options):
@@ -29,9 +44,16 @@ def test_life_of_a_post(client):
     assert client.get(created["Location"]).json() == created.json()
 
     changed = client.patch(url, {"title": "good bye"}, content_type="application/json")
-    assert (changed.status_code, changed.json()["title"], changed.json()["body"]) == (200, "good bye", "world")
+    assert (changed.status_code, changed.json()["title"], changed.json()["body"]) == (
+        200,
+        "good bye",
+        "world",
+    )
     replaced = client.put(url, {"title": "new"}, content_type="application/json")
-    assert (replaced.status_code, replaced.json()) == (200, {"id": str(post.pk), "title": "new", "body": ""})
+    assert (replaced.status_code, replaced.json()) == (
+        200,
+        {"id": str(post.pk), "title": "new", "body": ""},
+    )
     assert client.get("/posts").json() == [replaced.json()]
 
     deleted = client.delete(url)
@@ -49,8 +71,14 @@ def test_bodies_may_be_plain_or_wrapped_json_or_forms_as_rails_sends_them(client
         post_json(client, "/posts", wanted),
         post_json(client, "/posts", {"post": wanted, "commit": "Create"}),
         client.post("/posts", "title={}&body={}".format(*encoded), content_type=FORM),
-        client.post("/posts", "utf8=%E2%9C%93&post[title]={}&post[body]={}".format(*encoded), content_type=FORM),
-        client.post("/posts", "post%5Btitle%5D={}&post%5Bbody%5D={}".format(*encoded), content_type=FORM),
+        client.post(
+            "/posts",
+            "utf8=%E2%9C%93&post[title]={}&post[body]={}".format(*encoded),
+            content_type=FORM,
+        ),
+        client.post(
+            "/posts", "post%5Btitle%5D={}&post%5Bbody%5D={}".format(*encoded), content_type=FORM
+        ),
         client.post("/posts", wanted),  # multipart
         client.post("/posts", wrapped),
         client.post("/posts/", wrapped),
@@ -64,7 +92,9 @@ def test_bodies_may_be_plain_or_wrapped_json_or_forms_as_rails_sends_them(client
 def test_no_csrf_token_is_wanted():
     from django.test import Client
 
-    assert Client(enforce_csrf_checks=True).post("/posts", {"post[title]": "hello"}).status_code == 201
+    assert (
+        Client(enforce_csrf_checks=True).post("/posts", {"post[title]": "hello"}).status_code == 201
+    )
 
 
 def test_invalid_fields_are_422_with_a_message_each(client):
@@ -94,7 +124,10 @@ def test_invalid_fields_are_422_with_a_message_each(client):
         client.put(f"/posts/{post.pk}", {"body": "no title"}, content_type="application/json"),
         client.post("/posts", {"post[body]": "no title"}),
     ]:
-        assert (response.status_code, response.json()) == (422, {"title": ["This field is required."]})
+        assert (response.status_code, response.json()) == (
+            422,
+            {"title": ["This field is required."]},
+        )
     body = post_json(client, "/posts", {"title": "x", "body": "x" * 100_001})
     assert (body.status_code, list(body.json())) == (422, ["body"])
     assert [post.title for post in Post.objects.all()] == ["old"]
@@ -104,16 +137,23 @@ def test_ids_that_are_unknown_or_malformed_are_not_found(client):
     for unknown in UNKNOWN + MALFORMED:
         for method in (client.get, client.put, client.patch, client.delete):
             response = method(f"/posts/{unknown}", content_type="application/json")
-            assert (response.status_code, response.json()) == (404, {"detail": "There is no post with this id."})
+            assert (response.status_code, response.json()) == (
+                404,
+                {"detail": "There is no post with this id."},
+            )
 
 
 def test_ids_and_import_keys_cannot_be_written(client):
     post = Post.objects.create(title="old", import_key="k")
     body = {"id": UNKNOWN[0], "pk": UNKNOWN[0], "import_key": "mine", "title": "new"}
-    assert client.patch(f"/posts/{post.pk}", body, content_type="application/json").json()["id"] == str(post.pk)
+    assert client.patch(f"/posts/{post.pk}", body, content_type="application/json").json()[
+        "id"
+    ] == str(post.pk)
     created = post_json(client, "/posts", body).json()
     assert set(created) == {"id", "title", "body"}
-    assert sorted(Post.objects.values_list("pk", "import_key")) == sorted([(post.pk, "k"), (Post.objects.last().pk, None)])
+    assert sorted(Post.objects.values_list("pk", "import_key")) == sorted(
+        [(post.pk, "k"), (Post.objects.last().pk, None)]
+    )
 
 
 def test_deleting_a_post_deletes_its_comments_and_no_others(client):
@@ -132,7 +172,9 @@ def test_an_update_does_not_bring_a_post_back_that_was_deleted_meanwhile(client)
 
     post_init.connect(delete_behind_its_back, sender=Post)
     try:
-        response = client.patch(f"/posts/{post.pk}", {"title": "new"}, content_type="application/json")
+        response = client.patch(
+            f"/posts/{post.pk}", {"title": "new"}, content_type="application/json"
+        )
     finally:
         post_init.disconnect(delete_behind_its_back, sender=Post)
     assert response.status_code == 404

@@ -16,7 +16,9 @@ MULTIPART = "multipart/form-data; boundary=b"
 
 
 def part(header: bytes, value: bytes) -> bytes:
-    return b"--b\r\nContent-Disposition: form-data; " + header + b"\r\n\r\n" + value + b"\r\n--b--\r\n"
+    return (
+        b"--b\r\nContent-Disposition: form-data; " + header + b"\r\n\r\n" + value + b"\r\n--b--\r\n"
+    )
 
 
 UNREADABLE = [
@@ -58,7 +60,11 @@ UNREADABLE = [
     (MULTIPART, part(b'name="title"; filename="f"', b"x"), 400),
     (MULTIPART, part(b"name*=nonsense'en'title", b"x"), 400),
     (MULTIPART, part(b'name="title"', b"x" * 3_000_000), 413),
-    (MULTIPART, b"".join(part(b'name="a%d"' % number, b"")[:-7] for number in range(1001)) + b"--b--\r\n", 400),
+    (
+        MULTIPART,
+        b"".join(part(b'name="a%d"' % number, b"")[:-7] for number in range(1001)) + b"--b--\r\n",
+        400,
+    ),
     ("multipart/form-data", b"x", 400),
     ("multipart/form-data; boundary=\xff", b"x", 400),
     ("application/xml", b"<title/>", 415),
@@ -95,14 +101,23 @@ def test_fields_of_the_wrong_kind_are_invalid(client):
 
 @pytest.mark.django_db
 @pytest.mark.parametrize(
-    "content_type", ["application/json; a*=nonsense'en'x", "text/plain; charset=hex", "text/plain; charset=undefined"]
+    "content_type",
+    [
+        "application/json; a*=nonsense'en'x",
+        "text/plain; charset=hex",
+        "text/plain; charset=undefined",
+    ],
 )
 def test_content_types_that_django_cannot_read(rf, content_type):
     handler = WSGIHandler()
     handler.request_class = WSGIRequest
-    environ = rf.generic("POST", "/posts?page=%ff", b'{"title": "x"}', content_type="text/plain").environ
+    environ = rf.generic(
+        "POST", "/posts?page=%ff", b'{"title": "x"}', content_type="text/plain"
+    ).environ
     started = []
-    handler({**environ, "CONTENT_TYPE": content_type}, lambda status, headers: started.append(status)).close()
+    handler(
+        {**environ, "CONTENT_TYPE": content_type}, lambda status, headers: started.append(status)
+    ).close()
     assert started == ["415 Unsupported Media Type"]
 
 

@@ -21,7 +21,9 @@ def test_it_has_as_many_lines_and_bad_ones_of_every_kind_as_wanted(tmp_path, cap
     path = tmp_path / "posts.jsonl"
     count = 3 * len(SPOILERS)
     make(path, count=count, bad=len(SPOILERS))
-    assert capsys.readouterr().out == f"Wrote {count} lines to {path}, {len(SPOILERS)} of them bad.\n"
+    assert (
+        capsys.readouterr().out == f"Wrote {count} lines to {path}, {len(SPOILERS)} of them bad.\n"
+    )
     found = list(read(path))
     assert len(found) == count
     assert len({line.reason.partition(":")[2] for line in found if isinstance(line, BadLine)}) >= 8

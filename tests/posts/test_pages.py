@@ -30,14 +30,35 @@ def test_link_headers_lead_through_all_pages(client):
 
 
 def test_page_sizes(client):
-    assert links(client.get("/posts")) == dict.fromkeys(("first", "last"), "http://testserver/posts?page=1")
+    assert links(client.get("/posts")) == dict.fromkeys(
+        ("first", "last"), "http://testserver/posts?page=1"
+    )
     Post.objects.bulk_create(Post(title="x") for _ in range(1001))
-    for query, count in {"": 100, "?page_size=1000": 1000, "?page_size=5000": 1000, f"?page_size={'9' * 50}": 1000}.items():
+    for query, count in {
+        "": 100,
+        "?page_size=1000": 1000,
+        "?page_size=5000": 1000,
+        f"?page_size={'9' * 50}": 1000,
+    }.items():
         assert len(client.get(f"/posts{query}").json()) == count
 
 
 def test_bad_pages(client):
-    for value in ("x", "", "0", "-1", "1.5", "1_0", "+1", "%201", "1%0a", "%D9%A1", "%00", "9" * 5000, "NaN"):
+    for value in (
+        "x",
+        "",
+        "0",
+        "-1",
+        "1.5",
+        "1_0",
+        "+1",
+        "%201",
+        "1%0a",
+        "%D9%A1",
+        "%00",
+        "9" * 5000,
+        "NaN",
+    ):
         for name in ("page", "page_size"):
             response = client.get(f"/posts?{name}={value}")
             assert response.status_code == 422, value

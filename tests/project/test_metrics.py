@@ -11,7 +11,9 @@ pytestmark = pytest.mark.django_db
 
 def test_the_queues_and_what_waits_in_batch_are_told(client):
     jobs.enqueue(Record(), queue='a"b')
-    BatchJob.objects.create(job_id="1", epoch=0, job_name="n", job_queue="q", job_definition="d:1", status="RUNNABLE")
+    BatchJob.objects.create(
+        job_id="1", epoch=0, job_name="n", job_queue="q", job_definition="d:1", status="RUNNABLE"
+    )
     response = client.get("/metrics")
     assert response.status_code == 200
     text = response.content.decode()

@@ -104,7 +104,9 @@ class TestDockerfile:
         compile(command[2], "HEALTHCHECK", "exec")
 
     def test_debug_is_off(self):
-        assert re.search(r"\bDEBUG=false\b", " ".join(stage.all("ENV")[0] for stage in lineage("base")))
+        assert re.search(
+            r"\bDEBUG=false\b", " ".join(stage.all("ENV")[0] for stage in lineage("base"))
+        )
 
     def test_nothing_is_fetched_by_url(self):
         assert instructions("ADD") == []
@@ -120,7 +122,9 @@ class TestDockerfile:
         for copy in instructions("COPY"):
             flags = [word for word in copy.split() if word.startswith("--")]
             *sources, _ = [word for word in copy.split() if not word.startswith("--")]
-            origin = next((flag.partition("=")[2] for flag in flags if flag.startswith("--from=")), None)
+            origin = next(
+                (flag.partition("=")[2] for flag in flags if flag.startswith("--from=")), None
+            )
             if origin is not None:
                 assert origin in stages()
                 continue
@@ -217,7 +221,10 @@ class TestCompose:
         assert worker["command"] == ["python", "manage.py", "jobworker", "--batch"]
         assert worker["environment"]["AWS_ENDPOINT_URL_BATCH"] == f"http://localbatch:{port}"
         assert "stop_grace_period" in worker
-        assert services["localbatch"]["environment"]["DATABASE_URL"] == worker["environment"]["DATABASE_URL"]
+        assert (
+            services["localbatch"]["environment"]["DATABASE_URL"]
+            == worker["environment"]["DATABASE_URL"]
+        )
 
 
 def requirement_files() -> list[Path]:
@@ -240,8 +247,13 @@ def requirements(file: Path, *, included: bool = True) -> list[str]:
 class TestRequirements:
     def test_every_line_is_pinned(self, file):
         for line in requirements(file, included=False):
-            assert re.fullmatch(r"[A-Za-z0-9._-]+(\[[a-z,]+\])?==[A-Za-z0-9.]+(\s*;.+)?", line), line
+            assert re.fullmatch(r"[A-Za-z0-9._-]+(\[[a-z,]+\])?==[A-Za-z0-9.]+(\s*;.+)?", line), (
+                line
+            )
 
     def test_nothing_is_named_twice(self, file):
-        names = [re.split(r"[\[=<>~;\s]", line)[0].lower().replace("_", "-") for line in requirements(file)]
+        names = [
+            re.split(r"[\[=<>~;\s]", line)[0].lower().replace("_", "-")
+            for line in requirements(file)
+        ]
         assert sorted(names) == sorted(set(names))

@@ -7,9 +7,13 @@ from hypothesis import HealthCheck, Phase, given, settings
 
 from project.wsgi import application
 
-schemathesis = pytest.importorskip("schemathesis", reason="the release that is pinned takes Python 3.11")
+schemathesis = pytest.importorskip(
+    "schemathesis", reason="the release that is pinned takes Python 3.11"
+)
 GenerationMode = schemathesis.GenerationMode
-positive_data_acceptance = pytest.importorskip("schemathesis.specs.openapi.checks").positive_data_acceptance
+positive_data_acceptance = pytest.importorskip(
+    "schemathesis.specs.openapi.checks"
+).positive_data_acceptance
 
 # SQLite: schemathesis closes connections, and with them an open transaction.
 pytestmark = pytest.mark.django_db(transaction=True)

@@ -22,7 +22,9 @@ PRODUCTION = {
 
 
 def check(*command: str, **changes: str) -> subprocess.CompletedProcess[str]:
-    environment = {name: os.environ[name] for name in ("PATH", "HOME", "SYSTEMROOT") if name in os.environ}
+    environment = {
+        name: os.environ[name] for name in ("PATH", "HOME", "SYSTEMROOT") if name in os.environ
+    }
     return subprocess.run(
         [sys.executable, "manage.py", *(command or ["check"])],
         cwd=ROOT,
@@ -35,7 +37,10 @@ def check(*command: str, **changes: str) -> subprocess.CompletedProcess[str]:
 
 def test_production_settings_are_accepted():
     result = check()
-    assert (result.returncode, result.stdout) == (0, "System check identified no issues (0 silenced).\n"), result.stderr
+    assert (result.returncode, result.stdout) == (
+        0,
+        "System check identified no issues (0 silenced).\n",
+    ), result.stderr
 
 
 @pytest.mark.parametrize(
@@ -57,12 +62,16 @@ def test_insecure_or_impossible_settings_are_refused(changes, sentence):
     result = check(**changes)
     assert result.returncode == 1
     # The others are the traceback's.
-    lines = [line for line in result.stderr.splitlines() if sentence in line and not line.startswith(" ")]
+    lines = [
+        line for line in result.stderr.splitlines() if sentence in line and not line.startswith(" ")
+    ]
     assert len(lines) == 1, result.stderr
     assert lines[0].endswith(".")
 
 
-@pytest.mark.parametrize("command", [["check"], ["jobworker"], ["jobworker", "--batch"], ["runjob", "1"]])
+@pytest.mark.parametrize(
+    "command", [["check"], ["jobworker"], ["jobworker", "--batch"], ["runjob", "1"]]
+)
 @pytest.mark.parametrize(
     "changes",
     [
@@ -75,7 +84,9 @@ def test_insecure_or_impossible_settings_are_refused(changes, sentence):
 def test_a_development_key_is_refused_with_a_database_beyond_this_machine(command, changes):
     without = {"DEBUG": "true", "ALLOWED_HOSTS": "", **changes}
     if not without.get("SECRET_KEY", KEY):
-        without["SECRET_KEY"] = "insecure-development-key-never-use-it-where-anybody-else-can-connect"
+        without["SECRET_KEY"] = (
+            "insecure-development-key-never-use-it-where-anybody-else-can-connect"
+        )
     result = check(*command, **without)
     assert result.returncode == 1
     assert "names a database beyond this machine" in result.stderr

@@ -32,7 +32,9 @@ def main(arguments: list[str]) -> None:
 
 
 def _print(found: Found) -> None:
-    print(f"  {found.states:,} states, {found.transitions:,} transitions, depth {found.depth}, {found.seconds:.1f} s")
+    print(
+        f"  {found.states:,} states, {found.transitions:,} transitions, depth {found.depth}, {found.seconds:.1f} s"
+    )
     print(f"  broken: {found.invariant}" if found.invariant else "  every invariant holds")
     for number, step in enumerate(found.trace, 1):
         print(f"  {number:3} {step}")

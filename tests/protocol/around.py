@@ -72,10 +72,15 @@ def _reap(s: State, rules: Rules, bounds: Bounds) -> Step:
     row = s.row
     if row.handed_over and row.runner not in (PLAIN_RUNNER, DEAD_RUNNER):
         if rules.detach:
-            return Step("the job is reaped: detached", s._replace(row=row._replace(state=DETACHED, lock=NOBODY, lapsed=False)))
+            return Step(
+                "the job is reaped: detached",
+                s._replace(row=row._replace(state=DETACHED, lock=NOBODY, lapsed=False)),
+            )
         return Step("the job is reaped: ready", s._replace(row=over(row, READY, row.attempts)))
     if row.runner != NO_RUNNER:
-        return Step("the job is reaped: a failed attempt", s._replace(row=failed_attempt(row, bounds)))
+        return Step(
+            "the job is reaped: a failed attempt", s._replace(row=failed_attempt(row, bounds))
+        )
     return Step("the job is reaped: ready", s._replace(row=over(row, READY, row.attempts)))
 
 
@@ -89,7 +94,10 @@ def time(s: State, rules: Rules, bounds: Bounds) -> Steps:
         if not row.lapsed and not holder_lives:
             after = s._replace(row=row._replace(lapsed=True))
             silent = row.lock == PLAIN and s.plain.at == "running"
-            yield Step("the lease runs out", after._replace(plain=s.plain._replace(silent=True)) if silent else after)
+            yield Step(
+                "the lease runs out",
+                after._replace(plain=s.plain._replace(silent=True)) if silent else after,
+            )
         elif row.lapsed and holder_lives:
             yield Step("the holder renews its lease", s._replace(row=row._replace(lapsed=False)))
     if row.runner != NO_RUNNER:
@@ -99,8 +107,12 @@ def time(s: State, rules: Rules, bounds: Bounds) -> Steps:
         elif row.stale and runner_lives:
             yield Step("the runner shows a sign of life", _sign_of_life(s))
     if marker is not None and marker.batch_job == NO_BATCH_JOB and not marker.settled:
-        shown = tuple(c._replace(listed=True) if c.epoch == marker.epoch else c for c in s.containers)
-        yield Step("SETTLE passes", s._replace(marker=marker._replace(settled=True), containers=shown))
+        shown = tuple(
+            c._replace(listed=True) if c.epoch == marker.epoch else c for c in s.containers
+        )
+        yield Step(
+            "SETTLE passes", s._replace(marker=marker._replace(settled=True), containers=shown)
+        )
 
 
 def _holder_lives(s: State) -> bool:
@@ -139,22 +151,39 @@ def operator(s: State, rules: Rules, bounds: Bounds) -> Steps:
     if s.cancels and row.state not in FINISHED:
         runner, stale = (row.runner, row.stale) if rules.cancel_keeps_runner else (NO_RUNNER, False)
         cancelled = Row(CANCELLED, row.epoch + 1, row.attempts, runner=runner, stale=stale)
-        containers = tuple(c._replace(cancelled=True) if c.epoch == row.epoch else c for c in s.containers)
-        plain = s.plain._replace(cancelled=True) if s.plain.at == "running" and s.plain.epoch == row.epoch else s.plain
+        containers = tuple(
+            c._replace(cancelled=True) if c.epoch == row.epoch else c for c in s.containers
+        )
+        plain = (
+            s.plain._replace(cancelled=True)
+            if s.plain.at == "running" and s.plain.epoch == row.epoch
+            else s.plain
+        )
         after = s._replace(row=cancelled, containers=containers, plain=plain, cancels=s.cancels - 1)
         yield Step("the operator cancels the job", after, True)
-    if s.retries and row.state == CANCELLED and (row.runner == NO_RUNNER or row.stale) and all_wait(s):
+    if (
+        s.retries
+        and row.state == CANCELLED
+        and (row.runner == NO_RUNNER or row.stale)
+        and all_wait(s)
+    ):
         again = Row(READY, row.epoch, bounds.attempts - 1)
-        yield Step("the operator retries the job", s._replace(row=again, retries=s.retries - 1), True)
+        yield Step(
+            "the operator retries the job", s._replace(row=again, retries=s.retries - 1), True
+        )
 
 
 def resuming(s: State, rules: Rules, bounds: Bounds) -> Steps:
     for number, w in enumerate(s.watchers):
         if w.paused:
-            yield Step(f"worker {NAMES[number]} resumes", with_watcher(s, number, w._replace(paused=False)))
+            yield Step(
+                f"worker {NAMES[number]} resumes", with_watcher(s, number, w._replace(paused=False))
+            )
     for number, c in enumerate(s.containers):
         if c.paused:
-            yield Step(f"container {number} resumes", with_container(s, number, c._replace(paused=False)))
+            yield Step(
+                f"container {number} resumes", with_container(s, number, c._replace(paused=False))
+            )
     if s.plain.paused:
         yield Step("the plain worker resumes", s._replace(plain=s.plain._replace(paused=False)))
 
@@ -176,14 +205,20 @@ def faults(s: State, rules: Rules, bounds: Bounds) -> Steps:
     for number, c in enumerate(s.containers):
         if c.at == "gone":
             continue
-        yield Step(f"container {number} dies", with_container(s, number, c._replace(at="gone", paused=False)), True)
+        yield Step(
+            f"container {number} dies",
+            with_container(s, number, c._replace(at="gone", paused=False)),
+            True,
+        )
         if c.at != "waiting":
             if not c.paused:
                 paused = with_container(s, number, c._replace(paused=True))._replace(excused=True)
                 yield Step(f"container {number} is paused", paused, True)
             if not c.over:
                 yield Step(
-                    f"Batch job {number} is over, but its container lives", with_container(s, number, c._replace(over=True)), True
+                    f"Batch job {number} is over, but its container lives",
+                    with_container(s, number, c._replace(over=True)),
+                    True,
                 )
     if s.plain.at != "idle":
         dead = row._replace(lock=DEAD if row.lock == PLAIN else row.lock, runner=_dead_runner(row))

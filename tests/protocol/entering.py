@@ -28,7 +28,10 @@ def find(s: State, n: int, w: Watcher, rules: Rules, bounds: Bounds) -> Steps:
     """Entry.enter: the marker of this epoch is taken over; one of an older epoch isn't."""
     marker = s.marker
     if marker is None or (rules.adopt_own_epoch and marker.epoch != w.epoch):
-        yield Step("finds no marker of its epoch", with_watcher(s, n, w._replace(at="handing over", marker_epoch=w.epoch)))
+        yield Step(
+            "finds no marker of its epoch",
+            with_watcher(s, n, w._replace(at="handing over", marker_epoch=w.epoch)),
+        )
         return
     w = w._replace(marker_epoch=marker.epoch, tries=marker.tries, batch_job=marker.batch_job)
     yield Step("takes over what the marker says", _go_on_from_marker(s, n, w, rules))
@@ -36,7 +39,9 @@ def find(s: State, n: int, w: Watcher, rules: Rules, bounds: Bounds) -> Steps:
 
 def _go_on_from_marker(s: State, n: int, w: Watcher, rules: Rules) -> State:
     if w.batch_job == NO_BATCH_JOB:
-        return with_watcher(s, n, w._replace(at="looking at row" if rules.look_before_repeating else "submitting"))
+        return with_watcher(
+            s, n, w._replace(at="looking at row" if rules.look_before_repeating else "submitting")
+        )
     broken = FOREIGN if s.containers[w.batch_job].epoch != w.epoch else ""
     return with_watcher(s, n, w._replace(at="watching"))._replace(broken=broken)
 
@@ -46,24 +51,43 @@ def hand_over(s: State, n: int, w: Watcher, rules: Rules, bounds: Bounds) -> Ste
     if not rules.hand_over_before_submission:
         yield Step("leaves handed_over for later", with_watcher(s, n, w._replace(at="intending")))
     elif not rules.hand_over_before_marker and (s.marker is None or s.marker.epoch != w.epoch):
-        yield Step("leaves handed_over for after the marker", with_watcher(s, n, w._replace(at="intending")))
+        yield Step(
+            "leaves handed_over for after the marker",
+            with_watcher(s, n, w._replace(at="intending")),
+        )
     elif holds(s, n, w):
-        at = "submitting" if not rules.hand_over_before_marker or not rules.intent_first else "intending"
+        at = (
+            "submitting"
+            if not rules.hand_over_before_marker or not rules.intent_first
+            else "intending"
+        )
         handed = s._replace(row=s.row._replace(handed_over=True))
         yield Step("sets handed_over", with_watcher(handed, n, w._replace(at=at)))
     else:
-        yield Step("can't set handed_over: it doesn't hold the job any more", with_watcher(s, n, Watcher()))
+        yield Step(
+            "can't set handed_over: it doesn't hold the job any more", with_watcher(s, n, Watcher())
+        )
 
 
 def intend(s: State, n: int, w: Watcher, rules: Rules, bounds: Bounds) -> Steps:
     """markers.commit_intent, up to its insert, or to its reading of an older marker."""
-    after = "submitting" if rules.hand_over_before_marker or not rules.hand_over_before_submission else "handing over"
+    after = (
+        "submitting"
+        if rules.hand_over_before_marker or not rules.hand_over_before_submission
+        else "handing over"
+    )
     if s.marker is None:
-        yield Step("commits the marker", with_watcher(s._replace(marker=Marker(w.epoch)), n, w._replace(at=after)))
+        yield Step(
+            "commits the marker",
+            with_watcher(s._replace(marker=Marker(w.epoch)), n, w._replace(at=after)),
+        )
     elif s.marker.epoch >= w.epoch:
         yield Step("finds that another has the marker, and lets go", let_go(s, n, w))
     else:
-        yield Step("reads an older marker", with_watcher(s, n, w._replace(at="replacing", seen=s.marker.epoch)))
+        yield Step(
+            "reads an older marker",
+            with_watcher(s, n, w._replace(at="replacing", seen=s.marker.epoch)),
+        )
 
 
 def replace(s: State, n: int, w: Watcher, rules: Rules, bounds: Bounds) -> Steps:
@@ -72,7 +96,10 @@ def replace(s: State, n: int, w: Watcher, rules: Rules, bounds: Bounds) -> Steps
     if marker is not None and (marker.epoch == w.seen or not rules.replace_conditional):
         broken = KEPT if marker.epoch > w.epoch and is_living(s.row, marker.epoch) else ""
         after = s._replace(marker=Marker(w.epoch), broken=broken)
-        yield Step("replaces the older marker", with_watcher(after, n, w._replace(at="reading its marker", seen=0)))
+        yield Step(
+            "replaces the older marker",
+            with_watcher(after, n, w._replace(at="reading its marker", seen=0)),
+        )
     else:
         yield Step("finds the older marker changed, and lets go", let_go(s, n, w))
 
@@ -83,8 +110,15 @@ def read_own(s: State, n: int, w: Watcher, rules: Rules, bounds: Bounds) -> Step
     if marker is None or (rules.intent_reread and marker.epoch != w.epoch):
         yield Step("finds its marker gone, and lets go", let_go(s, n, w))
     else:
-        at = "submitting" if rules.hand_over_before_marker or not rules.hand_over_before_submission else "handing over"
-        yield Step("reads its marker", with_watcher(s, n, w._replace(at=at, marker_epoch=marker.epoch, tries=marker.tries)))
+        at = (
+            "submitting"
+            if rules.hand_over_before_marker or not rules.hand_over_before_submission
+            else "handing over"
+        )
+        yield Step(
+            "reads its marker",
+            with_watcher(s, n, w._replace(at=at, marker_epoch=marker.epoch, tries=marker.tries)),
+        )
 
 
 def submit(s: State, n: int, w: Watcher, rules: Rules, bounds: Bounds) -> Steps:
@@ -100,16 +134,30 @@ def submit(s: State, n: int, w: Watcher, rules: Rules, bounds: Bounds) -> Steps:
         if s.faults:
             lost = accepted._replace(faults=s.faults - 1)
             if rules.intent_first:
-                yield Step(f"submits: Batch job {number}, but the reply is lost", with_watcher(lost, n, unknown), True)
+                yield Step(
+                    f"submits: Batch job {number}, but the reply is lost",
+                    with_watcher(lost, n, unknown),
+                    True,
+                )
             if not rules.no_sdk_retries and number + 1 < bounds.batch_jobs:
                 again = lost._replace(containers=(*lost.containers, Container(w.epoch)))
                 text = f"submits: Batch job {number}, the reply is lost, and the SDK submits again: Batch job {number + 1}"
-                yield Step(text, with_watcher(again, n, recording._replace(batch_job=number + 1)), True)
+                yield Step(
+                    text, with_watcher(again, n, recording._replace(batch_job=number + 1)), True
+                )
     if s.faults and rules.intent_first:
         faulty = s._replace(faults=s.faults - 1)
-        yield Step("submits, and neither request nor reply arrives", with_watcher(faulty, n, unknown), True)
-        yield Step("submits, and is throttled", with_watcher(faulty, n, w._replace(at="throttled")), True)
-        yield Step("submits, and is refused for good", with_watcher(faulty, n, w._replace(at="refused")), True)
+        yield Step(
+            "submits, and neither request nor reply arrives", with_watcher(faulty, n, unknown), True
+        )
+        yield Step(
+            "submits, and is throttled", with_watcher(faulty, n, w._replace(at="throttled")), True
+        )
+        yield Step(
+            "submits, and is refused for good",
+            with_watcher(faulty, n, w._replace(at="refused")),
+            True,
+        )
 
 
 def after_throttling(s: State, n: int, w: Watcher, rules: Rules, bounds: Bounds) -> Steps:
@@ -128,11 +176,22 @@ def record(s: State, n: int, w: Watcher, rules: Rules, bounds: Bounds) -> Steps:
     if not rules.intent_first and (marker is None or marker.epoch < w.epoch):
         marker = Marker(w.epoch)
     at = "cancelling others" if w.others else "watching"
-    if marker is not None and marker.epoch == w.marker_epoch and (marker.batch_job == NO_BATCH_JOB or not rules.record_once):
+    if (
+        marker is not None
+        and marker.epoch == w.marker_epoch
+        and (marker.batch_job == NO_BATCH_JOB or not rules.record_once)
+    ):
         broken = FOREIGN if s.containers[w.batch_job].epoch != marker.epoch else ""
         after = s._replace(marker=Marker(marker.epoch, w.batch_job), broken=broken)
-        after = after._replace(row=s.row._replace(handed_over=True)) if _hands_over_late(s, n, w, rules) else after
-        yield Step(f"records Batch job {w.batch_job}", with_watcher(after, n, w._replace(at=at, tries=0, seen=0)))
+        after = (
+            after._replace(row=s.row._replace(handed_over=True))
+            if _hands_over_late(s, n, w, rules)
+            else after
+        )
+        yield Step(
+            f"records Batch job {w.batch_job}",
+            with_watcher(after, n, w._replace(at=at, tries=0, seen=0)),
+        )
     else:
         yield Step("finds the marker changed", with_watcher(s, n, w._replace(at="rereading")))
 
@@ -150,7 +209,10 @@ def reread(s: State, n: int, w: Watcher, rules: Rules, bounds: Bounds) -> Steps:
     w = w._replace(batch_job=marker.batch_job, tries=marker.tries, seen=0)
     if w.others and w.batch_job != NO_BATCH_JOB:
         others = tuple(other for other in w.others if other != w.batch_job)
-        yield Step("reads the marker again", with_watcher(s, n, w._replace(at="cancelling others", others=others)))
+        yield Step(
+            "reads the marker again",
+            with_watcher(s, n, w._replace(at="cancelling others", others=others)),
+        )
     else:
         yield Step("reads the marker again", _go_on_from_marker(s, n, w, rules))
 
@@ -161,12 +223,22 @@ def look_at_row(s: State, n: int, w: Watcher, rules: Rules, bounds: Bounds) -> S
         yield Step("reads that it doesn't hold the job any more", gone)
     elif s.row.runner >= 0:
         recording = w._replace(at="recording", batch_job=s.row.runner)
-        yield Step(f"reads that Batch job {s.row.runner} is registered", with_watcher(s, n, recording))
+        yield Step(
+            f"reads that Batch job {s.row.runner} is registered", with_watcher(s, n, recording)
+        )
     else:
         marker = s.marker
-        is_old = marker is None or marker.epoch != w.marker_epoch or marker.tries > w.tries or marker.settled
+        is_old = (
+            marker is None
+            or marker.epoch != w.marker_epoch
+            or marker.tries > w.tries
+            or marker.settled
+        )
         last = int(is_old or not rules.settle)
-        yield Step("reads that nobody is registered", with_watcher(s, n, w._replace(at="looking at list", seen=last)))
+        yield Step(
+            "reads that nobody is registered",
+            with_watcher(s, n, w._replace(at="looking at list", seen=last)),
+        )
 
 
 def look_at_list(s: State, n: int, w: Watcher, rules: Rules, bounds: Bounds) -> Steps:
@@ -180,12 +252,20 @@ def look_at_list(s: State, n: int, w: Watcher, rules: Rules, bounds: Bounds) -> 
         seen = s._replace(faults=s.faults - 1, excused=True) if missed else s
         how = " (it is blind beyond SETTLE)" if missed else ""
         if found:
-            winner, *others = sorted(found, key=lambda number: (_progress(s.containers[number]), number))
-            after = w._replace(at="recording", batch_job=winner, others=tuple(sorted(others)), seen=0)
-            yield Step(f"finds in ListJobs: {found}{how}", with_watcher(seen, n, after), bool(missed))
+            winner, *others = sorted(
+                found, key=lambda number: (_progress(s.containers[number]), number)
+            )
+            after = w._replace(
+                at="recording", batch_job=winner, others=tuple(sorted(others)), seen=0
+            )
+            yield Step(
+                f"finds in ListJobs: {found}{how}", with_watcher(seen, n, after), bool(missed)
+            )
         else:
             after = w._replace(at="repeating" if w.seen else "looking at row", seen=0)
-            yield Step(f"finds nothing in ListJobs{how}", with_watcher(seen, n, after), bool(missed))
+            yield Step(
+                f"finds nothing in ListJobs{how}", with_watcher(seen, n, after), bool(missed)
+            )
 
 
 def _progress(container: Container) -> int:
@@ -195,11 +275,15 @@ def _progress(container: Container) -> int:
 def repeat(s: State, n: int, w: Watcher, rules: Rules, bounds: Bounds) -> Steps:
     """markers.repeat_intent: of two workers that come to this, one does it."""
     marker = s.marker
-    mine = marker is not None and marker.epoch == w.marker_epoch and marker.batch_job == NO_BATCH_JOB
+    mine = (
+        marker is not None and marker.epoch == w.marker_epoch and marker.batch_job == NO_BATCH_JOB
+    )
     if mine and (marker.tries == w.tries or not rules.repeat_conditional):
         tries = marker.tries + 1
         after = s._replace(marker=Marker(marker.epoch, NO_BATCH_JOB, tries))
-        yield Step("renews the intent", with_watcher(after, n, w._replace(at="submitting", tries=tries)))
+        yield Step(
+            "renews the intent", with_watcher(after, n, w._replace(at="submitting", tries=tries))
+        )
     else:
         yield Step("finds the intent changed", with_watcher(s, n, w._replace(at="rereading")))
 
@@ -211,12 +295,16 @@ def cancel_others(s: State, n: int, w: Watcher, rules: Rules, bounds: Bounds) ->
         return
     other, *rest = w.others
     container = s.containers[other]
-    after = with_watcher(s, n, w._replace(at="cancelling others" if rest else "watching", others=tuple(rest)))
+    after = with_watcher(
+        s, n, w._replace(at="cancelling others" if rest else "watching", others=tuple(rest))
+    )
     if container.at == "waiting":
         after = with_container(after, other, container._replace(at="gone", listed=False))
     elif not rules.losers_not_terminated and container.at != "gone":
         after = with_container(after, other, container._replace(at="gone"))
-        after = after._replace(broken=TERMINATED if container.at == "running" and not container.cancelled else "")
+        after = after._replace(
+            broken=TERMINATED if container.at == "running" and not container.cancelled else ""
+        )
     yield Step(f"has Batch job {other} cancelled", after)
 
 

@@ -35,15 +35,22 @@ def container(s: State, n: int, c: Container, rules: Rules, bounds: Bounds) -> S
     elif c.at == "registering":
         yield _register(s, n, c, rules)
     elif c.at == "running":
-        if (row.epoch == c.epoch or not rules.outcome_epoch) and (row.runner == n or not rules.outcome_runner):
+        if (row.epoch == c.epoch or not rules.outcome_epoch) and (
+            row.runner == n or not rules.outcome_runner
+        ):
             for success, text in OUTCOMES:
                 after = record(s, c.epoch, n, success=success, cancelled=c.cancelled, bounds=bounds)
                 yield Step(text, with_container(after, n, c._replace(at="gone")))
         else:
             yield Step("has its outcome dropped", with_container(s, n, c._replace(at="dropped")))
     elif c.at == "dropped":
-        after = s._replace(row=row._replace(runner=NO_RUNNER, stale=False)) if row.runner == n else s
-        yield Step("ends (its runner is cleared)" if row.runner == n else "ends", with_container(after, n, c._replace(at="gone")))
+        after = (
+            s._replace(row=row._replace(runner=NO_RUNNER, stale=False)) if row.runner == n else s
+        )
+        yield Step(
+            "ends (its runner is cleared)" if row.runner == n else "ends",
+            with_container(after, n, c._replace(at="gone")),
+        )
 
 
 def _register(s: State, n: int, c: Container, rules: Rules) -> Step:
@@ -63,16 +70,30 @@ def plain(s: State, rules: Rules, bounds: Bounds) -> Steps:
     row, p = s.row, s.plain
     if p.at == "idle":
         if row.state == READY or (row.state == DETACHED and not rules.detached_to_batch_only):
-            claimed = row._replace(state=RUNNING, lock=PLAIN, lapsed=False, runner=PLAIN_RUNNER, stale=False)
-            after = s._replace(row=claimed, plain=Plain("running", row.epoch), broken=IN_PROCESS if row.handed_over else "")
+            claimed = row._replace(
+                state=RUNNING, lock=PLAIN, lapsed=False, runner=PLAIN_RUNNER, stale=False
+            )
+            after = s._replace(
+                row=claimed,
+                plain=Plain("running", row.epoch),
+                broken=IN_PROCESS if row.handed_over else "",
+            )
             yield Step(f"claims the {row.state} job, and begins", after)
     elif p.at == "running":
-        if (row.epoch == p.epoch or not rules.outcome_epoch) and (row.runner == PLAIN_RUNNER or not rules.outcome_runner):
+        if (row.epoch == p.epoch or not rules.outcome_epoch) and (
+            row.runner == PLAIN_RUNNER or not rules.outcome_runner
+        ):
             for success, text in OUTCOMES:
-                after = record(s, p.epoch, PLAIN_RUNNER, success=success, cancelled=p.cancelled, bounds=bounds)
+                after = record(
+                    s, p.epoch, PLAIN_RUNNER, success=success, cancelled=p.cancelled, bounds=bounds
+                )
                 yield Step(text, after._replace(plain=Plain()))
         else:
             yield Step("has its outcome dropped", s._replace(plain=Plain("dropped")))
     else:
-        after = s._replace(row=row._replace(runner=NO_RUNNER, stale=False)) if row.runner == PLAIN_RUNNER else s
+        after = (
+            s._replace(row=row._replace(runner=NO_RUNNER, stale=False))
+            if row.runner == PLAIN_RUNNER
+            else s
+        )
         yield Step("ends its execution", after._replace(plain=Plain()))

@@ -68,7 +68,9 @@ def broken(state: State) -> str:
 
 def is_cut_off(state: State, bounds: Bounds) -> bool:
     """Whether the bound on Batch jobs keeps a worker from what it would do: no judgement on such a state."""
-    return len(state.containers) >= bounds.batch_jobs and any(w.at == "submitting" for w in state.watchers)
+    return len(state.containers) >= bounds.batch_jobs and any(
+        w.at == "submitting" for w in state.watchers
+    )
 
 
 def explore(rules: Rules = ALL, bounds: Bounds | None = None, start: str = "enqueued") -> Found:
@@ -107,7 +109,12 @@ def _explore(rules: Rules, bounds: Bounds, start: str) -> Found:
                 if invariant := broken(after):
                     seconds = time.perf_counter() - began
                     return Found(
-                        len(order), transitions, depth + 1, seconds, invariant, _trace(number, order, parents, rules, bounds)
+                        len(order),
+                        transitions,
+                        depth + 1,
+                        seconds,
+                        invariant,
+                        _trace(number, order, parents, rules, bounds),
                     )
             if not step.fault:
                 before[number].append(position)
@@ -115,7 +122,14 @@ def _explore(rules: Rules, bounds: Bounds, start: str) -> Found:
     if endless := _endless(order, before, bounds):
         invariant, number = endless
         seconds = time.perf_counter() - began
-        return Found(len(order), transitions, depth, seconds, invariant, _trace(number, order, parents, rules, bounds))
+        return Found(
+            len(order),
+            transitions,
+            depth,
+            seconds,
+            invariant,
+            _trace(number, order, parents, rules, bounds),
+        )
     return Found(len(order), transitions, depth, time.perf_counter() - began)
 
 
@@ -140,7 +154,9 @@ def _endless(order: list[State], before: list[list[int]], bounds: Bounds) -> tup
     return None
 
 
-def _trace(number: int, order: list[State], parents: list[int], rules: Rules, bounds: Bounds) -> tuple[str, ...]:
+def _trace(
+    number: int, order: list[State], parents: list[int], rules: Rules, bounds: Bounds
+) -> tuple[str, ...]:
     """The steps to a state, told once more from the start, so that workers and Batch jobs keep their names."""
     path = []
     while number:
@@ -150,7 +166,11 @@ def _trace(number: int, order: list[State], parents: list[int], rules: Rules, bo
     state = order[0]
     told = []
     for wanted in reversed(path):
-        who, step = next((who, step) for who, step in steps(state, rules, bounds) if canonical(step.after) == wanted)
+        who, step = next(
+            (who, step)
+            for who, step in steps(state, rules, bounds)
+            if canonical(step.after) == wanted
+        )
         told.append(who + step.text)
         state = step.after
     return tuple(told)

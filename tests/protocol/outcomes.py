@@ -31,13 +31,18 @@ def failed_attempt(row: Row, bounds: Bounds) -> Row:
     return over(row, FAILED if attempts >= bounds.attempts else SCHEDULED, attempts)
 
 
-def record(state: State, epoch: int, runner: int, *, success: bool, cancelled: bool, bounds: Bounds) -> State:
+def record(
+    state: State, epoch: int, runner: int, *, success: bool, cancelled: bool, bounds: Bounds
+) -> State:
     """An executor's outcome, its conditions being met: jobs.transitions.succeed, reschedule, fail."""
     row = state.row
     broken = ""
     if row.epoch != epoch or row.runner != runner:
         broken = SUCCESS_OF_CANCELLED if success and cancelled else OUTCOME
-    return state._replace(row=over(row, SUCCEEDED, row.attempts) if success else failed_attempt(row, bounds), broken=broken)
+    return state._replace(
+        row=over(row, SUCCEEDED, row.attempts) if success else failed_attempt(row, bounds),
+        broken=broken,
+    )
 
 
 def succeed_unseen(state: State) -> State:
@@ -62,7 +67,11 @@ def let_go(state: State, number: int, watcher: Watcher) -> State:
     """batchexec.handover.follow.Follower._let_go: one conditional write, which does nothing where the lock is lost."""
     row = state.row
     if holds(state, number, watcher):
-        row = row._replace(state=DETACHED, lock=NOBODY, lapsed=False) if row.handed_over else over(row, READY, row.attempts)
+        row = (
+            row._replace(state=DETACHED, lock=NOBODY, lapsed=False)
+            if row.handed_over
+            else over(row, READY, row.attempts)
+        )
     return with_watcher(state._replace(row=row), number, Watcher())
 
 

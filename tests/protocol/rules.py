@@ -16,7 +16,9 @@ IN_PROCESS = "a handed-over job is never performed in a worker"
 TERMINATED = "no possible runner is terminated, except after a cancel"
 FOREIGN = "a marker names, and a worker watches, Batch jobs of its own epoch"
 KEPT = "the marker of a living epoch is kept"
-ECONOMY = "one submission per epoch, while nothing is paused and ListJobs shows what is older than SETTLE"
+ECONOMY = (
+    "one submission per epoch, while nothing is paused and ListJobs shows what is older than SETTLE"
+)
 
 
 class Rules(NamedTuple):
@@ -68,13 +70,20 @@ class Rule(NamedTuple):
 
 
 RULES: dict[str, Rule] = {
-    "intent_first": Rule("The marker is committed before anything is submitted", "markers.commit_intent", ECONOMY),
+    "intent_first": Rule(
+        "The marker is committed before anything is submitted", "markers.commit_intent", ECONOMY
+    ),
     "look_before_repeating": Rule(
-        "A submission with an unknown outcome is looked for before it is repeated", "Entry._found", ECONOMY
+        "A submission with an unknown outcome is looked for before it is repeated",
+        "Entry._found",
+        ECONOMY,
     ),
     "settle": Rule("Absent from ListJobs means absent only after SETTLE", "Entry._found", ECONOMY),
     "intent_renewed": Rule(
-        "SETTLE counts from the last try: the intent is renewed after throttling", "Entry._submitted_meanwhile", ECONOMY, 2
+        "SETTLE counts from the last try: the intent is renewed after throttling",
+        "Entry._submitted_meanwhile",
+        ECONOMY,
+        2,
     ),
     "repeat_conditional": Rule(
         "Of two workers that come to repeat a submission, one does it",
@@ -87,7 +96,9 @@ RULES: dict[str, Rule] = {
         "markers.record_submission",
         why_kept="cost: the worker comes to the registered Batch job by Settlement.settle in any case",
     ),
-    "adopt_own_epoch": Rule("A marker of an older epoch is never adopted", "Entry.enter", FOREIGN, 0),
+    "adopt_own_epoch": Rule(
+        "A marker of an older epoch is never adopted", "Entry.enter", FOREIGN, 0
+    ),
     "replace_conditional": Rule(
         "An older marker is replaced on condition that it still is of that epoch",
         "markers.commit_intent",
@@ -102,7 +113,9 @@ RULES: dict[str, Rule] = {
         cancels=1,
         start="rescheduled",
     ),
-    "clear_conditional": Rule("A marker is cleared on condition of its epoch", "markers.clear", KEPT, 0),
+    "clear_conditional": Rule(
+        "A marker is cleared on condition of its epoch", "markers.clear", KEPT, 0
+    ),
     "losers_not_terminated": Rule(
         "Of several Batch jobs of one epoch, the others are cancelled only before they start",
         "Entry._adopt",
@@ -114,23 +127,48 @@ RULES: dict[str, Rule] = {
         "Entry._commit",
         why_kept="redundant: between the marker and the submission it would do; the next rule is the one that counts",
     ),
-    "hand_over_before_submission": Rule("handed_over is set before anything is submitted", "Entry._commit", OVERLAP),
-    "detach": Rule("A handed-over job whose watcher is gone is detached, not made ready", "Reaper._release", OVERLAP),
-    "detached_to_batch_only": Rule("Only a worker that hands over takes a detached job", "Store.claim", IN_PROCESS, 1),
-    "register_if_free": Rule("A container registers only where nobody has", "transitions.register", ONCE),
-    "register_epoch": Rule("A container registers only under its own epoch", "transitions.register", TOO_LATE, 2),
-    "outcome_epoch": Rule("An outcome is conditional on its epoch", "transitions.as_executor", CANCELLED, 0, 1),
+    "hand_over_before_submission": Rule(
+        "handed_over is set before anything is submitted", "Entry._commit", OVERLAP
+    ),
+    "detach": Rule(
+        "A handed-over job whose watcher is gone is detached, not made ready",
+        "Reaper._release",
+        OVERLAP,
+    ),
+    "detached_to_batch_only": Rule(
+        "Only a worker that hands over takes a detached job", "Store.claim", IN_PROCESS, 1
+    ),
+    "register_if_free": Rule(
+        "A container registers only where nobody has", "transitions.register", ONCE
+    ),
+    "register_epoch": Rule(
+        "A container registers only under its own epoch", "transitions.register", TOO_LATE, 2
+    ),
+    "outcome_epoch": Rule(
+        "An outcome is conditional on its epoch", "transitions.as_executor", CANCELLED, 0, 1
+    ),
     "outcome_runner": Rule(
         "An outcome is conditional on being the runner",
         "transitions.as_executor",
         why_kept="redundant here: it fences an earlier attempt of a Batch job (transitions.supersede), which isn't modelled",
     ),
-    "success_by_row": Rule("Success is what the row says, not what Batch says", "Settlement.settle", FALSE_SUCCESS),
-    "give_up_as_read": Rule("Giving up is conditional on runner and heartbeat as they were read", "transitions.as_seen", OVERLAP),
-    "give_up_own_ended": Rule(
-        "An execution is given up only when its own Batch job is over", "Settlement.settle", OVERLAP, start="twins"
+    "success_by_row": Rule(
+        "Success is what the row says, not what Batch says", "Settlement.settle", FALSE_SUCCESS
     ),
-    "give_up_stale": Rule("An execution is given up only when its heartbeat is stale", "Settlement.settle", OVERLAP),
+    "give_up_as_read": Rule(
+        "Giving up is conditional on runner and heartbeat as they were read",
+        "transitions.as_seen",
+        OVERLAP,
+    ),
+    "give_up_own_ended": Rule(
+        "An execution is given up only when its own Batch job is over",
+        "Settlement.settle",
+        OVERLAP,
+        start="twins",
+    ),
+    "give_up_stale": Rule(
+        "An execution is given up only when its heartbeat is stale", "Settlement.settle", OVERLAP
+    ),
     "runner_reread": Rule(
         "A worker that can't record the runner in the marker reads the marker again",
         "Settlement.settle",
@@ -150,6 +188,10 @@ RULES: dict[str, Rule] = {
         2,
     ),
     "cancel_keeps_runner": Rule(
-        "A cancel keeps the runner, and a retry is refused while it lives", "transitions.cancel, retry", OVERLAP, 0, 1
+        "A cancel keeps the runner, and a retry is refused while it lives",
+        "transitions.cancel, retry",
+        OVERLAP,
+        0,
+        1,
     ),
 }

@@ -151,7 +151,16 @@ STARTS: dict[str, dict[str, Any]] = {
 
 
 def initial(bounds: Bounds, start: str = "enqueued") -> State:
-    new = State(Row(), None, (Watcher(), Watcher()), Plain(), (), bounds.faults, bounds.cancels, bounds.retries)
+    new = State(
+        Row(),
+        None,
+        (Watcher(), Watcher()),
+        Plain(),
+        (),
+        bounds.faults,
+        bounds.cancels,
+        bounds.retries,
+    )
     return new._replace(**STARTS[start])
 
 
@@ -184,14 +193,23 @@ def _without_history(state: State) -> State:
     named = {row.runner, marker.batch_job if marker else NO_BATCH_JOB}
     for watcher in state.watchers:
         named.update((watcher.batch_job, watcher.seen, *watcher.others))
-    kept = [n for n, c in enumerate(state.containers) if c.at != "gone" or c.epoch >= row.epoch or n in named]
+    kept = [
+        n
+        for n, c in enumerate(state.containers)
+        if c.at != "gone" or c.epoch >= row.epoch or n in named
+    ]
     if len(kept) == len(state.containers):
         return state
     new = {old: number for number, old in enumerate(kept)}
 
     def renamed(watcher: Watcher) -> Watcher:
-        batch_job, seen = new.get(watcher.batch_job, watcher.batch_job), new.get(watcher.seen, watcher.seen)
-        return watcher._replace(batch_job=batch_job, seen=seen, others=tuple(new[n] for n in watcher.others))
+        batch_job, seen = (
+            new.get(watcher.batch_job, watcher.batch_job),
+            new.get(watcher.seen, watcher.seen),
+        )
+        return watcher._replace(
+            batch_job=batch_job, seen=seen, others=tuple(new[n] for n in watcher.others)
+        )
 
     first, second = state.watchers
     return state._replace(

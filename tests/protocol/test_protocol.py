@@ -9,15 +9,18 @@ import pytest
 from tests.protocol.explore import explore
 from tests.protocol.model import EXPLORATIONS, without
 from tests.protocol.rules import ALL, RULES
+from tests.protocol.state import Bounds
 
-pytestmark = pytest.mark.skipif("TEST_DATABASE" in os.environ, reason="no database takes part: it runs in the default lane only")
+pytestmark = pytest.mark.skipif(
+    "TEST_DATABASE" in os.environ, reason="no database takes part: it runs in the default lane only"
+)
 
 
-def test_every_invariant_holds_in_every_state():
-    for bounds in EXPLORATIONS:
-        found = explore(ALL, bounds)
-        assert not found.invariant, "\n".join((found.invariant, *found.trace))
-        assert found.states > 200_000
+@pytest.mark.parametrize("bounds", EXPLORATIONS, ids=lambda bounds: f"faults={bounds.faults}")
+def test_every_invariant_holds_in_every_state(bounds: Bounds):
+    found = explore(ALL, bounds)
+    assert not found.invariant, "\n".join((found.invariant, *found.trace))
+    assert found.states > 200_000
 
 
 @pytest.mark.parametrize("name", [name for name, rule in RULES.items() if rule.breaks])

@@ -28,7 +28,10 @@ def claim(s: State, n: int, w: Watcher, rules: Rules, bounds: Bounds) -> Steps:
     """jobs.store: Store.claim, for a worker that hands over: `runner` stays as it is."""
     if s.row.state in (READY, DETACHED):
         row = s.row._replace(state=RUNNING, lock=n, lapsed=False)
-        yield Step(f"claims the {s.row.state} job", with_watcher(s._replace(row=row), n, Watcher("finding", row.epoch)))
+        yield Step(
+            f"claims the {s.row.state} job",
+            with_watcher(s._replace(row=row), n, Watcher("finding", row.epoch)),
+        )
 
 
 def poll(s: State, n: int, w: Watcher, rules: Rules, bounds: Bounds) -> Steps:
@@ -37,7 +40,10 @@ def poll(s: State, n: int, w: Watcher, rules: Rules, bounds: Bounds) -> Steps:
         yield Step("notices that it doesn't hold the job any more", gone)
     container = s.containers[w.batch_job]
     if container.over or container.at == "gone":
-        yield Step(f"sees that Batch job {w.batch_job} is over", with_watcher(s, n, w._replace(at="settling")))
+        yield Step(
+            f"sees that Batch job {w.batch_job} is over",
+            with_watcher(s, n, w._replace(at="settling")),
+        )
         if not rules.success_by_row and holds(s, n, w):
             cleared = with_watcher(succeed_unseen(s), n, w._replace(at="clearing"))
             yield Step(f"sees that Batch job {w.batch_job} SUCCEEDED, and records that", cleared)
@@ -54,7 +60,10 @@ def settle(s: State, n: int, w: Watcher, rules: Rules, bounds: Bounds) -> Steps:
     elif row.runner >= 0 and not row.stale and rules.give_up_stale:
         yield Step("reads that the runner is alive", with_watcher(s, n, w._replace(at="watching")))
     else:
-        yield Step("decides to give the execution up", with_watcher(s, n, w._replace(at="giving up", seen=row.runner)))
+        yield Step(
+            "decides to give the execution up",
+            with_watcher(s, n, w._replace(at="giving up", seen=row.runner)),
+        )
 
 
 def record_runner(s: State, n: int, w: Watcher, rules: Rules, bounds: Bounds) -> Steps:
@@ -62,7 +71,10 @@ def record_runner(s: State, n: int, w: Watcher, rules: Rules, bounds: Bounds) ->
     marker = s.marker
     if marker is not None and marker.epoch == w.marker_epoch and marker.batch_job == w.batch_job:
         after = s._replace(marker=marker._replace(batch_job=w.seen))
-        yield Step(f"records Batch job {w.seen}", with_watcher(after, n, w._replace(at="watching", batch_job=w.seen, seen=0)))
+        yield Step(
+            f"records Batch job {w.seen}",
+            with_watcher(after, n, w._replace(at="watching", batch_job=w.seen, seen=0)),
+        )
     else:
         at = "rereading" if rules.runner_reread else "watching"
         yield Step("finds the marker changed", with_watcher(s, n, w._replace(at=at, seen=0)))
@@ -73,7 +85,9 @@ def give_up(s: State, n: int, w: Watcher, rules: Rules, bounds: Bounds) -> Steps
     refused = w.at == "giving up a refused one"
     if holds(s, n, w) and (s.row.runner == w.seen or not rules.give_up_as_read):
         after = s._replace(row=failed_attempt(s.row, bounds))
-        yield Step("records a failed attempt", with_watcher(after, n, w._replace(at="clearing", seen=0)))
+        yield Step(
+            "records a failed attempt", with_watcher(after, n, w._replace(at="clearing", seen=0))
+        )
     elif not refused:
         yield Step("finds the row changed", with_watcher(s, n, w._replace(at="watching", seen=0)))
     elif rules.refusal_goes_on:
@@ -99,7 +113,9 @@ def clear(s: State, n: int, w: Watcher, rules: Rules, bounds: Bounds) -> Steps:
     marker = s.marker
     if marker is not None and (marker.epoch == w.marker_epoch or not rules.clear_conditional):
         broken = KEPT if is_living(s.row, marker.epoch) else ""
-        yield Step("clears the marker", with_watcher(s._replace(marker=None, broken=broken), n, Watcher()))
+        yield Step(
+            "clears the marker", with_watcher(s._replace(marker=None, broken=broken), n, Watcher())
+        )
     else:
         yield Step("finds no marker of its epoch", with_watcher(s, n, Watcher()))
 
@@ -107,7 +123,9 @@ def clear(s: State, n: int, w: Watcher, rules: Rules, bounds: Bounds) -> Steps:
 def ended(s: State, n: int, w: Watcher, rules: Rules, bounds: Bounds) -> Steps:
     """Settlement.outcome_of_record: the row is past this epoch."""
     at = "following to the end" if s.row.state == CANCELLED else "finding what to clear"
-    yield Step(f"reads that the execution is over: {s.row.state}", with_watcher(s, n, w._replace(at=at)))
+    yield Step(
+        f"reads that the execution is over: {s.row.state}", with_watcher(s, n, w._replace(at=at))
+    )
 
 
 def follow_to_the_end(s: State, n: int, w: Watcher, rules: Rules, bounds: Bounds) -> Steps:
@@ -116,7 +134,9 @@ def follow_to_the_end(s: State, n: int, w: Watcher, rules: Rules, bounds: Bounds
     if marker is not None and marker.epoch == w.epoch and (alive := alive_in_batch(s)):
         yield Step(f"terminates Batch jobs {alive}", terminate(s, alive))
     else:
-        yield Step("has nothing to terminate", with_watcher(s, n, w._replace(at="finding what to clear")))
+        yield Step(
+            "has nothing to terminate", with_watcher(s, n, w._replace(at="finding what to clear"))
+        )
 
 
 def alive_in_batch(s: State) -> list[int]:
@@ -124,10 +144,18 @@ def alive_in_batch(s: State) -> list[int]:
     if s.marker is None:
         return []
     if s.marker.batch_job == NO_BATCH_JOB:
-        wanted = [number for number, c in enumerate(s.containers) if c.epoch == s.marker.epoch and c.listed]
+        wanted = [
+            number
+            for number, c in enumerate(s.containers)
+            if c.epoch == s.marker.epoch and c.listed
+        ]
     else:
         wanted = [s.marker.batch_job]
-    return [number for number in wanted if s.containers[number].at != "gone" and not s.containers[number].over]
+    return [
+        number
+        for number in wanted
+        if s.containers[number].at != "gone" and not s.containers[number].over
+    ]
 
 
 def terminate(s: State, numbers: list[int]) -> State:
@@ -142,7 +170,9 @@ def terminate(s: State, numbers: list[int]) -> State:
 def find_to_clear(s: State, n: int, w: Watcher, rules: Rules, bounds: Bounds) -> Steps:
     """Settlement._clear_marker, its reading."""
     if s.marker is not None and s.marker.epoch == w.epoch:
-        yield Step("finds the marker", with_watcher(s, n, w._replace(at="clearing", marker_epoch=w.epoch)))
+        yield Step(
+            "finds the marker", with_watcher(s, n, w._replace(at="clearing", marker_epoch=w.epoch))
+        )
     else:
         yield Step("finds no marker of its epoch", with_watcher(s, n, Watcher()))
 

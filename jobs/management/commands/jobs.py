@@ -17,6 +17,7 @@ from jobs.management.arguments import duration, limit, text
 from jobs.management.terminal import printable, table
 from jobs.models import FINISHED, State
 from jobs.operator import actions, reports
+from jobs.text import one_line
 
 if TYPE_CHECKING:
     from jobs.models import AbstractJob
@@ -181,7 +182,8 @@ class Command(BaseCommand):
         }
         width = max(map(len, short))
         for key, value in short.items():
-            self._say(f"{key:{width}}  {'-' if value is None or value == '' else value}")
+            shown_value = "-" if value is None or value == "" else one_line(value)
+            self._say(f"{key:{width}}  {shown_value}")
         self._say(f"\npayload\n{reports.payload_text(job)}")
         if not shown["signature_valid"]:
             self._say(

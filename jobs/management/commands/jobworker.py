@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import sys
+import threading
 from collections.abc import Iterator
 from typing import Any
 
@@ -107,6 +108,7 @@ class Command(BaseCommand):
         self._work(options)
 
     def _work(self, options: dict[str, Any]) -> None:
+        from jobs.execution.leftovers import end_process, threads_left
         from jobs.process.keeper import heartbeat
         from jobs.process.supervisor import watch_parent
         from jobs.worker import Worker
@@ -125,7 +127,11 @@ class Command(BaseCommand):
             )
             if options["supervisor"]:
                 watch_parent(options["supervisor"], worker.stop)
+            threads = set(threading.enumerate())
             worker.start()
+            left = threads_left(threads)
+            if left and getattr(self, "_called_from_command_line", False):
+                end_process(0, left)
         except (ValueError, TypeError, ImportError, JobError) as error:
             raise CommandError(str(error)) from error
 

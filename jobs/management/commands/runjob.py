@@ -15,6 +15,8 @@ from typing import Any
 
 from django.core.management.base import BaseCommand
 
+from jobs.text import one_line
+
 PERFORMED, RAISED, REFUSED, NO_SUCH_JOB, NOT_RECORDED, TERMINATED = 0, 1, 3, 4, 75, 143
 
 
@@ -52,6 +54,7 @@ class Command(BaseCommand):
 
         for signum in (signal.SIGTERM, signal.SIGINT):
             signal.signal(signum, terminate)
+        self._threads = set(threading.enumerate())
         epoch = os.environ.get("JOB_EPOCH")
         try:
             performed = (
@@ -74,8 +77,16 @@ class Command(BaseCommand):
             )
         if not performed:
             self._leave(TERMINATED if terminated else RAISED)
+        self._leave(PERFORMED)
 
     def _leave(self, status: int, message: str = "") -> None:
+        from jobs.execution.leftovers import end_process, threads_left
+
         if message:
-            self.stderr.write(message)
-        sys.exit(status)
+            self.stderr.write(one_line(message))
+        if getattr(self, "_called_from_command_line", False) and (
+            left := threads_left(self._threads)
+        ):
+            end_process(status, left)
+        if status:
+            sys.exit(status)

@@ -1,0 +1,114 @@
+"""Database connections after somebody else's code used them: closed if they can't be
+trusted.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterator
+from typing import Any
+
+from django.db import connections
+
+logger = logging.getLogger(__name__)
+
+#: Of libpq's transaction states, the one in which nothing is open.
+PQTRANS_IDLE = 0
+
+
+def opened() -> Iterator[Any]:
+    """This thread's connections that are open, on every alias."""
+    try:
+        known = connections.all(initialized_only=True)
+    except TypeError:  # Django before 4.1
+        known = connections.all()
+    for connection in known:
+        if connection.connection is not None:
+            yield connection
+
+
+def in_atomic() -> set[str]:
+    """The aliases on which `transaction.atomic()` is open now."""
+    return {connection.alias for connection in opened() if _in_atomic(connection)}
+
+
+def close_untrusted(atomic: set[str], *, interrupted: bool) -> None:
+    """Closes what a job left broken, busy or in a transaction.
+
+    Connections that were in `atomic` before the job are the caller's, and stay as they
+    are. `interrupted` says that the job was ended in the middle of something, perhaps a
+    query: then every connection is closed. Never raises.
+    """
+    for connection in list(opened()):
+        if connection.alias in atomic:
+            continue
+        try:
+            if interrupted or _in_atomic(connection) or _is_spoiled(connection):
+                _close(connection)
+        except BaseException as error:
+            text = "The connection %r that a job left could not be closed: %s"
+            logger.warning(text, connection.alias, error)
+            connection.connection = None
+
+
+def disown_all() -> list[Any]:
+    """In a forked child: forgets the parent's connections without a word to their
+    servers.
+
+    Returns them, because they would be closed when they are collected.
+    """
+    kept = []
+    for connection in list(opened()):
+        kept.append(connection.connection)
+        _forget_atomic(connection)
+        connection.connection = None
+    return kept
+
+
+def _in_atomic(connection: Any) -> bool:
+    return bool(connection.in_atomic_block or getattr(connection, "in_atomic_block_mongo", False))
+
+
+def _is_spoiled(connection: Any) -> bool:
+    if connection.autocommit != connection.settings_dict["AUTOCOMMIT"] or _is_busy(connection):
+        return True
+    if not connection.errors_occurred:
+        return False
+    connection.errors_occurred = False
+    return not connection.is_usable()
+
+
+def _is_busy(connection: Any) -> bool:
+    """In a transaction or in the middle of a statement, by the driver's own word."""
+    raw = connection.connection
+    if connection.vendor == "postgresql":
+        return bool(raw.closed) or int(raw.info.transaction_status) != PQTRANS_IDLE
+    if connection.vendor == "sqlite":
+        return bool(raw.in_transaction)
+    if connection.vendor == "mongodb":
+        return connection.session is not None
+    return False
+
+
+def _close(connection: Any) -> None:
+    text = "A job left the connection %r in a state that can't be used, so it is closed."
+    logger.warning(text, connection.alias)
+    if getattr(connection, "session", None) is not None:
+        connection.session.end_session()  # which aborts its transaction
+        connection.session = None
+    _forget_atomic(connection)
+    connection.close()
+
+
+def _forget_atomic(connection: Any) -> None:
+    """Without this, Django would keep a closed connection for the rest of its
+    transaction.
+    """
+    connection.in_atomic_block = False
+    connection.needs_rollback = False
+    connection.savepoint_ids = []
+    connection.run_on_commit = []
+    if hasattr(connection, "atomic_blocks"):
+        connection.atomic_blocks = []
+    if hasattr(connection, "in_atomic_block_mongo"):
+        connection.in_atomic_block_mongo = False

@@ -1,1 +1,0 @@
-from tests.web import no_collected_static_files  # noqa: F401

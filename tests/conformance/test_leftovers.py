@@ -1,0 +1,81 @@
+"""A job leaves no connection, transaction or mood behind for its outcome or the next job."""
+
+from __future__ import annotations
+
+import os
+import signal
+import time
+
+import pytest
+from django.db import connection
+from django.utils import timezone, translation
+
+import jobs
+from jobs.models import Job, State
+from tests.hostile import Leave
+from tests.processes import row
+from tests.samples import Record, calls
+
+pytestmark = pytest.mark.django_db(transaction=True)
+
+on_sql = pytest.mark.skipif(
+    connection.vendor not in ("postgresql", "sqlite"), reason="connections of SQL databases"
+)
+
+
+@on_sql
+@pytest.mark.parametrize("fails_in", ["", "perform", "after"])
+@pytest.mark.parametrize("what", ["transaction", "autocommit", "atomic", "broken"])
+def test_an_outcome_is_never_part_of_what_the_job_left_open(what, fails_in):
+    job = jobs.enqueue(Leave(what, fails_in))
+    following = jobs.enqueue(Record("next"))
+    assert jobs.Worker().work_off(2) == ((1, 1) if fails_in else (2, 0))
+    connection.close()  # what wasn't committed is gone now
+    assert row(following) is None
+    if fails_in:
+        assert row(job).last_error.startswith("RuntimeError: the job's own error")
+        assert (row(job).state, row(job).attempts) == (State.SCHEDULED, 1)
+    else:
+        assert row(job) is None
+    assert calls == ["next"]
+
+
+@on_sql
+def test_a_callers_own_transaction_is_left_alone():
+    from django.db import transaction
+
+    with transaction.atomic():
+        jobs.enqueue(Record(1))
+        jobs.Worker().work_off(1)
+        assert connection.in_atomic_block
+        assert connection.connection is not None
+
+
+@pytest.mark.parametrize("fails_in", ["", "perform", "after"])
+@pytest.mark.parametrize("what", ["language", "time_zone", "folder", "tz", "handler", "alarm"])
+def test_the_process_is_as_it_was_before_the_job(what, fails_in):
+    def mood() -> tuple[object, ...]:
+        return (
+            translation.get_language(),
+            timezone.get_current_timezone_name(),
+            os.getcwd(),
+            os.environ.get("TZ"),
+            time.tzname,
+            signal.getsignal(signal.SIGTERM),
+            signal.getsignal(signal.SIGUSR1),
+            signal.getsignal(signal.SIGALRM),
+            signal.getitimer(signal.ITIMER_REAL),
+        )
+
+    before = mood()
+    jobs.enqueue(Leave(what, fails_in))
+    jobs.Worker().work_off(1)
+    assert mood() == before
+
+
+def test_the_folder_of_one_job_is_not_the_start_of_another_in_a_thread():
+    before = os.getcwd()
+    jobs.enqueue_many([Leave("folder") for _ in range(4)])
+    assert jobs.Worker(concurrency=2).work_off(4) == (4, 0)
+    assert os.getcwd() == before
+    assert not Job.objects.exists()

@@ -1,0 +1,65 @@
+"""Processes and threads that a job starts never go on as the worker."""
+
+from __future__ import annotations
+
+import time
+
+import pytest
+
+import jobs
+from jobs.models import Job
+from tests.hostile import Fork, LeaveThread
+from tests.processes import lines, row, wait_for
+from tests.samples import Record
+
+pytestmark = pytest.mark.django_db(transaction=True)
+
+SAID = {
+    "returns": [],
+    "exits": ["status 7"],
+    "raises": ["status 1"],
+    "terminated": ["status -15"],
+    "pool": ["sum 6"],
+    "preexec": ["status 0"],
+}
+
+
+@pytest.mark.parametrize("how", SAID)
+def test_a_forked_child_records_nothing_and_reserves_nothing(start, tmp_path, how):
+    log = tmp_path / "log"
+    job = jobs.enqueue(Fork(how, str(log)))
+    following = jobs.enqueue(Record(1))
+    worker = start("jobworker", "--exit-on-complete")
+    assert worker.wait() == 0, worker.output
+    assert row(job) is None
+    assert row(following) is None
+    said = [line for line in lines(log) if not line.startswith("child")]
+    performed = [line for line in said if line.startswith("performed")]
+    assert performed[-1] == f"performed {worker.popen.pid}"
+    assert [line for line in said if line not in performed] == SAID[how]
+    assert worker.output.count("COMPLETED") == 2
+    assert "FAILED" not in worker.output
+
+
+def test_a_forked_child_has_a_connection_of_its_own(start, tmp_path):
+    log = tmp_path / "log"
+    job = jobs.enqueue(Fork("queries", str(log)))
+    worker = start("jobworker", "--exit-on-complete")
+    assert worker.wait() == 0, worker.output
+    assert row(job) is None
+    rows = [line for line in lines(log) if line.startswith("rows")]
+    assert rows == ["rows 1", "rows 1"]
+
+
+@pytest.mark.parametrize("command", ["runjob", "jobworker"])
+def test_a_thread_that_a_job_left_does_not_keep_the_process_alive(start, tmp_path, command):
+    log = tmp_path / "log"
+    job = jobs.enqueue(LeaveThread(str(log)))
+    arguments = [str(job.pk)] if command == "runjob" else ["--exit-on-complete"]
+    began = time.monotonic()
+    process = start(command, *arguments)
+    assert process.wait(45) == 0, process.output
+    assert time.monotonic() - began < 45
+    assert not Job.objects.exists()
+    assert "left-behind" in process.output
+    wait_for(lambda: lines(log) == ["performed"])

@@ -1,0 +1,183 @@
+"""Jobs that leave something behind, fork, or raise what nobody expects."""
+
+from __future__ import annotations
+
+import multiprocessing
+import os
+import signal
+import subprocess
+import sys
+import threading
+import time
+from dataclasses import dataclass
+from typing import Any
+
+from django.db import connection, transaction
+from django.utils import timezone, translation
+
+import jobs
+from tests.samples import append
+
+
+def child_sleeps(path: str) -> None:
+    append(path, f"child {os.getpid()}")
+    time.sleep(60)
+
+
+@dataclass
+class Leave(jobs.Performable):
+    """Leaves `what` behind; fails afterwards, in perform() or in after(), if told to."""
+
+    what: str
+    fails_in: str = ""
+
+    def perform(self) -> None:
+        getattr(self, f"leave_{self.what}")()
+        if self.fails_in == "perform":
+            raise RuntimeError("the job's own error")
+
+    def after(self) -> None:
+        if self.fails_in == "after":
+            raise RuntimeError("the job's own error")
+
+    def leave_transaction(self) -> None:
+        with connection.cursor() as cursor:
+            cursor.execute("BEGIN")
+
+    def leave_autocommit(self) -> None:
+        transaction.set_autocommit(False)
+
+    def leave_atomic(self) -> None:
+        transaction.atomic().__enter__()
+
+    def leave_broken(self) -> None:
+        connection.connection.close()
+
+    def leave_language(self) -> None:
+        translation.activate("de")
+
+    def leave_time_zone(self) -> None:
+        timezone.activate("Asia/Tokyo")
+
+    def leave_folder(self) -> None:
+        os.chdir("/")
+
+    def leave_tz(self) -> None:
+        os.environ["TZ"] = "Asia/Tokyo"
+        time.tzset()
+
+    def leave_handler(self) -> None:
+        signal.signal(signal.SIGTERM, signal.SIG_IGN)
+        signal.signal(signal.SIGUSR1, signal.SIG_IGN)
+
+    def leave_alarm(self) -> None:
+        signal.signal(signal.SIGALRM, signal.SIG_DFL)
+        signal.setitimer(signal.ITIMER_REAL, 0.5)
+
+
+@dataclass
+class Fork(jobs.Performable):
+    """Forks in one of the usual ways. The child and the parent each leave a line."""
+
+    how: str
+    log: str
+
+    def perform(self) -> None:
+        getattr(self, self.how)()
+        append(self.log, f"performed {os.getpid()}")
+
+    def returns(self) -> None:
+        if os.fork():
+            os.wait()
+
+    def exits(self) -> None:
+        pid = os.fork()
+        if pid == 0:
+            sys.exit(7)
+        append(self.log, f"status {os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1])}")
+
+    def raises(self) -> None:
+        pid = os.fork()
+        if pid == 0:
+            raise RuntimeError("in the child")
+        append(self.log, f"status {os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1])}")
+
+    def terminated(self) -> None:
+        context = multiprocessing.get_context("fork")
+        process = context.Process(target=child_sleeps, args=(self.log,))
+        process.start()
+        while not os.path.exists(self.log):
+            time.sleep(0.02)
+        process.terminate()
+        process.join(20)
+        append(self.log, f"status {process.exitcode}")
+
+    def pool(self) -> None:
+        with multiprocessing.get_context("fork").Pool(2) as pool:
+            append(self.log, f"sum {sum(pool.map(abs, [-1, -2, -3]))}")
+
+    def preexec(self) -> None:
+        done = subprocess.run(["true"], preexec_fn=os.setsid, check=False)
+        append(self.log, f"status {done.returncode}")
+
+    def queries(self) -> None:
+        """The child uses the database, on a connection of its own."""
+        pid = os.fork()
+        if pid == 0:
+            append(self.log, f"rows {jobs.Job.objects.count()}")
+            return
+        os.waitpid(pid, 0)
+        append(self.log, f"rows {jobs.Job.objects.count()}")
+
+
+@dataclass
+class LeaveThread(jobs.Performable):
+    """Leaves a thread that would keep the process from ending for a minute."""
+
+    log: str
+
+    def perform(self) -> None:
+        threading.Thread(target=time.sleep, args=(60,), name="left-behind").start()
+        append(self.log, "performed")
+
+
+@dataclass
+class Raise(jobs.Performable):
+    """Raises a BaseException in a place that is not perform()."""
+
+    place: str
+    kind: str = "exit"
+
+    def _here(self, place: str) -> None:
+        if self.place == place:
+            raise {"exit": SystemExit("KEY missing"), "interrupt": KeyboardInterrupt()}[self.kind]
+
+    def perform(self) -> None:
+        self._here("perform")
+        if self.place in ("max_attempts", "reschedule_at", "destroy_failed_jobs", "failure"):
+            raise RuntimeError("it broke")
+
+    @property
+    def max_attempts(self) -> int | None:
+        self._here("max_attempts")
+        return 1 if self.place in ("failure", "destroy_failed_jobs") else None
+
+    def destroy_failed_jobs(self) -> bool:
+        self._here("destroy_failed_jobs")
+        return False
+
+    def reschedule_at(self, now: Any, attempts: int) -> Any:
+        self._here("reschedule_at")
+        return now
+
+    def before(self) -> None:
+        self._here("before")
+
+    def after(self) -> None:
+        self._here("after")
+
+    def error(self) -> None:
+        self._here("error")
+
+    def failure(self) -> None:
+        self._here("failure")
