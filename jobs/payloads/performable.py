@@ -11,7 +11,7 @@ from contextvars import ContextVar
 from typing import Any
 
 from jobs.conf import settings
-from jobs.conf.options import boolean, duration, non_negative_integer
+from jobs.conf.options import duration
 from jobs.payloads.asynchronous import finished
 
 #: What the queue calls at the stations of a job's life.
@@ -23,17 +23,6 @@ METHODS = ("display_name", "reschedule_at", "unique_key", "destroy_failed_jobs")
 performing: ContextVar[bool] = ContextVar("performing", default=False)
 
 _making = threading.RLock()
-
-
-def _boolean_or_method(value: Any) -> Any:
-    return value if callable(value) else boolean(value)
-
-
-OPTION_TYPES: dict[str, Callable[[Any], Any]] = {
-    "max_attempts": non_negative_integer,
-    "max_run_time": duration,
-    "destroy_failed_jobs": _boolean_or_method,
-}
 
 
 class Performable:
@@ -79,17 +68,6 @@ def check(payload: Any) -> None:
         raise TypeError(
             f"{type(payload).__qualname__} has no perform() method, so it can't be enqueued."
         )
-    for name, convert in OPTION_TYPES.items():
-        own = getattr(payload, name, None)
-        if own is not None:
-            _convert(type(payload), name, own, convert)
-
-
-def _convert(cls: type, name: str, value: Any, convert: Callable[[Any], Any]) -> None:
-    try:
-        convert(value)
-    except (TypeError, ValueError) as error:
-        raise type(error)(f"{cls.__qualname__}.{name} is {value!r}: it takes {error}.") from None
 
 
 def display_name(payload: Any) -> str:

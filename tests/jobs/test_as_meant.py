@@ -480,25 +480,3 @@ def test_what_the_enqueue_hook_may_set_is_stored():
 def test_a_handler_says_nothing_that_json_cannot():
     handler = payloads.dump(Plain([float("nan"), {"$datetime": 1}, ()]))
     assert json.loads(handler, parse_constant=pytest.fail)["class"] == f"{__name__}.Plain"
-
-
-@pytest.mark.parametrize(
-    ("name", "value"),
-    [
-        ("max_attempts", "3"),
-        ("max_attempts", -1),
-        ("max_attempts", 1.5),
-        ("max_attempts", True),
-        ("max_run_time", "5 minutes"),
-        ("max_run_time", -1),
-        ("max_run_time", float("nan")),
-        ("destroy_failed_jobs", "no"),
-        ("queue_name", 7),
-    ],
-)
-def test_an_option_that_means_nothing_is_refused_with_its_name(name, value):
-    payload = Plain()
-    setattr(payload, name, value)
-    with pytest.raises((TypeError, ValueError), match=name.removesuffix("_name")):
-        jobs.enqueue(payload)
-    assert not Job.objects.exists()
