@@ -166,8 +166,8 @@ class Worker:
                 failures += 1
                 if failures == FAILURES_IN_A_ROW:
                     raise
-                text = "[%s] A pass over the queue failed:\n%s"
-                logger.error(text, self, traceback_for_log(error))
+                text = "[%s] A pass over the queue failed: %s\n%s"
+                logger.error(text, self, brief(error), traceback_for_log(error))
                 self.stopping.wait(max(self.sleep_delay, FIRST_PAUSE))
                 continue
             failures = 0

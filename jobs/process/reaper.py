@@ -146,8 +146,8 @@ class Reaper:
 
     def _is_unchanged(self, job: AbstractJob) -> bool:
         row = self._store.get(job.pk)
-        seen = ("state", "locked_by", "locked_at", "epoch", "runner", "heartbeat_at")
-        return row is not None and all(getattr(row, n) == getattr(job, n) for n in seen)
+        names = [field.attname for field in self._model._meta.concrete_fields]
+        return row is not None and all(getattr(row, n) == getattr(job, n) for n in names)
 
     def _release_one(self, job: AbstractJob, why: str) -> bool:
         if _is_elsewhere(job):
