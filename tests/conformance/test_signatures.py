@@ -6,11 +6,13 @@ import json
 import sys
 
 import pytest
+from django.db import connection
 
 import jobs
 from jobs import payloads
 from jobs.models import Job, State
-from jobs.operator import actions
+from jobs.operator import actions, reports
+from jobs.store import store_for
 from tests.samples import Record
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -125,3 +127,22 @@ def test_another_rows_handler_may_be_copied_but_not_changed():
     for wrong in (None, 7, b"x", "", "\udcff"):
         assert not payloads.verified(handler, wrong)
         assert not payloads.verified(wrong, signature)
+
+
+def test_a_document_without_the_field_or_with_another_type_has_no_valid_signature(calls):
+    if connection.vendor != "mongodb":
+        pytest.skip("documents without a schema")
+    for change in (
+        {"$unset": {"signature": ""}},
+        {"$set": {"signature": None}},
+        {"$set": {"signature": 7, "handler": 7}},
+        {"$set": {"handler": {"class": "antigravity.x"}}},
+    ):
+        job = jobs.enqueue(Record())
+        store_for(Job).collection.update_one({"_id": job.pk}, change)
+        assert jobs.Worker().work_off() == (0, 1), change
+        row = Job.objects.get(pk=job.pk)
+        assert row.state == State.FAILED
+        assert reports.as_dict(row, full=True)["signature_valid"] is False
+        assert reports.payload_text(row)
+    assert calls == []
