@@ -57,12 +57,12 @@ test-djongo: $(VENV)/.local $(DJONGO_VENV)/.installed ## the tests that make sen
 
 test-documentdb: $(VENV)/.dev ## the tests on DocumentDB, another MongoDB engine, with Django 5.2 and 6.1; as root, on Debian
 	$(BIN)/python -m tests.documentdb.chroot
-	TEST_DATABASE=documentdb $(BIN)/python -m pytest
+	TEST_DATABASE=documentdb $(BIN)/python $(PYTEST)
 	@if $(DOCUMENTDB_PYTHON) -c '' 2>/dev/null; then $(MAKE) --no-print-directory test-documentdb-newest; \
 	else echo "Not run with Django 6.1, because $(DOCUMENTDB_PYTHON) is missing: name a Python 3.12 or newer in DOCUMENTDB_PYTHON."; fi
 
 test-documentdb-newest: $(DOCUMENTDB_VENV)/.installed
-	TEST_DATABASE=documentdb $(DOCUMENTDB_VENV)/bin/python -m pytest
+	TEST_DATABASE=documentdb $(DOCUMENTDB_VENV)/bin/python $(PYTEST)
 
 lint: $(VENV)/.dev ## ruff, mypy, and a check for missing migrations
 	$(BIN)/ruff format --check .
