@@ -194,7 +194,7 @@ class MongoStore(Store[M]):
             job.pk = key
         places = self._insertion.insert([self._document(job) for job in jobs])
         refused = [jobs[place] for place in sorted(places)]
-        if any(getattr(job, "unique_key", None) is None for job in refused):
+        if any(getattr(job, "unique_key", "") is None for job in refused):
             raise IntegrityError("Another unique field than unique_key is taken.")
         for job in refused:
             job.pk = None
