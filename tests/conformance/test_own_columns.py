@@ -175,7 +175,7 @@ def test_enqueueing_ends_where_the_holder_of_the_key_cannot_be_seen(monkeypatch)
     jobs.enqueue(Record(1), unique_key="k")
     store = store_for(Job)
     looks = []
-    monkeypatch.setattr(store, "find_one", lambda where: looks.append(where))
+    monkeypatch.setattr(store, "holder_of", looks.append)
     with pytest.raises(KeyNotVisible, match="'k'"):
         jobs.enqueue(Record(2), unique_key="k")
     assert 1 < len(looks) <= 20
