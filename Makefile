@@ -6,9 +6,14 @@ BIN = $(VENV)/bin
 # djongo needs Django 3.1, which doesn't run on Python 3.12.
 DJONGO_PYTHON ?= python3.11
 DJONGO_VENV ?= .venv-djongo
+# Django 6.1, for the second run on DocumentDB, needs Python 3.12 or newer.
+DOCUMENTDB_PYTHON ?= python3.13
+DOCUMENTDB_VENV ?= .venv-documentdb
+# Compiles the requirements.
+UV = uv==0.13.9
 
 .DEFAULT_GOAL := help
-.PHONY: help demo demo-kill dev soak bench test test-all test-mongodb test-sqlite test-postgres test-djongo test-package test-lanes wheel lint clean
+.PHONY: help demo demo-kill dev soak bench test test-all test-mongodb test-sqlite test-postgres test-djongo test-documentdb test-documentdb-newest test-package test-lanes wheel fuzz requirements licences lint clean
 
 help: ## list these targets
 	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /\1|/' | while IFS='|' read -r name text; do printf '  make %-14s %s\n' "$$name" "$$text"; done
@@ -61,31 +66,55 @@ test-lanes: $(VENV)/.dev $(DJONGO_VENV)/.installed ## every Python and Django, a
 wheel: $(VENV)/.dev ## the package, into dist/
 	$(BIN)/python -m build --no-isolation --outdir dist
 
+test-documentdb: $(VENV)/.dev ## the tests on DocumentDB, another MongoDB engine, with Django 5.2 and 6.1; as root, on Debian
+	$(BIN)/python -m tests.documentdb.chroot
+	TEST_DATABASE=documentdb $(BIN)/python $(PYTEST)
+	@if $(DOCUMENTDB_PYTHON) -c '' 2>/dev/null; then $(MAKE) --no-print-directory test-documentdb-newest; \
+	else echo "Not run with Django 6.1, because $(DOCUMENTDB_PYTHON) is missing: name a Python 3.12 or newer in DOCUMENTDB_PYTHON."; fi
+
+test-documentdb-newest: $(DOCUMENTDB_VENV)/.installed
+	TEST_DATABASE=documentdb $(DOCUMENTDB_VENV)/bin/python $(PYTEST)
+fuzz: $(VENV)/.dev ## requests at random, some minutes: make fuzz FUZZ=20000
+	TEST_DATABASE=sqlite FUZZ=$(or $(FUZZ),5000) $(BIN)/python -m pytest tests/fuzz -p no:logging
+
 lint: $(VENV)/.dev ## ruff, mypy, and a check for missing migrations
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
 	$(BIN)/mypy
 	DATABASE_URL=sqlite:///$(CURDIR)/var/lint.sqlite3 $(BIN)/python manage.py makemigrations --check --dry-run
 
+requirements: ## write requirements*.txt, with hashes, from requirements*.in; newer releases: make requirements UPGRADE=1
+	@test -x $(VENV)-uv/bin/uv || { $(PYTHON) -m venv $(VENV)-uv && $(VENV)-uv/bin/python -m pip install --quiet --disable-pip-version-check $(UV); }
+	UV=$(abspath $(VENV)-uv/bin/uv) scripts/requirements.sh $(if $(UPGRADE),--upgrade)
+
+licences: $(VENV)/.dev $(DJONGO_VENV)/.installed $(VENV)-peer/.installed ## write docs/licences.md from what is installed
+	$(BIN)/python scripts/licences.py --python $(DJONGO_VENV)/bin/python --python $(VENV)-peer/bin/python
+
 clean: ## remove the virtual environments and all local data
-	rm -rf $(VENV) $(VENV)-peer $(DJONGO_VENV) .nox dist var .pytest_cache .mypy_cache .ruff_cache .hypothesis
+	rm -rf $(VENV) $(VENV)-peer $(VENV)-uv $(DJONGO_VENV) $(DOCUMENTDB_VENV) .nox dist var .pytest_cache .mypy_cache .ruff_cache .hypothesis
 
 $(VENV)/bin/python:
 	@$(PYTHON) -c 'import sys; sys.exit("Python 3.10 or newer is needed, not %d.%d." % sys.version_info[:2] if sys.version_info < (3, 10) else 0)'
 	$(PYTHON) -m venv $(VENV)
 
 # Stamps, so that an environment is installed again only if its requirements change.
-$(VENV)/.local: $(VENV)/bin/python requirements.txt requirements-local.txt
+$(VENV)/.local: $(VENV)/bin/python requirements-local.txt
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check -r requirements-local.txt
 	@touch $@
 
-$(VENV)/.dev: $(VENV)/bin/python requirements.txt requirements-local.txt requirements-postgres.txt requirements-dev.txt
+$(VENV)/.dev: $(VENV)/bin/python requirements-dev.txt
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check -r requirements-dev.txt
 	@touch $@ $(VENV)/.local
 
 $(DJONGO_VENV)/.installed: requirements-djongo.txt
 	$(DJONGO_PYTHON) -m venv $(DJONGO_VENV)
 	$(DJONGO_VENV)/bin/python -m pip install --quiet --disable-pip-version-check -r requirements-djongo.txt
+	@touch $@
+
+$(DOCUMENTDB_VENV)/.installed: requirements.txt requirements-local.txt requirements-postgres.txt requirements-dev.txt requirements-documentdb.txt
+	$(DOCUMENTDB_PYTHON) -m venv $(DOCUMENTDB_VENV)
+	$(DOCUMENTDB_VENV)/bin/python -m pip install --quiet --disable-pip-version-check -r requirements-dev.txt
+	$(DOCUMENTDB_VENV)/bin/python -m pip install --quiet --disable-pip-version-check -r requirements-documentdb.txt
 	@touch $@
 
 $(VENV)-peer/.installed: bench/requirements-peer.txt

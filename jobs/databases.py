@@ -14,6 +14,8 @@ from urllib.parse import SplitResult, parse_qs, unquote, urlsplit
 
 from django.core.exceptions import ImproperlyConfigured
 
+from jobs.folders import make_private
+
 #: The port that `manage.py localmongo` listens on, unless you name another.
 LOCAL_MONGO_PORT = 27117
 
@@ -140,7 +142,7 @@ def _postgres(url: str) -> dict[str, Any]:
         "USER": unquote(parts.username or ""),
         "PASSWORD": unquote(parts.password or ""),
         "HOST": host,
-        "PORT": port,
+        "PORT": int(port) if port.isdecimal() else port,
         **given,
         "OPTIONS": options,
     }
@@ -172,7 +174,7 @@ def _sqlite(url: str) -> dict[str, Any]:
         "OPTIONS": {**SQLITE_OPTIONS, **options},
     }
     if name != ":memory:":
-        Path(name).parent.mkdir(parents=True, exist_ok=True)
+        make_private(Path(name).parent)
         # Tests start real worker processes, which an in-memory database would keep out.
         entry["TEST"] = {"NAME": f"{name}.test"}
     return entry

@@ -1,4 +1,4 @@
-"""Where the development commands keep their files, and find `manage.py`."""
+"""Where the development commands keep their files, for this user alone."""
 
 from __future__ import annotations
 
@@ -18,3 +18,10 @@ def project_folder() -> Path:
     if base := getattr(settings, "BASE_DIR", None):
         candidates.append(Path(base))
     return next((path for path in candidates if (path / "manage.py").exists()), Path.cwd())
+
+
+def make_private(folder: Path) -> None:
+    """Makes `folder` and the missing folders above it, which nobody else may open."""
+    missing = [path for path in (folder, *folder.parents) if not path.exists()]
+    for path in reversed(missing):
+        path.mkdir(mode=0o700, exist_ok=True)

@@ -11,9 +11,8 @@ from urllib.parse import unquote
 
 from jobs.databases import LOCAL_MONGO_PORT, parse
 
-LOCAL_MONGO_URL = (
-    f"mongodb://127.0.0.1:{LOCAL_MONGO_PORT}/delayed_jobs?serverSelectionTimeoutMS=5000"
-)
+LOCAL_MONGO = f"127.0.0.1:{LOCAL_MONGO_PORT}"
+LOCAL_MONGO_URL = f"mongodb://{LOCAL_MONGO}/delayed_jobs?serverSelectionTimeoutMS=5000"
 
 
 def embedded_url(base_dir: Path) -> str:
@@ -32,10 +31,10 @@ def is_on_this_machine(url: str) -> bool:
 
     So it is if that is a file, a socket, or on loopback addresses alone.
     """
-    entry = parse(url)
     if url.startswith("sqlite:"):
         return True
     if url.startswith(("postgres:", "postgresql:")):
+        entry = parse(url)
         options = entry.get("OPTIONS", {})
         if options.get("service") or os.environ.get("PGSERVICE"):
             return False

@@ -8,18 +8,19 @@ import sys
 from pathlib import Path
 
 import django
-import environ
 from django.core.exceptions import ImproperlyConfigured
 
 from batchexec.conf import settings as batchexec_options
 from jobs import databases, mongodb
 from jobs.conf import settings as jobs_options
 from jobs.mongodb.speed import NoLibrary
+from project import folders
 from project.databases import embedded_url, is_on_this_machine
+from project.environment import Environment
 
 BASE_DIR = Path(__file__).resolve().parent.parent
 
-env = environ.Env()
+env = Environment()
 env.read_env(os.environ.get("ENV_FILE", BASE_DIR / ".env"))
 
 INSECURE_KEY = "insecure-development-key-never-use-it-where-anybody-else-can-connect"
@@ -55,16 +56,12 @@ if not DEBUG:
             "ALLOWED_HOSTS is '*', which trusts any Host header: name the hosts."
         )
 
+if DEBUG:
+    folders.keep_private(BASE_DIR / "var")
 if not DEBUG and not env.str("DATABASE_URL", default=""):
     raise ImproperlyConfigured("DATABASE_URL is not set: production has no embedded database.")
 DATABASE_URL = env.str("DATABASE_URL", default="") or embedded_url(BASE_DIR)
 DATABASES = {"default": databases.parse(DATABASE_URL)}
-# These keys sign what workers execute, and everybody knows the development key.
-if any(map(is_weak, [SECRET_KEY, *SECRET_KEY_FALLBACKS])) and not is_on_this_machine(DATABASE_URL):
-    raise ImproperlyConfigured(
-        "SECRET_KEY or one of SECRET_KEY_FALLBACKS is missing, short or a development key, "
-        "but DATABASE_URL names a database beyond this machine: set it to 50 random characters."
-    )
 ON_MONGODB = DATABASES["default"]["ENGINE"] == "django_mongodb_backend"
 ON_DJONGO = DATABASES["default"]["ENGINE"] == "djongo"
 
@@ -97,6 +94,8 @@ else:
     DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 
 MIDDLEWARE = [
+    "project.headers.SecurityHeaders",
+    "project.requests.RefuseUnreadable",
     "project.health.HealthMiddleware",
     "django.middleware.security.SecurityMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
@@ -107,6 +106,7 @@ MIDDLEWARE = [
     "django.contrib.messages.middleware.MessageMiddleware",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
 ]
+DEFAULT_EXCEPTION_REPORTER_FILTER = "project.reports.ReporterFilter"
 ROOT_URLCONF = "project.urls"
 WSGI_APPLICATION = "project.wsgi.application"
 ASGI_APPLICATION = "project.asgi.application"
@@ -174,20 +174,21 @@ SPECTACULAR_SETTINGS = {
     "TITLE": "Posts and comments",
     "DESCRIPTION": "The demo application whose work is done by delayed jobs.",
     "VERSION": "1.0.0",
-    "SERVE_INCLUDE_SCHEMA": False,
     "COMPONENT_SPLIT_REQUEST": True,
     "PREPROCESSING_HOOKS": ["project.api.schema.without_tolerated_slashes"],
-    # The page's files come from this server, not from a CDN, and the schema isn't sent
-    # to a validator elsewhere.
-    "SWAGGER_UI_DIST": "SIDECAR",
-    "SWAGGER_UI_FAVICON_HREF": "SIDECAR",
-    "SWAGGER_UI_SETTINGS": {"deepLinking": True, "validatorUrl": None},
 }
 
 # Whether to serve /metrics, which tells Prometheus what is in the queues.
 METRICS = env.bool("METRICS", default=DEBUG)
 
 JOBS = jobs_options.from_environment(os.environ)
+# These keys sign what workers execute, and everybody knows the development key.
+KEYS = [SECRET_KEY, *SECRET_KEY_FALLBACKS, *(JOBS.get("SIGNING_KEYS") or [])]
+if any(map(is_weak, KEYS)) and not is_on_this_machine(DATABASE_URL):
+    raise ImproperlyConfigured(
+        "SECRET_KEY, or another key, is missing, short or a development key, but DATABASE_URL "
+        "names a database beyond this machine: set it to 50 random characters."
+    )
 BATCHEXEC = batchexec_options.from_environment(os.environ)
 
 LOG_LEVEL = env.str("LOG_LEVEL", default="INFO").upper()

@@ -11,7 +11,7 @@ from typing import Any
 from django.core.management.base import BaseCommand, CommandError
 
 from jobs.databases import LOCAL_MONGO_PORT
-from jobs.folders import project_folder
+from jobs.folders import make_private, project_folder
 
 
 class Command(BaseCommand):
@@ -36,7 +36,7 @@ class Command(BaseCommand):
                 "SecantusDB isn't installed: pip install 'django-delayed-batch[local]'. "
                 "If there is no wheel for this Python, use SQLite or a MongoDB of yours."
             ) from None
-        data.mkdir(parents=True, exist_ok=True)
+        make_private(data)
         self.stderr.write(f"Serving MongoDB's protocol on 127.0.0.1:{port}, data in {data}.")
         serve = "import sys; from secantus.cli import main; sys.exit(main())"
         command = [sys.executable, "-c", serve, "--host", "127.0.0.1", "--port", str(port)]
