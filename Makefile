@@ -6,11 +6,14 @@ BIN = $(VENV)/bin
 # djongo needs Django 3.1, which doesn't run on Python 3.12.
 DJONGO_PYTHON ?= python3.11
 DJONGO_VENV ?= .venv-djongo
+# Django 6.1, for the second run on DocumentDB, needs Python 3.12 or newer.
+DOCUMENTDB_PYTHON ?= python3.13
+DOCUMENTDB_VENV ?= .venv-documentdb
 # Compiles the requirements.
 UV = uv==0.13.9
 
 .DEFAULT_GOAL := help
-.PHONY: help demo demo-kill dev soak bench test test-all test-mongodb test-sqlite test-postgres test-djongo fuzz requirements licences lint clean
+.PHONY: help demo demo-kill dev soak bench test test-all test-mongodb test-sqlite test-postgres test-djongo test-documentdb test-documentdb-newest test-package test-lanes wheel fuzz requirements licences lint clean
 
 help: ## list these targets
 	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /\1|/' | while IFS='|' read -r name text; do printf '  make %-14s %s\n' "$$name" "$$text"; done
@@ -39,8 +42,8 @@ LANES = $(MAKE) --no-print-directory --output-sync=target --jobs 2
 test: lint ## lint, types, and the tests on MongoDB's protocol and on SQLite
 	@$(LANES) test-mongodb test-sqlite
 
-test-all: lint ## the same, and the tests on PostgreSQL and djongo
-	@$(LANES) test-mongodb test-sqlite test-postgres test-djongo
+test-all: lint ## the same, the tests on PostgreSQL and djongo, and the wheel's
+	@$(LANES) test-mongodb test-sqlite test-postgres test-djongo test-package
 
 test-mongodb: $(VENV)/.dev
 	$(BIN)/python $(PYTEST)
@@ -54,6 +57,23 @@ test-postgres: $(VENV)/.dev ## the tests on PostgreSQL; install its server progr
 test-djongo: $(VENV)/.local $(DJONGO_VENV)/.installed ## the tests that make sense on djongo, in djongo's own environment
 	TEST_DATABASE=djongo LOCALMONGO_PYTHON=$(abspath $(BIN)/python) $(DJONGO_VENV)/bin/python -m pytest -c pytest-djongo.ini
 
+test-package: $(VENV)/.dev ## the wheel, installed and used as docs/getting-started.md says
+	TEST_DATABASE=sqlite $(BIN)/python $(PYTEST) tests/package
+
+test-lanes: $(VENV)/.dev $(DJONGO_VENV)/.installed ## every Python and Django, an hour, into docs/versions.md: make test-lanes LANE="django61 and sqlite"
+	WORKERS=$(WORKERS) $(BIN)/python -m nox $(if $(LANE),--keywords "$(LANE)")
+
+wheel: $(VENV)/.dev ## the package, into dist/
+	$(BIN)/python -m build --no-isolation --outdir dist
+
+test-documentdb: $(VENV)/.dev ## the tests on DocumentDB, another MongoDB engine, with Django 5.2 and 6.1; as root, on Debian
+	$(BIN)/python -m tests.documentdb.chroot
+	TEST_DATABASE=documentdb $(BIN)/python $(PYTEST)
+	@if $(DOCUMENTDB_PYTHON) -c '' 2>/dev/null; then $(MAKE) --no-print-directory test-documentdb-newest; \
+	else echo "Not run with Django 6.1, because $(DOCUMENTDB_PYTHON) is missing: name a Python 3.12 or newer in DOCUMENTDB_PYTHON."; fi
+
+test-documentdb-newest: $(DOCUMENTDB_VENV)/.installed
+	TEST_DATABASE=documentdb $(DOCUMENTDB_VENV)/bin/python $(PYTEST)
 fuzz: $(VENV)/.dev ## requests at random, some minutes: make fuzz FUZZ=20000
 	TEST_DATABASE=sqlite FUZZ=$(or $(FUZZ),5000) $(BIN)/python -m pytest tests/fuzz -p no:logging
 
@@ -71,7 +91,7 @@ licences: $(VENV)/.dev $(DJONGO_VENV)/.installed $(VENV)-peer/.installed ## writ
 	$(BIN)/python scripts/licences.py --python $(DJONGO_VENV)/bin/python --python $(VENV)-peer/bin/python
 
 clean: ## remove the virtual environments and all local data
-	rm -rf $(VENV) $(VENV)-peer $(VENV)-uv $(DJONGO_VENV) var .pytest_cache .mypy_cache .ruff_cache .hypothesis
+	rm -rf $(VENV) $(VENV)-peer $(VENV)-uv $(DJONGO_VENV) $(DOCUMENTDB_VENV) .nox dist var .pytest_cache .mypy_cache .ruff_cache .hypothesis
 
 $(VENV)/bin/python:
 	@$(PYTHON) -c 'import sys; sys.exit("Python 3.10 or newer is needed, not %d.%d." % sys.version_info[:2] if sys.version_info < (3, 10) else 0)'
@@ -89,6 +109,12 @@ $(VENV)/.dev: $(VENV)/bin/python requirements-dev.txt
 $(DJONGO_VENV)/.installed: requirements-djongo.txt
 	$(DJONGO_PYTHON) -m venv $(DJONGO_VENV)
 	$(DJONGO_VENV)/bin/python -m pip install --quiet --disable-pip-version-check -r requirements-djongo.txt
+	@touch $@
+
+$(DOCUMENTDB_VENV)/.installed: requirements.txt requirements-local.txt requirements-postgres.txt requirements-dev.txt requirements-documentdb.txt
+	$(DOCUMENTDB_PYTHON) -m venv $(DOCUMENTDB_VENV)
+	$(DOCUMENTDB_VENV)/bin/python -m pip install --quiet --disable-pip-version-check -r requirements-dev.txt
+	$(DOCUMENTDB_VENV)/bin/python -m pip install --quiet --disable-pip-version-check -r requirements-documentdb.txt
 	@touch $@
 
 $(VENV)-peer/.installed: bench/requirements-peer.txt
