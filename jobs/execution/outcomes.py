@@ -104,7 +104,7 @@ class Recorder:
     ) -> bool:
         where = transitions.as_executor(job) if where is None else where
         prior = job.attempts
-        text = "[%s] Job %s FAILED (%d prior attempts) with %s"
+        text = "[%s] Job %s FAILED (%s prior attempts) with %s"
         logger.error(text, self, job, prior, for_log(error), extra=_extra(job))
         attempts = prior + 1
         if counted and attempts >= _max_attempts(job):
@@ -134,6 +134,8 @@ class Recorder:
         enqueued a moment ago may be meant for newer code than this process has: it is
         put back for as long as DEPLOY_WINDOW.
         """
+        if job.unreadable:
+            return self.condemned(job, error)
         where = transitions.as_executor(job) if as_executor else transitions.as_seen(job)
         return self._or_condemned(job, partial(self._not_loaded, job, error, where))
 

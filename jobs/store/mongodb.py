@@ -10,7 +10,7 @@ from __future__ import annotations
 import datetime as dt
 import re
 import threading
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any
 
@@ -185,9 +185,9 @@ class MongoStore(Store[M]):
         # Literals, because a worker's name may start with a dollar sign.
         assigned: dict[str, Any] = {key: {"$literal": value} for key, value in changes.items()}
         if not worker.hands_over:
-            assigned["runner"] = {
-                "$concat": [{"$literal": f"{worker.name}@"}, {"$toString": "$epoch"}]
-            }
+            # Not $toString: an epoch that somebody made a list would refuse the claim.
+            epoch = {"input": "$epoch", "to": "string", "onError": "?", "onNull": "?"}
+            assigned["runner"] = {"$concat": [{"$literal": f"{worker.name}@"}, {"$convert": epoch}]}
         return [{"$set": assigned}]
 
     def insert(self, jobs: list[M]) -> list[M]:
@@ -230,6 +230,14 @@ class MongoStore(Store[M]):
             return None
         document = self.collection.find_one({self._pk: pk})
         return None if document is None else self._job(document)
+
+    def read_each(self, pks: Iterable[Any]) -> list[M]:
+        keys = list(pks)
+        found = {
+            document[self._pk]: self._job(document)
+            for document in self.collection.find({self._pk: {"$in": keys}})
+        }
+        return [found[key] for key in keys if key in found]
 
     def find(self, where: Conditions, limit: int) -> list[M]:
         return [
