@@ -142,10 +142,18 @@ class Recorder:
     def condemned(self, job: AbstractJob, error: BaseException) -> bool:
         """Records that the job failed for good, because its row itself is broken.
 
-        The last resort: all columns that can't be used are set to their defaults.
+        The last resort: all columns that can't be used are set to their defaults. If
+        the database refuses even that, the row is left alone.
         """
         described = describe(error)
-        recorded = _offer(job, partial(transitions.condemn, job, described), lambda: True)
+        try:
+            recorded = _offer(job, partial(transitions.condemn, job, described), lambda: True)
+        except Exception as refusal:
+            if transitions.store_of(job).is_unavailable(refusal):
+                raise
+            text = "[%s] Job %s can't be made to fail:\n%s"
+            logger.error(text, self, job, traceback_for_log(refusal))
+            return False
         if recorded:
             text = "[%s] Job %s FAILED permanently, because its row is broken: %s"
             logger.error(text, self, job, for_log(error), extra=_extra(job))

@@ -139,7 +139,10 @@ class Store(ABC, Generic[M]):
         return row
 
     def _value(self, name: str, value: Any) -> Any:
-        """Of a column, from what the driver returned; raises if it isn't of its type."""
+        """What the column holds, from what the driver returned.
+
+        Raises some error if that isn't of the column's type.
+        """
         if self._converters is None:
             self._converters = {field.attname: self._converters_of(field) for field in self._fields}
         for convert in self._converters[name]:

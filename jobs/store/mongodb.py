@@ -270,7 +270,8 @@ class MongoStore(Store[M]):
         return self.collection.count_documents(self._filter(where), limit=limit)
 
     def queues(self, state: str) -> set[str]:
-        return set(self.collection.distinct("queue", {"state": state}))
+        names = self.collection.distinct("queue", {"state": state})
+        return {name for name in names if isinstance(name, str)}
 
     def change(self, pk: Any, where: Conditions, changes: Mapping[str, Any]) -> bool:
         update = {"$set": self._values(changes)}

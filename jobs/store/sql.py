@@ -13,7 +13,8 @@ from functools import cached_property
 from typing import Any
 
 from django.db import IntegrityError, InterfaceError, OperationalError, transaction
-from django.db.models import QuerySet
+from django.db.models import BinaryField, QuerySet
+from django.db.models.functions import Cast
 
 from jobs.conf import settings
 from jobs.runner import worker_runner
@@ -44,6 +45,13 @@ def ready_channel(table: str) -> str:
     See `jobs.store.migrating.notify_when_ready`.
     """
     return f"{table}_ready"
+
+
+def _decoded(name: Any) -> str | None:
+    try:
+        return bytes(name).decode()
+    except UnicodeError:
+        return None
 
 
 class SqlStore(Store[M]):
@@ -200,11 +208,24 @@ class SqlStore(Store[M]):
         return self._rows.filter(**where)[:limit].count()
 
     def queues(self, state: str) -> set[str]:
+        rows = self._rows.filter(state=state)
+        try:
+            return self._queues_by_index(rows)
+        except Exception as error:
+            if not is_unreadable(error):
+                raise
+            # A name isn't text. That may not hide the other queues.
+            raw = rows.annotate(raw=Cast("queue", BinaryField())).values_list("raw", flat=True)
+            return {found for name in raw.distinct() if (found := _decoded(name)) is not None}
+
+    def _queues_by_index(self, rows: QuerySet[M]) -> set[str]:
         # From one to the next on the index, because SELECT DISTINCT reads every entry.
         found: set[str] = set()
-        names = self._rows.filter(state=state).order_by("queue").values_list("queue", flat=True)
+        names = rows.order_by("queue").values_list("queue", flat=True)
         name = names.first()
         while name is not None:
+            if not isinstance(name, str):
+                raise TypeError(f"A queue's name is a {type(name).__name__}.")
             found.add(name)
             name = names.filter(queue__gt=name).first()
         return found
