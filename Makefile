@@ -6,9 +6,12 @@ BIN = $(VENV)/bin
 # djongo needs Django 3.1, which doesn't run on Python 3.12.
 DJONGO_PYTHON ?= python3.11
 DJONGO_VENV ?= .venv-djongo
+# Django 6.1, for the second run on DocumentDB, needs Python 3.12 or newer.
+DOCUMENTDB_PYTHON ?= python3.13
+DOCUMENTDB_VENV ?= .venv-documentdb
 
 .DEFAULT_GOAL := help
-.PHONY: help demo demo-kill dev soak bench test test-all test-mongodb test-sqlite test-postgres test-djongo lint clean
+.PHONY: help demo demo-kill dev soak bench test test-all test-mongodb test-sqlite test-postgres test-djongo test-documentdb test-documentdb-newest lint clean
 
 help: ## list these targets
 	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /\1|/' | while IFS='|' read -r name text; do printf '  make %-14s %s\n' "$$name" "$$text"; done
@@ -52,6 +55,15 @@ test-postgres: $(VENV)/.dev ## the tests on PostgreSQL; install its server progr
 test-djongo: $(VENV)/.local $(DJONGO_VENV)/.installed ## the tests that make sense on djongo, in djongo's own environment
 	TEST_DATABASE=djongo LOCALMONGO_PYTHON=$(abspath $(BIN)/python) $(DJONGO_VENV)/bin/python -m pytest -c pytest-djongo.ini
 
+test-documentdb: $(VENV)/.dev ## the tests on DocumentDB, another MongoDB engine, with Django 5.2 and 6.1; as root, on Debian
+	$(BIN)/python -m tests.documentdb.chroot
+	TEST_DATABASE=documentdb $(BIN)/python $(PYTEST)
+	@if $(DOCUMENTDB_PYTHON) -c '' 2>/dev/null; then $(MAKE) --no-print-directory test-documentdb-newest; \
+	else echo "Not run with Django 6.1, because $(DOCUMENTDB_PYTHON) is missing: name a Python 3.12 or newer in DOCUMENTDB_PYTHON."; fi
+
+test-documentdb-newest: $(DOCUMENTDB_VENV)/.installed
+	TEST_DATABASE=documentdb $(DOCUMENTDB_VENV)/bin/python $(PYTEST)
+
 lint: $(VENV)/.dev ## ruff, mypy, and a check for missing migrations
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
@@ -59,7 +71,7 @@ lint: $(VENV)/.dev ## ruff, mypy, and a check for missing migrations
 	DATABASE_URL=sqlite:///$(CURDIR)/var/lint.sqlite3 $(BIN)/python manage.py makemigrations --check --dry-run
 
 clean: ## remove the virtual environments and all local data
-	rm -rf $(VENV) $(VENV)-peer $(DJONGO_VENV) var .pytest_cache .mypy_cache .ruff_cache .hypothesis
+	rm -rf $(VENV) $(VENV)-peer $(DJONGO_VENV) $(DOCUMENTDB_VENV) var .pytest_cache .mypy_cache .ruff_cache .hypothesis
 
 $(VENV)/bin/python:
 	@$(PYTHON) -c 'import sys; sys.exit("Python 3.10 or newer is needed, not %d.%d." % sys.version_info[:2] if sys.version_info < (3, 10) else 0)'
@@ -77,6 +89,12 @@ $(VENV)/.dev: $(VENV)/bin/python requirements.txt requirements-local.txt require
 $(DJONGO_VENV)/.installed: requirements-djongo.txt
 	$(DJONGO_PYTHON) -m venv $(DJONGO_VENV)
 	$(DJONGO_VENV)/bin/python -m pip install --quiet --disable-pip-version-check -r requirements-djongo.txt
+	@touch $@
+
+$(DOCUMENTDB_VENV)/.installed: requirements.txt requirements-local.txt requirements-postgres.txt requirements-dev.txt requirements-documentdb.txt
+	$(DOCUMENTDB_PYTHON) -m venv $(DOCUMENTDB_VENV)
+	$(DOCUMENTDB_VENV)/bin/python -m pip install --quiet --disable-pip-version-check -r requirements-dev.txt
+	$(DOCUMENTDB_VENV)/bin/python -m pip install --quiet --disable-pip-version-check -r requirements-documentdb.txt
 	@touch $@
 
 $(VENV)-peer/.installed: bench/requirements-peer.txt

@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Any
 
 from bench import report
-from bench.databases import NAMES, serving
+from bench.databases import NAMES, TITLES, serving
 from bench.suites import Suites
 from tests.servers import ROOT
 
@@ -31,7 +31,7 @@ def main() -> None:
     into: Path = options.into
     into.mkdir(parents=True, exist_ok=True)
     suites = _chosen(parser, options.only, SUITES)
-    names = _chosen(parser, options.databases, NAMES)
+    names = _chosen(parser, options.databases, tuple(TITLES))
     # What isn't measured now stays as it was.
     records = [
         record
@@ -60,7 +60,7 @@ def _parser() -> argparse.ArgumentParser:
     add = parser.add_argument
     add("--quick", action="store_true", help="a little of everything, to see that it works")
     add("--only", default=",".join(SUITES), metavar="SUITES", help=f"of {', '.join(SUITES)}")
-    add("--databases", default=",".join(NAMES), help="default: all")
+    add("--databases", default=",".join(NAMES), help=f"of {', '.join(TITLES)}")
     add("--peer", type=Path, help="a Python with django-tasks-db, to compare with")
     add(
         "--into",

@@ -16,10 +16,21 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from tests.servers import ROOT, Mongo, Postgres
+from tests.servers import ROOT, DocumentDB, Mongo, Postgres, Server
 
+#: Those that are measured unless others are named.
 NAMES = ("sqlite", "postgres", "mongodb")
-TITLES = {"sqlite": "SQLite", "postgres": "PostgreSQL", "mongodb": "MongoDB protocol"}
+TITLES = {
+    "sqlite": "SQLite",
+    "postgres": "PostgreSQL",
+    "mongodb": "MongoDB protocol",
+    "documentdb": "DocumentDB",
+}
+SERVERS: dict[str, type[Server]] = {
+    "postgres": Postgres,
+    "mongodb": Mongo,
+    "documentdb": DocumentDB,
+}
 
 #: As in production, but only warnings are logged, because logging is not measured.
 ENVIRONMENT = {
@@ -82,16 +93,21 @@ def _last_line(output: str) -> dict[str, Any]:
 class Databases:
     """Makes databases of one kind."""
 
-    def __init__(self, name: str, folder: Path, server: Mongo | Postgres | None):
+    def __init__(self, name: str, folder: Path, server: Server | None):
         self.name = name
         self._folder = folder
         self._server = server
 
     @property
     def pid(self) -> int | None:
-        """The server's process id; None for SQLite, which has no server."""
+        """The server's process id; None for SQLite, which has no server.
+
+        For DocumentDB it is the engine's, without the gateway to it.
+        """
         if isinstance(self._server, Mongo):
             return self._server.process.pid
+        if isinstance(self._server, DocumentDB):
+            return self._server.engine.process.pid
         if isinstance(self._server, Postgres):
             return int((self._folder / "data" / "postmaster.pid").read_text().splitlines()[0])
         return None
@@ -100,21 +116,16 @@ class Databases:
         """Makes and migrates the database `name`."""
         if isinstance(self._server, Postgres):
             self._server.create_database(name)
-            return Database(self.name, self._server.url.replace("/jobs", f"/{name}"))
-        if isinstance(self._server, Mongo):
+        if self._server is not None:
             return Database(self.name, self._server.url.replace("/jobs", f"/{name}"))
         return Database(self.name, f"sqlite:///{self._folder}/{name}.sqlite3")
 
 
 @contextmanager
 def serving(name: str) -> Iterator[Databases]:
-    """Runs the server of the databases called `name` (of NAMES) during the block."""
+    """Runs the server of the databases called `name` (of TITLES) during the block."""
     folder = Path(tempfile.mkdtemp(prefix="delayed-jobs-bench-"))
-    server: Mongo | Postgres | None = None
-    if name == "mongodb":
-        server = Mongo(folder)
-    elif name == "postgres":
-        server = Postgres(folder)
+    server = SERVERS[name](folder) if name in SERVERS else None
     if server is not None:
         server.start()
     try:

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from statistics import median
 from typing import Any
 
-from bench.databases import NAMES
+from bench.databases import TITLES
 
 
 class Figures:
@@ -32,7 +32,7 @@ class Figures:
     def databases(self, suite: str) -> list[str]:
         """The databases that the suite measured, in their usual order."""
         found = self.values(suite, "database")
-        return [name for name in NAMES if name in found]
+        return [name for name in TITLES if name in found]
 
     def _matching(self, suite: str, of: dict[str, Any]) -> Iterator[dict[str, Any]]:
         wanted = {"suite": suite, **of}

@@ -101,7 +101,8 @@ def _drain(figures: Figures) -> str:
         peer = figures.of("drain", "per_second", database=database, subject="peer")
         for subject in figures.values("drain", "subject", database=database):
             rates = figures.of("drain", "per_second", database=database, subject=subject)
-            target = f" (target {TARGETS[database]})" if subject == "jobs" else ""
+            has_target = subject == "jobs" and database in TARGETS
+            target = f" (target {TARGETS[database]})" if has_target else ""
             beside_bare = f"{ratio(rates, bare):.2f}{target}"
             beside_peer = f"{ratio(rates, peer):.1f}" if peer and subject != "peer" else ""
             rows.append(

@@ -50,6 +50,12 @@ class Sizes:
             found.many = min(found.many, 5000)
             found.depths = tuple(depth for depth in (1000, 5000) if depth <= found.depths[-1])
             found.taken = 20
+        elif database == "documentdb":
+            # It sorts all ready jobs for a claim.
+            found.depths = tuple(
+                depth for depth in (1000, 10_000, 100_000) if depth <= found.depths[-1]
+            )
+            found.drain, found.taken = min(found.drain, 1000), 50
         return found
 
 
@@ -85,7 +91,7 @@ class Suites:
     def __init__(self, databases: Databases, peer: Path | None, quick: bool, record: Record):
         self._databases = databases
         # django-tasks-db has no MongoDB.
-        self._peer = peer if databases.name != "mongodb" else None
+        self._peer = peer if databases.name in ("sqlite", "postgres") else None
         self._sizes = Sizes.of(databases.name, quick)
         self._record_figure = record
 

@@ -198,7 +198,7 @@ def _holder_of_key(job: AbstractJob) -> AbstractJob:
     """
     store = store_for(type(job))
     for _ in range(LOOKS):
-        holder = store.find_one({"unique_key": job.unique_key})
+        holder = store.holder_of(cast("str", job.unique_key))
         if holder is not None:
             holder.already_enqueued = True
             return holder

@@ -6,6 +6,9 @@
         └── back-off ────┴─ failure ──  detached
                                           any unfinished state ──cancel──► cancelled
 
+A job that names code which its worker doesn't have yet is put back to `scheduled`, and
+nothing is counted.
+
 Each arrow is one function of `jobs.transitions`, except `reserve`, which is the
 store's.
 """

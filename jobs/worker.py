@@ -300,7 +300,7 @@ class Worker:
         limit = load(job)
         if limit != settings.MAX_RUN_TIME:
             self.heartbeat.limit(hold, _ended_after(limit))
-        invoke(job)
+        invoke(job, limit)
 
     def let_go_of_all(self) -> None:
         """Frees every job that is locked by this worker's name."""

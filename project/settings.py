@@ -57,14 +57,6 @@ if not DEBUG and not env.str("DATABASE_URL", default=""):
     raise ImproperlyConfigured("DATABASE_URL is not set: production has no embedded database.")
 DATABASE_URL = env.str("DATABASE_URL", default="") or databases.embedded_url(BASE_DIR)
 DATABASES = {"default": databases.parse(DATABASE_URL)}
-# These keys sign what workers execute, and everybody knows the development key.
-if any(map(is_weak, [SECRET_KEY, *SECRET_KEY_FALLBACKS])) and not databases.is_on_this_machine(
-    DATABASE_URL
-):
-    raise ImproperlyConfigured(
-        "SECRET_KEY or one of SECRET_KEY_FALLBACKS is missing, short or a development key, "
-        "but DATABASE_URL names a database beyond this machine: set it to 50 random characters."
-    )
 ON_MONGODB = DATABASES["default"]["ENGINE"] == "django_mongodb_backend"
 ON_DJONGO = DATABASES["default"]["ENGINE"] == "djongo"
 
@@ -192,6 +184,13 @@ SPECTACULAR_SETTINGS = {
 METRICS = env.bool("METRICS", default=DEBUG)
 
 JOBS = jobs_options.from_environment(os.environ)
+# These keys sign what workers execute, and everybody knows the development key.
+KEYS = [SECRET_KEY, *SECRET_KEY_FALLBACKS, *(JOBS.get("SIGNING_KEYS") or [])]
+if any(map(is_weak, KEYS)) and not databases.is_on_this_machine(DATABASE_URL):
+    raise ImproperlyConfigured(
+        "SECRET_KEY, or another key, is missing, short or a development key, but DATABASE_URL "
+        "names a database beyond this machine: set it to 50 random characters."
+    )
 BATCHEXEC = batchexec_options.from_environment(os.environ)
 
 LOG_LEVEL = env.str("LOG_LEVEL", default="INFO").upper()

@@ -22,7 +22,8 @@ from tests.servers import SERVERS, Server
 CHOSEN = "TEST_DATABASE_IS_CHOSEN"
 
 _chosen: Server | None = None
-_serving: Server | None = None
+#: The one that this process started.
+serving: Server | None = None
 _folder = ""
 
 
@@ -58,17 +59,17 @@ def choose() -> None:
 
 def serve(config: pytest.Config) -> None:
     """Starts the server, unless the tests run in the processes of `pytest -n`."""
-    global _serving
+    global serving
     leaves_them = config.getoption("numprocesses", None) and not hasattr(config, "workerinput")
     if _chosen is not None and not leaves_them:
         _chosen.start()
-        _serving = _chosen
+        serving = _chosen
 
 
 def _end(owner: int) -> None:
     if os.getpid() != owner:
         return  # a process that a test forked
-    if _serving is not None:
-        _serving.stop()
+    if serving is not None:
+        serving.stop()
     if _folder:
         shutil.rmtree(_folder, ignore_errors=True)

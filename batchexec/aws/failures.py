@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
+
+from jobs.text import storable
 
 APPLICATION = "application"
 OUT_OF_MEMORY = "out of memory"
@@ -45,6 +47,10 @@ LOOKED_AT = ("jobId", "status", "statusReason", "createdAt", "isCancelled", "isT
 LOOKED_AT_OF_CONTAINER = ("exitCode", "reason", "logStreamName")
 
 
+#: Of AWS Batch's texts, in characters: the column of a log stream's name.
+LONGEST_TEXT = 512
+
+
 @dataclass(frozen=True)
 class Failure:
     """A class of failure, and a sentence for `last_error`."""
@@ -78,15 +84,22 @@ def classify(detail: Mapping[str, Any] | None) -> Failure:
 def essence(detail: Mapping[str, Any]) -> dict[str, Any]:
     """What the worker reads of a JobDetail; a thousand whole ones would be too large.
 
-    Its `attempts` is their number.
+    Its `attempts` is their number. Its texts are such as every database can hold.
     """
-    kept = {name: detail[name] for name in LOOKED_AT if name in detail}
     container = _container(detail)
-    kept["container"] = {
-        name: container[name] for name in LOOKED_AT_OF_CONTAINER if name in container
+    return {
+        **_storable(detail, LOOKED_AT),
+        "container": _storable(container, LOOKED_AT_OF_CONTAINER),
+        "attempts": len(detail.get("attempts", ())),
     }
-    kept["attempts"] = len(detail.get("attempts", ()))
-    return kept
+
+
+def _storable(detail: Mapping[str, Any], names: Iterable[str]) -> dict[str, Any]:
+    kept = {name: detail[name] for name in names if name in detail}
+    return {
+        name: storable(value)[:LONGEST_TEXT] if isinstance(value, str) else value
+        for name, value in kept.items()
+    }
 
 
 def log_stream(detail: Mapping[str, Any]) -> str:

@@ -24,6 +24,7 @@ from jobs.exceptions import DeserializationError
 from jobs.execution.error_text import summary
 from jobs.store import store_for
 from jobs.store.patience import Backoff
+from jobs.text import one_line
 
 if TYPE_CHECKING:
     from batchexec.handover.slot import Slot
@@ -98,7 +99,7 @@ class Entry:
             raise Rejected(str(error)) from error
         except DeserializationError:
             raise
-        except Exception as error:
+        except BaseException as error:
             if store_for(type(self._job)).is_unavailable(error):
                 raise  # waited for
             # Of the job's own code: a failed attempt.
@@ -117,7 +118,7 @@ class Entry:
         """
         try:
             return self.resources
-        except Exception:
+        except BaseException:
             return Resources()
 
     def _pinned_definition(self) -> str:
@@ -161,13 +162,13 @@ class Entry:
                 batch_job_id = self._slot.submit(request)
             except NotAccepted as error:
                 message = "Job %s isn't submitted yet, and is tried again: %s"
-                logger.warning(message, self._job, error, extra=self._slot.label)
+                logger.warning(message, self._job, one_line(error), extra=self._slot.label)
                 self._slot.pause(backoff.next())
                 if self._submitted_meanwhile(marker):
                     return
             except Unknown as error:
                 message = "Job %s may be submitted or not: %s"
-                logger.warning(message, self._job, error, extra=self._slot.label)
+                logger.warning(message, self._job, one_line(error), extra=self._slot.label)
                 if self._found(marker):
                     return
             else:
@@ -178,13 +179,13 @@ class Entry:
     def _submitted_meanwhile(self, marker: BatchJob) -> bool:
         """Waits for its turn, and takes the next try for itself.
 
-        Returns whether another worker has submitted the job meanwhile.
+        Returns False once this worker may submit, True if the job is in AWS Batch.
         """
         self._slot.wait_for_turn()
         # SETTLE counts from the try whose reply may be lost. Only one worker may try.
         if self._slot.persist(markers.repeat_intent, marker):
             return False
-        return self.reread(marker)
+        return self.reread(marker) or self._found(marker)
 
     def _found(self, marker: BatchJob) -> bool:
         """Looks for the submission by its name, several times while it settles.

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 from batchexec.aws.statuses import NOT_STARTED
 from batchexec.conf import settings
 from jobs.conf.options import duration
+from jobs.text import one_line
 
 if TYPE_CHECKING:
     from batchexec.handover.enter import Entry
@@ -54,7 +55,7 @@ class LateStart:
 
     def _report(self, status: str, waited: float, reason: str) -> None:
         message = "Job %s has been %s in Batch for %.0f s: %s"
-        facts = (self._slot.job, status, waited, reason)
+        facts = (self._slot.job, status, waited, one_line(reason))
         logger.warning(message, *facts, extra=self._slot.label)
 
     def _waited_before(self, detail: dict[str, Any]) -> float:

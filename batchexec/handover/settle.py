@@ -16,6 +16,7 @@ from jobs import transitions
 from jobs.exceptions import Lost, Terminated
 from jobs.execution import outcomes
 from jobs.states import State
+from jobs.text import one_line
 
 if TYPE_CHECKING:
     from batchexec.handover.enter import Entry
@@ -139,7 +140,7 @@ class Settlement:
                     return True
             except Exception as error:
                 message = "The Batch job of the cancelled job %s isn't terminated yet: %s"
-                logger.warning(message, self._job, error, extra=self._slot.label)
+                logger.warning(message, self._job, one_line(error), extra=self._slot.label)
             if self._slot.pause(settings.POLL_INTERVAL):
                 return False
         return True

@@ -20,6 +20,7 @@ from jobs.execution import outcomes
 from jobs.states import State
 from jobs.store import store_for
 from jobs.store.patience import Backoff, until_available
+from jobs.text import one_line
 
 if TYPE_CHECKING:
     from batchexec.aws.client import BatchClient
@@ -172,7 +173,7 @@ class Slot:
             except Exception as error:
                 text = configuration_error(error) or str(error)
                 message = "AWS Batch can't be asked about job %s: %s"
-                logger.warning(message, self.job, text, extra=self.label)
+                logger.warning(message, self.job, one_line(text), extra=self.label)
             self.pause(backoff.next())
 
     def pause(self, seconds: float) -> bool:

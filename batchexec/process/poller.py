@@ -13,6 +13,7 @@ from batchexec.aws.failures import essence
 from batchexec.aws.statuses import TERMINAL
 from batchexec.conf import settings
 from jobs.store.patience import Backoff
+from jobs.text import one_line
 
 logger = logging.getLogger(__name__)
 
@@ -127,7 +128,7 @@ class Poller:
         pause = self._backoff.next()
         self._not_before = time.monotonic() + pause
         kind = "is throttling" if is_throttling(error) else "can't be asked"
-        logger.warning("AWS Batch %s; next poll in %.0f s: %s", kind, pause, error)
+        logger.warning("AWS Batch %s; next poll in %.0f s: %s", kind, pause, one_line(error))
         return pause
 
     def _describe(self, ids: list[str]) -> dict[str, dict[str, Any]]:

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from batchexec import markers
 from batchexec.aws.container import registered_batch_job
-from batchexec.aws.names import common_prefix
+from batchexec.aws.names import common_prefix, is_ours
 from batchexec.aws.statuses import TERMINAL
 from batchexec.conf import settings
 from batchexec.upkeep import findings
@@ -78,7 +78,14 @@ def _unnamed(client: BatchClient, found: Iterable[BatchJob]) -> list[dict[str, A
     ours = [summary for queue in queues for summary in client.find_all(queue, prefix)]
     going_on = {summary["jobId"] for summary in ours if summary["status"] not in TERMINAL}
     named = {marker.batch_job_id for marker in found}
-    return list(client.describe(sorted(going_on - named)).values())
+    details = client.describe(sorted(going_on - named)).values()
+    return [detail for detail in details if _is_of_this_installation(detail)]
+
+
+def _is_of_this_installation(detail: dict[str, Any]) -> bool:
+    environment = environment_of(detail)
+    job_id, epoch = environment.get("JOB_ID", ""), environment.get("JOB_EPOCH", "")
+    return is_ours(detail["jobName"], job_id, epoch)
 
 
 def _of_stranger(client: BatchClient, stranger: Stranger) -> Finding:

@@ -16,6 +16,7 @@ from batchexec.models import BatchJob
 from jobs.conf import settings as jobs_settings
 from jobs.states import State
 from jobs.store import store_for
+from jobs.text import one_line
 
 if TYPE_CHECKING:
     from batchexec.aws.client import BatchClient
@@ -45,7 +46,7 @@ class Sweeper:
         try:
             self.sweep(model)
         except Exception as error:
-            logger.warning("Markers could not be swept: %s", error)
+            logger.warning("Markers could not be swept: %s", one_line(error))
 
     def sweep(self, model: type[AbstractJob]) -> int:
         """Clears the markers whose job is gone or has another epoch; returns how many.

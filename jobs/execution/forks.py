@@ -21,30 +21,36 @@ _kept: list[Any] = []
 
 
 @contextmanager
-def kept_out() -> Iterator[None]:
-    """A child that is forked in the body ends with it, and records nothing.
-
-    Its exit status is that of its SystemExit, 0 if it returned, and 1 for another
-    exception, whose traceback goes to stderr. Meanwhile it has default signal handlers
-    and no connection of its parent's.
+def performing() -> Iterator[None]:
+    """A child that is forked in the body has default signal handlers, and no connection
+    of its parent's.
     """
     global _performing
-    pid = os.getpid()
     _register()
     with _lock:
         _performing += 1
     try:
         yield
-    except BaseException as error:
-        if os.getpid() != pid:
-            _leave(_status_of(error))
-        raise
-    else:
-        if os.getpid() != pid:
-            _leave(0)
     finally:
         with _lock:
             _performing -= 1
+
+
+class kept_out:
+    """A child that is forked in the body ends with it, and records nothing.
+
+    Its exit status is that of its SystemExit, 0 if it returned, and 1 for another
+    exception, whose traceback goes to stderr.
+    """
+
+    __slots__ = ("_pid",)
+
+    def __enter__(self) -> None:
+        self._pid = os.getpid()
+
+    def __exit__(self, kind: Any, error: BaseException | None, trace: Any) -> None:
+        if os.getpid() != self._pid:
+            _leave(0 if error is None else _status_of(error))
 
 
 def flush() -> None:

@@ -29,13 +29,14 @@ def load(job: AbstractJob) -> float:
         return job.max_run_time
 
 
-def invoke(job: AbstractJob) -> None:
+def invoke(job: AbstractJob, limit: float | None = None) -> None:
     """Calls before, perform, success, after; or error and after, if one of them raises.
 
     The exception goes on to the caller. A job that lasts longer than its `max_run_time`
     is interrupted by a WorkerTimeout. A process that the job forks ends here.
     """
-    limit = load(job)
+    if limit is None:
+        limit = load(job)
     payload = job.payload
     try:
         try:
@@ -57,8 +58,9 @@ def _limited(seconds: float) -> AbstractContextManager[None]:
 
 
 def _call_hook(payload: object, name: str, *arguments: object) -> None:
-    with kept_out():
-        payloads.call_hook(payload, name, *arguments)
+    if hasattr(payload, name):
+        with kept_out():
+            payloads.call_hook(payload, name, *arguments)
 
 
 def _report_error(payload: object, job: AbstractJob, error: BaseException) -> None:

@@ -14,7 +14,7 @@ from typing import NoReturn
 from django.utils import timezone, translation
 
 from jobs.exceptions import Interruption
-from jobs.execution.forks import flush
+from jobs.execution.forks import flush, performing
 from jobs.store.cleanup import close_untrusted, in_atomic
 
 logger = logging.getLogger(__name__)
@@ -35,7 +35,8 @@ def left_as_found() -> Iterator[None]:
     restore = [_language(), _time_zone(), _folder.begin(), *_signals()]
     interrupted = False
     try:
-        yield
+        with performing():
+            yield
     except Interruption:
         interrupted = True
         raise

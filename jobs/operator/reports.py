@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import datetime as dt
 import json
 from dataclasses import dataclass, field
@@ -61,10 +62,11 @@ def listed(
 def payload_text(job: AbstractJob) -> str:
     """The handler, laid out if it is JSON, and cut if it is very long."""
     parsed = _parsed(job.handler)
-    try:
-        text = job.handler if parsed is None else json.dumps(parsed, indent=2, ensure_ascii=False)
-    except RecursionError:
-        text = job.handler
+    # A database without types may hold anything there.
+    text = job.handler if isinstance(job.handler, str) else repr(job.handler)
+    if parsed is not None:
+        with contextlib.suppress(RecursionError):
+            text = json.dumps(parsed, indent=2, ensure_ascii=False)
     # An escaped lone surrogate is valid JSON, but can't be written anywhere.
     text = storable(text)
     left_out = len(text) - MAX_PAYLOAD
@@ -186,5 +188,5 @@ def _parsed(handler: str) -> Any:
 
     try:
         return json.loads(handler, parse_constant=refuse)
-    except (ValueError, RecursionError):
+    except (ValueError, TypeError, RecursionError):
         return None

@@ -102,7 +102,7 @@ def decode(value: Any, fetch: Fetch | None = None) -> Any:
         if tag == "$tuple":
             return tuple(_list(inner))
         if tag == "$set":
-            return set(_list(inner))
+            return _set(_list(inner))
         return _LOADS[tag](body)
     except DeserializationError:
         raise
@@ -138,6 +138,17 @@ def _read(body: Any) -> models.Model:
     raise DeserializationError(
         "A stored model instance is a label, a key, and perhaps the name of a database."
     )
+
+
+def _set(items: list[Any]) -> set[Any]:
+    """Makes a set in steps of Python, which a time limit can interrupt.
+
+    With colliding hashes, its time grows with the square of its size.
+    """
+    found = set()
+    for item in items:
+        found.add(item)
+    return found
 
 
 def _list(body: Any) -> list[Any]:

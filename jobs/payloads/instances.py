@@ -29,6 +29,7 @@ except ImportError:  # without MongoDB
     pass
 else:
     IMPOSSIBLE += (BSONError,)
+MAY_BE_OF_KEY: tuple[type[Exception], ...] = (*IMPOSSIBLE, DatabaseError)
 
 
 def reference(instance: models.Model) -> list[Any]:
@@ -71,7 +72,9 @@ def read(label: str, pk: Any, alias: str | None = None) -> models.Model:
         return _the_one(row, connections[using])
     except model.DoesNotExist as error:
         raise DeserializationError(f"{label} {pk} doesn't exist (any more).") from error
-    except IMPOSSIBLE as error:
+    except MAY_BE_OF_KEY as error:
+        if not _is_of_key(error):
+            raise
         raise DeserializationError(f"{label} can't have the key {pk!r}.") from error
 
 
@@ -79,10 +82,15 @@ def _the_one(row: Any, connection: Any) -> models.Model:
     with from_primary(connection):
         try:
             return row.get()
-        except IMPOSSIBLE:
-            raise
-        except (DatabaseError, InterfaceError):
-            if connection.in_atomic_block:
+        except (DatabaseError, InterfaceError) as error:
+            if connection.in_atomic_block or _is_of_key(error):
                 raise
             connection.close()
         return row.all().get()
+
+
+def _is_of_key(error: BaseException | None) -> bool:
+    """Whether the key is to blame; djongo hides that behind an error of its own."""
+    while error is not None and not isinstance(error, IMPOSSIBLE):
+        error = error.__cause__
+    return error is not None

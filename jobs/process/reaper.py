@@ -80,9 +80,16 @@ class Reaper:
         """
         if self._store.seconds_reachable() < settings.LEASE / 2:
             return
+        asked = time.monotonic()
         cutoff = self._store.now() - dt.timedelta(seconds=settings.LEASE)
         expired = {"state": State.RUNNING, "locked_at__lt": cutoff}
-        self._release(expired, "its lease had expired")
+        any_expired = self._store.ids(expired, limit=1)
+        if time.monotonic() - asked > settings.LEASE / 4:
+            # The driver waited for the database to come back, as every renewal did.
+            self._store.reconnect()
+            return
+        if any_expired:
+            self._release(expired, "its lease had expired")
         self._release_odd_leases()
 
     def forget_succeeded(self) -> None:

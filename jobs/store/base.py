@@ -236,8 +236,12 @@ class Store(ABC, Generic[M]):
     def insert(self, jobs: list[M]) -> list[M]:
         """Inserts new rows in one round trip; returns those whose unique key is held.
 
-        The only method here that joins a transaction which the caller has open.
+        Joins a transaction which the caller has open, as only `holder_of` does besides.
         """
+
+    def holder_of(self, unique_key: str) -> M | None:
+        """The job that holds the key; None if it is free."""
+        return self.find_one({"unique_key": unique_key})
 
     def check_size(self, job: M) -> None:
         """Raises ValueError for a row that the database can't hold with its error."""

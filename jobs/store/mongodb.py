@@ -21,9 +21,7 @@ from pymongo import ASCENDING, DESCENDING, ReadPreference, ReturnDocument
 from pymongo.collection import Collection
 from pymongo.database import Database
 from pymongo.errors import (
-    BulkWriteError,
     ConnectionFailure,
-    DuplicateKeyError,
     PyMongoError,
     WriteConcernError,
 )
@@ -32,9 +30,9 @@ from pymongo.write_concern import WriteConcern
 
 from jobs.states import State
 from jobs.store.base import Conditions, M, Reserver, Store, aware, inserted
+from jobs.store.insertion import Insertion
 from jobs.store.unavailable import MONGODB
 
-DUPLICATE_KEY = 11000
 CODEC: CodecOptions[dict[str, Any]] = CodecOptions(
     tz_aware=True, tzinfo=dt.timezone.utc, unicode_decode_error_handler="replace"
 )
@@ -194,31 +192,22 @@ class MongoStore(Store[M]):
         keyless = [job for job in jobs if job.pk is None]
         for job, key in zip(keyless, self.new_keys(len(keyless)), strict=True):
             job.pk = key
-        documents = [self._document(job) for job in jobs]
-        session = self.session
-        # Inside a transaction its own concerns count, and MongoDB refuses others.
-        collection = (
-            self.collection if session is None else self.database[self.model._meta.db_table]
-        )
-        refused: list[M] = []
-        try:
-            if len(documents) == 1:
-                collection.insert_one(documents[0], session=session)
-            else:
-                collection.insert_many(documents, ordered=False, session=session)
-        except DuplicateKeyError:
-            refused = jobs
-        except BulkWriteError as error:
-            failures = error.details["writeErrors"]
-            if any(failure["code"] != DUPLICATE_KEY for failure in failures):
-                raise
-            refused = [jobs[failure["index"]] for failure in failures]
-        if any(getattr(job, "unique_key", None) is None for job in refused):
+        places = self._insertion.insert([self._document(job) for job in jobs])
+        refused = [jobs[place] for place in sorted(places)]
+        if any(getattr(job, "unique_key", "") is None for job in refused):
             raise IntegrityError("Another unique field than unique_key is taken.")
         for job in refused:
             job.pk = None
         inserted((job for job in jobs if job.pk is not None), self.alias)
         return refused
+
+    def holder_of(self, unique_key: str) -> M | None:
+        document = self._insertion.holders([unique_key]).get(unique_key)
+        return None if document is None else self._job(document)
+
+    @property
+    def _insertion(self) -> Insertion:
+        return Insertion(self.collection, self.session)
 
     def _size_of(self, job: Any) -> int:
         texts = sum(len(value) for value in vars(job).values() if type(value) in (str, bytes))

@@ -91,3 +91,17 @@ def test_the_essence_of_a_detail_says_all_that_is_looked_at(seen):
     assert failures.log_stream(essence) == failures.log_stream(seen)
     assert essence["attempts"] == len(seen.get("attempts", []))
     assert "jobDefinition" not in essence
+
+
+def test_texts_of_aws_are_such_as_every_database_can_hold():
+    detail = {
+        "jobId": "1",
+        "status": "FAILED",
+        "statusReason": "a\x00b\ud800" + "c" * 1000,
+        "container": {"reason": "\x00", "logStreamName": "x" * 1000, "exitCode": 1},
+    }
+    kept = failures.essence(detail)
+    assert kept["statusReason"].startswith("a\\x00b\\ud800ccc")
+    assert len(kept["statusReason"]) == len(failures.log_stream(kept)) == 512
+    assert kept["container"]["reason"] == "\\x00"
+    assert kept["container"]["exitCode"] == 1

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 import signal
+import sys
 import time
 
 import pytest
@@ -16,6 +17,7 @@ from batchexec.models import BatchJob
 from jobs import transitions
 from jobs.models import Job, State
 from tests.conformance.test_races import at_once
+from tests.handlers import set_handler
 from tests.processes import FAST, lines, released, row, wait_for
 from tests.samples import Append, Fail, Sized, Wait
 
@@ -230,6 +232,26 @@ def test_a_job_that_cannot_be_loaded_fails_without_a_submission(batch, worker):
     Job.objects.filter(pk=job.pk).update(handler="garbage")
     assert worker().work_off() == (0, 1)
     assert (row(job).state, row(job).attempts) == (State.FAILED, 0)
+    assert submissions(batch) == 0
+
+
+def test_a_job_of_newer_code_is_put_back_without_a_submission(batch, worker):
+    job = jobs.enqueue(Fail())
+    set_handler(job, '{"class": "tests.samples.NotDeployedYet", "fields": {}}')
+    assert worker().work_off() == (0, 1)
+    assert (row(job).state, row(job).attempts) == (State.SCHEDULED, 0)
+    assert not BatchJob.objects.exists()
+    assert submissions(batch) == 0
+
+
+def test_what_loading_a_job_raises_is_a_failed_attempt_without_a_submission(
+    batch, worker, monkeypatch
+):
+    job = jobs.enqueue(Fail())
+    monkeypatch.setattr(Fail, "__init__", lambda self, message: sys.exit("KEY missing"))
+    assert worker().work_off() == (0, 1)
+    assert (row(job).state, row(job).attempts) == (State.SCHEDULED, 1)
+    assert "KEY missing" in row(job).last_error
     assert submissions(batch) == 0
 
 

@@ -4,7 +4,7 @@ import re
 
 import pytest
 
-from batchexec.aws.names import installation_id, job_name
+from batchexec.aws.names import common_prefix, installation_id, is_ours, job_name
 
 pytestmark = pytest.mark.django_db
 
@@ -32,3 +32,26 @@ def test_the_name_is_of_this_installation(settings):
     assert installation_id() == installation_id()
     settings.BATCHEXEC = {"INSTALLATION_ID": "other"}
     assert job_name("7", 0) == "delayed-job-other-7-e0"
+
+
+@pytest.mark.parametrize(
+    ("one", "other"),
+    [
+        ("shop", "shop-staging"),
+        ("shop-staging", "shop-staging-2"),
+        ("shop", "Shop"),
+        ("a/b", "a-b"),
+        ("x" * 40, "x" * 41),
+        ("x" * 500, "x" * 499 + "y"),
+        ("ünï", "unï"),
+    ],
+)
+@pytest.mark.parametrize("job_id", ["7", "staging-7", "2-7"])
+def test_installations_are_told_apart_by_the_whole_id(settings, one, other, job_id):
+    settings.BATCHEXEC = {"INSTALLATION_ID": one}
+    mine = job_name(job_id, 1)
+    assert mine.startswith(common_prefix())
+    assert is_ours(mine, job_id, "1")
+    settings.BATCHEXEC = {"INSTALLATION_ID": other}
+    assert not is_ours(mine, job_id, "1")
+    assert mine not in {job_name(each, 1) for each in ("7", "staging-7", "2-7", "staging-2-7")}

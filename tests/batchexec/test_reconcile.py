@@ -111,6 +111,20 @@ def test_a_batch_job_of_an_epoch_that_is_over_is_found(batchjobs, batch, client_
     assert findings(batchjobs) == (0, [])
 
 
+@pytest.mark.parametrize("other", ["shop-staging", "shop2", "Shop"])
+def test_a_batch_job_of_another_installation_is_neither_found_nor_ended(
+    batchjobs, batch, client_of, settings, tmp_path, other
+):
+    client = client_of(batch)
+    batch._scheduler.max_running = 0
+    job = jobs.enqueue(Append(str(tmp_path / "log")))
+    settings.BATCHEXEC = {**settings.BATCHEXEC, "INSTALLATION_ID": other}
+    theirs = submit(client, job, epoch=7)
+    settings.BATCHEXEC = {**settings.BATCHEXEC, "INSTALLATION_ID": "shop"}
+    assert findings(batchjobs, "--apply") == (0, [])
+    assert client.describe_jobs(jobs=[theirs])["jobs"][0]["status"] != "FAILED"
+
+
 def test_a_registered_runner_without_a_marker_gets_one(
     batchjobs, batch, client_of, worker, settings, tmp_path
 ):

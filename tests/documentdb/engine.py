@@ -21,6 +21,8 @@ SETTINGS = {
     "unix_socket_directories": "",
     "max_connections": 200,
     "jit": "off",
+    # MongoDB's plans need no statistics, and this engine's do.
+    "autovacuum_naptime": "5s",
     "log_min_messages": "warning",
     "shared_preload_libraries": "pg_cron,pg_documentdb_core,pg_documentdb_extended_rum,pg_documentdb",
     "cron.database_name": "postgres",

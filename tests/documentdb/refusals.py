@@ -129,3 +129,14 @@ def code_of(number: int) -> int:
     """MongoDB's code of a write error, in which the engine packs the five characters of the SQLSTATE."""
     state = "".join(chr((number >> 6 * place & 0x3F) + ord("0")) for place in range(5))
     return CODES.get(state, number if number in NAMES else 8)
+
+
+def readable(reply: dict[str, Any]) -> dict[str, Any]:
+    """With MongoDB's codes in place of the engine's."""
+    if "writeErrors" in reply:
+        errors = [dict(error.items()) for error in reply["writeErrors"]]
+        for error in errors:
+            error["code"] = code_of(error["code"])
+            error["errmsg"] = text(error["code"], error["errmsg"])
+        reply["writeErrors"] = errors
+    return reply

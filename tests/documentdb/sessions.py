@@ -11,7 +11,7 @@ from typing import Any
 import psycopg
 
 from tests.documentdb.connections import Connection, Pool, document
-from tests.documentdb.refusals import TRANSIENT, Gone, Refused, refusal
+from tests.documentdb.refusals import TRANSIENT, Gone, Refused, readable, refusal
 
 #: A transaction reads what was committed when it began. As MongoDB has it, one that is left open ends
 #: after a minute; and a write that meets another transaction's doesn't wait for that, but fails.
@@ -173,7 +173,7 @@ def _recorded(connection: Connection, record: Record) -> dict[str, Any] | None:
         return None
     if row[0] > record.number:
         raise _too_old(record.number, row[0])
-    return document(row[1])
+    return readable(document(row[1]))
 
 
 def _too_old(number: int, newest: int) -> Refused:

@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from tests.documentdb.connections import Connection, ask, document, encoded
-from tests.documentdb.refusals import code_of, text
+from tests.documentdb.refusals import readable
 from tests.documentdb.sessions import Record
 
 Statement = Callable[[Connection, str, dict[str, Any]], dict[str, Any]]
@@ -45,17 +45,6 @@ def write(
     else:
         row = ask(connection, RECORDED.format(call=call), record.session, record.number, *arguments)
     return readable(document(row[0]))
-
-
-def readable(reply: dict[str, Any]) -> dict[str, Any]:
-    """With MongoDB's codes in place of the engine's."""
-    if "writeErrors" in reply:
-        errors = [dict(error.items()) for error in reply["writeErrors"]]
-        for error in errors:
-            error["code"] = code_of(error["code"])
-            error["errmsg"] = text(error["code"], error["errmsg"])
-        reply["writeErrors"] = errors
-    return reply
 
 
 def spelled(command: dict[str, Any], spelling: str) -> dict[str, Any]:

@@ -233,3 +233,16 @@ def test_strangers_see_nothing(client, django_user_model):
 def test_the_age_is_how_long_ago_it_was_enqueued(admin_client):
     enqueued(created_at=timezone.now() - dt.timedelta(hours=30))
     assert "1 d" in admin_client.get(LIST).content.decode()
+
+
+@pytest.mark.parametrize("zone", ["UTC", "America/Adak", "Pacific/Kiritimati", "Asia/Kathmandu"])
+def test_any_instant_that_is_stored_is_shown_in_any_time_zone(admin_client, settings, zone):
+    settings.TIME_ZONE = zone
+    job = enqueued()
+    for instant in (dt.datetime.min, dt.datetime.max.replace(microsecond=0), dt.datetime(1, 1, 2)):
+        at = instant.replace(tzinfo=dt.timezone.utc)
+        set_row(job, run_at=at, created_at=at, locked_at=at, heartbeat_at=at, finished_at=at)
+        for url in (LIST, page_of(job), page_of(job, "delete"), page_of(job, "history")):
+            assert admin_client.get(url).status_code in (200, 403)
+        page = admin_client.get(page_of(job)).content.decode()
+        assert f"{instant.year:04d}-" in page or f"{instant.year + 1:04d}-" in page

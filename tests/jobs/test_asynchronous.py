@@ -15,6 +15,7 @@ from asgiref.sync import sync_to_async
 from django.utils import timezone
 
 import jobs
+from jobs.delayed import _Implementation
 from jobs.models import Job, State
 from posts.models import Post
 from tests.samples import calls
@@ -313,3 +314,27 @@ def test_what_python_asks_of_any_object_is_not_a_method_to_delay():
     assert not hasattr(delayed, "__await__")
     assert not hasattr(delayed, "__len__")
     assert not Job.objects.exists()
+
+
+class Document:
+    @jobs.handle_asynchronously()
+    def publish(self, text: str) -> None:
+        calls.append((type(self).__name__, text))
+
+
+class Letter(Document):
+    @jobs.handle_asynchronously()
+    def publish(self, text: str) -> None:
+        super().publish(text)
+        calls.append(text)
+
+
+def test_super_works_alike_for_methods_of_instances():
+    Letter().publish.now("x")
+    assert calls == [("Letter", "x"), "x"]
+    calls.clear()
+    _Implementation(Document, Letter()).publish.now("y")
+    assert calls == [("Letter", "y")]
+    calls.clear()
+    Document.publish.__get__(Letter(), Letter).now("z")
+    assert calls == [("Letter", "z")]

@@ -12,9 +12,11 @@ from typing import Any
 
 import pytest
 from django.core.management import load_command_class
+from django.urls import reverse
 from django.utils import timezone
 
 import jobs
+from jobs import payloads
 from jobs.models import Job, State
 from jobs.operator import actions, reports
 from tests.processes import ROOT, environment, row
@@ -474,3 +476,54 @@ def test_a_reader_that_has_seen_enough_is_no_error():
     with reading.stderr as stderr:
         assert stderr.read() == b""
     assert reading.wait(60) == 0
+
+
+# Signing
+
+
+def test_sign_shows_asks_and_signs_what_was_shown(run, monkeypatch, calls):
+    job = enqueued(payload=Record("restored"), signature="")
+    said = run("sign", job.pk)
+    assert said.status == 1
+    assert '"value": "restored"' in said.out
+    assert "say --yes" in said.err
+    assert row(job).signature == ""
+    monkeypatch.setattr(sys.stdin, "isatty", lambda: True, raising=False)
+    monkeypatch.setattr("builtins.input", lambda: "n")
+    assert run("sign", job.pk).status == 1
+    monkeypatch.setattr("builtins.input", lambda: "y")
+    assert "1 job signed." in run("sign", job.pk).out
+    assert jobs.Worker().work_off() == (1, 0)
+    assert calls == ["restored"]
+
+
+def test_sign_takes_several_and_names_those_that_are_none(run):
+    first, second = enqueued(signature=""), enqueued(State.FAILED, signature="x")
+    said = run("sign", first.pk, "nonsense", second.pk, "--yes", "--json")
+    assert said.status == 4
+    assert json.loads(said.out)["signed"] == 2
+    assert [reports.is_signed(row(job)) for job in (first, second)] == [True, True]
+    assert run("sign", "--yes").status == 2
+
+
+def test_sign_all_leaves_out_what_somebody_tampered_with(run):
+    before, forged, signed = enqueued(signature=""), enqueued(signature="x"), enqueued()
+    said = run("sign", "--all", "--yes")
+    assert "1 job signed." in said.out
+    assert [reports.is_signed(row(job)) for job in (before, forged, signed)] == [True, False, True]
+    assert "0 jobs signed." in run("sign", "--all", "--yes").out
+
+
+def test_looking_at_a_job_never_loads_it(run, admin_client):
+    job = enqueued()
+    handler = '{"class": "antigravity.x", "fields": {}}'
+    for signature in ("", payloads.sign(handler)):
+        set_row(job, handler=handler, signature=signature)
+        assert "antigravity.x" in run("show", job.pk).out
+        assert "antigravity.x" in run("show", job.pk, "--json").out
+        run("list", "--json")
+        url = reverse("admin:jobs_job_change", args=[job.pk])
+        page = admin_client.get(url).content.decode()
+        assert "antigravity.x" in page
+        assert ("Its signature holds" in page) is bool(signature)
+    assert "antigravity" not in sys.modules

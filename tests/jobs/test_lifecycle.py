@@ -142,3 +142,9 @@ def test_clear_locks_frees_what_a_stopping_worker_still_holds():
     worker.start()
     job.refresh_from_db()
     assert (job.locked_by, job.attempts) == ("", 1)
+
+
+@pytest.mark.parametrize("place", ["before", "after", "around"])
+def test_a_callback_for_no_event_is_refused_when_the_class_is_defined(place):
+    with pytest.raises(jobs.InvalidCallback, match=f"{place}_ names no event"):
+        type("Nothing", (jobs.Plugin,), {f"{place}_": lambda self, proceed: proceed()})

@@ -22,6 +22,11 @@ from tests.processes import ROOT
         {"QUEUES": "mail"},
         {"QUEUE_ATTRIBUTES": {"mail": {"prio": 1}}},
         {"DELAY_JOBS": "no"},
+        {"DEPLOY_WINDOW": -1},
+        {"SIGNING_KEYS": []},
+        {"SIGNING_KEYS": ["key", ""]},
+        {"SIGNING_KEYS": [b"key"]},
+        {"SIGNING_KEYS": "key"},
         {"RAISE_SIGNAL_EXCEPTIONS": "always"},
     ],
 )
@@ -57,6 +62,7 @@ def test_the_environment_is_read_by_the_type_that_is_wanted():
             "JOBS_DEFAULT_QUEUE_NAME": "7",
             "JOBS_MIN_PRIORITY": "",
             "JOBS_SLEEP_DELAY": "soon",
+            "JOBS_SIGNING_KEYS": "new, old",
             "OTHER": "x",
         }
     )
@@ -68,6 +74,7 @@ def test_the_environment_is_read_by_the_type_that_is_wanted():
         "QUEUE_ATTRIBUTES": {"mail": {"priority": -1}},
         "RAISE_SIGNAL_EXCEPTIONS": "term",
         "DEFAULT_QUEUE_NAME": "7",
+        "SIGNING_KEYS": ["new", "old"],
         "SLEEP_DELAY": "soon",  # passed on, for the system check to name
     }
 
@@ -125,3 +132,11 @@ def test_a_value_out_of_its_keys_range_is_named_by_the_check(settings, key, valu
     [error] = check_settings(None)
     assert error.id == "jobs.E002"
     assert f"JOBS['{key}'] is" in error.msg
+
+
+def test_a_wrong_key_is_in_no_message(settings):
+    settings.JOBS = {"SIGNING_KEYS": "a-very-secret-key"}
+    (error,) = check_settings(None)
+    assert "SIGNING_KEYS" in error.msg
+    assert "a-very-secret-key" not in error.msg
+    assert options.from_environment({"JOBS_SIGNING_KEYS": "none"}) == {"SIGNING_KEYS": None}
