@@ -18,7 +18,7 @@ from django.db import connections, models
 from django.utils import timezone
 
 from jobs.states import State
-from jobs.store.columns import checked, substitute
+from jobs.store.columns import checked, is_whole_number, substitute
 
 M = TypeVar("M", bound=models.Model)
 
@@ -145,9 +145,13 @@ class Store(ABC, Generic[M]):
         """
         if self._converters is None:
             self._converters = {field.attname: self._converters_of(field) for field in self._fields}
+        field = self._by_name[name]
+        if is_whole_number(field):
+            # First, because no condition finds a number that was made of something else.
+            value = checked(field, value)
         for convert in self._converters[name]:
             value = convert(value, None, self.connection)
-        return checked(self._by_name[name], value)
+        return checked(field, value)
 
     def sound(self, rows: list[M]) -> list[M]:
         """Rows that Django read, if all their values are of their columns' types.

@@ -47,6 +47,10 @@ def is_unreadable(error: BaseException) -> bool:
     return isinstance(error, _UNREADABLE)
 
 
+def is_whole_number(field: Any) -> bool:
+    return TYPES.get(field.get_internal_type()) is int
+
+
 def checked(field: Any, value: Any) -> Any:
     """The value of the field. Raises TypeError if it is of another type, ValueError for
     a number that is too large to be counted on.
@@ -58,7 +62,7 @@ def checked(field: Any, value: Any) -> Any:
         value = int(value)  # as somebody's shell may have written it
     if not isinstance(value, expected) or (expected is int and isinstance(value, bool)):
         raise TypeError(f"{field.name} holds a {type(value).__name__}.")
-    if expected is int and abs(value) > LARGEST:
+    if isinstance(value, int) and abs(value) > LARGEST:
         raise ValueError(f"{field.name} holds a number that is too large.")
     return value
 
