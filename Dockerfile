@@ -7,6 +7,8 @@
 # `docker build .` builds the production image. `docker build --target local .` adds what
 # `manage.py localbatch` needs.
 
+# By tag, which gets security fixes with every build. To build the same image again, add the
+# digest that you tested: python:3.13-slim@sha256:…
 FROM python:3.13-slim AS base
 # Bytecode is compiled once, below. At run time the application can't write to its
 # folders, and doesn't have to.
@@ -21,12 +23,13 @@ RUN python -m compileall -q -j 0 "$(python -c 'import sysconfig; print(sysconfig
 
 FROM base AS packages
 WORKDIR /app
-COPY requirements.txt requirements-postgres.txt ./
-# Only wheels, so that no compiler is needed. Python doesn't check their bytecode against
+COPY requirements-postgres.txt ./
+# Only wheels, so that no compiler is needed, and only those whose hashes the file has.
+# Python doesn't check their bytecode against
 # the timestamps of the sources, because copying between stages or a reproducible build may
 # rewrite those.
 RUN python -m venv /opt/venv \
-    && pip install --no-cache-dir --no-compile --only-binary :all: -r requirements.txt -r requirements-postgres.txt \
+    && pip install --no-cache-dir --no-compile --only-binary :all: -r requirements-postgres.txt \
     && python -m compileall -q -j 0 --invalidation-mode unchecked-hash /opt/venv/lib
 
 
@@ -55,12 +58,9 @@ WORKDIR /app
 COPY --link --from=code /app /app
 USER 10001:10001
 
-# Gunicorn reads all three: the port, the number of processes, and further options, which
-# the command line below overrides. The graceful time-out is shorter than the 30 seconds
-# that ECS leaves between SIGTERM and SIGKILL.
+# Gunicorn reads both: the port and the number of processes. The rest is in gunicorn.conf.py.
 ENV PORT=8000 \
-    WEB_CONCURRENCY=2 \
-    GUNICORN_CMD_ARGS="--threads 4 --timeout 60 --graceful-timeout 25"
+    WEB_CONCURRENCY=2
 EXPOSE 8000
 
 # This check is for the web server. If the image runs something else, switch it off
@@ -75,11 +75,15 @@ raise SystemExit(web.getresponse().status != 200)"]
 
 # Use the exec form when you override this, too, so that the process itself gets SIGTERM
 # and not a shell.
-CMD ["gunicorn", "project.wsgi", "--access-logfile", "-", "--worker-tmp-dir", "/dev/shm", "--no-control-socket"]
+CMD ["gunicorn", "project.wsgi"]
 
 
 FROM application AS local
 COPY --link --from=packages-local /opt/venv /opt/venv
+# `manage.py localbatch` keeps the logs of its jobs there.
+USER 0
+RUN install -d -m 0700 -o 10001 -g 10001 /app/var
+USER 10001:10001
 
 
 FROM application AS runtime

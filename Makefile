@@ -9,9 +9,11 @@ DJONGO_VENV ?= .venv-djongo
 # Django 6.1, for the second run on DocumentDB, needs Python 3.12 or newer.
 DOCUMENTDB_PYTHON ?= python3.13
 DOCUMENTDB_VENV ?= .venv-documentdb
+# Compiles the requirements.
+UV = uv==0.13.9
 
 .DEFAULT_GOAL := help
-.PHONY: help demo demo-kill dev soak bench test test-all test-mongodb test-sqlite test-postgres test-djongo test-documentdb test-documentdb-newest lint clean
+.PHONY: help demo demo-kill dev soak bench test test-all test-mongodb test-sqlite test-postgres test-djongo test-documentdb test-documentdb-newest fuzz requirements licences lint clean
 
 help: ## list these targets
 	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /\1|/' | while IFS='|' read -r name text; do printf '  make %-14s %s\n' "$$name" "$$text"; done
@@ -63,6 +65,8 @@ test-documentdb: $(VENV)/.dev ## the tests on DocumentDB, another MongoDB engine
 
 test-documentdb-newest: $(DOCUMENTDB_VENV)/.installed
 	TEST_DATABASE=documentdb $(DOCUMENTDB_VENV)/bin/python $(PYTEST)
+fuzz: $(VENV)/.dev ## requests at random, some minutes: make fuzz FUZZ=20000
+	TEST_DATABASE=sqlite FUZZ=$(or $(FUZZ),5000) $(BIN)/python -m pytest tests/fuzz -p no:logging
 
 lint: $(VENV)/.dev ## ruff, mypy, and a check for missing migrations
 	$(BIN)/ruff format --check .
@@ -70,19 +74,26 @@ lint: $(VENV)/.dev ## ruff, mypy, and a check for missing migrations
 	$(BIN)/mypy
 	DATABASE_URL=sqlite:///$(CURDIR)/var/lint.sqlite3 $(BIN)/python manage.py makemigrations --check --dry-run
 
+requirements: ## write requirements*.txt, with hashes, from requirements*.in; newer releases: make requirements UPGRADE=1
+	@test -x $(VENV)-uv/bin/uv || { $(PYTHON) -m venv $(VENV)-uv && $(VENV)-uv/bin/python -m pip install --quiet --disable-pip-version-check $(UV); }
+	UV=$(abspath $(VENV)-uv/bin/uv) scripts/requirements.sh $(if $(UPGRADE),--upgrade)
+
+licences: $(VENV)/.dev $(DJONGO_VENV)/.installed $(VENV)-peer/.installed ## write docs/licences.md from what is installed
+	$(BIN)/python scripts/licences.py --python $(DJONGO_VENV)/bin/python --python $(VENV)-peer/bin/python
+
 clean: ## remove the virtual environments and all local data
-	rm -rf $(VENV) $(VENV)-peer $(DJONGO_VENV) $(DOCUMENTDB_VENV) var .pytest_cache .mypy_cache .ruff_cache .hypothesis
+	rm -rf $(VENV) $(VENV)-peer $(VENV)-uv $(DJONGO_VENV) $(DOCUMENTDB_VENV) var .pytest_cache .mypy_cache .ruff_cache .hypothesis
 
 $(VENV)/bin/python:
 	@$(PYTHON) -c 'import sys; sys.exit("Python 3.10 or newer is needed, not %d.%d." % sys.version_info[:2] if sys.version_info < (3, 10) else 0)'
 	$(PYTHON) -m venv $(VENV)
 
 # Stamps, so that an environment is installed again only if its requirements change.
-$(VENV)/.local: $(VENV)/bin/python requirements.txt requirements-local.txt
+$(VENV)/.local: $(VENV)/bin/python requirements-local.txt
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check -r requirements-local.txt
 	@touch $@
 
-$(VENV)/.dev: $(VENV)/bin/python requirements.txt requirements-local.txt requirements-postgres.txt requirements-dev.txt
+$(VENV)/.dev: $(VENV)/bin/python requirements-dev.txt
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check -r requirements-dev.txt
 	@touch $@ $(VENV)/.local
 

@@ -19,6 +19,7 @@ from typing import Any
 from bench import report
 from bench.databases import NAMES, TITLES, serving
 from bench.suites import Suites
+from project.folders import make_private
 from tests.servers import ROOT
 
 SUITES = ("drain", "enqueue", "depth", "pick_up", "idle", "start_up", "slots")
@@ -29,7 +30,7 @@ def main() -> None:
     parser = _parser()
     options = parser.parse_args()
     into: Path = options.into
-    into.mkdir(parents=True, exist_ok=True)
+    make_private(into)
     suites = _chosen(parser, options.only, SUITES)
     names = _chosen(parser, options.databases, tuple(TITLES))
     # What isn't measured now stays as it was.

@@ -10,6 +10,7 @@ import urllib.request
 from pathlib import Path
 from typing import Any
 
+from batchexec.local.guard import SIGNED
 from bench import processes
 from bench.databases import Database
 from scripts.stack import Stack, free_port
@@ -37,7 +38,9 @@ class Slots:
         return self._stack.start("worker", "jobworker", "--batch", *slots, "--name", NAME)
 
     def calls(self, action: str) -> int:
-        with urllib.request.urlopen(f"http://127.0.0.1:{self._port}/_calls") as answer:
+        url = f"http://127.0.0.1:{self._port}/_calls"
+        request = urllib.request.Request(url, headers=SIGNED)
+        with urllib.request.urlopen(request) as answer:
             return int(json.load(answer)["counts"].get(action, 0))
 
     def enqueue(self, number: int) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import importlib.util
 import ipaddress
 import os
+import re
 import sys
 from pathlib import Path
 from typing import Any
@@ -12,6 +13,8 @@ from urllib.parse import unquote, urlsplit
 
 import environ
 from django.core.exceptions import ImproperlyConfigured
+
+from project.folders import make_private
 
 #: Where `manage.py localmongo` listens unless told otherwise.
 LOCAL_MONGO_PORT = 27117
@@ -36,19 +39,47 @@ def parse(url: str) -> dict[str, Any]:
 
     Raises ImproperlyConfigured if we don't know its scheme or can't read it.
     """
-    scheme = url.partition(":")[0]
-    if scheme in ("mongodb", "mongodb+srv"):
-        return _mongodb(url)
-    if scheme == "djongo+mongodb":
-        return _djongo(url)
-    if scheme == "sqlite":
-        return _sqlite(url)
-    if scheme in ("postgres", "postgresql"):
-        return _postgres(url)
-    raise ImproperlyConfigured(
-        f"DATABASE_URL starts with {scheme!r}: use mongodb://, mongodb+srv://, postgres://, "
-        "sqlite:/// or djongo+mongodb://."
-    )
+    scheme = url.partition("://")[0]
+    parsers = {
+        "mongodb": _mongodb,
+        "mongodb+srv": _mongodb,
+        "djongo+mongodb": _djongo,
+        "sqlite": _sqlite,
+        "postgres": _postgres,
+        "postgresql": _postgres,
+    }
+    if scheme not in parsers:
+        begins = f"starts with {scheme!r}" if _is_scheme(url) else "isn't a URL"
+        raise ImproperlyConfigured(
+            f"DATABASE_URL {begins}: use mongodb://, mongodb+srv://, postgres://, "
+            "sqlite:/// or djongo+mongodb://."
+        )
+    try:
+        _check(url)
+        return parsers[scheme](url)
+    except Exception:
+        # Whatever it is, its text and its cause may quote a part of the password.
+        raise ImproperlyConfigured(
+            "DATABASE_URL can't be read. In the user and the password, write every "
+            "character but letters and digits as its %-code, such as %2F for a slash."
+        ) from None
+
+
+def _is_scheme(url: str) -> bool:
+    return re.match(r"[a-z][a-z0-9+]{0,30}://", url) is not None
+
+
+def _check(url: str) -> None:
+    """Raises ValueError if a character ends the password too early.
+
+    Then drivers would take a part of the password for a host, a port or a database, and
+    show it in their errors.
+    """
+    parts = urlsplit(url)
+    if "@" in parts.path + parts.query + parts.fragment or parts.netloc.count("@") > 1:
+        raise ValueError("an @ that isn't the end of the password")
+    if any(character.isspace() or not character.isprintable() for character in url):
+        raise ValueError("white space")
 
 
 def is_on_this_machine(url: str) -> bool:
@@ -93,11 +124,11 @@ def _is_loopback(host: str) -> bool:
 
 
 def _mongodb(url: str) -> dict[str, Any]:
-    try:
-        name = unquote(urlsplit(url).path.lstrip("/"))
-    except ValueError as error:
-        reason = f"DATABASE_URL can't be read as a MongoDB URL: {error}."
-        raise ImproperlyConfigured(reason) from error
+    from pymongo.uri_parser import parse_uri
+
+    # A name of the service's is not looked up here, so it is read as a host's.
+    parse_uri(re.sub(r"^mongodb\+srv:", "mongodb:", url), validate=False)
+    name = unquote(urlsplit(url).path.lstrip("/"))
     # The driver itself reads user, password, TLS, replica set and time-outs from it.
     return {"ENGINE": "django_mongodb_backend", "HOST": url, "NAME": name or "delayed_jobs"}
 
@@ -133,6 +164,8 @@ def _postgres(url: str) -> dict[str, Any]:
 
 
 def _sqlite(url: str) -> dict[str, Any]:
+    if urlsplit(url).netloc not in ("", ":memory:"):
+        raise ValueError("a host")
     config = dict(environ.Env.db_url_config(url))
     config["OPTIONS"] = {
         "timeout": 30,
@@ -142,7 +175,7 @@ def _sqlite(url: str) -> dict[str, Any]:
         "init_command": "PRAGMA journal_mode=WAL;",
     }
     if config["NAME"] != ":memory:":
-        Path(config["NAME"]).parent.mkdir(parents=True, exist_ok=True)
+        make_private(Path(config["NAME"]).parent)
         # A file, because the tests start worker processes that must see the database.
         config["TEST"] = {"NAME": f"{config['NAME']}.test"}
     return config

@@ -8,16 +8,16 @@ import sys
 from pathlib import Path
 
 import django
-import environ
 from django.core.exceptions import ImproperlyConfigured
 
 from batchexec.conf import settings as batchexec_options
 from jobs.conf import settings as jobs_options
-from project import databases, mongodb
+from project import databases, folders, mongodb
+from project.environment import Environment
 
 BASE_DIR = Path(__file__).resolve().parent.parent
 
-env = environ.Env()
+env = Environment()
 env.read_env(os.environ.get("ENV_FILE", BASE_DIR / ".env"))
 
 INSECURE_KEY = "insecure-development-key-never-use-it-where-anybody-else-can-connect"
@@ -53,6 +53,8 @@ if not DEBUG:
             "ALLOWED_HOSTS is '*', which trusts any Host header: name the hosts."
         )
 
+if DEBUG:
+    folders.keep_private(BASE_DIR / "var")
 if not DEBUG and not env.str("DATABASE_URL", default=""):
     raise ImproperlyConfigured("DATABASE_URL is not set: production has no embedded database.")
 DATABASE_URL = env.str("DATABASE_URL", default="") or databases.embedded_url(BASE_DIR)
@@ -93,6 +95,8 @@ else:
     DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 
 MIDDLEWARE = [
+    "project.headers.SecurityHeaders",
+    "project.requests.RefuseUnreadable",
     "project.health.HealthMiddleware",
     "django.middleware.security.SecurityMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
@@ -103,6 +107,7 @@ MIDDLEWARE = [
     "django.contrib.messages.middleware.MessageMiddleware",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
 ]
+DEFAULT_EXCEPTION_REPORTER_FILTER = "project.reports.ReporterFilter"
 ROOT_URLCONF = "project.urls"
 WSGI_APPLICATION = "project.wsgi.application"
 ASGI_APPLICATION = "project.asgi.application"
@@ -170,14 +175,8 @@ SPECTACULAR_SETTINGS = {
     "TITLE": "Posts and comments",
     "DESCRIPTION": "The demo application whose work is done by delayed jobs.",
     "VERSION": "1.0.0",
-    "SERVE_INCLUDE_SCHEMA": False,
     "COMPONENT_SPLIT_REQUEST": True,
     "PREPROCESSING_HOOKS": ["project.api.schema.without_tolerated_slashes"],
-    # The page's files come from this server, not from a CDN, and the schema isn't sent
-    # to a validator elsewhere.
-    "SWAGGER_UI_DIST": "SIDECAR",
-    "SWAGGER_UI_FAVICON_HREF": "SIDECAR",
-    "SWAGGER_UI_SETTINGS": {"deepLinking": True, "validatorUrl": None},
 }
 
 # Whether to serve /metrics, which tells Prometheus what is in the queues.

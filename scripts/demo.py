@@ -23,6 +23,7 @@ from typing import TYPE_CHECKING, Any
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
+from batchexec.local.guard import SIGNED
 from scripts.stack import ROOT, Stack, StackError, free_port
 
 if TYPE_CHECKING:
@@ -268,8 +269,9 @@ class Story:
     def _submissions(self) -> int | None:
         """How many jobs were submitted, or None on AWS, which keeps no count."""
         url = f"http://127.0.0.1:{self.batch_port}/_calls"
+        request = urllib.request.Request(url, headers=SIGNED)
         try:
-            with urllib.request.urlopen(url, timeout=10) as reply:
+            with urllib.request.urlopen(request, timeout=10) as reply:
                 return int(json.load(reply)["counts"].get("SubmitJob", 0))
         except (OSError, KeyError, ValueError):
             return None

@@ -47,7 +47,8 @@ def welcome(stack: Stack) -> None:
     print(f"\nEverything is up: {site}/docs and {site}/admin/. Ctrl-C ends it all.")
     print("To use manage.py in another terminal (createsuperuser makes an admin's account):\n")
     for name in SHOWN:
-        if name in stack.environment:
+        # What you have set, you know, and a password need not be on the screen.
+        if name in stack.environment and name not in os.environ:
             print(f"    export {name}={stack.environment[name]}")
     print()
 

@@ -27,6 +27,7 @@ from typing import NamedTuple
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
+from batchexec.local.guard import SIGNED
 from scripts.stack import ROOT, Stack, StackError, free_port
 
 FOLDER = ROOT / "var" / "soak"
@@ -220,7 +221,8 @@ class Soak:
     def submitted(self) -> list[str]:
         """The names of the Batch jobs that the local AWS Batch accepted."""
         url = f"http://127.0.0.1:{self.batch_port}/_calls"
-        with urllib.request.urlopen(url, timeout=30) as reply:
+        request = urllib.request.Request(url, headers=SIGNED)
+        with urllib.request.urlopen(request, timeout=30) as reply:
             submissions = json.load(reply)["submissions"]
         return [each["jobName"] for each in submissions if each["accepted"]]
 

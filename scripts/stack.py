@@ -15,6 +15,8 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import IO, Any
 
+from project.folders import make_private
+
 ROOT = Path(__file__).resolve().parent.parent
 MANAGE = str(ROOT / "manage.py")
 
@@ -52,7 +54,7 @@ class Stack:
         self.environment = {**os.environ, "PYTHONUNBUFFERED": "1", **environment}
         self._processes: dict[str, subprocess.Popen[bytes]] = {}
         self._logs: list[IO[Any]] = []
-        folder.mkdir(parents=True, exist_ok=True)
+        make_private(folder)
 
     def __enter__(self) -> Stack:
         # A signal ends the block by an exception, so that everything open is closed.

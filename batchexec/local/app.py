@@ -1,7 +1,7 @@
 """The WSGI application that receives every request.
 
-It applies faults and counts calls, answers calls about jobs, and hands everything else
-to moto.
+It refuses what a web page may have sent, applies faults and counts calls, answers calls
+about jobs, and hands everything else to moto.
 """
 
 from __future__ import annotations
@@ -22,6 +22,7 @@ from batchexec.local.calls import Calls
 from batchexec.local.cloud import Cloud, UnknownRegion
 from batchexec.local.errors import ApiError, refuse
 from batchexec.local.faults import CALL_KINDS, Fault, FaultError, Faults, batch_operations
+from batchexec.local.guard import Guard
 from batchexec.local.logs import Logs
 
 logger = logging.getLogger(__name__)
@@ -43,8 +44,17 @@ Answer = tuple[int, list[tuple[str, str]], bytes]
 class Application:
     """Setting `closing` ends the waits that faults cause."""
 
-    def __init__(self, cloud: Cloud, api: BatchApi, faults: Faults, calls: Calls, logs: Logs):
+    def __init__(
+        self,
+        guard: Guard,
+        cloud: Cloud,
+        api: BatchApi,
+        faults: Faults,
+        calls: Calls,
+        logs: Logs,
+    ):
         self.closing = threading.Event()
+        self._guard = guard
         self._cloud = cloud
         self._api = api
         self._faults = faults
@@ -53,16 +63,23 @@ class Application:
         self._operations = batch_operations()
 
     def __call__(self, environ: dict[str, Any], start_response: Any) -> Iterable[bytes]:
-        length = int(environ.get("CONTENT_LENGTH") or 0)
-        body = environ["wsgi.input"].read(length) if length else b""
-        if environ["PATH_INFO"] in ("/_faults", "/_calls"):
-            status, headers, content = self._control(environ, body)
-        else:
-            status, headers, content = self._aws(environ, body)
+        status, headers, content = self._answer(environ)
         headers = [pair for pair in headers if pair[0].lower() != "content-length"]
         headers.append(("Content-Length", str(len(content))))
         start_response(f"{status} {responses.get(status, 'Unknown')}", headers)
         return [content]
+
+    def _answer(self, environ: dict[str, Any]) -> Answer:
+        if refusal := self._guard.refusal(environ):
+            logger.warning("Refused a request for %r: %s", environ["PATH_INFO"], refusal)
+            return _error(ApiError(403, "AccessDeniedException", refusal))
+        length = environ.get("CONTENT_LENGTH") or "0"
+        if not (length.isascii() and length.isdecimal()):
+            return _error(refuse("Content-Length is not a number."))
+        body = environ["wsgi.input"].read(int(length))
+        if environ["PATH_INFO"] in ("/_faults", "/_calls"):
+            return self._control(environ, body)
+        return self._aws(environ, body)
 
     def _control(self, environ: dict[str, Any], body: bytes) -> Answer:
         method, path = environ["REQUEST_METHOD"], environ["PATH_INFO"]
@@ -143,7 +160,9 @@ class Application:
         finally:
             if hasattr(chunks, "close"):
                 chunks.close()
-        return started[0], started[1], content
+        # moto invites every web page to read its answers.
+        headers = [pair for pair in started[1] if not pair[0].lower().startswith("access-control-")]
+        return started[0], headers, content
 
     def _note_submission(self, body: bytes, answer: Answer | None, reply: int | str) -> None:
         try:

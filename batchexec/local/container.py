@@ -9,6 +9,7 @@ import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
+from batchexec.local.folders import make_private
 from batchexec.local.leftovers import ProcessGroups, signal_group
 
 # A task on AWS is told its region. Its credentials are its role's, and its endpoints
@@ -46,7 +47,7 @@ class Container:
             raise ValueError("no command specified")
         if command[0] == "python":
             command = [sys.executable, *command[1:]]
-        log.parent.mkdir(parents=True, exist_ok=True)
+        make_private(log.parent)
         with log.open("ab") as output:
             self._process = subprocess.Popen(
                 command,

@@ -11,6 +11,8 @@ import time
 from contextlib import suppress
 from pathlib import Path
 
+from batchexec.local.folders import make_private
+
 PROC = Path("/proc")
 
 
@@ -45,7 +47,7 @@ class ProcessGroups:
         self.folder = folder
 
     def add(self, pid: int) -> None:
-        self.folder.mkdir(parents=True, exist_ok=True)
+        make_private(self.folder)
         (self.folder / str(pid)).write_text(identity(pid) or "")
 
     def remove(self, pid: int) -> None:

@@ -24,6 +24,7 @@ from batchexec.local.app import Application
 from batchexec.local.calls import Calls
 from batchexec.local.cloud import Cloud
 from batchexec.local.faults import Faults
+from batchexec.local.guard import Guard
 from batchexec.local.leftovers import ProcessGroups
 from batchexec.local.logs import Logs
 from batchexec.local.machine import Machine
@@ -47,6 +48,8 @@ class LocalBatch:
 
     `port`: 0 takes a free port and keeps the logs of the jobs in a temporary folder.
     With any other port they are in `var/localbatch-<port>/<job id>.log`.
+    `host`: whoever can reach this address can run commands.
+    `names`: host names that clients call it by, if `host` isn't a loopback address.
     `folder`: where the logs are instead.
     `faults`: see `batchexec.local.faults`.
     `start_delay`: seconds from SubmitJob to the start of the process.
@@ -66,6 +69,7 @@ class LocalBatch:
         port: int = 0,
         *,
         host: str = HOST,
+        names: Iterable[str] = (),
         folder: Path | None = None,
         faults: Iterable[str] = (),
         start_delay: float = DEFAULT_START_DELAY,
@@ -81,6 +85,7 @@ class LocalBatch:
         self.host = host
         self.port = port
         self.folder = folder
+        self._names = tuple(names)
         self._faults = Faults(faults)
         self._calls = Calls()
         self._shutdown_grace = shutdown_grace
@@ -140,7 +145,10 @@ class LocalBatch:
             options = self._scheduler_options
             self._scheduler = Scheduler(machine, self._timers, self._faults, **options)
             api = BatchApi(self._cloud, self._scheduler, self._faults, **self._api_options)
-            self._application = Application(self._cloud, api, self._faults, self._calls, logs)
+            guard = Guard(self.host, self.port, self._names)
+            self._application = Application(
+                guard, self._cloud, api, self._faults, self._calls, logs
+            )
             self._server = Server(self._application, listening)
         serve = partial(self._server.serve_forever, poll_interval=0.05)
         self._thread = threading.Thread(target=serve, name="localbatch-server", daemon=True)

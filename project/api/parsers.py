@@ -5,6 +5,7 @@ A body that can't be read raises ParseError, which is a 400 with one clear sente
 
 from __future__ import annotations
 
+import io
 from collections.abc import Mapping
 from typing import Any
 
@@ -38,6 +39,7 @@ class MultiPartParser(parsers.MultiPartParser):
     ) -> Any:
         request = _request(parser_context)
         request.upload_handlers = [_NoFiles(request)]
+        stream = io.BytesIO(_body(parser_context))
         # Django replaces bytes that it can't decode. Latin-1 lets every byte through,
         # so that they can be decoded strictly below.
         context = {"request": request, "encoding": "latin-1"}
@@ -72,6 +74,13 @@ def _request(context: Context) -> Any:
 
 
 def _body(context: Context) -> bytes:
-    """The request's body. Django limits its size, which it doesn't do for a stream."""
-    body: bytes = _request(context).body
+    """The request's body. Django limits its size, which it doesn't do for a stream.
+
+    A client that hangs up in the middle leaves a body that may look complete, so its
+    length must be the one that was announced.
+    """
+    request = _request(context)
+    body: bytes = request.body
+    if len(body) < int(request.META.get("CONTENT_LENGTH") or 0):
+        raise ParseError("The body ended early.")
     return body

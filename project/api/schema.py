@@ -75,6 +75,7 @@ class ResourceSchema(AutoSchema):
         if self._is_list_view():
             link = _header("First, previous, next and last page (RFC 8288).")
             responses["200"]["headers"] = {"Link": link}
+            responses["400"] = _response("A parameter is too long.", DETAIL)
             responses["404"] = _response("There is no such page.", DETAIL)
             responses["422"] = _response("A parameter is invalid.", MESSAGES)
         return operation

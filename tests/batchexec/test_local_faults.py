@@ -20,6 +20,7 @@ from botocore.exceptions import (
 )
 
 from batchexec.local.faults import FaultError, parse
+from batchexec.local.guard import SIGNED
 from batchexec.local.server import LocalBatch
 from tests.batchexec.local_helpers import Batch, until
 
@@ -290,7 +291,7 @@ def test_a_malformed_fault_is_one_clear_sentence(spec: str, message: str) -> Non
 
 def ask(server: LocalBatch, method: str, path: str, value: Any = None) -> tuple[int, Any]:
     body = None if value is None else json.dumps(value).encode()
-    request = urllib.request.Request(server.url + path, body, method=method)
+    request = urllib.request.Request(server.url + path, body, SIGNED, method=method)
     try:
         with urllib.request.urlopen(request, timeout=5) as reply:
             return reply.status, json.load(reply)

@@ -118,7 +118,7 @@ def test_content_types_that_django_cannot_read(rf, content_type):
     handler(
         {**environ, "CONTENT_TYPE": content_type}, lambda status, headers: started.append(status)
     ).close()
-    assert started == ["415 Unsupported Media Type"]
+    assert started == ["400 Bad Request"]
 
 
 def test_form_fields_nest_as_in_rails():

@@ -9,7 +9,10 @@ from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError
 
+from batchexec.local.guard import is_loopback
+
 DEFAULT_PORT = 5005
+CONSENT = "--i-know-that-it-executes-commands"
 #: Options that are the server's own defaults if they are left out.
 GIVEN = ("max_running", "start_delay", "stop_grace", "forget_after")
 
@@ -25,6 +28,18 @@ class Command(BaseCommand):
     def add_arguments(self, parser: ArgumentParser) -> None:
         add = parser.add_argument
         add("--host", default="127.0.0.1", help="address to listen on; default: %(default)s")
+        add(
+            CONSENT,
+            dest="consent",
+            action="store_true",
+            help="needed for a --host that other machines can reach",
+        )
+        add(
+            "--name",
+            action="append",
+            default=[],
+            help="a host name that clients call it by on such a --host; you can repeat it",
+        )
         add("--port", type=int, default=DEFAULT_PORT, help="default: %(default)s; 0: a free one")
         add(
             "--max-running",
@@ -50,19 +65,26 @@ class Command(BaseCommand):
             default=[],
             metavar="SPEC",
             help="operation:kind[:key=value,...], e.g. SubmitJob:reset-after:times=1; "
-            "you can repeat it, or POST a JSON list of them to /_faults",
+            "you can repeat it",
         )
 
     def handle(
         self,
         *args: Any,
         host: str,
+        consent: bool,
+        name: list[str],
         port: int,
         fault: list[str],
         allow_short_timeouts: bool,
         echo: bool,
         **options: Any,
     ) -> None:
+        if not consent and not is_loopback(host):
+            raise CommandError(
+                f"Other machines can reach {host!r}, and localbatch runs commands for whoever "
+                f"reaches it: leave --host out, or add {CONSENT}."
+            )
         try:
             from batchexec.local.server import LocalBatch
         except ImportError as error:
@@ -73,6 +95,7 @@ class Command(BaseCommand):
             server = LocalBatch(
                 port,
                 host=host,
+                names=name,
                 faults=fault,
                 allow_short_timeouts=allow_short_timeouts,
                 echo=echo,

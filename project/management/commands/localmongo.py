@@ -12,6 +12,7 @@ from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError
 
 from project.databases import LOCAL_MONGO_PORT
+from project.folders import make_private
 
 
 class Command(BaseCommand):
@@ -36,7 +37,7 @@ class Command(BaseCommand):
                 "SecantusDB isn't installed: `pip install -r requirements-local.txt`. "
                 "If there is no wheel for this Python, leave DATABASE_URL unset to use SQLite."
             ) from None
-        data.mkdir(parents=True, exist_ok=True)
+        make_private(data)
         self.stderr.write(f"Serving MongoDB's protocol on 127.0.0.1:{port}, data in {data}.")
         serve = "import sys; from secantus.cli import main; sys.exit(main())"
         command = [sys.executable, "-c", serve, "--host", "127.0.0.1", "--port", str(port)]
