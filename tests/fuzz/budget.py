@@ -15,7 +15,7 @@ from hypothesis import HealthCheck, Phase, given, seed, settings
 from hypothesis import strategies as st
 from hypothesis.strategies import SearchStrategy
 
-#: For each property, and rows in total; 0 where nobody asked for more than a little.
+#: For each property, and rows on this database; 0 where nobody asked for them.
 SECONDS = float(os.environ.get("FUZZ_SECONDS") or 0)
 ROWS = int(os.environ.get("FUZZ_ROWS") or 0)
 SEED = int(os.environ.get("FUZZ_SEED") or 0)
@@ -39,10 +39,8 @@ def count(what: str, number: int = 1) -> None:
     figures[what] = figures.get(what, 0) + number
 
 
-def holds(
-    what: str, law: Callable[..., None], *values: SearchStrategy[Any], share: float = 1
-) -> None:
-    """Tries the law on examples of `values`, for `share` of the seconds that are given.
+def holds(what: str, law: Callable[..., None], *values: SearchStrategy[Any]) -> None:
+    """Tries the law on examples of `values`, for as many seconds as are given.
 
     Each portion has other random numbers, which follow from FUZZ_SEED; so a finding is
     found again.
@@ -52,7 +50,7 @@ def holds(
         count(what)
         law(*found)
 
-    ends, number = time.monotonic() + SECONDS * share, SEED
+    ends, number = time.monotonic() + SECONDS, SEED
     while True:
         seed(number)(_BOUNDED(given(st.tuples(*values))(tried)))()
         number += 1
