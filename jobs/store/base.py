@@ -147,7 +147,7 @@ class Store(ABC, Generic[M]):
             self._converters = {field.attname: self._converters_of(field) for field in self._fields}
         field = self._by_name[name]
         if is_whole_number(field):
-            # First, because no condition finds a number that was made of something else.
+            # First: a number that was made of something else is found by no condition.
             value = checked(field, value)
         for convert in self._converters[name]:
             value = convert(value, None, self.connection)

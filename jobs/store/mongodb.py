@@ -22,6 +22,7 @@ from pymongo.collection import Collection
 from pymongo.database import Database
 from pymongo.errors import (
     ConnectionFailure,
+    InvalidOperation,
     PyMongoError,
     WriteConcernError,
 )
@@ -30,6 +31,7 @@ from pymongo.write_concern import WriteConcern
 
 from jobs.states import State
 from jobs.store.base import Conditions, M, Reserver, Store, aware, inserted
+from jobs.store.clients import forget_closed
 from jobs.store.insertion import Insertion
 from jobs.store.unavailable import MONGODB
 
@@ -67,6 +69,7 @@ class MongoStore(Store[M]):
 
     @property
     def database(self) -> Database[dict[str, Any]]:
+        forget_closed(self.connection)
         return self.connection.database
 
     @property
@@ -79,6 +82,8 @@ class MongoStore(Store[M]):
             return True
         if not isinstance(error, PyMongoError):
             return False
+        if isinstance(error, InvalidOperation):
+            return str(error).endswith("after close")  # the next call makes another client
         # The label is on every error of a failover that the driver's own retry couldn't
         # hide.
         code = getattr(error, "code", None)

@@ -179,7 +179,12 @@ class SqlStore(Store[M]):
         return [row for pk in pks if (row := self._read_one(pk)) is not None]
 
     def _read_one(self, pk: Any) -> M | None:
-        """The row, column by column, so that one which can't be read stops no other."""
+        """The row; column by column if one of them can't be read."""
+        try:
+            return next(iter(self.sound(list(self._rows.filter(pk=pk)))), None)
+        except Exception as error:
+            if not is_unreadable(error):
+                raise
         values: list[Any] = []
         unreadable: list[str] = []
         for name in self._names:
