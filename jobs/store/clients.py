@@ -4,7 +4,10 @@ replaced.
 
 from __future__ import annotations
 
+import threading
 from typing import Any
+
+_replacing = threading.Lock()
 
 
 def is_closed(connection: Any) -> bool:
@@ -13,13 +16,19 @@ def is_closed(connection: Any) -> bool:
 
 
 def forget_closed(connection: Any) -> bool:
-    """Has this thread's connection make or find another client; whether it had to."""
+    """Has this thread's connection find another client; returns whether it had to."""
     if not is_closed(connection):
         return False
     closed, pools = connection.connection, getattr(connection, "_connection_pools", {})
     connection.connection = None
     connection.session = None
     connection.__dict__.pop("database", None)
-    if pools.get(connection.alias) is closed:  # no other thread has made a new one
-        pools.pop(connection.alias, None)
+    with _replacing:
+        if pools.get(connection.alias) is closed:  # else another thread was quicker
+            # Not removed, because other threads may connect at this moment.
+            pools[connection.alias] = _like(closed, connection)
     return True
+
+
+def _like(closed: Any, connection: Any) -> Any:
+    return type(closed)(**connection.get_connection_params(), driver=connection._driver_info())
