@@ -13,7 +13,7 @@ DOCUMENTDB_VENV ?= .venv-documentdb
 UV = uv==0.13.9
 
 .DEFAULT_GOAL := help
-.PHONY: help demo demo-kill dev soak bench test test-all test-mongodb test-sqlite test-postgres test-djongo test-documentdb test-documentdb-newest test-package test-lanes wheel fuzz requirements licences lint clean
+.PHONY: help demo demo-kill dev soak bench test test-all test-mongodb test-sqlite test-postgres test-djongo test-documentdb test-documentdb-newest test-package test-lanes wheel fuzz fuzz-sqlite fuzz-mongodb requirements licences lint clean
 
 help: ## list these targets
 	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /\1|/' | while IFS='|' read -r name text; do printf '  make %-14s %s\n' "$$name" "$$text"; done
@@ -74,8 +74,19 @@ test-documentdb: $(VENV)/.dev ## the tests on DocumentDB, another MongoDB engine
 
 test-documentdb-newest: $(DOCUMENTDB_VENV)/.installed
 	TEST_DATABASE=documentdb $(DOCUMENTDB_VENV)/bin/python $(PYTEST)
-fuzz: $(VENV)/.dev ## requests at random, some minutes: make fuzz FUZZ=20000
-	TEST_DATABASE=sqlite FUZZ=$(or $(FUZZ),5000) $(BIN)/python -m pytest tests/fuzz -p no:logging
+# Seconds for each property, and rows on each database. A finding names its FUZZ_SEED.
+FUZZ_SECONDS ?= 15
+FUZZ_ROWS ?= 200
+FUZZ = FUZZ_SECONDS=$(FUZZ_SECONDS) FUZZ_ROWS=$(FUZZ_ROWS) FUZZ_SEED=$(FUZZ_SEED)
+
+fuzz: $(VENV)/.dev ## handlers, requests and rows at random, two minutes: make fuzz FUZZ_SECONDS=600 FUZZ_ROWS=5000 FUZZ_SEED=7
+	@$(LANES) fuzz-sqlite fuzz-mongodb
+
+fuzz-sqlite:
+	$(FUZZ) TEST_DATABASE=sqlite $(BIN)/python -m pytest tests/fuzz -p no:logging
+
+fuzz-mongodb:
+	$(FUZZ) TEST_DATABASE=mongodb $(BIN)/python -m pytest tests/fuzz/test_rows.py -p no:logging
 
 lint: $(VENV)/.dev ## ruff, mypy, and a check for missing migrations
 	$(BIN)/ruff format --check .

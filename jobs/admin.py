@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import contextlib
 import datetime as dt
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any
 
 from django.contrib import admin
@@ -15,6 +15,7 @@ from django.contrib.admin.views.main import ChangeList
 from django.core.exceptions import PermissionDenied
 from django.core.paginator import Paginator
 from django.db import models
+from django.db.models.query import ModelIterable
 from django.http import HttpRequest
 from django.utils import timezone
 from django.utils.functional import cached_property
@@ -26,6 +27,7 @@ from jobs.compat import NO_FACETS, display
 from jobs.models import FINISHED, AbstractJob, Job, State
 from jobs.operator import reports
 from jobs.store import store_for
+from jobs.store.columns import is_unreadable
 
 #: Longest search, in characters, because databases limit patterns.
 LONGEST_SEARCH = 255
@@ -73,6 +75,22 @@ def in_current_zone(value: dt.datetime) -> str:
     return f"{value.replace(tzinfo=None).isoformat(' ', 'seconds')} {value.tzname() or ''}"
 
 
+class AsFarAsReadable(ModelIterable):  # type: ignore[type-arg]
+    """Reads each row by itself if one of them can't be read, so that none hides the
+    others.
+    """
+
+    def __iter__(self) -> Iterator[models.Model]:
+        store = store_for(self.queryset.model)
+        try:
+            found = store.sound(list(super().__iter__()))
+        except Exception as error:
+            if not is_unreadable(error):
+                raise
+            found = store.read_each(list(self.queryset.values_list("pk", flat=True)))
+        return iter(found)
+
+
 class ReadOnlyAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
     """For rows that programs write and people look at.
 
@@ -86,6 +104,11 @@ class ReadOnlyAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
     show_facets = NO_FACETS
     #: The query parameters that may filter the list, because others could be expensive.
     lookups: tuple[str, ...] = ()
+
+    def get_queryset(self, request: HttpRequest) -> models.QuerySet[Any]:
+        found = super().get_queryset(request)
+        found._iterable_class = AsFarAsReadable
+        return found
 
     def has_add_permission(self, request: HttpRequest) -> bool:
         return False

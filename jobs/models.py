@@ -208,6 +208,12 @@ class AbstractJob(models.Model):
         read = {field.name for field in fields} - self.get_deferred_fields()
         return read - OWN_COLUMNS
 
+    def require_readable(self) -> None:
+        """Raises DeserializationError if a column's value can't be read."""
+        if self.unreadable:
+            columns = ", ".join(self.unreadable)
+            raise DeserializationError(f"The row can't be read: {columns}.")
+
     @cached_property
     def payload(self) -> Any:
         """The job object, loaded on first use.
@@ -216,9 +222,7 @@ class AbstractJob(models.Model):
         raises. Loading isn't tried twice, because what stopped the first try might take
         as long again.
         """
-        if self.unreadable:
-            columns = ", ".join(self.unreadable)
-            raise DeserializationError(f"The row can't be read: {columns}.")
+        self.require_readable()
         if isinstance(self._load_failure, DeserializationError):
             raise self._load_failure
         if self._load_failure is not None:

@@ -245,6 +245,7 @@ class Worker:
         with self.heartbeat.watching(job) as hold:
             self._held[id(job)] = hold
             try:
+                job.require_readable()
                 result: bool | None = self.lifecycle.run("perform", run, self, job)
             except DeserializationError as error:
                 result = False if self.recorder.failed_for_good(job, error) else None

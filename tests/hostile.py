@@ -51,6 +51,7 @@ class Leave(jobs.Performable):
         transaction.atomic().__enter__()
 
     def leave_broken(self) -> None:
+        connection.ensure_connection()
         connection.connection.close()
 
     def leave_language(self) -> None:

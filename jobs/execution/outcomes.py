@@ -104,7 +104,7 @@ class Recorder:
     ) -> bool:
         where = transitions.as_executor(job) if where is None else where
         prior = job.attempts
-        text = "[%s] Job %s FAILED (%d prior attempts) with %s"
+        text = "[%s] Job %s FAILED (%s prior attempts) with %s"
         logger.error(text, self, job, prior, for_log(error), extra=_extra(job))
         attempts = prior + 1
         if counted and attempts >= _max_attempts(job):
@@ -134,16 +134,26 @@ class Recorder:
         enqueued a moment ago may be meant for newer code than this process has: it is
         put back for as long as DEPLOY_WINDOW.
         """
+        if job.unreadable:
+            return self.condemned(job, error)
         where = transitions.as_executor(job) if as_executor else transitions.as_seen(job)
         return self._or_condemned(job, partial(self._not_loaded, job, error, where))
 
     def condemned(self, job: AbstractJob, error: BaseException) -> bool:
         """Records that the job failed for good, because its row itself is broken.
 
-        The last resort: all columns that can't be used are set to their defaults.
+        The last resort: all columns that can't be used are set to their defaults. If
+        the database refuses even that, the row is left alone.
         """
         described = describe(error)
-        recorded = _offer(job, partial(transitions.condemn, job, described), lambda: True)
+        try:
+            recorded = _offer(job, partial(transitions.condemn, job, described), lambda: True)
+        except Exception as refusal:
+            if transitions.store_of(job).is_unavailable(refusal):
+                raise
+            text = "[%s] Job %s can't be made to fail:\n%s"
+            logger.error(text, self, job, traceback_for_log(refusal))
+            return False
         if recorded:
             text = "[%s] Job %s FAILED permanently, because its row is broken: %s"
             logger.error(text, self, job, for_log(error), extra=_extra(job))

@@ -20,9 +20,11 @@ def prove(payload: Any, shape: Shape, load: Callable[[codec.Fetch], Any]) -> Non
     Model instances aren't read again for that: `load` gets those of `payload`.
     """
     cls = type(payload)
+    # Options that are stored, and no property that the class computes.
+    options = [name for name in OPTIONS if name in getattr(payload, "__dict__", {})]
     instances = {
         json.dumps(codec.encode(instance)["$model"]): instance
-        for name in (*shape.names, *OPTIONS)
+        for name in (*shape.names, *options)
         for instance in _instances_in(getattr(payload, name, None))
     }
     try:

@@ -142,8 +142,7 @@ class Reaper:
     def _release_or_condemn(self, job: AbstractJob, why: str) -> None:
         """Whatever a row contains, the next one gets its turn."""
         try:
-            if job.unreadable:
-                raise ValueError(f"The row can't be read: {', '.join(job.unreadable)}.")
+            job.require_readable()
             if not self._release_one(job, why) and self._is_unchanged(job):
                 raise ValueError("The row's own values don't find it again.")
         except Exception as error:

@@ -18,6 +18,7 @@ from django.db import connections, models
 from django.utils import timezone
 
 from jobs.states import State
+from jobs.store.columns import checked, is_whole_number, substitute
 
 M = TypeVar("M", bound=models.Model)
 
@@ -66,6 +67,7 @@ class Store(ABC, Generic[M]):
         self.alias = alias
         self._fields: list[Any] = list(model._meta.concrete_fields)
         self._names: list[str] = [field.attname for field in self._fields]
+        self._by_name: dict[str, Any] = {field.attname: field for field in self._fields}
         self._converters: dict[str, list[Callable[..., Any]]] | None = None
         self._clock: tuple[dt.datetime, float] | None = None
         self._unreachable_at = -math.inf
@@ -111,14 +113,10 @@ class Store(ABC, Generic[M]):
 
     def _instance(self, names: Sequence[str], values: Sequence[Any]) -> M:
         """A model instance from what the driver returned for those fields."""
-        if self._converters is None:
-            self._converters = {field.attname: self._converters_of(field) for field in self._fields}
-        connection, converters = self.connection, self._converters
         read = list(values)
         try:
             for index, name in enumerate(names):
-                for convert in converters[name]:
-                    read[index] = convert(read[index], None, connection)
+                read[index] = self._value(name, read[index])
             return self.model.from_db(self.alias, names, read)
         except Exception:
             return self._salvaged(names, values)
@@ -126,22 +124,50 @@ class Store(ABC, Generic[M]):
     def _salvaged(self, names: Sequence[str], values: Sequence[Any]) -> M:
         """An instance of a row that can't all be read, so that it stops no other row.
 
-        Columns that can't be read are as the driver returned them, and named in the
+        Columns that can't be read have a substitute of their type, and are named in the
         instance's `unreadable`.
         """
-        connection, converters = self.connection, self._converters or {}
         read, unreadable = list(values), []
         for index, name in enumerate(names):
             try:
-                value = values[index]
-                for convert in converters[name]:
-                    value = convert(value, None, connection)
-                read[index] = value
+                read[index] = self._value(name, values[index])
             except Exception:
+                read[index] = substitute(self._by_name[name])
                 unreadable.append(name)
         row = self.model.from_db(self.alias, names, read)
         row.__dict__["unreadable"] = tuple(unreadable)
         return row
+
+    def _value(self, name: str, value: Any) -> Any:
+        """What the column holds, from what the driver returned.
+
+        Raises some error if that isn't of the column's type.
+        """
+        if self._converters is None:
+            self._converters = {field.attname: self._converters_of(field) for field in self._fields}
+        field = self._by_name[name]
+        if is_whole_number(field):
+            # First: a number that was made of something else is found by no condition.
+            value = checked(field, value)
+        for convert in self._converters[name]:
+            value = convert(value, None, self.connection)
+        return checked(field, value)
+
+    def sound(self, rows: list[M]) -> list[M]:
+        """Rows that Django read, if all their values are of their columns' types.
+
+        Raises TypeError if one isn't: then `read_each` gives what can be read.
+        """
+        for row in rows:
+            for field in self._fields:
+                if field.attname in row.__dict__:  # it isn't deferred
+                    value = checked(field, row.__dict__[field.attname])
+                    row.__dict__[field.attname] = value
+        return rows
+
+    @abstractmethod
+    def read_each(self, pks: Iterable[Any]) -> list[M]:
+        """The rows with these keys, in this order, each as far as it can be read."""
 
     def repaired(self, row: M) -> dict[str, Any]:
         """Defaults for the columns of `row` whose values the database wouldn't take

@@ -10,6 +10,8 @@ from typing import Any
 
 from django.db import connections
 
+from jobs.store.clients import forget_closed
+
 logger = logging.getLogger(__name__)
 
 #: Of libpq's transaction states, the one in which nothing is open.
@@ -23,6 +25,9 @@ def opened() -> Iterator[Any]:
     except TypeError:  # Django before 4.1
         known = connections.all()
     for connection in known:
+        if forget_closed(connection):
+            text = "A job closed the client of the connection %r, so another one is made."
+            logger.warning(text, connection.alias)
         if connection.connection is not None:
             yield connection
 

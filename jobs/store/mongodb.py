@@ -10,7 +10,7 @@ from __future__ import annotations
 import datetime as dt
 import re
 import threading
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any
 
@@ -22,6 +22,7 @@ from pymongo.collection import Collection
 from pymongo.database import Database
 from pymongo.errors import (
     ConnectionFailure,
+    InvalidOperation,
     PyMongoError,
     WriteConcernError,
 )
@@ -30,6 +31,7 @@ from pymongo.write_concern import WriteConcern
 
 from jobs.states import State
 from jobs.store.base import Conditions, M, Reserver, Store, aware, inserted
+from jobs.store.clients import forget_closed
 from jobs.store.insertion import Insertion
 from jobs.store.unavailable import MONGODB
 
@@ -67,6 +69,7 @@ class MongoStore(Store[M]):
 
     @property
     def database(self) -> Database[dict[str, Any]]:
+        forget_closed(self.connection)
         return self.connection.database
 
     @property
@@ -79,6 +82,8 @@ class MongoStore(Store[M]):
             return True
         if not isinstance(error, PyMongoError):
             return False
+        if isinstance(error, InvalidOperation):
+            return str(error).endswith("after close")  # the next call makes another client
         # The label is on every error of a failover that the driver's own retry couldn't
         # hide.
         code = getattr(error, "code", None)
@@ -183,9 +188,9 @@ class MongoStore(Store[M]):
         # Literals, because a worker's name may start with a dollar sign.
         assigned: dict[str, Any] = {key: {"$literal": value} for key, value in changes.items()}
         if not worker.hands_over:
-            assigned["runner"] = {
-                "$concat": [{"$literal": f"{worker.name}@"}, {"$toString": "$epoch"}]
-            }
+            # Not $toString: an epoch that somebody made a list would refuse the claim.
+            epoch = {"input": "$epoch", "to": "string", "onError": "?", "onNull": "?"}
+            assigned["runner"] = {"$concat": [{"$literal": f"{worker.name}@"}, {"$convert": epoch}]}
         return [{"$set": assigned}]
 
     def insert(self, jobs: list[M]) -> list[M]:
@@ -220,6 +225,14 @@ class MongoStore(Store[M]):
         document = self.collection.find_one({self._pk: pk})
         return None if document is None else self._job(document)
 
+    def read_each(self, pks: Iterable[Any]) -> list[M]:
+        keys = list(pks)
+        found = {
+            document[self._pk]: self._job(document)
+            for document in self.collection.find({self._pk: {"$in": keys}})
+        }
+        return [found[key] for key in keys if key in found]
+
     def find(self, where: Conditions, limit: int) -> list[M]:
         return [
             self._job(document)
@@ -251,7 +264,8 @@ class MongoStore(Store[M]):
         return self.collection.count_documents(self._filter(where), limit=limit)
 
     def queues(self, state: str) -> set[str]:
-        return set(self.collection.distinct("queue", {"state": state}))
+        names = self.collection.distinct("queue", {"state": state})
+        return {name for name in names if isinstance(name, str)}
 
     def change(self, pk: Any, where: Conditions, changes: Mapping[str, Any]) -> bool:
         update = {"$set": self._values(changes)}

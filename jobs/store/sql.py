@@ -12,17 +12,17 @@ from contextlib import contextmanager
 from functools import cached_property
 from typing import Any
 
-from django.db import DataError, IntegrityError, InterfaceError, OperationalError, transaction
-from django.db.models import QuerySet
+from django.db import IntegrityError, InterfaceError, OperationalError, transaction
+from django.db.models import BinaryField, QuerySet
+from django.db.models.functions import Cast
 
 from jobs.conf import settings
 from jobs.runner import worker_runner
 from jobs.store.base import ORDER, Conditions, M, Reserver, Store, aware, inserted
+from jobs.store.columns import is_unreadable
 from jobs.store.statements import CLAIM, Sql, Statements
 from jobs.store.unavailable import is_unavailable_sql
 
-#: What the driver and Django raise for a value that they can't make a Python object of.
-UNREADABLE = (DataError, ValueError, TypeError, AttributeError, ArithmeticError)
 #: How often SQLite is asked whether anything has changed, in seconds.
 SQLITE_LOOK = 0.02
 
@@ -45,6 +45,13 @@ def ready_channel(table: str) -> str:
     See `jobs.store.migrating.notify_when_ready`.
     """
     return f"{table}_ready"
+
+
+def _decoded(name: Any) -> str | None:
+    try:
+        return bytes(name).decode()
+    except UnicodeError:
+        return None
 
 
 class SqlStore(Store[M]):
@@ -98,12 +105,14 @@ class SqlStore(Store[M]):
             try:
                 cursor.execute(*statement)
                 rows = cursor.fetchall()
-            except UNREADABLE:
+            except Exception as error:
+                if not is_unreadable(error):
+                    raise
                 rows = None
         if rows is None:
             # They are locked, but the driver can't return one of them.
             own = {name: changes[name] for name in ("state", "locked_by", "locked_at")}
-            return self._in_order(self._read_each(self.ids(own, limit)))
+            return self._in_order(self.read_each(self.ids(own, limit)))
         return self._in_order([self._instance(self._names, row) for row in rows])
 
     def _claim_by_comparing(self, state: str, worker: Reserver, limit: int) -> list[M]:
@@ -159,16 +168,23 @@ class SqlStore(Store[M]):
 
     def _read(self, rows: QuerySet[M]) -> list[M]:
         try:
-            return list(rows)
-        except UNREADABLE:
+            return self.sound(list(rows))
+        except Exception as error:
+            if not is_unreadable(error):
+                raise
             # A column of one of them can't be read: Django would give none of them.
-            return self._read_each(list(rows.values_list("pk", flat=True)))
+            return self.read_each(list(rows.values_list("pk", flat=True)))
 
-    def _read_each(self, pks: Iterable[Any]) -> list[M]:
+    def read_each(self, pks: Iterable[Any]) -> list[M]:
         return [row for pk in pks if (row := self._read_one(pk)) is not None]
 
     def _read_one(self, pk: Any) -> M | None:
-        """The row, column by column, so that one which can't be read stops no other."""
+        """The row; column by column if one of them can't be read."""
+        try:
+            return next(iter(self.sound(list(self._rows.filter(pk=pk)))), None)
+        except Exception as error:
+            if not is_unreadable(error):
+                raise
         values: list[Any] = []
         unreadable: list[str] = []
         for name in self._names:
@@ -176,7 +192,9 @@ class SqlStore(Store[M]):
                 with self._cursor() as cursor:
                     cursor.execute(*self._statements.select_one(name, pk))
                     found = cursor.fetchone()
-            except UNREADABLE:
+            except Exception as error:
+                if not is_unreadable(error):
+                    raise
                 unreadable.append(name)
                 values.append(None)
                 continue
@@ -184,7 +202,8 @@ class SqlStore(Store[M]):
                 return None
             values.append(found[0])
         row = self._instance(self._names, values)
-        row.__dict__["unreadable"] = (*unreadable, *getattr(row, "unreadable", ()))
+        known = getattr(row, "unreadable", ())
+        row.__dict__["unreadable"] = tuple(dict.fromkeys((*unreadable, *known)))
         return row
 
     def ids(self, where: Conditions, limit: int) -> list[Any]:
@@ -194,11 +213,24 @@ class SqlStore(Store[M]):
         return self._rows.filter(**where)[:limit].count()
 
     def queues(self, state: str) -> set[str]:
+        rows = self._rows.filter(state=state)
+        try:
+            return self._queues_by_index(rows)
+        except Exception as error:
+            if not is_unreadable(error):
+                raise
+            # A name isn't text. That may not hide the other queues.
+            raw = rows.annotate(raw=Cast("queue", BinaryField())).values_list("raw", flat=True)
+            return {found for name in raw.distinct() if (found := _decoded(name)) is not None}
+
+    def _queues_by_index(self, rows: QuerySet[M]) -> set[str]:
         # From one to the next on the index, because SELECT DISTINCT reads every entry.
         found: set[str] = set()
-        names = self._rows.filter(state=state).order_by("queue").values_list("queue", flat=True)
+        names = rows.order_by("queue").values_list("queue", flat=True)
         name = names.first()
         while name is not None:
+            if not isinstance(name, str):
+                raise TypeError(f"A queue's name is a {type(name).__name__}.")
             found.add(name)
             name = names.filter(queue__gt=name).first()
         return found

@@ -43,7 +43,13 @@ SQLITE: dict[int, str] = {
     15: "SQLITE_PROTOCOL: locking protocol",
 }
 #: The same before Python 3.11, whose errors have no code.
-NOT_PASSING = ("no such ", "near ", "duplicate column", "too many SQL variables")
+NOT_PASSING = (
+    "no such ",
+    "near ",
+    "duplicate column",
+    "too many SQL variables",
+    "Could not decode ",
+)
 
 #: MongoDB's error codes. Source: the drivers' specification of retryable writes, and
 #: the server's list of error codes.

@@ -7,11 +7,12 @@ import signal
 import time
 
 import pytest
-from django.db import connection
+from django.db import connection, connections
 from django.utils import timezone, translation
 
 import jobs
 from jobs.models import Job, State
+from jobs.store.clients import forget_closed
 from tests.hostile import Leave
 from tests.processes import row
 from tests.samples import Record, calls
@@ -38,6 +39,18 @@ def test_an_outcome_is_never_part_of_what_the_job_left_open(what, fails_in):
     else:
         assert row(job) is None
     assert calls == ["next"]
+
+
+@pytest.mark.skipif(connection.vendor != "mongodb", reason="a client that threads share")
+@pytest.mark.parametrize("concurrency", [1, 3])
+def test_a_client_that_a_job_closed_is_replaced(concurrency):
+    enqueued = [jobs.enqueue(Leave("broken", fails_in)) for fails_in in ("", "after", "perform")]
+    following = jobs.enqueue(Record("next"))
+    assert jobs.Worker(concurrency=concurrency).work_off(4) == (2, 2)
+    forget_closed(connections["default"])  # this thread's, which Django would use below
+    assert calls == ["next"]
+    assert row(following) is None
+    assert [job.last_error[:12] for job in map(row, enqueued) if job] == ["RuntimeError"] * 2
 
 
 @on_sql

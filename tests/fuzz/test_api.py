@@ -1,31 +1,17 @@
-"""Requests at random, to every path: never a server error, and nothing of the inside in an answer.
-
-FUZZ=20000 tries as many of each kind; without it, a few hundred that are the same in every run.
-"""
+"""Requests at random, to every path: never a server error, and nothing of the inside in an answer."""
 
 from __future__ import annotations
 
 import json
-import os
 from typing import Any
 
 import pytest
-from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 
+from tests.fuzz.budget import holds
 from tests.wsgi import ask
 
 pytestmark = pytest.mark.django_db(transaction=True)
-
-EXAMPLES = int(os.environ.get("FUZZ", "0"))
-BOUNDED = settings(
-    max_examples=EXAMPLES or 200,
-    derandomize=not EXAMPLES,
-    deadline=None,
-    database=None,
-    phases=[Phase.generate, Phase.shrink] if EXAMPLES else [Phase.generate],
-    suppress_health_check=list(HealthCheck),
-)
 
 IDS = st.sampled_from(
     ["1", "0", "-1", "9" * 30, "a" * 24, "0" * 24, "%00", "..", "$ne", "{}", " ", "é"]
@@ -186,24 +172,25 @@ def is_answered(method: str, path: str, query: str, body: bytes, headers: dict[s
     assert b"Traceback" not in content
 
 
-@given(METHODS, PATHS, PAIRS | LATIN, BODIES, CONTENT_TYPES, HEADERS)
-@BOUNDED
-def test_no_request_is_a_server_error(method, path, query, body, content_type, headers):
-    is_answered(method, path, query, body, {"CONTENT_TYPE": content_type, **headers})
+def test_no_request_is_a_server_error():
+    def law(method, path, query, body, content_type, headers):
+        is_answered(method, path, query, body, {"CONTENT_TYPE": content_type, **headers})
+
+    holds("requests", law, METHODS, PATHS, PAIRS | LATIN, BODIES, CONTENT_TYPES, HEADERS)
 
 
-@given(
-    st.sampled_from(["POST", "PUT", "PATCH"]),
-    st.sampled_from(["/posts", "/comments", "/posts/1"]),
-    BODIES,
-    st.sampled_from(TYPES[:3]),
-)
-@BOUNDED
-def test_no_body_is_a_server_error(method, path, body, content_type):
-    is_answered(method, path, "", body, {"CONTENT_TYPE": content_type})
+def test_no_body_is_a_server_error():
+    def law(method, path, body, content_type):
+        is_answered(method, path, "", body, {"CONTENT_TYPE": content_type})
+
+    methods = st.sampled_from(["POST", "PUT", "PATCH"])
+    paths = st.sampled_from(["/posts", "/comments", "/posts/1"])
+    holds("bodies", law, methods, paths, BODIES, st.sampled_from(TYPES[:3]))
 
 
-@given(st.sampled_from(["/posts", "/comments", "/schema", "/docs", "/admin/login/"]), PAIRS | LATIN)
-@BOUNDED
-def test_no_query_is_a_server_error(path, query):
-    is_answered("GET", path, query, b"", {})
+def test_no_query_is_a_server_error():
+    def law(path, query):
+        is_answered("GET", path, query, b"", {})
+
+    paths = st.sampled_from(["/posts", "/comments", "/schema", "/docs", "/admin/login/"])
+    holds("queries", law, paths, PAIRS | LATIN)

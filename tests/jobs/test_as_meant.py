@@ -480,3 +480,18 @@ def test_what_the_enqueue_hook_may_set_is_stored():
 def test_a_handler_says_nothing_that_json_cannot():
     handler = payloads.dump(Plain([float("nan"), {"$datetime": 1}, ()]))
     assert json.loads(handler, parse_constant=pytest.fail)["class"] == f"{__name__}.Plain"
+
+
+@dataclass
+class Moody(Base):
+    """Says only when it runs how often it may be tried."""
+
+    a: Any = None
+
+    @property
+    def max_attempts(self) -> int | None:
+        raise SystemExit("not here")
+
+
+def test_an_option_that_the_class_computes_is_not_asked_for_to_enqueue():
+    assert jobs.enqueue(Moody()).pk is not None

@@ -72,6 +72,17 @@ def test_every_test_that_is_named_exists(page):
     assert len(named) > 20 or page.name not in ("parity.md", "hand-over.md")
 
 
+def test_every_kind_of_fault_names_the_tests_that_hold_it_and_their_files():
+    table = (ROOT / "docs" / "robustness.md").read_text()
+    lines = re.findall(r"^\| ([A-Q])\d? \|.*\| (.+) \|$", table, re.MULTILINE)
+    assert {letter for letter, _ in lines} == set("ABCDEFGHIJKLMNOPQ")
+    for letter, held_by in lines:
+        named = re.findall(r"`([\w/]+\.py)::(test_\w+)`", held_by)
+        assert len(named) == held_by.count("`") / 2 > 0, letter
+        for file, test in named:
+            assert f"def {test}(" in (ROOT / "tests" / file).read_text(), (letter, test)
+
+
 each_app = pytest.mark.parametrize(
     "options", [jobs_options, batchexec_options], ids=lambda options: options._name
 )
