@@ -44,7 +44,11 @@ def test_the_slots_of_a_process_submit_no_faster_than_the_rate(batch, start, cli
 
 def test_a_slot_that_waits_for_its_turn_lets_go_at_once(batch, start, tmp_path):
     jobs.enqueue_many([Append(str(tmp_path / "log")) for _ in range(3)])
-    options = {"BATCHEXEC_SUBMIT_RATE": "0.02", "BATCHEXEC_COMMAND": "sleep,60", "JOBS_LEASE": "60"}
+    options = {
+        "BATCHEXEC_SUBMIT_RATE": "0.02",
+        "BATCHEXEC_COMMAND": "sh,-c,sleep 60",
+        "JOBS_LEASE": "60",
+    }
     worker = start("jobworker", "--batch", "--concurrency", "3", **options)
     wait_for(lambda: len(submitted()) == 1 and Job.objects.filter(state=State.RUNNING).count() == 3)
     worker.send(signal.SIGTERM)
