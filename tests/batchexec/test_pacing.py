@@ -31,7 +31,7 @@ def test_the_slots_of_a_process_submit_no_faster_than_the_rate(batch, start, cli
         "--concurrency",
         "12",
         BATCHEXEC_SUBMIT_RATE="4",
-        BATCHEXEC_COMMAND="sleep,60",
+        BATCHEXEC_COMMAND="sh,-c,sleep 60",
     )
     wait_for(lambda: len(batch.calls()["submissions"]) >= 12)
     ids = [submission["jobId"] for submission in batch.calls()["submissions"]]
