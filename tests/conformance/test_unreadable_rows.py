@@ -44,6 +44,12 @@ def test_a_broken_row_hides_no_other_from_the_command_and_the_admin(admin_client
     good = jobs.enqueue(Record())
     for job, (column, value) in zip(broken, BROKEN, strict=True):
         write(job, **{column: value})
+    if connection.vendor == "mongodb":
+        from bson import Code
+
+        for change in ({"$unset": {"name": ""}}, {"$set": {"queue": Code("x")}}):
+            broken.append(jobs.enqueue(Record()))
+            store_for(Job).collection.update_one({"_id": broken[-1].pk}, change)
     if connection.vendor == "sqlite":
         broken.append(jobs.enqueue(Record()))
         make_broken_text(broken[-1], "queue")
