@@ -13,7 +13,7 @@ DOCUMENTDB_VENV ?= .venv-documentdb
 UV = uv==0.13.9
 
 .DEFAULT_GOAL := help
-.PHONY: help demo demo-kill dev soak bench test test-all test-mongodb test-sqlite test-postgres test-djongo test-documentdb test-documentdb-newest fuzz fuzz-sqlite fuzz-mongodb requirements licences lint clean
+.PHONY: help demo demo-kill dev soak bench test test-all test-mongodb test-sqlite test-postgres test-djongo test-documentdb test-documentdb-newest test-package test-lanes wheel fuzz fuzz-sqlite fuzz-mongodb requirements licences lint clean
 
 help: ## list these targets
 	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /\1|/' | while IFS='|' read -r name text; do printf '  make %-14s %s\n' "$$name" "$$text"; done
@@ -42,8 +42,8 @@ LANES = $(MAKE) --no-print-directory --output-sync=target --jobs 2
 test: lint ## lint, types, and the tests on MongoDB's protocol and on SQLite
 	@$(LANES) test-mongodb test-sqlite
 
-test-all: lint ## the same, and the tests on PostgreSQL and djongo
-	@$(LANES) test-mongodb test-sqlite test-postgres test-djongo
+test-all: lint ## the same, the tests on PostgreSQL and djongo, and the wheel's
+	@$(LANES) test-mongodb test-sqlite test-postgres test-djongo test-package
 
 test-mongodb: $(VENV)/.dev
 	$(BIN)/python $(PYTEST)
@@ -56,6 +56,15 @@ test-postgres: $(VENV)/.dev ## the tests on PostgreSQL; install its server progr
 
 test-djongo: $(VENV)/.local $(DJONGO_VENV)/.installed ## the tests that make sense on djongo, in djongo's own environment
 	TEST_DATABASE=djongo LOCALMONGO_PYTHON=$(abspath $(BIN)/python) $(DJONGO_VENV)/bin/python -m pytest -c pytest-djongo.ini
+
+test-package: $(VENV)/.dev ## the wheel, installed and used as docs/getting-started.md says
+	TEST_DATABASE=sqlite $(BIN)/python $(PYTEST) tests/package
+
+test-lanes: $(VENV)/.dev $(DJONGO_VENV)/.installed ## every Python and Django, an hour, into docs/versions.md: make test-lanes LANE="django61 and sqlite"
+	WORKERS=$(WORKERS) $(BIN)/python -m nox $(if $(LANE),--keywords "$(LANE)")
+
+wheel: $(VENV)/.dev ## the package, into dist/
+	$(BIN)/python -m build --no-isolation --outdir dist
 
 test-documentdb: $(VENV)/.dev ## the tests on DocumentDB, another MongoDB engine, with Django 5.2 and 6.1; as root, on Debian
 	$(BIN)/python -m tests.documentdb.chroot
@@ -93,7 +102,7 @@ licences: $(VENV)/.dev $(DJONGO_VENV)/.installed $(VENV)-peer/.installed ## writ
 	$(BIN)/python scripts/licences.py --python $(DJONGO_VENV)/bin/python --python $(VENV)-peer/bin/python
 
 clean: ## remove the virtual environments and all local data
-	rm -rf $(VENV) $(VENV)-peer $(VENV)-uv $(DJONGO_VENV) $(DOCUMENTDB_VENV) var .pytest_cache .mypy_cache .ruff_cache .hypothesis
+	rm -rf $(VENV) $(VENV)-peer $(VENV)-uv $(DJONGO_VENV) $(DOCUMENTDB_VENV) .nox dist var .pytest_cache .mypy_cache .ruff_cache .hypothesis
 
 $(VENV)/bin/python:
 	@$(PYTHON) -c 'import sys; sys.exit("Python 3.10 or newer is needed, not %d.%d." % sys.version_info[:2] if sys.version_info < (3, 10) else 0)'

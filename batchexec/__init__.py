@@ -3,6 +3,10 @@
 A job class says what it asks of AWS Batch by its attribute `batch`, a `Resources`.
 """
 
-from batchexec.resources import Resources
+from batchexec.neighbour import require_our_jobs
+
+require_our_jobs()
+
+from batchexec.resources import Resources  # noqa: E402
 
 __all__ = ["Resources"]

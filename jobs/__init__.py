@@ -5,6 +5,8 @@ from __future__ import annotations
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
+__version__ = "0.1.0"
+
 if TYPE_CHECKING:
     from jobs.delayed import delay, handle_asynchronously
     from jobs.enqueueing import enqueue, enqueue_many

@@ -1,7 +1,7 @@
-"""The app configurations of the project and of Django's own apps.
+"""The app configurations of the project and of Django's admin.
 
-On MongoDB, Django's apps get ObjectId primary keys. Processes that perform jobs load
-neither the admin nor anything else that only costs them time.
+Processes that perform jobs load neither the admin nor anything else that only costs
+them time.
 """
 
 import gc
@@ -11,11 +11,9 @@ from typing import Any
 from django.apps import AppConfig
 from django.contrib import admin
 from django.contrib.admin.apps import SimpleAdminConfig
-from django.contrib.auth.apps import AuthConfig
-from django.contrib.contenttypes.apps import ContentTypesConfig
 from django.db import connection
 
-from project import mongodb
+from jobs.mongodb import DEFAULT_AUTO_FIELD, speed
 
 PERFORMS_JOBS = sys.argv[1:2] in (["runjob"], ["jobworker"])
 
@@ -47,15 +45,7 @@ def discovered_site() -> admin.AdminSite:
 
 
 class MongoAdminConfig(AdminConfig):
-    default_auto_field = "django_mongodb_backend.fields.ObjectIdAutoField"
-
-
-class MongoAuthConfig(AuthConfig):
-    default_auto_field = "django_mongodb_backend.fields.ObjectIdAutoField"
-
-
-class MongoContentTypesConfig(ContentTypesConfig):
-    default_auto_field = "django_mongodb_backend.fields.ObjectIdAutoField"
+    default_auto_field = DEFAULT_AUTO_FIELD
 
 
 class ProjectConfig(AppConfig):
@@ -70,4 +60,4 @@ class ProjectConfig(AppConfig):
             gc.freeze()
             gc.enable()
         if PERFORMS_JOBS and connection.vendor == "mongodb":
-            mongodb.leave_without_waiting()
+            speed.leave_without_waiting()

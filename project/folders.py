@@ -5,12 +5,9 @@ from __future__ import annotations
 from contextlib import suppress
 from pathlib import Path
 
+from jobs.folders import make_private
 
-def make_private(folder: Path) -> None:
-    """Makes `folder` and the missing folders above it, which nobody else may open."""
-    missing = [path for path in (folder, *folder.parents) if not path.exists()]
-    for path in reversed(missing):
-        path.mkdir(mode=0o700, exist_ok=True)
+__all__ = ["keep_private", "make_private"]
 
 
 def keep_private(folder: Path) -> None:

@@ -11,8 +11,11 @@ import django
 from django.core.exceptions import ImproperlyConfigured
 
 from batchexec.conf import settings as batchexec_options
+from jobs import databases, mongodb
 from jobs.conf import settings as jobs_options
-from project import databases, folders, mongodb
+from jobs.mongodb.speed import NoLibrary
+from project import folders
+from project.databases import embedded_url, is_on_this_machine
 from project.environment import Environment
 
 BASE_DIR = Path(__file__).resolve().parent.parent
@@ -57,15 +60,15 @@ if DEBUG:
     folders.keep_private(BASE_DIR / "var")
 if not DEBUG and not env.str("DATABASE_URL", default=""):
     raise ImproperlyConfigured("DATABASE_URL is not set: production has no embedded database.")
-DATABASE_URL = env.str("DATABASE_URL", default="") or databases.embedded_url(BASE_DIR)
+DATABASE_URL = env.str("DATABASE_URL", default="") or embedded_url(BASE_DIR)
 DATABASES = {"default": databases.parse(DATABASE_URL)}
 ON_MONGODB = DATABASES["default"]["ENGINE"] == "django_mongodb_backend"
 ON_DJONGO = DATABASES["default"]["ENGINE"] == "djongo"
 
 INSTALLED_APPS = [
     "project.apps.MongoAdminConfig" if ON_MONGODB else "project.apps.AdminConfig",
-    "project.apps.MongoAuthConfig" if ON_MONGODB else "django.contrib.auth",
-    "project.apps.MongoContentTypesConfig" if ON_MONGODB else "django.contrib.contenttypes",
+    "django.contrib.auth",
+    "django.contrib.contenttypes",
     "django.contrib.sessions",
     "django.contrib.messages",
     "whitenoise.runserver_nostatic",
@@ -80,15 +83,11 @@ INSTALLED_APPS = [
     "comments.apps.CommentsConfig",
 ]
 if ON_MONGODB:
-    DEFAULT_AUTO_FIELD = "django_mongodb_backend.fields.ObjectIdAutoField"
-    # Replace the migrations that Django ships, whose keys are integers.
-    MIGRATION_MODULES = {
-        "admin": "project.mongo_migrations.admin",
-        "auth": "project.mongo_migrations.auth",
-        "contenttypes": "project.mongo_migrations.contenttypes",
-    }
+    INSTALLED_APPS = mongodb.with_object_ids(INSTALLED_APPS)
+    MIGRATION_MODULES = mongodb.MIGRATION_MODULES
+    DEFAULT_AUTO_FIELD = mongodb.DEFAULT_AUTO_FIELD
     if sys.platform == "linux" and "django.contrib.gis" not in INSTALLED_APPS:
-        GDAL_LIBRARY_PATH = mongodb.NoLibrary()
+        GDAL_LIBRARY_PATH = NoLibrary()
 elif ON_DJONGO:
     DEFAULT_AUTO_FIELD = "django.db.models.AutoField"  # the default of its Django version
 else:
@@ -185,7 +184,7 @@ METRICS = env.bool("METRICS", default=DEBUG)
 JOBS = jobs_options.from_environment(os.environ)
 # These keys sign what workers execute, and everybody knows the development key.
 KEYS = [SECRET_KEY, *SECRET_KEY_FALLBACKS, *(JOBS.get("SIGNING_KEYS") or [])]
-if any(map(is_weak, KEYS)) and not databases.is_on_this_machine(DATABASE_URL):
+if any(map(is_weak, KEYS)) and not is_on_this_machine(DATABASE_URL):
     raise ImproperlyConfigured(
         "SECRET_KEY, or another key, is missing, short or a development key, but DATABASE_URL "
         "names a database beyond this machine: set it to 50 random characters."

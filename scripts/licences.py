@@ -32,9 +32,11 @@ IN_THE_IMAGE = ("the application", "PostgreSQL")
 ELSEWHERE = {
     "colorama": "BSD-3-Clause",
     "exceptiongroup": "MIT",
+    "importlib-metadata": "Apache-2.0",
     "pywin32": "PSF-2.0",
     "tomli": "MIT",
     "tzdata": "Apache-2.0",
+    "zipp": "MIT",
 }
 #: Its source is under the AGPL, its metadata say BSD: we go by the stricter one.
 STRICTER = {"djongo": "AGPL-3.0-only"}

@@ -29,8 +29,9 @@ hypothesis.register_profile(
 hypothesis.load_profile("tests")
 
 
-def pytest_ignore_collect(collection_path: Path) -> bool | None:
-    return True if is_left_out(collection_path) else None
+def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool | None:
+    named = [Path(argument.partition("::")[0]).resolve() for argument in config.args]
+    return True if is_left_out(collection_path, named) else None
 
 
 def pytest_terminal_summary(terminalreporter: Any, config: pytest.Config) -> None:

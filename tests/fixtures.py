@@ -14,9 +14,8 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from django.db import connection, connections
 
-from jobs import Worker
+from jobs import Worker, databases
 from jobs.models import Job
-from project import databases
 from tests.processes import FAST, ROOT, Process, database_url, processes
 from tests.servers import DocumentDB, Mongo, Postgres, Server, free_port, wait_for_port
 

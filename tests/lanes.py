@@ -8,6 +8,7 @@ PostgreSQL's lane is for the queue alone.
 from __future__ import annotations
 
 import os
+from collections.abc import Iterable
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent
@@ -30,6 +31,8 @@ ONCE = (
     "jobs/test_settings.py",
 )
 
+#: In no lane, unless the command names it, as `make test-package` does.
+BY_NAME = ROOT / "package"
 
 #: What a lane leaves out besides.
 NOT_ON: dict[str, tuple[str, ...]] = {
@@ -48,8 +51,13 @@ NOT_ON: dict[str, tuple[str, ...]] = {
 }
 
 
-def is_left_out(path: Path) -> bool:
-    """Whether the lane that TEST_DATABASE names leaves `path` to others."""
+def is_left_out(path: Path, named: Iterable[Path] = ()) -> bool:
+    """Whether the lane that TEST_DATABASE names leaves `path` to others.
+
+    `named` are the paths that pytest's command names.
+    """
+    if path.is_relative_to(BY_NAME):
+        return not any(one.is_relative_to(BY_NAME) for one in named)
     lane = os.environ.get("TEST_DATABASE") or "mongodb"
     if lane == "djongo":
         return False

@@ -6,7 +6,13 @@ import os
 from collections.abc import Iterable, Iterator
 from typing import Any
 
-import boto3
+try:
+    import boto3
+except ImportError as error:
+    raise ImportError(
+        "AWS Batch needs boto3: pip install 'django-delayed-batch[batch]'."
+    ) from error
+
 from botocore.config import Config
 from botocore.exceptions import (
     BotoCoreError,

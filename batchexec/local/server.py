@@ -17,8 +17,6 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from django.conf import settings
-
 from batchexec.local.api import BatchApi
 from batchexec.local.app import Application
 from batchexec.local.calls import Calls
@@ -31,6 +29,7 @@ from batchexec.local.machine import Machine
 from batchexec.local.scheduler import Scheduler
 from batchexec.local.timers import Timers
 from batchexec.local.web import HOST, Server, listen
+from jobs.folders import project_folder
 
 logger = logging.getLogger(__name__)
 
@@ -141,7 +140,7 @@ class LocalBatch:
                 logger.warning(text, len(ended))
             self._timers = Timers()
             logs = Logs(self._cloud, folder, self._timers, echo=self._echo)
-            machine = Machine(settings.BASE_DIR, groups, logs)
+            machine = Machine(project_folder(), groups, logs)
             options = self._scheduler_options
             self._scheduler = Scheduler(machine, self._timers, self._faults, **options)
             api = BatchApi(self._cloud, self._scheduler, self._faults, **self._api_options)
@@ -169,5 +168,5 @@ class LocalBatch:
         if self.folder is None and self.port == 0:
             self._temporary = tempfile.TemporaryDirectory(prefix="localbatch-")
             return Path(self._temporary.name)
-        folder = self.folder or settings.BASE_DIR / "var" / f"localbatch-{self.port}"
+        folder = self.folder or project_folder() / "var" / f"localbatch-{self.port}"
         return Path(folder)

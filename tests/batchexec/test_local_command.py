@@ -98,6 +98,8 @@ def test_after_a_kill_the_next_start_on_the_port_ends_what_was_left(
 ) -> None:
     with Command("--port", port, "--start-delay", "0") as command:
         pid = start_sleeper(Batch(command.url), tmp_path)
+        noted = settings.BASE_DIR / "var" / f"localbatch-{port}" / "processes" / str(pid)
+        until(lambda: noted.exists() and noted.read_text())
         command.end(signal.SIGKILL)
     assert lives(pid)
     with Command("--port", port) as command:

@@ -12,7 +12,7 @@ import pytest
 from django.db import connection
 
 import jobs
-from project import mongodb
+from jobs.mongodb import speed
 from tests.processes import lines
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -109,7 +109,7 @@ def test_the_driver_does_not_wait_for_its_threads_when_the_process_ends(monkeypa
 
     left_out: list[object] = []
     monkeypatch.setattr(atexit, "unregister", left_out.append)
-    mongodb.leave_without_waiting()
+    speed.leave_without_waiting()
     assert left_out == [
         monitor._shutdown_resources
     ]  # a private name, which another version may not have

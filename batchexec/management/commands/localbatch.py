@@ -88,7 +88,7 @@ class Command(BaseCommand):
         try:
             from batchexec.local.server import LocalBatch
         except ImportError as error:
-            text = f"moto isn't installed ({error}): `pip install -r requirements-local.txt`."
+            text = f"moto isn't installed ({error}): pip install 'django-delayed-batch[local]'."
             raise CommandError(text) from None
         stop = threading.Event()
         try:

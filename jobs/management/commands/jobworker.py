@@ -8,6 +8,7 @@ import threading
 from collections.abc import Iterator
 from typing import Any
 
+from django.apps import apps
 from django.core.management.base import BaseCommand, CommandError
 
 from jobs.conf import settings
@@ -138,6 +139,9 @@ class Command(BaseCommand):
 
 def _plugins(batch: bool) -> list[str]:
     plugins = list(settings.PLUGINS)
+    app = BATCH_PLUGIN.partition(".")[0]
+    if batch and not apps.is_installed(app):
+        raise CommandError(f'--batch needs "{app}" in INSTALLED_APPS.')
     if batch and BATCH_PLUGIN not in plugins:
         plugins.append(BATCH_PLUGIN)
     return plugins

@@ -8,11 +8,10 @@ from argparse import ArgumentParser
 from pathlib import Path
 from typing import Any
 
-from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError
 
-from project.databases import LOCAL_MONGO_PORT
-from project.folders import make_private
+from jobs.databases import LOCAL_MONGO_PORT
+from jobs.folders import make_private, project_folder
 
 
 class Command(BaseCommand):
@@ -24,7 +23,7 @@ class Command(BaseCommand):
     requires_system_checks: list[str] = []
 
     def add_arguments(self, parser: ArgumentParser) -> None:
-        data = settings.BASE_DIR / "var" / "mongo"
+        data = project_folder() / "var" / "mongo"
         port = LOCAL_MONGO_PORT
         parser.add_argument("--port", type=int, default=port, help="default: %(default)s")
         parser.add_argument("--data", type=Path, default=data, help="default: var/mongo")
@@ -34,8 +33,8 @@ class Command(BaseCommand):
             import secantus.cli  # noqa: F401
         except ImportError:
             raise CommandError(
-                "SecantusDB isn't installed: `pip install -r requirements-local.txt`. "
-                "If there is no wheel for this Python, leave DATABASE_URL unset to use SQLite."
+                "SecantusDB isn't installed: pip install 'django-delayed-batch[local]'. "
+                "If there is no wheel for this Python, use SQLite or a MongoDB of yours."
             ) from None
         make_private(data)
         self.stderr.write(f"Serving MongoDB's protocol on 127.0.0.1:{port}, data in {data}.")

@@ -1,0 +1,1 @@
+"""Migrations of Django's content types, for MongoDB."""

@@ -1,0 +1,1 @@
+"""The wheel, installed in a fresh environment. Slow: `make test-package` runs these alone."""

@@ -1,0 +1,1 @@
+"""What the version lanes ran: their results, and the table that is made of them."""
