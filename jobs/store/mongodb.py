@@ -302,9 +302,12 @@ class MongoStore(Store[M]):
         }
 
     def _job(self, document: dict[str, Any]) -> M:
-        # A missing field was added after the document was written.
+        # A missing field was added after the document was written, but not one of these:
+        # no condition would find the default in its place.
         values = [
-            document[field.column] if field.column in document else substitute(field)
+            document.get(field.column)
+            if field.column in document or field.attname in ("epoch", "locked_by")
+            else substitute(field)
             for field in self._fields
         ]
         return self._instance(self._names, values)

@@ -86,6 +86,15 @@ def test_an_epoch_of_any_type_refuses_no_claim(value):
 
 
 @only_mongodb
+@pytest.mark.parametrize("column", ["epoch", "locked_by", "runner", "attempts", "run_at"])
+def test_a_document_that_lacks_a_column_of_the_queues_own_does_not_stay_running(column):
+    bad = jobs.enqueue(Record("bad"), priority=-5)
+    store_for(Job).collection.update_one({"_id": bad.pk}, {"$unset": {column: ""}})
+    jobs.Worker().work_off(5)
+    assert state_of(bad) in (State.FAILED, None)
+
+
+@only_mongodb
 def test_a_whole_number_that_a_shell_wrote_as_a_float_is_one():
     job = jobs.enqueue(Record("performed"))
     write(job, epoch=3.0, attempts=2.0)
