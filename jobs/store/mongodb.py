@@ -302,8 +302,8 @@ class MongoStore(Store[M]):
         }
 
     def _job(self, document: dict[str, Any]) -> M:
-        # A missing field was added after the document was written, but not one of these:
-        # no condition would find the default in its place.
+        # A missing field was added after the document was written. Not so these: no
+        # condition would find the default in their place.
         values = [
             document.get(field.column)
             if field.column in document or field.attname in ("epoch", "locked_by")
