@@ -132,7 +132,7 @@ class Store(ABC, Generic[M]):
             try:
                 read[index] = self._value(name, values[index])
             except Exception:
-                read[index] = substitute(self._by_name[name])
+                read[index] = substitute(self._by_name[name], values[index])
                 unreadable.append(name)
         row = self.model.from_db(self.alias, names, read)
         row.__dict__["unreadable"] = tuple(unreadable)
@@ -187,7 +187,9 @@ class Store(ABC, Generic[M]):
                     raise TypeError("a value of another type")
                 field.get_db_prep_save(value, self.connection)
             except Exception:
-                defaults[field.attname] = field.get_default()
+                text = row.__dict__.get(field.attname)
+                salvaged = field.attname in getattr(row, "unreadable", ()) and type(text) is str
+                defaults[field.attname] = text if salvaged else field.get_default()
         return defaults
 
     def _converters_of(self, field: Any) -> list[Callable[..., Any]]:

@@ -8,6 +8,7 @@ from typing import Any
 from django.db import DataError, OperationalError
 
 from jobs.instants import FIRST
+from jobs.text import one_line
 
 #: By Django's name for a field. Others, of your own job classes, may hold anything.
 TYPES: dict[str, type] = {
@@ -22,6 +23,8 @@ TYPES: dict[str, type] = {
 }
 #: Whole numbers beyond this can't be counted on without leaving what databases hold.
 LARGEST = 2**62
+#: Longest text that is made of another value, in characters.
+MAX_TEXT = 10_000
 #: What drivers and Django raise for a value that they can't make a Python object of.
 _UNREADABLE: tuple[type[Exception], ...] = (
     DataError,
@@ -60,15 +63,22 @@ def checked(field: Any, value: Any) -> Any:
         return value
     if expected is int and type(value) is float and value.is_integer():
         value = int(value)  # as somebody's shell may have written it
-    if not isinstance(value, expected) or (expected is int and isinstance(value, bool)):
+    # Exactly text, because the driver of MongoDB has code that is text, too.
+    fits = type(value) is str if expected is str else isinstance(value, expected)
+    if not fits or (expected is int and isinstance(value, bool)):
         raise TypeError(f"{field.name} holds a {type(value).__name__}.")
     if isinstance(value, int) and abs(value) > LARGEST:
         raise ValueError(f"{field.name} holds a number that is too large.")
     return value
 
 
-def substitute(field: Any) -> Any:
-    """In the place of a value that can't be read; the same each time."""
+def substitute(field: Any, value: Any = None) -> Any:
+    """In the place of a value that can't be read; the same each time.
+
+    For a text, what was in its place, as text.
+    """
+    if value is not None and TYPES.get(field.get_internal_type()) is str:
+        return one_line(value)[: field.max_length or MAX_TEXT]
     if field.null:
         return None
     if field.get_internal_type() == "DateTimeField":

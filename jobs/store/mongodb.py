@@ -32,6 +32,7 @@ from pymongo.write_concern import WriteConcern
 from jobs.states import State
 from jobs.store.base import Conditions, M, Reserver, Store, aware, inserted
 from jobs.store.clients import forget_closed
+from jobs.store.columns import substitute
 from jobs.store.insertion import Insertion
 from jobs.store.unavailable import MONGODB
 
@@ -265,7 +266,7 @@ class MongoStore(Store[M]):
 
     def queues(self, state: str) -> set[str]:
         names = self.collection.distinct("queue", {"state": state})
-        return {name for name in names if isinstance(name, str)}
+        return {name for name in names if type(name) is str}
 
     def change(self, pk: Any, where: Conditions, changes: Mapping[str, Any]) -> bool:
         update = {"$set": self._values(changes)}
@@ -301,14 +302,15 @@ class MongoStore(Store[M]):
         }
 
     def _job(self, document: dict[str, Any]) -> M:
-        # A missing field was added after the document was written: it is deferred, as
-        # in Django.
-        found = [
-            (field.attname, document[field.column])
+        # A missing field was added after the document was written. Not so these: no
+        # condition would find the default in their place.
+        values = [
+            document.get(field.column)
+            if field.column in document or field.attname in ("epoch", "locked_by")
+            else substitute(field)
             for field in self._fields
-            if field.column in document
         ]
-        return self._instance([name for name, _ in found], [value for _, value in found])
+        return self._instance(self._names, values)
 
     def _converters_of(self, field: Any) -> list[Callable[..., Any]]:
         # Datetimes are aware already, by the codec options.

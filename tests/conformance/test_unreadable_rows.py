@@ -44,6 +44,12 @@ def test_a_broken_row_hides_no_other_from_the_command_and_the_admin(admin_client
     good = jobs.enqueue(Record())
     for job, (column, value) in zip(broken, BROKEN, strict=True):
         write(job, **{column: value})
+    if connection.vendor == "mongodb":
+        from bson import Code
+
+        for change in ({"$unset": {"name": ""}}, {"$set": {"queue": Code("x")}}):
+            broken.append(jobs.enqueue(Record()))
+            store_for(Job).collection.update_one({"_id": broken[-1].pk}, change)
     if connection.vendor == "sqlite":
         broken.append(jobs.enqueue(Record()))
         make_broken_text(broken[-1], "queue")
@@ -77,6 +83,15 @@ def test_an_epoch_of_any_type_refuses_no_claim(value):
     assert calls == ["good"]
     assert (row(bad).state, row(bad).epoch) == (State.FAILED, 1)
     assert row(good) is None
+
+
+@only_mongodb
+@pytest.mark.parametrize("column", ["epoch", "locked_by", "runner", "attempts", "run_at"])
+def test_a_document_that_lacks_a_column_of_the_queues_own_does_not_stay_running(column):
+    bad = jobs.enqueue(Record("bad"), priority=-5)
+    store_for(Job).collection.update_one({"_id": bad.pk}, {"$unset": {column: ""}})
+    jobs.Worker().work_off(5)
+    assert state_of(bad) in (State.FAILED, None)
 
 
 @only_mongodb
