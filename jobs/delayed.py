@@ -13,6 +13,7 @@ from django.db import models
 from jobs.enqueueing import enqueue
 from jobs.exceptions import NotKnownYet
 from jobs.payloads import Performable, call_with_accepted, import_dotted, path_of, performing
+from jobs.payloads.paths import unknown
 
 if TYPE_CHECKING:
     from jobs.models import AbstractJob
@@ -71,7 +72,7 @@ class PerformableMethod(Performable):
             target = _Implementation(import_dotted(self.implemented_by), target)
         method = getattr(target, self.method, None)
         if method is None:
-            raise NotKnownYet(f"{self.display_name()} doesn't exist (any more).")
+            raise NotKnownYet(unknown(self.display_name()))
         return getattr(method, NOW, method)(*self.args, **self.kwargs)
 
     def display_name(self) -> str:

@@ -107,7 +107,7 @@ class Worker:
         self._succeeded = self._failed = 0
         self._on_stop: list[Callable[[], None]] = []
         self._held: dict[int, Hold] = {}
-        self._stretches = Stretches("The worker was told to stop at once.")
+        self._stretches = Stretches("This process was told to stop at once.")
 
     def __repr__(self) -> str:
         return f"Worker({one_line(self.name)})"

@@ -26,7 +26,10 @@ def child_sleeps(path: str) -> None:
 
 @dataclass
 class Leave(jobs.Performable):
-    """Leaves `what` behind; fails afterwards, in perform() or in after(), if told to."""
+    """Leaves `what` behind.
+
+    Fails afterwards, in perform() or in after(), if told to.
+    """
 
     what: str
     fails_in: str = ""

@@ -1,4 +1,6 @@
-"""Job objects that the tests enqueue. What they do is recorded in `calls`, or, across processes, in a file."""
+"""Job objects that the tests enqueue. What they do is recorded in `calls`, or, across
+processes, in a file.
+"""
 
 from __future__ import annotations
 
@@ -202,7 +204,9 @@ class Target:
 
 @dataclass
 class Hog(jobs.Performable):
-    """Holds the interpreter's lock in one call of C code for so many seconds of the processor."""
+    """Holds the interpreter's lock in one call of C code for so many seconds of the
+    processor.
+    """
 
     log: str
     seconds: float

@@ -1,4 +1,6 @@
-"""Requests to the whole application, as a web server hands them over: nothing checks or repairs them before."""
+"""Requests to the whole application, as a web server hands them over: nothing checks or
+repairs them before.
+"""
 
 from __future__ import annotations
 

@@ -27,6 +27,9 @@ if TYPE_CHECKING:
 
 logger = logging.getLogger(__name__)
 
+#: The container's log has the error; the worker's says that there is one.
+LEVELS: dict[str, int] = {State.FAILED: logging.ERROR, State.SCHEDULED: logging.WARNING}
+
 
 class Settlement:
     """The decisions at the end of a slot's job.
@@ -101,7 +104,8 @@ class Settlement:
         marker = self._clear_marker()
         state = row.state if row is not None else self._state_of_deleted(detail, marker)
         message = "[%s] Job %s ended in Batch: %s"
-        logger.info(message, self._slot.watcher, self._job, state, extra=self._slot.label)
+        level = LEVELS.get(state, logging.INFO)
+        logger.log(level, message, self._slot.watcher, self._job, state, extra=self._slot.label)
         return state == State.SUCCEEDED
 
     def _state_of_deleted(self, detail: Mapping[str, Any] | None, marker: BatchJob | None) -> State:

@@ -72,7 +72,11 @@ def read(handler: str, fetch: codec.Fetch | None = None) -> Any:
     cls = _performable(path)
     shape = shape_of(cls)
     if unknown := fields.keys() - set(shape.names) | options.keys() - set(OPTIONS):
-        raise NotKnownYet(f"{path} has no field {', '.join(sorted(unknown))} (any more).")
+        names = ", ".join(sorted(unknown))
+        raise NotKnownYet(
+            f"{path} has no field {names} in this process. "
+            "If you have just added it, restart the process."
+        )
     if shape.required - fields.keys():
         missing = ", ".join(sorted(shape.required - fields.keys()))
         raise NotKnownYet(f"{path} has fields that aren't stored: {missing}.")

@@ -41,9 +41,13 @@ def import_dotted(path: Any) -> Any:
             for part in parts[length:]:
                 found = getattr(found, part)
         except AttributeError as error:
-            raise NotKnownYet(f"{path} doesn't exist (any more).") from error
+            raise NotKnownYet(unknown(path)) from error
         return found
-    raise NotKnownYet(f"{path} doesn't exist (any more).")
+    raise NotKnownYet(unknown(path))
+
+
+def unknown(path: str) -> str:
+    return f"{path} isn't known to this process. If you have just added it, restart the process."
 
 
 def _module(name: str) -> Any:

@@ -194,5 +194,6 @@ def _renew(group: list[Hold]) -> list[Hold]:
     kept = {job.pk for job in store.find(where, limit=len(group))}
     lost = [hold for hold in group if hold.pk not in kept]
     for hold in lost:
-        logger.info("Job %s was lost, so its %s isn't renewed.", hold.pk, hold.changed)
+        text = "Job %s isn't this process's to renew now: it has ended, or is another's."
+        logger.debug(text, hold.pk)
     return lost

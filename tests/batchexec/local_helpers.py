@@ -17,7 +17,10 @@ FINISHED = {"SUCCEEDED", "FAILED"}
 
 
 def until(condition: Callable[[], Any], seconds: float = 60) -> Any:
-    """The first true value of `condition()`; fails the test when there is none in time."""
+    """The first true value of `condition()`.
+
+    Fails the test when there is none in time.
+    """
     deadline = time.monotonic() + seconds
     while True:
         if value := condition():

@@ -1,4 +1,6 @@
-"""From the worker to AWS Batch and back, over real HTTP, with containers that are real processes."""
+"""From the worker to AWS Batch and back, over real HTTP, with containers that are real
+processes.
+"""
 
 from __future__ import annotations
 
@@ -280,7 +282,9 @@ def test_a_cancelled_job_is_terminated_and_its_container_records_nothing(
 
 
 def test_two_workers_that_come_to_one_marker_submit_once(batch, worker, settings, tmp_path):
-    """Both look for the name in vain, and only then is either told so: both come to the submission."""
+    """Both look for the name in vain, and only then is either told so: both come to the
+    submission.
+    """
     log, both_looked = tmp_path / "log", tmp_path / "both looked"
     batch.set_faults([f"ListJobs:latency:when={both_looked}"])
     job = jobs.enqueue(Append(str(log)))

@@ -1,4 +1,6 @@
-"""What AWS Batch refuses, describes and lists, and localbatch likewise. Nothing runs here: jobs stay SUBMITTED."""
+"""What AWS Batch refuses, describes and lists, and localbatch likewise. Nothing runs
+here: jobs stay SUBMITTED.
+"""
 
 from __future__ import annotations
 

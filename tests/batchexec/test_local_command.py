@@ -164,8 +164,8 @@ def test_a_taken_port_is_one_line(port: str) -> None:
     with Command("--port", port) as command:
         done = subprocess.run([*MANAGE, "--port", port], capture_output=True, text=True, timeout=60)
         assert (done.returncode, done.stdout) == (1, "")
-        assert (
-            done.stderr
-            == f"CommandError: Port {port} of 127.0.0.1 can't be listened on: Address already in use.\n"
+        assert done.stderr == (
+            f"CommandError: Port {port} of 127.0.0.1 can't be listened on: "
+            "Address already in use.\n"
         )
         assert command.end(signal.SIGTERM) == 0

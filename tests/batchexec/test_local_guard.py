@@ -1,4 +1,6 @@
-"""No web page gets localbatch to run a command, or to show anything: the requests that browsers make, exactly."""
+"""No web page gets localbatch to run a command, or to show anything: the requests that
+browsers make, exactly.
+"""
 
 from __future__ import annotations
 

@@ -102,7 +102,10 @@ def test_the_environment_is_the_servers_without_aws_and_with_batchs_own(
         },
     )
     overrides = {"environment": [{"name": "B", "value": "override"}]}
-    code = "import os; print(*sorted(f'{k}={v}' for k, v in os.environ.items()), os.getcwd(), sep='\\n')"
+    code = (
+        "import os; "
+        "print(*sorted(f'{k}={v}' for k, v in os.environ.items()), os.getcwd(), sep='\\n')"
+    )
     job = batch.python(code, definition="with-environment", overrides=overrides)
     detail = batch.finished(job)
     output = batch.output(job)

@@ -1,4 +1,6 @@
-"""Attempts, dependencies, how many run at once, and what servers and regions don't share."""
+"""Attempts, dependencies, how many run at once, and what servers and regions don't
+share.
+"""
 
 from __future__ import annotations
 
@@ -17,7 +19,10 @@ def batch(server: LocalBatch) -> Batch:
 
 
 def test_attempts_run_the_same_job_again(batch: Batch) -> None:
-    code = "import os, sys; n = os.environ['AWS_BATCH_JOB_ATTEMPT']; print('attempt', n); sys.exit(n != '3')"
+    code = (
+        "import os, sys; n = os.environ['AWS_BATCH_JOB_ATTEMPT']; "
+        "print('attempt', n); sys.exit(n != '3')"
+    )
     job = batch.python(code, retryStrategy={"attempts": 5})
     detail = batch.finished(job)
     assert detail["status"] == "SUCCEEDED"

@@ -1,4 +1,6 @@
-"""How jobs end before they're done: timeouts, TerminateJob, CancelJob, the end of the server."""
+"""How jobs end before they're done: timeouts, TerminateJob, CancelJob, the end of the
+server.
+"""
 
 from __future__ import annotations
 

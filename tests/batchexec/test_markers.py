@@ -1,4 +1,6 @@
-"""Every write to a marker: what it goes by, and what it makes of it. Nothing is submitted here."""
+"""Every write to a marker: what it goes by, and what it makes of it. Nothing is
+submitted here.
+"""
 
 from __future__ import annotations
 
@@ -208,7 +210,8 @@ def test_what_is_recorded_is_in_the_row_and_in_the_instance():
         "why",
         "stream",
     )
-    # Another Batch job of the same epoch is the runner: what was said of the first one isn't said of it.
+    # Another Batch job of the same epoch is the runner: what was said of the first one
+    # isn't said of it.
     assert markers.record_runner(marker, "batch-2")
     assert (row(marker).batch_job_id, row(marker).status, row(marker).state) == (
         "batch-2",

@@ -58,7 +58,7 @@ def submit(client, job: Job, epoch: int = 0) -> str:
 
 def test_nothing_is_found_where_all_is_well(batchjobs):
     assert batchjobs("reconcile") == (0, "Markers, jobs and AWS Batch agree.\n")
-    assert batchjobs("list") == (0, "")
+    assert batchjobs("list") == (0, "Nothing is in AWS Batch.\n")
     assert batchjobs("list", "--json") == (0, "[]\n")
     assert batchjobs("show", "nothing")[0] == 4
 
@@ -168,7 +168,8 @@ def test_15_after_a_restored_backup_a_running_batch_job_is_watched_before_anothe
     assert (row(job).state, row(job).handed_over) == (State.DETACHED, True)
     with released(go, once=lambda: row(job).locked_by):
         assert worker().work_off(1) == (0, 1)
-    # Its outcome could not be recorded by a runner that the row doesn't know: a failed attempt, to be tried again.
+    # Its outcome could not be recorded by a runner that the row doesn't know: a failed
+    # attempt, to be tried again.
     assert (row(job).state, row(job).attempts) == (State.SCHEDULED, 1)
     assert [line.split()[0] for line in lines(log)] == ["began", "ended"]
     assert batch.calls()["counts"]["SubmitJob"] == 1

@@ -1,4 +1,6 @@
-"""A Batch job is over, or isn't known any more: whose word counts, and whether there is anything to settle."""
+"""A Batch job is over, or isn't known any more: whose word counts, and whether there is
+anything to settle.
+"""
 
 from __future__ import annotations
 
@@ -111,7 +113,9 @@ def test_a_sign_of_life_between_the_look_at_the_row_and_the_write_wins(
 def test_a_submission_that_is_refused_while_a_container_registers_is_no_failed_attempt(
     batch, worker, client_of, monkeypatch, tmp_path, registers
 ):
-    """Another worker's submission was accepted, and its container begins just when this one's is refused."""
+    """Another worker's submission was accepted, and its container begins just when this
+    one's is refused.
+    """
     log, go = tmp_path / "log", tmp_path / "go"
     payload = Wait(str(log), str(go))
     payload.batch = {"queue": "no-such-queue"}

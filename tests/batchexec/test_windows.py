@@ -1,4 +1,5 @@
-"""The windows in which a hand-over to AWS Batch can lose a job or run it twice, each opened for real.
+"""The windows in which a hand-over to AWS Batch can lose a job or run it twice, each
+opened for real.
 
 The numbers are those of the table in docs/hand-over.md.
 """
@@ -103,7 +104,9 @@ def test_3_a_reply_that_hangs_is_a_lost_reply(batch, worker, tmp_path, monkeypat
 def test_3_4_a_list_that_is_blind_for_longer_than_settle_makes_a_second_batch_job_but_no_second_run(
     batch, worker, client_of, settings, tmp_path
 ):
-    """The first reply is lost, and no container starts before there is a second: nothing else tells of the first."""
+    """The first reply is lost, and no container starts before there is a second:
+    nothing else tells of the first.
+    """
     batch.set_faults(["SubmitJob:reset-after:times=1", "ListJobs:blind:seconds=600"])
     log, gate = tmp_path / "log", tmp_path / "gate"
     settings.BATCHEXEC = {**settings.BATCHEXEC, "SETTLE": 0.5, "COMMAND": behind(gate)}
@@ -229,7 +232,8 @@ def test_11_a_finished_job_that_batch_has_forgotten_is_judged_by_its_own_record(
         lambda: worker().work_off(0) == (0, 0) and row(job).state == State.DETACHED,
         what="the lease expired",
     )
-    # Forgotten for longer than GONE_AFTER, so that only the living container keeps the heir from giving it up.
+    # Forgotten for longer than GONE_AFTER, so that only the living container keeps the
+    # heir from giving it up.
     with released(go, once=lambda: batch.calls()["counts"].get("DescribeJobs", 0) >= 5):
         assert worker().work_off() == (1, 0)
     assert [line.split()[0] for line in lines(log)] == ["began", "ended"]
@@ -316,7 +320,8 @@ def test_13_a_job_that_is_deleted_when_it_failed_is_taken_for_failed_where_batch
 def performing(worker, settings, caplog):
     """A worker whose containers perform their job and then end with a shell's command.
 
-    Its lease is long, so that it hears from AWS Batch that the container ended before it misses the row.
+    Its lease is long, so that it hears from AWS Batch that the container ended before
+    it misses the row.
     """
 
     def with_end(command):

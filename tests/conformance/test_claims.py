@@ -1,4 +1,7 @@
-"""Claims beside other workers': each job is the one's that its conditional write says."""
+"""Claims beside other workers'.
+
+Each job is the one's that its conditional write says.
+"""
 
 from __future__ import annotations
 

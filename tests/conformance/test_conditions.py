@@ -1,6 +1,8 @@
-"""Every change of a job is refused once anything it goes by has changed, and only then; and which changes raise the epoch.
+"""Every change of a job is refused once anything it goes by has changed, and only then;
+and which changes raise the epoch.
 
-One table says what each goes by. For each entry, somebody else changes that one thing between the read and the write.
+One table says what each goes by. For each entry, somebody else changes that one thing
+between the read and the write.
 """
 
 from __future__ import annotations
@@ -83,7 +85,8 @@ def rescheduled() -> Row:
 
 @dataclass
 class Change:
-    """`goes_by`: the fields that must be as they were read, and `states` those that the job may be in.
+    """`goes_by`: the fields that must be as they were read, and `states` those that the
+    job may be in.
 
     `raises_epoch` is None where the row is deleted.
     """
@@ -198,7 +201,9 @@ def values(job: Job) -> Row:
 
 
 def refused(change: Change, meanwhile: Row) -> bool:
-    """Whether the change is refused after `meanwhile` was written; a refused one must leave the row as it was."""
+    """Whether the change is refused after `meanwhile` was written; a refused one must
+    leave the row as it was.
+    """
     job = job_with(change.before())
     seen = copy.copy(job)
     Job.objects.filter(pk=job.pk).update(**meanwhile)

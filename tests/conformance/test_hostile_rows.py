@@ -1,4 +1,6 @@
-"""One row may cost itself, never a worker: whatever it raises, and whatever it contains."""
+"""One row may cost itself, never a worker: whatever it raises, and whatever it
+contains.
+"""
 
 from __future__ import annotations
 
@@ -49,7 +51,9 @@ BROKEN: list[tuple[str, Any]] = [
 
 
 def write(job: Job, **values: Any) -> None:
-    """Writes to the row as somebody else would: past the queue, the models and their types."""
+    """Writes to the row as somebody else would: past the queue, the models and their
+    types.
+    """
     if connection.vendor == "mongodb":
         store_for(Job).collection.update_one({"_id": job.pk}, {"$set": values})
         return

@@ -1,4 +1,6 @@
-"""A job leaves no connection, transaction or mood behind for its outcome or the next job."""
+"""A job leaves no connection, transaction or mood behind for its outcome or the next
+job.
+"""
 
 from __future__ import annotations
 

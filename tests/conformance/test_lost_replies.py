@@ -1,4 +1,6 @@
-"""A write is carried out, and its answer lost: the next try must not take it for somebody else's."""
+"""A write is carried out, and its answer lost: the next try must not take it for
+somebody else's.
+"""
 
 from __future__ import annotations
 
@@ -23,7 +25,9 @@ def reachable_afterwards(monkeypatch):
 
 @pytest.fixture(autouse=True)
 def forgotten():
-    """Right after the database couldn't be reached a store's worker reaps nothing, which the next tests expect."""
+    """Right after the database couldn't be reached a store's worker reaps nothing,
+    which the next tests expect.
+    """
     yield
     stores._stores.clear()
 

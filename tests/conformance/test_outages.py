@@ -1,4 +1,6 @@
-"""While the database was away nobody could renew a lease, so none is taken for expired right after."""
+"""While the database was away nobody could renew a lease, so none is taken for expired
+right after.
+"""
 
 from __future__ import annotations
 

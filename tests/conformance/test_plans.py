@@ -1,7 +1,8 @@
-"""What the queue asks of the database all day is served by an index, in its order, whatever else is in the table.
+"""What the queue asks of the database all day is served by an index, in its order,
+whatever else is in the table.
 
-Several queues at once are several ranges of the index: to merge them, the database may sort, or read the index of all
-queues and skip.
+Several queues at once are several ranges of the index: to merge them, the database may
+sort, or read the index of all queues and skip.
 """
 
 from __future__ import annotations
@@ -56,7 +57,9 @@ STEPS: dict[str, tuple[str, Callable[[], Any]]] = {
 
 
 def fill(rows: int = ROWS) -> None:
-    """Jobs in every state, most of them finished; few are due, and no lease has expired."""
+    """Jobs in every state, most of them finished; few are due, and no lease has
+    expired.
+    """
     now = timezone.now()
     states = itertools.cycle(
         [
@@ -152,7 +155,9 @@ def test_the_migrations_made_the_indexes():
 def test_the_claim_is_an_indexs_prefix_by_equality_and_the_rest_of_it_as_the_sort(
     monkeypatch, options, index
 ):
-    """Then MongoDB needs no sort. The stand-in's planner does not rank indexes, so the shape is what can be checked here."""
+    """Then MongoDB needs no sort. The stand-in's planner does not rank indexes, so the
+    shape is what can be checked here.
+    """
     asked: dict[str, Any] = {}
     store = store_for(Job)
     collection = type(store.collection)

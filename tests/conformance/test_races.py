@@ -1,4 +1,6 @@
-"""Many at once: threads and real processes that enqueue one key, and that take jobs from one queue."""
+"""Many at once: threads and real processes that enqueue one key, and that take jobs
+from one queue.
+"""
 
 from __future__ import annotations
 
@@ -25,7 +27,8 @@ on_sql = pytest.mark.skipif(
     connection.vendor in ("mongodb", "djongo"), reason="no transactions that Django knows of"
 )
 
-#: Waits for a line on its standard input, so that all begin at once; prints the keys of the jobs it got.
+#: Waits for a line on its standard input, so that all begin at once; prints the keys of
+#: the jobs it got.
 ENQUEUE = """
 import json, sys, django
 django.setup()
@@ -36,7 +39,8 @@ print("up", flush=True)
 sys.stdin.readline()
 found = []
 for number in range(10):
-    found.append([job.pk for job in jobs.enqueue_many([Keyed(f"key {number}"), Keyed(f"key {number}")])])
+    twice = [Keyed(f"key {number}"), Keyed(f"key {number}")]
+    found.append([job.pk for job in jobs.enqueue_many(twice)])
     with transaction.atomic():
         found[-1].append(jobs.enqueue(Keyed(f"key {number}")).pk)
 print(json.dumps(found, default=str))
@@ -51,7 +55,10 @@ class Keyed(jobs.Performable):
 
 
 def at_once(functions: list[Callable[[], Any]]) -> list[Any]:
-    """Calls them in threads that begin together; returns what each returned or raised."""
+    """Calls them in threads that begin together.
+
+    Returns what each returned or raised.
+    """
     results: list[Any] = [None] * len(functions)
     barrier = threading.Barrier(len(functions))
 
@@ -141,7 +148,7 @@ def test_a_key_that_is_held_does_not_end_the_callers_transaction():
 
 
 @on_sql
-def test_a_key_in_an_open_transaction_makes_others_wait_and_is_free_again_when_that_is_rolled_back():
+def test_a_key_in_an_open_transaction_makes_others_wait_and_is_free_after_its_rollback():
     held, released = threading.Event(), threading.Event()
 
     def hold() -> None:

@@ -1,4 +1,6 @@
-"""What becomes of jobs whose watcher is gone or lets go, and what a worker's maintenance leaves alone."""
+"""What becomes of jobs whose watcher is gone or lets go, and what a worker's
+maintenance leaves alone.
+"""
 
 from __future__ import annotations
 
@@ -74,10 +76,13 @@ COUNTED, DETACHED, READY = (State.SCHEDULED, 4, 2), (State.DETACHED, 3, 1), (Sta
 def test_the_watchers_own_execution_died_one_elsewhere_goes_on_and_one_not_begun_is_ready_again(
     release,
 ):
-    """All in one pass, so that what is done to some by one statement is done to no other."""
+    """All in one pass, so that what is done to some by one statement is done to no
+    other.
+    """
     expected = {
         by_its_watcher().pk: COUNTED,
-        # Handed over, and performed by the worker itself all the same: it died with the worker.
+        # Handed over, and performed by the worker itself all the same: it died with the
+        # worker.
         by_its_watcher(handed_over=True).pk: COUNTED,
         watched(handed_over=True).pk: DETACHED,
         watched(handed_over=True, runner=CONTAINER, heartbeat_at=now() - HOUR).pk: DETACHED,

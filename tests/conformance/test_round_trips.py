@@ -1,4 +1,6 @@
-"""What a job costs the database: counted with the driver's own listener on MongoDB, with Django's query log elsewhere."""
+"""What a job costs the database: counted with the driver's own listener on MongoDB,
+with Django's query log elsewhere.
+"""
 
 from __future__ import annotations
 

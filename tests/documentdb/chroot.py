@@ -1,4 +1,5 @@
-"""The installation of DocumentDB: a Debian of its own in a folder, because only Debian's newest has the package.
+"""The installation of DocumentDB: a Debian of its own in a folder, because only
+Debian's newest has the package.
 
     python -m tests.documentdb.chroot
 
@@ -24,8 +25,8 @@ PROGRAMS = Path("/usr/lib/postgresql/18/bin")
 #: Where a server sees the folder that it keeps its data in.
 DATA = Path("/mnt")
 
-#: Mounts are made in a namespace of the process's own, and so end with it. "$1": the chroot, "$2":
-#: the folder of the data, then who executes what in it.
+#: Mounts are made in a namespace of the process's own, and so end with it. "$1": the
+#: chroot, "$2": the folder of the data, then who executes what in it.
 ENTER = """
 mount --rbind /dev "$1/dev"
 mount -t proc proc "$1/proc"
@@ -60,7 +61,9 @@ def installed() -> Path:
 
 
 def command(root: Path, data: Path, *arguments: object) -> list[str]:
-    """What executes `arguments` in the chroot as the user postgres, with `data` as the folder of the data."""
+    """What executes `arguments` in the chroot as the user postgres, with `data` as the
+    folder of the data.
+    """
     enter = ["unshare", "--mount", "--propagation", "private", "sh", "-ec", ENTER, "sh"]
     return [*enter, str(root), str(data), ":".join(map(str, owner(root))), *map(str, arguments)]
 
@@ -108,13 +111,15 @@ def _mirror() -> str:
     ):
         if shutil.which(program) is None:
             raise Unavailable(
-                f"DocumentDB is installed with {program}, which is missing: on Debian, install {package}."
+                f"DocumentDB is installed with {program}, which is missing: on "
+                f"Debian, install {package}."
             )
     ask = ["apt-get", "indextargets", "--format", "$(REPO_URI)", "Origin: Debian", "Label: Debian"]
     found = subprocess.run(ask, capture_output=True, text=True, check=True).stdout.split()
     if not found:
         raise Unavailable(
-            "DocumentDB is a package of Debian's, which this machine's apt sources don't name: use a Debian."
+            "DocumentDB is a package of Debian's, which this machine's apt "
+            "sources don't name: use a Debian."
         )
     return found[0]
 

@@ -19,7 +19,9 @@ Document = dict[str, Any]
 
 
 class RawClient:
-    """Says what it is told to, on a connection of its own, where a driver would choose the session and its numbers."""
+    """Says what it is told to, on a connection of its own, where a driver would choose
+    the session and its numbers.
+    """
 
     def __init__(self, port: int):
         self.socket = socket.create_connection(("127.0.0.1", port), timeout=30)

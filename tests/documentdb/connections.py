@@ -1,4 +1,7 @@
-"""Connections to the engine: each command has one of its own for as long as it takes."""
+"""Connections to the engine.
+
+Each command has one of its own for as long as it takes.
+"""
 
 from __future__ import annotations
 
@@ -14,7 +17,8 @@ from tests.documentdb.wire import items
 
 Connection = psycopg.Connection[tuple[Any, ...]]
 
-#: What the gateway remembers beyond its own life: the last retryable write of each session.
+#: What the gateway remembers beyond its own life: the last retryable write of each
+#: session.
 PREPARE = """
 create schema if not exists gateway;
 create table if not exists gateway.replies (
@@ -60,7 +64,10 @@ class Pool:
 
 
 def ask(connection: Connection, sql: str, *arguments: Any) -> tuple[Any, ...]:
-    """The one row that a function of the engine's answers. Raises what psycopg raises."""
+    """The one row that a function of the engine's answers.
+
+    Raises what psycopg raises.
+    """
     row = connection.execute(sql.encode(), arguments, binary=True).fetchone()
     assert row is not None
     return row

@@ -11,7 +11,8 @@ from typing import Any
 from tests.documentdb.connections import Connection, Pool, ask, document, encoded
 from tests.documentdb.refusals import Refused
 
-#: As MongoDB has it: a cursor that nobody has asked for so long is given up, in seconds.
+#: As MongoDB has it: a cursor that nobody has asked for so long is given up, in
+#: seconds.
 IDLE = 600.0
 
 FIRST_PAGES = {
@@ -27,7 +28,8 @@ class Cursor:
     database: str
     #: Where the engine goes on.
     continuation: bytes
-    #: The connection that the engine keeps the result on, which is the cursor's as long as there is more.
+    #: The connection that the engine keeps the result on, which is the cursor's as long
+    #: as there is more.
     kept: Connection | None
     asked_at: float = field(default_factory=time.monotonic)
 
@@ -41,7 +43,9 @@ class Cursors:
     def open(
         self, name: str, given: Connection | None, database: str, command: dict[str, Any]
     ) -> dict[str, Any]:
-        """The first page; on the connection `given`, a transaction's, or where that is None, on any."""
+        """The first page; on the connection `given`, a transaction's, or where that is
+        None, on any.
+        """
         connection = given or self._pool.take()
         kept: Connection | None = None
         try:

@@ -24,7 +24,9 @@ SETTINGS = {
     # MongoDB's plans need no statistics, and this engine's do.
     "autovacuum_naptime": "5s",
     "log_min_messages": "warning",
-    "shared_preload_libraries": "pg_cron,pg_documentdb_core,pg_documentdb_extended_rum,pg_documentdb",
+    "shared_preload_libraries": (
+        "pg_cron,pg_documentdb_core,pg_documentdb_extended_rum,pg_documentdb"
+    ),
     "cron.database_name": "postgres",
     "cron.use_background_workers": "on",
     "cron.log_statement": "off",

@@ -1,4 +1,6 @@
-"""MongoDB's failpoint `failCommand`: the next so many commands of a kind fail, as a test says."""
+"""MongoDB's failpoint `failCommand`: the next so many commands of a kind fail, as a
+test says.
+"""
 
 from __future__ import annotations
 

@@ -23,7 +23,8 @@ from tests.documentdb.topology import Topology
 
 Command = dict[str, Any]
 
-#: Said to the server, not to the engine, which has one member and no clients to tell apart.
+#: Said to the server, not to the engine, which has one member and no clients to tell
+#: apart.
 GENERIC = {
     "$db",
     "$clusterTime",
@@ -40,7 +41,8 @@ GENERIC = {
     "apiDeprecationErrors",
     "comment",
 }
-#: Outside a transaction MongoDB tries again by itself where two writes meet; the engine doesn't.
+#: Outside a transaction MongoDB tries again by itself where two writes meet; the engine
+#: doesn't.
 ATTEMPTS = 10
 
 
@@ -71,7 +73,10 @@ class Gateway:
         }
 
     def answer(self, request: wire.Request, client: int) -> Command:
-        """The reply to a command. Raises Refused, or Gone where the client gets none."""
+        """The reply to a command.
+
+        Raises Refused, or Gone where the client gets none.
+        """
         name, command = request.name, request.command
         if name in ("hello", "ismaster"):
             return self._topology.hello(command, client)
@@ -105,7 +110,9 @@ class Gateway:
     def _on(
         self, name: str, database: str, command: Command, connection: Connection | None
     ) -> Command:
-        """Executes a statement on `connection`. Cursors find one for themselves where it is None."""
+        """Executes a statement on `connection`. Cursors find one for themselves where
+        it is None.
+        """
         if name in FIRST_PAGES:
             if name == "aggregate":
                 _refuse_change_streams(command)

@@ -1,7 +1,8 @@
 """`explain`: the engine's plans, in MongoDB's words.
 
-Of what only reads, PostgreSQL explains the very query. A write is executed and rolled back, and the plans are those of the
-statements that the engine executed for it, because they are not those of a query with the same conditions.
+Of what only reads, PostgreSQL explains the very query. A write is executed and rolled
+back, and the plans are those of the statements that the engine executed for it, because
+they are not those of a query with the same conditions.
 """
 
 from __future__ import annotations
@@ -48,7 +49,9 @@ set local auto_explain.log_format = json
 
 
 def explain(connection: Connection, database: str, command: dict[str, Any]) -> dict[str, Any]:
-    """Answers `queryPlanner.winningPlan`, and the engine's plans as they are in `engine`."""
+    """Answers `queryPlanner.winningPlan`, and the engine's plans as they are in
+    `engine`.
+    """
     name = next(iter(command)).lower()
     if name in QUERIES:
         plans = [_plan_of_query(name, connection, database, command)]
@@ -65,7 +68,7 @@ def explain(connection: Connection, database: str, command: dict[str, Any]) -> d
 
 
 def stage(plan: dict[str, Any]) -> dict[str, Any]:
-    """MongoDB's stage for a node of PostgreSQL's plan, with those that it reads from."""
+    """MongoDB's stage for a node of PostgreSQL's plan, with its inputs."""
     below = [stage(one) for one in plan.get("Plans", ())]
     kind = plan["Node Type"]
     if kind in TRANSPARENT and len(below) == 1:

@@ -1,4 +1,6 @@
-"""What MongoDB calls an error: its code, its name and its labels, made of what the engine raised."""
+"""What MongoDB calls an error: its code, its name and its labels, made of what the
+engine raised.
+"""
 
 from __future__ import annotations
 
@@ -108,7 +110,9 @@ class Refused(Exception):
 
 
 class Gone(Exception):
-    """The engine is away, or a test wants it so: the client's connection is closed without an answer."""
+    """The engine is away, or a test wants it so: the client's connection is closed
+    without an answer.
+    """
 
 
 def refusal(error: psycopg.Error) -> Refused | Gone:
@@ -121,12 +125,16 @@ def refusal(error: psycopg.Error) -> Refused | Gone:
 
 
 def text(code: int, message: str) -> str:
-    """MongoDB's message begins with the code where the key is a duplicate, and some read it there."""
+    """MongoDB's message begins with the code where the key is a duplicate, and some
+    read it there.
+    """
     return f"E11000 duplicate key error: {message}" if code == DUPLICATE_KEY else message
 
 
 def code_of(number: int) -> int:
-    """MongoDB's code of a write error, in which the engine packs the five characters of the SQLSTATE."""
+    """MongoDB's code of a write error, in which the engine packs the five characters of
+    the SQLSTATE.
+    """
     state = "".join(chr((number >> 6 * place & 0x3F) + ord("0")) for place in range(5))
     return CODES.get(state, number if number in NAMES else 8)
 

@@ -1,4 +1,6 @@
-"""Sessions: retryable writes, which are carried out once however often they are sent, and transactions."""
+"""Sessions: retryable writes, which are carried out once however often they are sent,
+and transactions.
+"""
 
 from __future__ import annotations
 
@@ -13,8 +15,9 @@ import psycopg
 from tests.documentdb.connections import Connection, Pool, document
 from tests.documentdb.refusals import TRANSIENT, Gone, Refused, readable, refusal
 
-#: A transaction reads what was committed when it began. As MongoDB has it, one that is left open ends
-#: after a minute; and a write that meets another transaction's doesn't wait for that, but fails.
+#: A transaction reads what was committed when it began. As MongoDB has it, one that is
+#: left open ends after a minute; and a write that meets another transaction's doesn't
+#: wait for that, but fails.
 BEGIN = """
 begin isolation level repeatable read;
 set local transaction_timeout = '60s';
@@ -26,7 +29,8 @@ ABANDONED = (112, 251)
 
 @dataclass
 class Session:
-    #: Held by the command that is being executed: a repeated write waits for the first one's end.
+    #: Held by the command that is being executed: a repeated write waits for the first
+    #: one's end.
     lock: threading.RLock = field(default_factory=threading.RLock)
     #: The number of the last retryable write or transaction, -1 where that isn't known.
     number: int = -1
@@ -71,7 +75,9 @@ class Sessions:
     def in_transaction(
         self, command: Mapping[str, Any], execute: Callable[[Connection], dict[str, Any]]
     ) -> dict[str, Any]:
-        """Executes a statement in the transaction that the command names or begins; an error ends the transaction."""
+        """Executes a statement in the transaction that the command names or begins; an
+        error ends the transaction.
+        """
         session, number = self._session(key_of(command)), command["txnNumber"]
         with session.lock:
             if command.get("startTransaction"):

@@ -1,4 +1,7 @@
-"""Commands on databases, collections and documents, as calls of the engine's functions."""
+"""Commands on databases.
+
+Collections and documents, as calls of the engine's functions.
+"""
 
 from __future__ import annotations
 
@@ -84,7 +87,9 @@ def create_indexes(
 
 
 def _with_plain_conditions(index: dict[str, Any]) -> dict[str, Any]:
-    """The same index for the engine, which takes two conditions on a field only where `$and` is around them."""
+    """The same index for the engine, which takes two conditions on a field only where
+    `$and` is around them.
+    """
     conditions = index.get("partialFilterExpression", {})
     if any(len(_operators(value)) > 1 for value in conditions.values()):
         index["partialFilterExpression"] = {

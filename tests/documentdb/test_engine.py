@@ -1,4 +1,6 @@
-"""The engine: installed once, as many servers of it as there are folders, and nothing left behind."""
+"""The engine: installed once, as many servers of it as there are folders, and nothing
+left behind.
+"""
 
 from __future__ import annotations
 

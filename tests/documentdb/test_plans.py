@@ -1,4 +1,6 @@
-"""`explain` tells what the engine does, and by it the queue's own statements are served by indexes."""
+"""`explain` tells what the engine does, and by it the queue's own statements are served
+by indexes.
+"""
 
 from __future__ import annotations
 
@@ -141,7 +143,8 @@ def test_every_step_of_the_queue_is_served_by_its_index(executed):
         for command, plan in plans:
             done = [stage for stage, _ in plan]
             assert "COLLSCAN" not in done, f"{name}: {plan}"
-            # What differs from MongoDB: the engine sorts what a findAndModify may choose from.
+            # What differs from MongoDB: the engine sorts what a findAndModify may
+            # choose from.
             assert ("SORT" in done) == (command == "findAndModify"), f"{name}: {command} {plan}"
 
 

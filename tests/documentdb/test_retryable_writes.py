@@ -1,4 +1,6 @@
-"""A retryable write is carried out once, however often it is sent, and answered the same each time."""
+"""A retryable write is carried out once, however often it is sent, and answered the
+same each time.
+"""
 
 from __future__ import annotations
 

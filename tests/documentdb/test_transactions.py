@@ -1,4 +1,6 @@
-"""Transactions, as MongoDB documents them: all or nothing, unseen until then, and ended by the first error."""
+"""Transactions, as MongoDB documents them: all or nothing, unseen until then, and ended
+by the first error.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,6 @@
-"""The protocol: what comes is what was sent, and a client that can't speak it hurts nobody else."""
+"""The protocol: what comes is what was sent, and a client that can't speak it hurts
+nobody else.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,6 @@
-"""What the gateway says of itself: the primary of a replica set with one member, of MongoDB 7.0."""
+"""What the gateway says of itself: the primary of a replica set with one member, of
+MongoDB 7.0.
+"""
 
 from __future__ import annotations
 
@@ -17,7 +19,9 @@ SET_NAME = "rs0"
 
 
 class Topology:
-    """Whether this is the primary, and how often that changed: a driver's monitors wait for the next time."""
+    """Whether this is the primary, and how often that changed: a driver's monitors wait
+    for the next time.
+    """
 
     def __init__(self, address: str):
         self._address = address
@@ -40,7 +44,7 @@ class Topology:
         timer.start()
 
     def hello(self, command: Mapping[str, Any], connection: int) -> dict[str, Any]:
-        """Waits as long as the command allows where the driver knows all this already."""
+        """Waits as long as the command allows if the driver knows all this already."""
         if (known := command.get("topologyVersion")) is not None:
             with self._changed:
                 news = lambda: Int64(self._changes) != known["counter"]  # noqa: E731

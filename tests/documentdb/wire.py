@@ -13,7 +13,8 @@ import bson
 from bson.codec_options import CodecOptions
 from bson.raw_bson import RawBSONDocument
 
-#: What is inside a command or a reply is passed on as it came, and only looked at where it matters.
+#: What is inside a command or a reply is passed on as it came, and only looked at where
+#: it matters.
 RAW: CodecOptions[RawBSONDocument] = CodecOptions(document_class=RawBSONDocument)
 
 OP_REPLY, OP_QUERY, OP_MSG = 1, 2004, 2013
@@ -33,14 +34,15 @@ class Malformed(Exception):
 class Request:
     number: int
     command: dict[str, Any]
-    #: The handshake, which a driver asks in the old way, because it doesn't know the server yet.
+    #: The handshake, which a driver asks in the old way, because it doesn't know the
+    #: server yet.
     legacy: bool = False
     #: False where the client asked for no acknowledgement.
     answered: bool = True
 
     @property
     def name(self) -> str:
-        """The command's name in small letters, in which it is written in several ways."""
+        """The command's name in small letters, because drivers write it in several ways."""
         return next(iter(self.command)).lower()
 
 
@@ -78,7 +80,9 @@ def items(document: bytes) -> dict[str, Any]:
 
 
 def _command(sections: bytes) -> dict[str, Any]:
-    """The command's document, with the sequences of documents that came beside it in their places."""
+    """The command's document, with the sequences of documents that came beside it in
+    their places.
+    """
     command: dict[str, Any] = {}
     beside: dict[str, Any] = {}
     position = 0

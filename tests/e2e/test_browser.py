@@ -1,4 +1,6 @@
-"""The admin and the page to try the API, in a real browser. SCREENSHOTS=<folder> keeps a picture of every page."""
+"""The admin and the page to try the API, in a real browser. SCREENSHOTS=<folder> keeps
+a picture of every page.
+"""
 
 from __future__ import annotations
 
@@ -93,7 +95,9 @@ class Browser:
             self.driver.set_window_size(1400, 1000)
 
     def complaints(self) -> list[str]:
-        """Errors in the browser's console: scripts that failed, files that weren't there (but for an icon of the admin)."""
+        """Errors in the browser's console: scripts that failed, files that weren't
+        there (but for an icon of the admin).
+        """
         errors = [
             entry["message"]
             for entry in self.driver.get_log("browser")
@@ -133,7 +137,10 @@ def test_an_operator_finds_out_why_a_job_failed(operator):
     failed = jobs.enqueue(Fail("out of paper"), priority=7)
     Job.objects.filter(pk=failed.pk).update(attempts=24)
     assert jobs.Worker(queues=["default"]).work_off() == (0, 1)
-    hostile = "<img src=x onerror=document.title='taken-over'><script>document.title='taken-over'</script>"
+    hostile = (
+        "<img src=x "
+        "onerror=document.title='taken-over'><script>document.title='taken-over'</script>"
+    )
     broken = jobs.enqueue(Record())
     Job.objects.filter(pk=broken.pk).update(
         name=hostile,

@@ -25,7 +25,10 @@ MARK = "DEMO_OF_THE_TEST"
 
 @pytest.fixture(autouse=True)
 def alone() -> Iterator[None]:
-    """Two demos would share `var/demo`: those of `pytest -n` come one after the other."""
+    """Two demos would share `var/demo`.
+
+    Those of `pytest -n` come one after the other.
+    """
     (ROOT / "var").mkdir(exist_ok=True)
     with (ROOT / "var" / "demo.lock").open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
@@ -43,7 +46,8 @@ def start(folder: Path) -> subprocess.Popen[bytes]:
             env=environment,
             stdout=file,
             stderr=subprocess.STDOUT,
-            # A shell that runs the tests in its background lets them, and all below, ignore it.
+            # A shell that runs the tests in its background lets them, and all below,
+            # ignore it.
             preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
         )
 
@@ -88,7 +92,10 @@ def test_the_demo_leaves_no_process_behind_when_it_is_interrupted(tmp_path):
 
 def test_a_process_that_does_not_end_when_it_is_told_to_is_killed(tmp_path, monkeypatch):
     monkeypatch.setattr(stack, "GRACE", 0.2)
-    deaf = "import signal; signal.signal(signal.SIGTERM, signal.SIG_IGN); print(flush=True); signal.pause()"
+    deaf = (
+        "import signal; signal.signal(signal.SIGTERM, signal.SIG_IGN); "
+        "print(flush=True); signal.pause()"
+    )
     process = subprocess.Popen(
         [sys.executable, "-c", deaf], stdout=subprocess.PIPE, start_new_session=True
     )

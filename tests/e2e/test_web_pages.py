@@ -21,7 +21,9 @@ const ask = (path, options) => fetch("{url}" + path, options).then(() => "sent",
 document.forms[0].submit();
 Promise.all([
   ask("/v1/submitjob", {{method: "POST", mode: "no-cors", body: {body}}}),
-  ask("/v1/submitjob", {{method: "POST", body: {body}, headers: {{Authorization: "AWS4-HMAC-SHA256 x"}}}}),
+  ask("/v1/submitjob", {{
+    method: "POST", body: {body}, headers: {{Authorization: "AWS4-HMAC-SHA256 x"}}
+  }}),
   ask("/_faults", {{method: "POST", mode: "no-cors", body: "[]"}}),
   ask("/_calls", {{method: "DELETE"}}),
   ask("/moto-api/data.json", {{}}),

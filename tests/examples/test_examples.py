@@ -73,7 +73,8 @@ def test_methods_are_called_by_the_worker(performed):
     said = enqueue("delayed_method")
     assert said[:2] == [
         "Enqueued examples.delayed_method.newsletter.Newsletter.send in the queue mail.",
-        "Enqueued examples.delayed_method.newsletter.Newsletter.clean_up in the queue housekeeping.",
+        "Enqueued examples.delayed_method.newsletter.Newsletter.clean_up in the "
+        "queue housekeeping.",
     ]
     [draft] = Post.objects.all()
     assert said[2:] == [f"Enqueued posts.models.Post#delete of post {draft.pk}."]

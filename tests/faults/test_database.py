@@ -1,4 +1,6 @@
-"""The database goes away and comes back while real workers work. Nothing is lost, and nothing is counted twice."""
+"""The database goes away and comes back while real workers work. Nothing is lost, and
+nothing is counted twice.
+"""
 
 from __future__ import annotations
 

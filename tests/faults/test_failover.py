@@ -1,6 +1,8 @@
-"""A primary that steps down, as the driver sees it: each kind of write of a job's life fails, once or several times.
+"""A primary that steps down, as the driver sees it: each kind of write of a job's life
+fails, once or several times.
 
-Once is the driver's to make good: it sends the same write again, which the server knows. What it can't is the queue's.
+Once is the driver's to make good: it sends the same write again, which the server
+knows. What it can't is the queue's.
 """
 
 from __future__ import annotations
@@ -29,7 +31,9 @@ NOT_WRITABLE_PRIMARY = 10107
 
 @pytest.fixture(autouse=True)
 def _reachable_so_far() -> Iterator[None]:
-    """A worker reaps nothing right after the database couldn't be reached, as in an earlier test it couldn't."""
+    """A worker reaps nothing right after the database couldn't be reached, as in an
+    earlier test it couldn't.
+    """
     stores._stores.clear()
     yield
     stores._stores.clear()

@@ -1,4 +1,6 @@
-"""SQLite: one file, one writer at a time. Several processes at once wait for their turn, and none is told that it is locked."""
+"""SQLite: one file, one writer at a time. Several processes at once wait for their
+turn, and none is told that it is locked.
+"""
 
 from __future__ import annotations
 
@@ -18,7 +20,8 @@ pytestmark = [
 
 WORKERS, TRANSACTIONS = 6, 60
 
-#: A transaction that reads first and writes later, with an enqueue in it, as a view would have it.
+#: A transaction that reads first and writes later, with an enqueue in it, as a view
+#: would have it.
 ENQUEUE = """
 import sys, django
 django.setup()

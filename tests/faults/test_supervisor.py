@@ -1,4 +1,6 @@
-"""`jobworker --processes` and `--pool`: workers that are kept running, and stopped together."""
+"""`jobworker --processes` and `--pool`: workers that are kept running, and stopped
+together.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,6 @@
-"""What happens when workers are killed, paused and stopped: real processes, real signals."""
+"""What happens when workers are killed, paused and stopped: real processes, real
+signals.
+"""
 
 from __future__ import annotations
 

@@ -1,7 +1,8 @@
 """How much is tried, and with which random numbers.
 
-Without FUZZ_SECONDS the tests of this folder try a little, the same in every run, and no row at
-all: they are part of `make test`. `make fuzz` sets FUZZ_SECONDS, FUZZ_ROWS and FUZZ_SEED.
+Without FUZZ_SECONDS the tests of this folder try a little, the same in every run, and
+no row at all: they are part of `make test`. `make fuzz` sets FUZZ_SECONDS, FUZZ_ROWS
+and FUZZ_SEED.
 """
 
 from __future__ import annotations

@@ -96,7 +96,9 @@ any_json = (values | shaped).map(json.dumps)
 
 
 def damaged(text: str, random: Random) -> str:
-    """The text with one to four changes: of its JSON where it is JSON, or of its letters."""
+    """The text with one to four changes: of its JSON where it is JSON, or of its
+    letters.
+    """
     for _ in range(random.randint(1, 4)):
         text = random.choice([_cut, _doubled, _replaced, _inserted, _reshaped])(text, random)
     return text

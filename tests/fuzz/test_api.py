@@ -1,4 +1,6 @@
-"""Requests at random, to every path: never a server error, and nothing of the inside in an answer."""
+"""Requests at random, to every path: never a server error, and nothing of the inside in
+an answer.
+"""
 
 from __future__ import annotations
 

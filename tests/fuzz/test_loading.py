@@ -1,4 +1,6 @@
-"""Handlers at random: nothing but the documented errors leaves `load`, and nothing unsigned is imported."""
+"""Handlers at random: nothing but the documented errors leaves `load`, and nothing
+unsigned is imported.
+"""
 
 from __future__ import annotations
 

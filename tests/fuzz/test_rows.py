@@ -1,4 +1,6 @@
-"""Hostile rows, with real workers running over them: each row costs itself, and nothing else."""
+"""Hostile rows, with real workers running over them: each row costs itself, and nothing
+else.
+"""
 
 from __future__ import annotations
 
@@ -68,7 +70,9 @@ def said_of(state: State) -> Iterator[None]:
 
 
 def exits(*arguments: str) -> None:
-    """`manage.py jobs …` ends as its documentation says, with JSON where that is asked for."""
+    """`manage.py jobs …` ends as its documentation says, with JSON where that is asked
+    for.
+    """
     out, err, status = io.StringIO(), io.StringIO(), 0
     try:
         call_command("jobs", *arguments, stdout=out, stderr=err)

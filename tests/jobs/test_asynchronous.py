@@ -1,4 +1,7 @@
-"""Asynchronous jobs, hooks and methods; and methods of base classes made asynchronous."""
+"""Asynchronous jobs, hooks and methods.
+
+And methods of base classes made asynchronous.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,6 @@
-"""`manage.py jobs`: every sub-command, for people and for programs, with its exit statuses."""
+"""`manage.py jobs`: every sub-command, for people and for programs, with its exit
+statuses.
+"""
 
 from __future__ import annotations
 

@@ -54,7 +54,9 @@ def test_what_is_stored_comes_back_with_its_type(value):
 
 
 def typed(value):
-    """The value with the type of everything in it, so that 1, 1.0 and True are three things."""
+    """The value with the type of everything in it, so that 1, 1.0 and True are three
+    things.
+    """
     kind = type(value)
     if isinstance(value, dict):
         return kind, {typed(key): typed(item) for key, item in value.items()}

@@ -1,4 +1,6 @@
-"""The names of those that execute jobs: unique to one execution, and telling attempts of one Batch job apart."""
+"""The names of those that execute jobs: unique to one execution, and telling attempts
+of one Batch job apart.
+"""
 
 from __future__ import annotations
 

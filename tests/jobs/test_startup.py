@@ -1,4 +1,6 @@
-"""What a process loads before it performs a job: its start is part of every Batch job's bill."""
+"""What a process loads before it performs a job: its start is part of every Batch job's
+bill.
+"""
 
 from __future__ import annotations
 
@@ -17,7 +19,8 @@ from tests.processes import lines
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
-#: The web side and AWS. The admin's own package is loaded with its model: whoever deletes a user deletes the log entries, too.
+#: The web side and AWS. The admin's own package is loaded with its model: whoever
+#: deletes a user deletes the log entries, too.
 NOT_LOADED = (
     "boto3",
     "botocore",

@@ -34,7 +34,9 @@ def postgresql(sqlstate: str) -> Exception:
 
 
 def examples() -> list[str]:
-    """Every SQLSTATE of the table that the driver knows; of a class, each of its members."""
+    """Every SQLSTATE of the table that the driver knows; of a class, each of its
+    members.
+    """
     known = [code for code in psycopg.errors._sqlcodes if code[:1].isdigit()]
     return [
         code for code in known if code in unavailable.SQLSTATES or code[:2] in unavailable.SQLSTATES

@@ -1,4 +1,6 @@
-"""Who acts on a job, with what each knew when it last read the row: any of them may have lost the job since."""
+"""Who acts on a job, with what each knew when it last read the row: any of them may
+have lost the job since.
+"""
 
 from __future__ import annotations
 
@@ -28,7 +30,9 @@ class Handle:
         return self.seen.epoch
 
     def instance(self) -> Job:
-        """A copy, because a transition brings its instance up to date: the handle stays what it is, and may act again."""
+        """A copy, because a transition brings its instance up to date: the handle stays
+        what it is, and may act again.
+        """
         return copy.copy(self.job)
 
 
@@ -42,7 +46,9 @@ class Watch(Handle):
 
 @dataclass(eq=False)
 class Look(Handle):
-    """What a watcher read before it decides that the execution ended without an outcome."""
+    """What a watcher read before it decides that the execution ended without an
+    outcome.
+    """
 
     worker: Worker
 
@@ -62,7 +68,9 @@ class Execution(Handle):
 
 @dataclass(eq=False)
 class Container:
-    """Submitted for one epoch of a job. It reads the row when it starts, and registers later."""
+    """Submitted for one epoch of a job. It reads the row when it starts, and registers
+    later.
+    """
 
     pk: Any
     epoch: int

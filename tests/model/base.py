@@ -1,4 +1,6 @@
-"""What the rules share: the model beside the queue, the actors, and the checks after each step."""
+"""What the rules share: the model beside the queue, the actors, and the checks after
+each step.
+"""
 
 from __future__ import annotations
 
@@ -21,7 +23,8 @@ from tests.model.model import SILENT_AFTER, ModelJob, ModelQueue
 
 T = TypeVar("T")
 
-#: Which of several is meant, counted from the latest, so that a failure shrinks to few actors.
+#: Which of several is meant, counted from the latest, so that a failure shrinks to few
+#: actors.
 picks = st.integers(0, 5)
 
 mostly = st.sampled_from([True, True, True, False])
@@ -76,7 +79,9 @@ class Base(RuleBasedStateMachine):
         return self.clock.now
 
     def tick(self) -> None:
-        """Before each step that writes. No two write the same time: a renewal always shows."""
+        """Before each step that writes. No two write the same time: a renewal always
+        shows.
+        """
         self.clock.advance(0.001)
         self._unchecked = True
 
@@ -101,7 +106,9 @@ class Base(RuleBasedStateMachine):
         return self.model.jobs[actor.pk]
 
     def pick_an_actor(self, items: Sequence[T], able: Callable[[T], bool], number: int) -> T:
-        """One that still is what it believes to be, or one that isn't any more; any, where there is no such."""
+        """One that still is what it believes to be, or one that isn't any more; any,
+        where there is no such.
+        """
         return self.pick(
             [item for item in items if able(item) is (number < STALE)] or items, number % STALE
         )
@@ -112,7 +119,9 @@ class Base(RuleBasedStateMachine):
         return None if row is None else Handle(row, self.model.jobs[pk].snapshot())
 
     def some_handle(self, number: int, fresh: bool, *states: str) -> Handle | None:
-        """What an operator acts on: a job that is in such a state now, or one as it was read at some time."""
+        """What an operator acts on: a job that is in such a state now, or one as it was
+        read at some time.
+        """
         if self.handles and not fresh:
             return self.pick(self.handles, number)
         found = self.model.in_states(*states)
@@ -137,7 +146,9 @@ class Base(RuleBasedStateMachine):
     def begin(
         self, handle: Handle, worker: jobs.Worker, runner: str, *, in_container: bool
     ) -> None:
-        """An execution starts. Others of the same job may only go on where they have been given up, for a reason."""
+        """An execution starts. Others of the same job may only go on where they have
+        been given up, for a reason.
+        """
         job = self.job_of(handle)
         assert in_container or not job.handed_over, f"{runner} performs what was handed over"
         for other in self.executions:
@@ -149,7 +160,9 @@ class Base(RuleBasedStateMachine):
         )
 
     def give_up(self, seen: ModelJob, why: str, *, silent: bool) -> None:
-        """Whoever executes what was seen may go on from now on beside another, and its outcome will be dropped."""
+        """Whoever executes what was seen may go on from now on beside another, and its
+        outcome will be dropped.
+        """
         for execution in self.executions:
             if execution.pk == seen.pk and execution.runner == seen.runner and execution.alive:
                 last = execution.last_sign if execution.in_container else seen.locked_at
@@ -159,7 +172,9 @@ class Base(RuleBasedStateMachine):
                 execution.given_up = execution.given_up or why
 
     def released(self, read: list[ModelJob], why: str, *, silent: bool) -> None:
-        """What becomes of jobs whose watchers are gone, as they were read: in the order that the design gives."""
+        """What becomes of jobs whose watchers are gone, as they were read: in the order
+        that the design gives.
+        """
         elsewhere = [seen for seen in read if seen.handed_over]
         locks = {(seen.pk, seen.locked_by, seen.locked_at) for seen in read}
         for job in self.model.in_states("running"):

@@ -1,4 +1,6 @@
-"""Executions: containers start and register, runners show signs of life, outcomes are recorded or dropped."""
+"""Executions: containers start and register, runners show signs of life, outcomes are
+recorded or dropped.
+"""
 
 from __future__ import annotations
 
@@ -89,7 +91,9 @@ class Executing(Watching):
 
     @rule(number=picks, in_time=mostly, signs=seldom, ends=st.booleans())
     def start_a_later_attempt(self, number: int, in_time: bool, signs: bool, ends: bool) -> None:
-        """AWS Batch runs the command again. The earlier container may be alive all the same, and show it meanwhile."""
+        """AWS Batch runs the command again. The earlier container may be alive all the
+        same, and show it meanwhile.
+        """
         found = [execution for execution in self.executions if execution.in_container]
         if not found:
             return self.start_container(number, registers=True)
@@ -126,7 +130,8 @@ class Executing(Watching):
             self.executions.remove(self.pick(living, number))
             self.happened("die")
 
-    # Outcomes: recorded, or recorded with the answer lost. One that has recorded its own may try it again.
+    # Outcomes: recorded, or recorded with the answer lost. One that has recorded its
+    # own may try it again.
 
     @rule(number=picks, lost=seldom)
     def succeed(self, number: int, lost: bool) -> None:
@@ -185,7 +190,8 @@ class Executing(Watching):
         with with_the_next_answer_lost() if lost else nullcontext():
             did = write(execution, execution.instance())
         if lost and did and not may:
-            # It can't tell whether an outcome that is there is its own. What counts is that it changed nothing.
+            # It can't tell whether an outcome that is there is its own. What counts is
+            # that it changed nothing.
             self.happened("a late outcome, its answer lost, is taken for the recorded one")
         elif self.agree(f"{what}, and the answer is lost" if lost else what, did, may):
             self.record(execution)

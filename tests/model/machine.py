@@ -54,7 +54,9 @@ class QueueMachine(Operating):
 
     @rule(what=st.sampled_from(USUAL), number=picks)
     def do_what_is_usual(self, what: str, number: int) -> None:
-        """Each example goes without some of the rules, which its chance decides: with this one, none is missed for long."""
+        """Each example goes without some of the rules, which its chance decides: with
+        this one, none is missed for long.
+        """
         getattr(self, what)(number)
 
     def reap_in_time(self, number: int) -> None:
@@ -82,7 +84,9 @@ class QueueMachine(Operating):
         self.start_a_later_attempt(number, in_time=True, signs=False, ends=number % 2 == 1)
 
     def meanwhile(self, name: str, read: list[ModelJob]) -> Callable[[], None]:
-        """What another does to one of the jobs that were read, or nothing where nobody can."""
+        """What another does to one of the jobs that were read, or nothing where nobody
+        can.
+        """
         pks = {job.pk for job in read}
         watches = [watch for watch in self.watches if watch.pk in pks and self.holds(watch)]
         free = [

@@ -1,7 +1,9 @@
-"""The queue as design and documentation have it, in plain Python: who owns each job, and what each step makes of it.
+"""The queue as design and documentation have it, in plain Python: who owns each job,
+and what each step makes of it.
 
-Nothing here knows of the database or of the code under test. A method that is a question says whether an actor may do
-something; the method that does it takes that for granted.
+Nothing here knows of the database or of the code under test. A method that is a
+question says whether an actor may do something; the method that does it takes that for
+granted.
 """
 
 from __future__ import annotations
@@ -58,7 +60,9 @@ class ModelJob:
         return not self.gone and self.runner == runner
 
     def as_seen(self, seen: ModelJob) -> bool:
-        """Whether neither the watcher nor the runner is another, nor the runner has shown itself since."""
+        """Whether neither the watcher nor the runner is another, nor the runner has
+        shown itself since.
+        """
         mine = self.watched_by(seen.locked_by, seen.epoch)
         return mine and (self.runner, self.heartbeat_at) == (seen.runner, seen.heartbeat_at)
 
@@ -173,7 +177,9 @@ class ModelQueue:
         return len(due)
 
     def next_for(self, worker: Any) -> ModelJob | None:
-        """Detached first, for a worker that hands over; then the ready one with the lowest (priority, run_at, id)."""
+        """Detached first, for a worker that hands over; then the ready one with the
+        lowest (priority, run_at, id).
+        """
         for state in ("detached", "ready") if worker.hands_over else ("ready",):
             if found := [job for job in self.in_states(state) if _wants(worker, job)]:
                 return min(found, key=lambda job: (job.priority, job.run_at, job.pk))

@@ -56,7 +56,9 @@ class Operating(Settling):
             self.cancel(number, fresh)
 
     def retries(self, handle: Handle, *, waits: bool, signs: bool) -> None:
-        """By what was read before the runner had been silent for long enough, and, maybe, had shown itself again."""
+        """By what was read before the runner had been silent for long enough, and,
+        maybe, had shown itself again.
+        """
         job = self.job_of(handle)
         if waits:
             self.outlast(job)

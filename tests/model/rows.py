@@ -10,8 +10,9 @@ from jobs.store import store_for
 from tests.model.model import FINISHED, SILENT_AFTER, UNFINISHED, WAITING, ModelJob, ModelQueue
 
 COMPARED = (
-    "queue priority run_at unique_key state attempts epoch locked_by locked_at handed_over runner heartbeat_at".split()  # noqa: SIM905
-)
+    "queue priority run_at unique_key state attempts epoch locked_by locked_at "
+    "handed_over runner heartbeat_at"
+).split()  # noqa: SIM905
 
 
 def read_rows() -> dict[Any, Job]:

@@ -1,4 +1,6 @@
-"""Watchers that decide, by what they read, that an execution ended without an outcome. By then it may not be so any more."""
+"""Watchers that decide, by what they read, that an execution ended without an outcome.
+By then it may not be so any more.
+"""
 
 from __future__ import annotations
 
@@ -15,7 +17,9 @@ from tests.model.executing import Executing
 class Settling(Executing):
     @rule(number=picks, decides=mostly, waits=st.booleans(), signs=st.booleans())
     def look(self, number: int, decides: bool, waits: bool, signs: bool) -> None:
-        """The Batch job is over: the watcher reads the row, and decides by what it read, now or later."""
+        """The Batch job is over: the watcher reads the row, and decides by what it
+        read, now or later.
+        """
         found = [watch for watch in self.watches if watch.seen.handed_over]
         if not found:
             return self.hand_over(number, submissions=1)

@@ -1,4 +1,6 @@
-"""Any order of steps, of any actors, alive or stale: the rows stay as the model has them. See docs/queue-model.md."""
+"""Any order of steps, of any actors, alive or stale: the rows stay as the model has
+them. See docs/queue-model.md.
+"""
 
 from __future__ import annotations
 

@@ -67,14 +67,15 @@ class Watching(Queueing):
         if did:
             if not watch.seen.handed_over:
                 job.handed_over = watch.seen.handed_over = True
-            # A watcher that was cut off after its write submits all the same; a lost reply makes it two.
+            # A watcher that was cut off after its write submits all the same; a lost
+            # reply makes it two.
             for _ in range(submissions):
                 runner = f"container {len(self.containers)}/1@{watch.epoch}#nonce"
                 self.containers.append(Container(watch.pk, watch.epoch, runner))
 
     @rule(number=picks)
     def perform_in_the_worker_all_the_same(self, number: int) -> None:
-        """A worker that may hand over performs a job itself where its plugins proceed."""
+        """A worker that may hand over performs a job itself if its plugins proceed."""
         found = [watch for watch in self.to_hand_over() if not watch.seen.handed_over]
         if not found:
             return self.reserve_to_hand_over(number)

@@ -1,4 +1,6 @@
-"""What the machine's world is made of: job objects, workers, and a clock that only the machine moves."""
+"""What the machine's world is made of: job objects, workers, and a clock that only the
+machine moves.
+"""
 
 from __future__ import annotations
 
@@ -46,7 +48,9 @@ class HandsOver(jobs.Plugin):
 
 
 class Clock:
-    """Stands still within a step, so that the model knows every time that is stored; whole milliseconds, as MongoDB keeps."""
+    """Stands still within a step, so that the model knows every time that is stored;
+    whole milliseconds, as MongoDB keeps.
+    """
 
     def __init__(self) -> None:
         self.now = dt.datetime(2030, 1, 1, tzinfo=dt.timezone.utc)
@@ -67,7 +71,9 @@ def workers() -> list[jobs.Worker]:
 
 @contextmanager
 def world(clock: Clock, *, keeps_succeeded: bool) -> Iterator[None]:
-    """An empty table, the clock in place of the database's and of Django's, and no log of thousands of failures."""
+    """An empty table, the clock in place of the database's and of Django's, and no log
+    of thousands of failures.
+    """
     options = {
         "LEASE": LEASE,
         "MAX_ATTEMPTS": MAX_ATTEMPTS,
@@ -98,7 +104,9 @@ def world(clock: Clock, *, keeps_succeeded: bool) -> Iterator[None]:
 
 @contextmanager
 def with_the_next_answer_lost() -> Iterator[None]:
-    """The next write of one row happens, but whoever made it is told that the database can't be reached."""
+    """The next write of one row happens, but whoever made it is told that the database
+    can't be reached.
+    """
     store = store_for(Job)
     waiting = ["the answer"]
 
@@ -119,7 +127,9 @@ def with_the_next_answer_lost() -> Iterator[None]:
 
 @contextmanager
 def after_the_next_read(action: Callable[[], None]) -> Iterator[None]:
-    """Has `action` happen between the next read of several rows and what its reader does with them."""
+    """Has `action` happen between the next read of several rows and what its reader
+    does with them.
+    """
     store = store_for(Job)
     find = store.find
     waiting = [action]

@@ -1,1 +1,3 @@
-"""The wheel, installed in a fresh environment. Slow: `make test-package` runs these alone."""
+"""The wheel, installed in a fresh environment. Slow: `make test-package` runs these
+alone.
+"""

@@ -18,7 +18,7 @@ MARK = re.compile(r"# (?P<path>[\w/]+\.py)(, on (?P<database>\w+))?$")
 
 @dataclass(frozen=True)
 class Step:
-    """A command for the terminal, or, with a `path`, Python for the end of that file."""
+    """A command for the terminal, or, with a `path`, Python to append to that file."""
 
     text: str
     path: str = ""

@@ -1,4 +1,6 @@
-"""A terminal: what one command exports, the next one has; servers go on in the background."""
+"""A terminal: what one command exports, the next one has; servers go on in the
+background.
+"""
 
 from __future__ import annotations
 
@@ -74,6 +76,8 @@ class Terminal:
 
 
 def server_port(command: str) -> int | None:
-    """The port in a command that goes on until it is stopped; None for any other command."""
+    """The port in a command that goes on until it is stopped; None for any other
+    command.
+    """
     found = re.search(r"manage\.py local(?:batch|mongo) --port (\d+)$", command)
     return int(found[1]) if found else None

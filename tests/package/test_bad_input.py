@@ -57,7 +57,8 @@ def test_a_job_is_performed_without_any_extra(shop: Terminal) -> None:
         ),
         (
             "python manage.py localbatch",
-            "CommandError: moto isn't installed (No module named 'moto'): pip install 'django-delayed-batch[local]'.",
+            "CommandError: moto isn't installed (No module named 'moto'): pip "
+            "install 'django-delayed-batch[local]'.",
         ),
         (
             "python manage.py localmongo",
@@ -71,7 +72,8 @@ def test_a_job_is_performed_without_any_extra(shop: Terminal) -> None:
         ),
         (
             "DATABASE_URL=postgres://127.0.0.1:1/shop python manage.py check",
-            "DATABASE_URL starts with postgres://, and psycopg isn't installed: pip install 'django-delayed-batch[postgres]'.",
+            "DATABASE_URL starts with postgres://, and psycopg isn't installed: "
+            "pip install 'django-delayed-batch[postgres]'.",
         ),
     ],
 )

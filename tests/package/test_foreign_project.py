@@ -1,4 +1,7 @@
-"""Projects that aren't like ours: what docs/getting-started.md says about each is true."""
+"""Projects that aren't like ours.
+
+What docs/getting-started.md says about each is true.
+"""
 
 from __future__ import annotations
 

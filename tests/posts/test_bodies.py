@@ -1,4 +1,6 @@
-"""Bodies that can't be read: 400 (or 413, 415) with one sentence, whatever is wrong with them, and nothing is written."""
+"""Bodies that can't be read: 400 (or 413, 415) with one sentence, whatever is wrong
+with them, and nothing is written.
+"""
 
 from __future__ import annotations
 

@@ -19,7 +19,9 @@ pytestmark = pytest.mark.django_db
 
 @pytest.fixture
 def write(tmp_path):
-    """Writes lines, as bytes or as what JSON is made of, to a file and returns its path."""
+    """Writes lines, as bytes or as what JSON is made of, to a file and returns its
+    path.
+    """
 
     def write(*found):
         path = tmp_path / "posts.jsonl"
@@ -73,7 +75,8 @@ def test_a_bad_line_is_reported_with_its_number_and_skipped(write, caplog, monke
     bad = [
         (
             b"{",
-            "This is not JSON: Expecting property name enclosed in double quotes: line 1 column 2 (char 1).",
+            "This is not JSON: Expecting property name enclosed in double "
+            "quotes: line 1 column 2 (char 1).",
         ),
         (b"[" * 100_000, "This JSON is nested too deeply."),
         (b'{"key": "\xff"}', "This is not UTF-8."),

@@ -1,4 +1,6 @@
-"""The benchmarks are run by `make bench`, never by a test; what becomes of their figures is tested on figures made up here."""
+"""The benchmarks are run by `make bench`, never by a test; what becomes of their
+figures is tested on figures made up here.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,6 @@
-"""No header and no query string is a server error, on any path: 400, or what it would be without the header."""
+"""No header and no query string is a server error, on any path: 400, or what it would
+be without the header.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,6 @@
-"""The image, the Compose file and the requirements, as far as they can be checked without a container engine."""
+"""The image, the Compose file and the requirements, as far as they can be checked
+without a container engine.
+"""
 
 from __future__ import annotations
 
@@ -48,7 +50,7 @@ def lineage(name: str) -> list[Stage]:
 
 
 def effective(name: str, word: str) -> str:
-    """What an instruction that overrides itself, such as USER, amounts to in a stage."""
+    """The last value of an instruction that overrides itself, such as USER, in a stage."""
     return next(stage.all(word)[-1] for stage in lineage(name) if stage.all(word))
 
 
@@ -57,7 +59,9 @@ def instructions(word: str) -> list[str]:
 
 
 def ignored(path: str) -> bool:
-    """Whether .dockerignore keeps `path` out of the build: the last line that matches it or a folder above decides."""
+    """Whether .dockerignore keeps `path` out of the build: the last line that matches
+    it or a folder above decides.
+    """
     parts = path.split("/")
     prefixes = ["/".join(parts[: length + 1]) for length in range(len(parts))]
     answer = False

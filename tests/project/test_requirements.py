@@ -17,7 +17,9 @@ each_file = pytest.mark.parametrize("file", SOURCES, ids=lambda file: file.name)
 
 
 def lines(file: Path, *, included: bool = True) -> list[str]:
-    """The lines of a .in file without comments; with those of the files that it includes."""
+    """The lines of a .in file without comments; with those of the files that it
+    includes.
+    """
     found = []
     for line in file.read_text().splitlines():
         line = re.sub(r"(^|\s)#.*", "", line).strip()
@@ -29,7 +31,9 @@ def lines(file: Path, *, included: bool = True) -> list[str]:
 
 
 def compiled(file: Path) -> dict[str, set[str]]:
-    """The packages of the compiled file, with their versions: another Python may take another one."""
+    """The packages of the compiled file, with their versions: another Python may take
+    another one.
+    """
     found: dict[str, set[str]] = {}
     for name, version in re.findall(
         r"^([\w.-]+)(?:\[.*\])?==(\S+)", file.with_suffix(".txt").read_text(), re.MULTILINE

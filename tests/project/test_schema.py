@@ -1,4 +1,6 @@
-"""The served schema tells the truth: requests made from it are answered as it says, and none with a server error."""
+"""The served schema tells the truth: requests made from it are answered as it says, and
+none with a server error.
+"""
 
 from __future__ import annotations
 

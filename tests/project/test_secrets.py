@@ -71,7 +71,9 @@ SCHEMES = (
 
 
 def visible(url: str) -> str:
-    """All that is to be seen of a URL: the error or the warnings, or what the driver would take for a host and so on."""
+    """All that is to be seen of a URL: the error or the warnings, or what the driver
+    would take for a host and so on.
+    """
     with warnings.catch_warnings(record=True) as warned:
         warnings.simplefilter("always")
         try:

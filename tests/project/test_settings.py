@@ -1,4 +1,6 @@
-"""Insecure or impossible settings stop the application at its start, with one sentence that says what to do."""
+"""Insecure or impossible settings stop the application at its start, with one sentence
+that says what to do.
+"""
 
 from __future__ import annotations
 

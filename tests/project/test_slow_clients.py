@@ -1,4 +1,6 @@
-"""Clients that send nothing, send half, or take nothing, in front of the real web server."""
+"""Clients that send nothing, send half, or take nothing, in front of the real web
+server.
+"""
 
 from __future__ import annotations
 
@@ -122,7 +124,9 @@ def test_a_request_that_drips_is_dropped_too(web):
 
 
 def test_requests_are_served_as_ever(web):
-    """In pieces, kept alive, several at once in one connection, with a body and with an expectation."""
+    """In pieces, kept alive, several at once in one connection, with a body and with an
+    expectation.
+    """
     get = b"GET /healthz HTTP/1.1\r\n" + HOST + b"\r\n"
     with closing(web.connect(get[:20])) as connection:
         connection.sendall(get[20:] + get + get)

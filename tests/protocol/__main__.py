@@ -1,4 +1,5 @@
-"""`python -m tests.protocol`: the exploration's figures, and for each rule what goes wrong without it, step by step.
+"""`python -m tests.protocol`: the exploration's figures, and for each rule what goes
+wrong without it, step by step.
 
 `python -m tests.protocol <faults> <cancels>` explores within other bounds.
 """
@@ -33,7 +34,8 @@ def main(arguments: list[str]) -> None:
 
 def _print(found: Found) -> None:
     print(
-        f"  {found.states:,} states, {found.transitions:,} transitions, depth {found.depth}, {found.seconds:.1f} s"
+        f"  {found.states:,} states, {found.transitions:,} transitions, depth "
+        f"{found.depth}, {found.seconds:.1f} s"
     )
     print(f"  broken: {found.invariant}" if found.invariant else "  every invariant holds")
     for number, step in enumerate(found.trace, 1):

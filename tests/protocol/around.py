@@ -34,7 +34,8 @@ from tests.protocol.watching import alive_in_batch, terminate
 
 Steps = Iterator[Step]
 NAMES = "AB"
-#: Where an actor waits. Anywhere else it takes its next step at once, unless it is paused: nothing that takes time comes between.
+#: Where an actor waits. Anywhere else it takes its next step at once, unless it is
+#: paused: nothing that takes time comes between.
 WAITING = frozenset({"idle", "watching", "looking at row", "throttled"})
 CONTAINER_WAITS = frozenset({"waiting", "running", "gone"})
 
@@ -85,7 +86,9 @@ def _reap(s: State, rules: Rules, bounds: Bounds) -> Step:
 
 
 def time(s: State, rules: Rules, bounds: Bounds) -> Steps:
-    """Leases, heartbeats and SETTLE run out. The first two only for who is dead or paused; who is not renews them."""
+    """Leases, heartbeats and SETTLE run out. The first two only for who is dead or
+    paused; who is not renews them.
+    """
     row, marker = s.row, s.marker
     if not all_wait(s):
         return
@@ -146,7 +149,9 @@ def _sign_of_life(s: State) -> State:
 
 
 def operator(s: State, rules: Rules, bounds: Bounds) -> Steps:
-    """jobs.operator.actions.cancel and retry. A retry has one attempt here, which keeps the model small."""
+    """jobs.operator.actions.cancel and retry. A retry has one attempt here, which keeps
+    the model small.
+    """
     row = s.row
     if s.cancels and row.state not in FINISHED:
         runner, stale = (row.runner, row.stale) if rules.cancel_keeps_runner else (NO_RUNNER, False)
@@ -189,7 +194,9 @@ def resuming(s: State, rules: Rules, bounds: Bounds) -> Steps:
 
 
 def faults(s: State, rules: Rules, bounds: Bounds) -> Steps:
-    """Deaths, pauses, and a Batch job that is over (or isn't known for GONE_AFTER) while its container lives."""
+    """Deaths, pauses, and a Batch job that is over (or isn't known for GONE_AFTER)
+    while its container lives.
+    """
     if not s.faults:
         return
     s = s._replace(faults=s.faults - 1)

@@ -1,6 +1,8 @@
-"""A worker with --batch gets its job into AWS Batch: batchexec.handover.enter.Entry, and batchexec.markers.
+"""A worker with --batch gets its job into AWS Batch: batchexec.handover.enter.Entry,
+and batchexec.markers.
 
-Each function yields what the worker may do next from one place: one conditional write, or one remote call.
+Each function yields what the worker may do next from one place: one conditional write,
+or one remote call.
 """
 
 from __future__ import annotations
@@ -25,7 +27,10 @@ Steps = Iterator[Step]
 
 
 def find(s: State, n: int, w: Watcher, rules: Rules, bounds: Bounds) -> Steps:
-    """Entry.enter: the marker of this epoch is taken over; one of an older epoch isn't."""
+    """Entry.enter: the marker of this epoch is taken over.
+
+    One of an older epoch isn't.
+    """
     marker = s.marker
     if marker is None or (rules.adopt_own_epoch and marker.epoch != w.epoch):
         yield Step(
@@ -47,7 +52,10 @@ def _go_on_from_marker(s: State, n: int, w: Watcher, rules: Rules) -> State:
 
 
 def hand_over(s: State, n: int, w: Watcher, rules: Rules, bounds: Bounds) -> Steps:
-    """jobs.transitions.hand_over: from here on nobody performs this epoch in a worker."""
+    """jobs.transitions.hand_over.
+
+    From here on nobody performs this epoch in a worker.
+    """
     if not rules.hand_over_before_submission:
         yield Step("leaves handed_over for later", with_watcher(s, n, w._replace(at="intending")))
     elif not rules.hand_over_before_marker and (s.marker is None or s.marker.epoch != w.epoch):
@@ -141,7 +149,10 @@ def submit(s: State, n: int, w: Watcher, rules: Rules, bounds: Bounds) -> Steps:
                 )
             if not rules.no_sdk_retries and number + 1 < bounds.batch_jobs:
                 again = lost._replace(containers=(*lost.containers, Container(w.epoch)))
-                text = f"submits: Batch job {number}, the reply is lost, and the SDK submits again: Batch job {number + 1}"
+                text = (
+                    f"submits: Batch job {number}, the reply is lost, and the "
+                    f"SDK submits again: Batch job {number + 1}"
+                )
                 yield Step(
                     text, with_watcher(again, n, recording._replace(batch_job=number + 1)), True
                 )
@@ -218,7 +229,9 @@ def reread(s: State, n: int, w: Watcher, rules: Rules, bounds: Bounds) -> Steps:
 
 
 def look_at_row(s: State, n: int, w: Watcher, rules: Rules, bounds: Bounds) -> Steps:
-    """Entry._found: the row may name the Batch job; else whether the look that follows is the last one."""
+    """Entry._found: the row may name the Batch job; else whether the look that follows
+    is the last one.
+    """
     if (gone := not_held(s, n, w)) is not None:
         yield Step("reads that it doesn't hold the job any more", gone)
     elif s.row.runner >= 0:
@@ -242,7 +255,9 @@ def look_at_row(s: State, n: int, w: Watcher, rules: Rules, bounds: Bounds) -> S
 
 
 def look_at_list(s: State, n: int, w: Watcher, rules: Rules, bounds: Bounds) -> Steps:
-    """client.find: ListJobs shows what has been there for SETTLE; of what is newer, anything or nothing."""
+    """client.find: ListJobs shows what has been there for SETTLE; of what is newer,
+    anything or nothing.
+    """
     named = [number for number, container in enumerate(s.containers) if container.epoch == w.epoch]
     for shown in range(1 << len(named)):
         found = [number for bit, number in enumerate(named) if shown >> bit & 1]
@@ -289,7 +304,9 @@ def repeat(s: State, n: int, w: Watcher, rules: Rules, bounds: Bounds) -> Steps:
 
 
 def cancel_others(s: State, n: int, w: Watcher, rules: Rules, bounds: Bounds) -> Steps:
-    """client.cancel: a Batch job that lost ends, unless it has started: then registration decides."""
+    """client.cancel: a Batch job that lost ends, unless it has started: then
+    registration decides.
+    """
     if not w.others:
         yield Step("watches", with_watcher(s, n, w._replace(at="watching")))
         return

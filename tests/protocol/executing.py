@@ -1,4 +1,6 @@
-"""Who runs the job's code: containers (jobs.running.run_registered, jobs.worker.Worker.run) and the worker without --batch."""
+"""Who runs the job's code: containers (jobs.running.run_registered,
+jobs.worker.Worker.run) and the worker without --batch.
+"""
 
 from __future__ import annotations
 
@@ -28,7 +30,8 @@ OUTCOMES = ((True, "succeeds"), (False, "fails"))
 def container(s: State, n: int, c: Container, rules: Rules, bounds: Bounds) -> Steps:
     row = s.row
     if c.at == "waiting":
-        # Starts, and reads the row: where the epoch is another one it is refused before it tries to register.
+        # Starts, and reads the row: where the epoch is another one it is refused before
+        # it tries to register.
         at = "registering" if row.epoch == c.epoch else "gone"
         text = "starts" if at == "registering" else "starts, and is refused: its epoch is over"
         yield Step(text, with_container(s, n, c._replace(at=at)))

@@ -1,4 +1,6 @@
-"""Breadth-first through every state within bounds; then, backwards, whether each of them still comes to an end."""
+"""Breadth-first through every state within bounds; then, backwards, whether each of
+them still comes to an end.
+"""
 
 from __future__ import annotations
 
@@ -44,7 +46,9 @@ def steps(state: State, rules: Rules, bounds: Bounds) -> Iterator[tuple[str, Ste
 
 
 def broken(state: State) -> str:
-    """The invariant that does not hold in this state; those on steps are in `state.broken` already."""
+    """The invariant that does not hold in this state; those on steps are in
+    `state.broken` already.
+    """
     if state.broken:
         return state.broken
     executions: list[Container | Plain] = [c for c in state.containers if c.at == "running"]
@@ -55,7 +59,8 @@ def broken(state: State) -> str:
         for older, newer in itertools.pairwise(executions):
             if older.epoch == newer.epoch:
                 return ONCE
-        # All but the newest have been given up: each must have been silent, and be one of the three cases.
+        # All but the newest have been given up: each must have been silent, and be one
+        # of the three cases.
         for older in executions[:-1]:
             if not older.silent or not (isinstance(older, Plain) or older.over or older.cancelled):
                 return OVERLAP
@@ -67,14 +72,18 @@ def broken(state: State) -> str:
 
 
 def is_cut_off(state: State, bounds: Bounds) -> bool:
-    """Whether the bound on Batch jobs keeps a worker from what it would do: no judgement on such a state."""
+    """Whether the bound on Batch jobs keeps a worker from what it would do: no
+    judgement on such a state.
+    """
     return len(state.containers) >= bounds.batch_jobs and any(
         w.at == "submitting" for w in state.watchers
     )
 
 
 def explore(rules: Rules = ALL, bounds: Bounds | None = None, start: str = "enqueued") -> Found:
-    """Stops at the first state that breaks an invariant; tests that every state comes to an end where none does."""
+    """Stops at the first state that breaks an invariant; tests that every state comes
+    to an end where none does.
+    """
     # What is made here stays: looking through it for garbage takes a third of the time.
     gc.disable()
     try:
@@ -157,7 +166,9 @@ def _endless(order: list[State], before: list[list[int]], bounds: Bounds) -> tup
 def _trace(
     number: int, order: list[State], parents: list[int], rules: Rules, bounds: Bounds
 ) -> tuple[str, ...]:
-    """The steps to a state, told once more from the start, so that workers and Batch jobs keep their names."""
+    """The steps to a state, told once more from the start, so that workers and Batch
+    jobs keep their names.
+    """
     path = []
     while number:
         path.append(order[number])

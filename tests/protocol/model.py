@@ -1,4 +1,6 @@
-"""What is explored: everything with all rules, and the shortest way to what goes wrong without one of them."""
+"""What is explored: everything with all rules, and the shortest way to what goes wrong
+without one of them.
+"""
 
 from __future__ import annotations
 
@@ -6,7 +8,8 @@ from tests.protocol.explore import Found, explore
 from tests.protocol.rules import ALL, RULES
 from tests.protocol.state import Bounds
 
-#: Two faults; or one, and an operator who cancels and retries. Together they take less than a minute.
+#: Two faults; or one, and an operator who cancels and retries. Together they take less
+#: than a minute.
 EXPLORATIONS = (Bounds(faults=2, cancels=0, retries=0), Bounds(faults=1, cancels=1, retries=1))
 
 

@@ -1,4 +1,6 @@
-"""What is written about the job's execution (jobs.transitions), and what its holder reads of it."""
+"""What is written about the job's execution (jobs.transitions), and what its holder
+reads of it.
+"""
 
 from __future__ import annotations
 
@@ -21,12 +23,16 @@ from tests.protocol.state import (
 
 
 def over(row: Row, state: str, attempts: int) -> Row:
-    """jobs.transitions.EXECUTION_OVER: all that belongs to an execution is cleared, and the epoch rises."""
+    """jobs.transitions.EXECUTION_OVER: all that belongs to an execution is cleared, and
+    the epoch rises.
+    """
     return Row(state, row.epoch + 1, attempts)
 
 
 def failed_attempt(row: Row, bounds: Bounds) -> Row:
-    """jobs.execution.outcomes.failed: rescheduled, or failed for good where that was the last attempt."""
+    """jobs.execution.outcomes.failed: rescheduled, or failed for good where that was
+    the last attempt.
+    """
     attempts = row.attempts + 1
     return over(row, FAILED if attempts >= bounds.attempts else SCHEDULED, attempts)
 
@@ -34,7 +40,9 @@ def failed_attempt(row: Row, bounds: Bounds) -> Row:
 def record(
     state: State, epoch: int, runner: int, *, success: bool, cancelled: bool, bounds: Bounds
 ) -> State:
-    """An executor's outcome, its conditions being met: jobs.transitions.succeed, reschedule, fail."""
+    """An executor's outcome, its conditions being met: jobs.transitions.succeed,
+    reschedule, fail.
+    """
     row = state.row
     broken = ""
     if row.epoch != epoch or row.runner != runner:
@@ -57,14 +65,18 @@ def holds(state: State, number: int, watcher: Watcher) -> bool:
 
 
 def not_held(state: State, number: int, watcher: Watcher) -> State | None:
-    """batchexec.handover.slot.Slot.row: where the watcher goes on once it isn't one any more; None while it is."""
+    """batchexec.handover.slot.Slot.row: where the watcher goes on once it isn't one any
+    more; None while it is.
+    """
     if state.row.epoch != watcher.epoch:
         return with_watcher(state, number, Watcher("ended", watcher.epoch))
     return None if holds(state, number, watcher) else with_watcher(state, number, Watcher())
 
 
 def let_go(state: State, number: int, watcher: Watcher) -> State:
-    """batchexec.handover.follow.Follower._let_go: one conditional write, which does nothing where the lock is lost."""
+    """batchexec.handover.follow.Follower._let_go: one conditional write, which does
+    nothing where the lock is lost.
+    """
     row = state.row
     if holds(state, number, watcher):
         row = (

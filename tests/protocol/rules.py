@@ -1,4 +1,6 @@
-"""The protocol's rules, each of which can be switched off, and the invariants they are there for."""
+"""The protocol's rules, each of which can be switched off, and the invariants they are
+there for.
+"""
 
 from __future__ import annotations
 
@@ -58,7 +60,9 @@ ALL = Rules()
 
 
 class Rule(NamedTuple):
-    """`breaks` without it, by the trace that is found from `start` with so many faults and cancels; "" where none is found."""
+    """`breaks` without it, by the trace that is found from `start` with so many faults
+    and cancels; "" where none is found.
+    """
 
     text: str
     where: str
@@ -88,13 +92,17 @@ RULES: dict[str, Rule] = {
     "repeat_conditional": Rule(
         "Of two workers that come to repeat a submission, one does it",
         "markers.repeat_intent",
-        why_kept="cost: it takes a pause, and then a second submission is possible with the rule, too",
+        why_kept=(
+            "cost: it takes a pause, and then a second submission is possible with the rule, too"
+        ),
     ),
     "no_sdk_retries": Rule("The SDK never retries SubmitJob", "BatchClient.submit", ECONOMY),
     "record_once": Rule(
         "A Batch id is recorded only where none is",
         "markers.record_submission",
-        why_kept="cost: the worker comes to the registered Batch job by Settlement.settle in any case",
+        why_kept=(
+            "cost: the worker comes to the registered Batch job by Settlement.settle in any case"
+        ),
     ),
     "adopt_own_epoch": Rule(
         "A marker of an older epoch is never adopted", "Entry.enter", FOREIGN, 0
@@ -125,7 +133,10 @@ RULES: dict[str, Rule] = {
     "hand_over_before_marker": Rule(
         "handed_over is set before the marker is committed",
         "Entry._commit",
-        why_kept="redundant: between the marker and the submission it would do; the next rule is the one that counts",
+        why_kept=(
+            "redundant: between the marker and the submission it would do; "
+            "the next rule is the one that counts"
+        ),
     ),
     "hand_over_before_submission": Rule(
         "handed_over is set before anything is submitted", "Entry._commit", OVERLAP
@@ -150,7 +161,10 @@ RULES: dict[str, Rule] = {
     "outcome_runner": Rule(
         "An outcome is conditional on being the runner",
         "transitions.as_executor",
-        why_kept="redundant here: it fences an earlier attempt of a Batch job (transitions.supersede), which isn't modelled",
+        why_kept=(
+            "redundant here: it fences an earlier attempt of a Batch job "
+            "(transitions.supersede), which isn't modelled"
+        ),
     ),
     "success_by_row": Rule(
         "Success is what the row says, not what Batch says", "Settlement.settle", FALSE_SUCCESS

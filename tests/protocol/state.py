@@ -1,4 +1,5 @@
-"""One job as the protocol sees it: its row, its marker, its Batch jobs, and what each actor knows. Nothing else exists here.
+"""One job as the protocol sees it: its row, its marker, its Batch jobs, and what each
+actor knows. Nothing else exists here.
 
 Times are bits: a lease, a heartbeat or SETTLE either has run out or hasn't.
 """
@@ -7,11 +8,13 @@ from __future__ import annotations
 
 from typing import Any, NamedTuple
 
-# Who holds the lock: one of the two batch workers, the plain worker, or a worker that is dead.
+# Who holds the lock: one of the two batch workers, the plain worker, or a worker that
+# is dead.
 NOBODY, PLAIN, DEAD = -1, 2, 3
 # Who is the runner: the number of a Batch job, or one of these.
 NO_RUNNER, PLAIN_RUNNER, DEAD_RUNNER = -1, -2, -3
-#: What a watcher has seen of a runner that has shown a sign of life since: it equals no runner.
+#: What a watcher has seen of a runner that has shown a sign of life since: it equals no
+#: runner.
 OUTDATED = -4
 NO_BATCH_JOB = -1
 
@@ -21,7 +24,9 @@ FINISHED = frozenset({SUCCEEDED, FAILED, CANCELLED})
 
 
 class Row(NamedTuple):
-    """jobs.models.Job. `lapsed`: locked_at is older than the lease. `stale`: heartbeat_at is."""
+    """jobs.models.Job. `lapsed`: locked_at is older than the lease. `stale`:
+    heartbeat_at is.
+    """
 
     state: str = READY
     epoch: int = 0
@@ -34,7 +39,9 @@ class Row(NamedTuple):
 
 
 class Marker(NamedTuple):
-    """batchexec.models.BatchJob. `tries` stands for submitted_at; `settled`: that was longer ago than SETTLE."""
+    """batchexec.models.BatchJob. `tries` stands for submitted_at; `settled`: that was
+    longer ago than SETTLE.
+    """
 
     epoch: int
     batch_job: int = NO_BATCH_JOB
@@ -43,9 +50,11 @@ class Marker(NamedTuple):
 
 
 class Watcher(NamedTuple):
-    """A worker with --batch: the step it takes next, and what it knows from the steps before.
+    """A worker with --batch: the step it takes next, and what it knows from the steps
+    before.
 
-    `marker_epoch`, `batch_job` and `tries` are its copy of the marker, `seen` is what its last look told.
+    `marker_epoch`, `batch_job` and `tries` are its copy of the marker, `seen` is what
+    its last look told.
     """
 
     at: str = "idle"
@@ -59,9 +68,11 @@ class Watcher(NamedTuple):
 
 
 class Container(NamedTuple):
-    """A Batch job and its container. `over`: Batch says that it ended, or doesn't know it, although the container lives.
+    """A Batch job and its container. `over`: Batch says that it ended, or doesn't know
+    it, although the container lives.
 
-    `listed`: ListJobs has to show it, as it has been there for SETTLE. `silent` and `cancelled` are only there to be checked.
+    `listed`: ListJobs has to show it, as it has been there for SETTLE. `silent` and
+    `cancelled` are only there to be checked.
     """
 
     epoch: int
@@ -84,7 +95,9 @@ class Plain(NamedTuple):
 
 
 class Bounds(NamedTuple):
-    """`faults`: deaths, pauses, replies lost, refusals, and looks that miss what is there, all together."""
+    """`faults`: deaths, pauses, replies lost, refusals, and looks that miss what is
+    there, all together.
+    """
 
     faults: int = 2
     attempts: int = 2
@@ -102,7 +115,8 @@ class State(NamedTuple):
     faults: int
     cancels: int
     retries: int
-    #: Whether anything was ever paused, or ListJobs blind for longer than SETTLE: then a second submission is no waste.
+    #: Whether anything was ever paused, or ListJobs blind for longer than SETTLE: then
+    #: a second submission is no waste.
     excused: bool = False
     #: The invariant that the step to this state broke.
     broken: str = ""
@@ -116,7 +130,8 @@ class Step(NamedTuple):
     fault: bool = False
 
 
-#: Where an exploration begins: with a new job, or, to come to the point sooner, with what such an exploration comes by.
+#: Where an exploration begins: with a new job, or, to come to the point sooner, with
+#: what such an exploration comes by.
 STARTS: dict[str, dict[str, Any]] = {
     "enqueued": {},
     # A failed attempt, whose marker isn't cleared yet.
@@ -139,7 +154,8 @@ STARTS: dict[str, dict[str, Any]] = {
         "containers": (Container(0), Container(0)),
         "excused": True,
     },
-    # The one that isn't in the marker registered, and the worker that was about to record it has been paused since.
+    # The one that isn't in the marker registered, and the worker that was about to
+    # record it has been paused since.
     "about to record": {
         "row": Row(DETACHED, handed_over=True, runner=1),
         "marker": Marker(0, batch_job=0),
@@ -175,7 +191,9 @@ def with_container(state: State, number: int, container: Container) -> State:
 
 
 def canonical(state: State) -> State:
-    """Of states that differ only in the workers' names, or in Batch jobs that are history, one."""
+    """Of states that differ only in the workers' names, or in Batch jobs that are
+    history, one.
+    """
     for container in state.containers:
         if container.at == "gone" and container.epoch < state.row.epoch:
             state = _without_history(state)

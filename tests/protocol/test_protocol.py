@@ -1,4 +1,6 @@
-"""The protocol between workers, containers and AWS Batch, in every order of its steps: see docs/protocol.md."""
+"""The protocol between workers, containers and AWS Batch, in every order of its steps:
+see docs/protocol.md.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,6 @@
-"""A worker with --batch claims its job, watches it, and ends it: batchexec.handover.follow and settle."""
+"""A worker with --batch claims its job, watches it, and ends it:
+batchexec.handover.follow and settle.
+"""
 
 from __future__ import annotations
 
@@ -25,7 +27,7 @@ Steps = Iterator[Step]
 
 
 def claim(s: State, n: int, w: Watcher, rules: Rules, bounds: Bounds) -> Steps:
-    """jobs.store: Store.claim, for a worker that hands over: `runner` stays as it is."""
+    """jobs.store: Store.claim, for a worker that hands over: `runner` stays."""
     if s.row.state in (READY, DETACHED):
         row = s.row._replace(state=RUNNING, lock=n, lapsed=False)
         yield Step(
@@ -35,7 +37,9 @@ def claim(s: State, n: int, w: Watcher, rules: Rules, bounds: Bounds) -> Steps:
 
 
 def poll(s: State, n: int, w: Watcher, rules: Rules, bounds: Bounds) -> Steps:
-    """client.describe, by the poller. While the Batch job goes on, nothing follows from it."""
+    """client.describe, by the poller. While the Batch job goes on, nothing follows from
+    it.
+    """
     if (gone := not_held(s, n, w)) is not None:
         yield Step("notices that it doesn't hold the job any more", gone)
     container = s.containers[w.batch_job]
@@ -50,7 +54,9 @@ def poll(s: State, n: int, w: Watcher, rules: Rules, bounds: Bounds) -> Steps:
 
 
 def settle(s: State, n: int, w: Watcher, rules: Rules, bounds: Bounds) -> Steps:
-    """Settlement.settle, up to its decision, which is made by the row as it is read here."""
+    """Settlement.settle, up to its decision, which is made by the row as it is read
+    here.
+    """
     row = s.row
     if (gone := not_held(s, n, w)) is not None:
         yield Step("reads that it doesn't hold the job any more", gone)
@@ -67,7 +73,9 @@ def settle(s: State, n: int, w: Watcher, rules: Rules, bounds: Bounds) -> Steps:
 
 
 def record_runner(s: State, n: int, w: Watcher, rules: Rules, bounds: Bounds) -> Steps:
-    """markers.record_runner: the registered Batch job takes the place of the one that was recorded."""
+    """markers.record_runner: the registered Batch job takes the place of the one that
+    was recorded.
+    """
     marker = s.marker
     if marker is not None and marker.epoch == w.marker_epoch and marker.batch_job == w.batch_job:
         after = s._replace(marker=marker._replace(batch_job=w.seen))
@@ -81,7 +89,9 @@ def record_runner(s: State, n: int, w: Watcher, rules: Rules, bounds: Bounds) ->
 
 
 def give_up(s: State, n: int, w: Watcher, rules: Rules, bounds: Bounds) -> Steps:
-    """jobs.execution.outcomes.failed with jobs.transitions.as_seen: a sign of life since the row was read wins."""
+    """jobs.execution.outcomes.failed with jobs.transitions.as_seen: a sign of life
+    since the row was read wins.
+    """
     refused = w.at == "giving up a refused one"
     if holds(s, n, w) and (s.row.runner == w.seen or not rules.give_up_as_read):
         after = s._replace(row=failed_attempt(s.row, bounds))
@@ -97,7 +107,9 @@ def give_up(s: State, n: int, w: Watcher, rules: Rules, bounds: Bounds) -> Steps
 
 
 def refused(s: State, n: int, w: Watcher, rules: Rules, bounds: Bounds) -> Steps:
-    """Settlement.give_up: AWS Batch won't take the job. An earlier submission may be under way all the same."""
+    """Settlement.give_up: AWS Batch won't take the job. An earlier submission may be
+    under way all the same.
+    """
     if (gone := not_held(s, n, w)) is not None:
         yield Step("reads that it doesn't hold the job any more", gone)
     elif s.row.runner >= 0 and rules.refusal_spares_runner:

@@ -1,4 +1,6 @@
-"""`python -m tests.versions record JUNIT DATABASE` adds a lane's result; `render` writes the page."""
+"""`python -m tests.versions record JUNIT DATABASE` adds a lane's result; `render`
+writes the page.
+"""
 
 from __future__ import annotations
 

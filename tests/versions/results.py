@@ -1,4 +1,6 @@
-"""The results of the version lanes, kept in docs/versions.json: one a lane, the last one counts."""
+"""The results of the version lanes, kept in docs/versions.json: one a lane, the last
+one counts.
+"""
 
 from __future__ import annotations
 
@@ -26,7 +28,9 @@ Result = dict[str, Any]
 
 
 def of_this_environment(report: Path, database: str) -> Result:
-    """The result in pytest's JUnit report, run by this interpreter with what is installed for it."""
+    """The result in pytest's JUnit report, run by this interpreter with what is
+    installed for it.
+    """
     suites = ET.parse(report).getroot().iter("testsuite")
     counts = {"tests": 0, "failures": 0, "errors": 0, "skipped": 0}
     for suite in suites:

@@ -71,6 +71,8 @@ class Command(BaseCommand):
         elif found:
             rows = [[str(getattr(marker, name)) for name in COLUMNS] for marker in found]
             self.stdout.write(table([list(COLUMNS), *rows]))
+        else:
+            self.stdout.write("Nothing is in AWS Batch.")
         return 0
 
     def _show(self, id: str, json: bool, **options: Any) -> int:
