@@ -1,4 +1,6 @@
-"""A DocumentDB server of one's own: PostgreSQL with the engine's extensions, on the loopback interface."""
+"""A DocumentDB server of one's own: PostgreSQL with the engine's extensions, on the
+loopback interface.
+"""
 
 from __future__ import annotations
 
@@ -32,7 +34,8 @@ SETTINGS = {
     "cron.log_statement": "off",
     "documentdb.alternate_index_handler_name": "extended_rum",
 }
-#: Indexes are built by whoever asks for them, so that nobody need look for work every two seconds.
+#: Indexes are built by whoever asks for them, so that nobody need look for work every
+#: two seconds.
 QUIET = (
     "select cron.unschedule(jobid) from cron.job where jobname like 'documentdb_index_build_task%'"
 )
@@ -56,7 +59,9 @@ class Engine:
         return self.process.poll() is None
 
     def start(self) -> None:
-        """Returns once it accepts connections. Raises `chroot.Unavailable` where the engine can't run."""
+        """Returns once it accepts connections. Raises `chroot.Unavailable` where the
+        engine can't run.
+        """
         root, data = chroot.installed(), self.folder / "data"
         new = not data.exists()
         if new:

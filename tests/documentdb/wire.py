@@ -42,7 +42,7 @@ class Request:
 
     @property
     def name(self) -> str:
-        """The command's name in small letters, because drivers write it in several ways."""
+        """The command's name in small letters: drivers write it in several ways."""
         return next(iter(self.command)).lower()
 
 

@@ -1,4 +1,6 @@
-"""What must hold of the rows after every step: that they are as the model has them, and what holds whatever the model says."""
+"""What must hold of the rows after every step: that they are as the model has them, and
+what holds whatever the model says.
+"""
 
 from __future__ import annotations
 
@@ -9,10 +11,7 @@ from jobs.models import Job
 from jobs.store import store_for
 from tests.model.model import FINISHED, SILENT_AFTER, UNFINISHED, WAITING, ModelJob, ModelQueue
 
-COMPARED = (
-    "queue priority run_at unique_key state attempts epoch locked_by locked_at "
-    "handed_over runner heartbeat_at"
-).split()  # noqa: SIM905
+COMPARED = ["queue", "priority", "run_at", "unique_key", "state", "attempts", "epoch", "locked_by", "locked_at", "handed_over", "runner", "heartbeat_at"]
 
 
 def read_rows() -> dict[Any, Job]:
@@ -62,7 +61,8 @@ def check_step(before: Mapping[Any, Job], after: Mapping[Any, Job]) -> None:
         assert now.epoch in (was.epoch, was.epoch + 1), f"epoch {was.epoch} became {now.epoch}"
         if now.epoch > was.epoch:
             assert not now.handed_over
-            # A container may have registered between the read and the write of the step: only a cancel may name one still.
+            # A container may have registered between the read and the write of the
+            # step: only a cancel may name one still.
             assert now.state == "cancelled" or not now.runner
             continue
         again = was.state in FINISHED and now.state == "ready"
@@ -80,7 +80,9 @@ def check_step(before: Mapping[Any, Job], after: Mapping[Any, Job]) -> None:
 
 
 def check_later_attempt(was: Job, now: Job) -> None:
-    """Within an epoch a runner is replaced only by its own Batch job's next attempt, once it has been silent."""
+    """Within an epoch a runner is replaced only by its own Batch job's next attempt,
+    once it has been silent.
+    """
     earlier, later = (row.runner.partition("@")[0].split("/") for row in (was, now))
     assert later[:-1] == earlier[:-1], f"{was.runner} was replaced by {now.runner}"
     assert int(later[-1]) == int(earlier[-1]) + 1

@@ -50,7 +50,7 @@ def lineage(name: str) -> list[Stage]:
 
 
 def effective(name: str, word: str) -> str:
-    """The last value of an instruction that overrides itself, such as USER, in a stage."""
+    """The last value in a stage of an instruction like USER."""
     return next(stage.all(word)[-1] for stage in lineage(name) if stage.all(word))
 
 
