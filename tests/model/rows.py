@@ -11,7 +11,20 @@ from jobs.models import Job
 from jobs.store import store_for
 from tests.model.model import FINISHED, SILENT_AFTER, UNFINISHED, WAITING, ModelJob, ModelQueue
 
-COMPARED = ["queue", "priority", "run_at", "unique_key", "state", "attempts", "epoch", "locked_by", "locked_at", "handed_over", "runner", "heartbeat_at"]
+COMPARED = [
+    "queue",
+    "priority",
+    "run_at",
+    "unique_key",
+    "state",
+    "attempts",
+    "epoch",
+    "locked_by",
+    "locked_at",
+    "handed_over",
+    "runner",
+    "heartbeat_at",
+]
 
 
 def read_rows() -> dict[Any, Job]:
