@@ -48,7 +48,11 @@ def close_untrusted(atomic: set[str], *, interrupted: bool) -> None:
         if connection.alias in atomic:
             continue
         try:
-            if interrupted or _in_atomic(connection) or _is_spoiled(connection):
+            if _in_atomic(connection) or _is_spoiled(connection):
+                text = "A job left the connection %r in a state that can't be used: closed."
+                logger.warning(text, connection.alias)
+                _close(connection)
+            elif interrupted:
                 _close(connection)
         except BaseException as error:
             text = "The connection %r that a job left could not be closed: %s"
@@ -96,8 +100,6 @@ def _is_busy(connection: Any) -> bool:
 
 
 def _close(connection: Any) -> None:
-    text = "A job left the connection %r in a state that can't be used, so it is closed."
-    logger.warning(text, connection.alias)
     if getattr(connection, "session", None) is not None:
         connection.session.end_session()  # which aborts its transaction
         connection.session = None
