@@ -185,3 +185,19 @@ class Raise(jobs.Performable):
 
     def failure(self) -> None:
         self._here("failure")
+
+
+def _is_worker() -> bool:
+    return "jobworker" in sys.argv
+
+
+class ForksInAProperty(jobs.Performable):
+    """Forks while a hook is looked up; the child goes on like its parent."""
+
+    @property
+    def before(self) -> None:
+        if _is_worker() and os.fork():
+            os.wait()
+
+    def perform(self) -> None:
+        pass

@@ -18,6 +18,7 @@ from batchexec.conf import settings
 from batchexec.handover import retries
 from batchexec.handover.slot import FIRST_PAUSE, LONGEST_PAUSE, LetGo
 from batchexec.models import BatchJob
+from batchexec.process.aside import TookTooLong, aside
 from batchexec.resources import Resources, resources_of
 from jobs import transitions
 from jobs.exceptions import DeserializationError
@@ -31,6 +32,9 @@ if TYPE_CHECKING:
 
 logger = logging.getLogger(__name__)
 
+#: For how many seconds a job object may be loaded before its submission. Its container
+#: loads it again, within the job's own time limit.
+LOADING = 60.0
 #: How often, within SETTLE, AWS Batch is asked for a submission without a reply.
 LOOKS = 6
 
@@ -93,12 +97,15 @@ class Entry:
 
     def _read_resources(self) -> Resources:
         try:
-            asked = retries.adjusted(self._job, resources_of(self._job.payload))
+            own = aside(self._ask_payload, LOADING)
+            asked = retries.adjusted(self._job, own)
             fitted = asked.fitted(settings.PLATFORM)
         except (TypeError, ValueError) as error:
             raise Rejected(str(error)) from error
         except DeserializationError:
             raise
+        except TookTooLong as error:
+            raise Rejected(f"It can't be loaded within {LOADING:g} seconds.") from error
         except BaseException as error:
             if store_for(type(self._job)).is_unavailable(error):
                 raise  # waited for
@@ -109,6 +116,9 @@ class Entry:
             sizes = (asked.vcpu, asked.memory, fitted.vcpu, fitted.memory)
             logger.info(message, *sizes, extra=self._slot.label)
         return fitted
+
+    def _ask_payload(self) -> Resources:
+        return resources_of(self._job.payload)
 
     @property
     def wishes(self) -> Resources:

@@ -52,10 +52,14 @@ def traceback_for_log(error: BaseException) -> str:
 def summary(error: BaseException) -> str:
     """`Class: message`."""
     try:
+        name = str(type(error).__name__)
+    except BaseException:  # of its metaclass
+        name = "An error without a name"
+    try:
         message = str(error)
     except BaseException:
         message = "(the error's text can't be rendered)"
-    return storable(_cut(f"{type(error).__name__}: {message}", MAX_MESSAGE))
+    return storable(_cut(f"{name}: {message}", MAX_MESSAGE))
 
 
 def _cut(text: str, limit: int) -> str:

@@ -58,9 +58,8 @@ def _limited(seconds: float) -> AbstractContextManager[None]:
 
 
 def _call_hook(payload: object, name: str, *arguments: object) -> None:
-    if hasattr(payload, name):
-        with kept_out():
-            payloads.call_hook(payload, name, *arguments)
+    with kept_out():  # looking the hook up may run the job's code, too
+        payloads.call_hook(payload, name, *arguments)
 
 
 def _report_error(payload: object, job: AbstractJob, error: BaseException) -> None:

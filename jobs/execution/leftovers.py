@@ -16,11 +16,13 @@ from django.utils import timezone, translation
 from jobs.exceptions import Interruption
 from jobs.execution.forks import flush, performing
 from jobs.store.cleanup import close_untrusted, in_atomic
+from jobs.text import one_line
 
 logger = logging.getLogger(__name__)
 
 #: Signals whose handlers a job may not keep.
 NAMES = ("TERM", "INT", "ALRM", "HUP", "QUIT", "USR1", "USR2", "CHLD", "PIPE")
+TIMERS = (signal.ITIMER_REAL, signal.ITIMER_VIRTUAL, signal.ITIMER_PROF)
 SIGNALS = [getattr(signal, f"SIG{name}") for name in NAMES if hasattr(signal, f"SIG{name}")]
 
 
@@ -45,7 +47,8 @@ def left_as_found() -> Iterator[None]:
             try:
                 step()
             except BaseException as error:
-                logger.warning("Something that a job changed can't be put back: %s", error)
+                text = "Something that a job changed can't be put back: %s"
+                logger.warning(text, one_line(error))
         close_untrusted(atomic, interrupted=interrupted)
 
 
@@ -78,10 +81,12 @@ def _signals() -> list[Callable[[], None]]:
     if threading.current_thread() is not threading.main_thread():
         return []
     before = {signum: signal.getsignal(signum) for signum in SIGNALS}
+    mask = signal.pthread_sigmask(signal.SIG_BLOCK, ())
 
     def restore() -> None:
-        if hasattr(signal, "setitimer"):
-            signal.setitimer(signal.ITIMER_REAL, 0)
+        for timer in TIMERS:
+            signal.setitimer(timer, 0)
+        signal.pthread_sigmask(signal.SIG_SETMASK, mask)
         for signum, handler in before.items():
             if handler is not None and signal.getsignal(signum) is not handler:
                 signal.signal(signum, handler)
@@ -148,7 +153,7 @@ def end_process(status: int, left: list[threading.Thread]) -> NoReturn:
     """Ends the process without waiting for threads that jobs left; names them in the
     log.
     """
-    names = ", ".join(sorted(thread.name for thread in left))
+    names = one_line(", ".join(sorted(str(thread.name) for thread in left)))
     logger.warning("Jobs left threads behind, which end with the process: %s", names)
     flush()
     logging.shutdown()

@@ -37,6 +37,9 @@ PATIENCE = 3600.0
 #: For how many seconds a job object is asked for its options once the job has failed:
 #: loading it may take for ever.
 ASKED_FOR = 5.0
+#: For how many seconds a `failure` hook may run, because the reaper calls it, too, and
+#: has other jobs to see to.
+HOOK_LIMIT = 60.0
 #: The longest back-off, so that no number of attempts leaves the calendar.
 LONGEST_BACK_OFF = dt.timedelta(days=3650)
 #: For how many seconds a job is put back that this process's code may be too old for:
@@ -282,7 +285,8 @@ def _offer(job: AbstractJob, write: Callable[[], bool], carried_out: Callable[[]
 
 def _call_failure_hook(job: AbstractJob) -> None:
     try:
-        with kept_out():
+        expired = WorkerTimeout("the failure hook took too long")
+        with time_limit(HOOK_LIMIT, expired), kept_out():
             payloads.call_hook(job.payload, "failure", job)
     except DeserializationError:
         pass  # there is no object to call it on

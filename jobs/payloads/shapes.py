@@ -115,7 +115,9 @@ def _is_generated(function: Any) -> bool:
 
 def _is_computed(default: Any) -> bool:
     """Whether the class has something in a field's place that computes its value."""
-    return hasattr(type(default), "__get__") and not inspect.ismemberdescriptor(default)
+    if inspect.ismemberdescriptor(default):
+        return False
+    return any(hasattr(type(default), name) for name in ("__get__", "__set__", "__delete__"))
 
 
 def _check_methods(cls: type) -> None:

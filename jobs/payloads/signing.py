@@ -28,7 +28,8 @@ def keys() -> Sequence[str | bytes]:
         return found
     from django.conf import settings as of_django
 
-    return [of_django.SECRET_KEY, *getattr(of_django, "SECRET_KEY_FALLBACKS", ())]
+    found = [of_django.SECRET_KEY, *getattr(of_django, "SECRET_KEY_FALLBACKS", ())]
+    return [key for key in found if key]  # with an empty one, anybody could sign
 
 
 def sign(handler: str) -> str:

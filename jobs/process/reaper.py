@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, Any
 from jobs import transitions
 from jobs.conf import settings
 from jobs.exceptions import Lost
+from jobs.execution.error_text import for_log
 from jobs.runner import worker_runner
 from jobs.states import State
 from jobs.store import store_for
@@ -148,7 +149,16 @@ class Reaper:
         except Exception as error:
             if self._store.is_unavailable(error):
                 raise
+            self._condemn(job, error)
+
+    def _condemn(self, job: AbstractJob, error: Exception) -> None:
+        try:
             self._recorder.condemned(job, error)
+        except Exception as refused:
+            if self._store.is_unavailable(refused):
+                raise
+            text = "[%s] Job %s can't even be made to fail: %s"
+            logger.error(text, self._recorder, job, for_log(refused))
 
     def _is_unchanged(self, job: AbstractJob) -> bool:
         row = self._store.get(job.pk)

@@ -79,7 +79,9 @@ def _in_atomic(connection: Any) -> bool:
 
 
 def _is_spoiled(connection: Any) -> bool:
-    if connection.autocommit != connection.settings_dict["AUTOCOMMIT"] or _is_busy(connection):
+    if connection.autocommit != connection.settings_dict["AUTOCOMMIT"]:
+        return True
+    if _is_busy(connection) or _is_altered(connection):
         return True
     if not connection.errors_occurred:
         return False
@@ -91,11 +93,24 @@ def _is_busy(connection: Any) -> bool:
     """In a transaction or in the middle of a statement, by the driver's own word."""
     raw = connection.connection
     if connection.vendor == "postgresql":
-        return bool(raw.closed) or int(raw.info.transaction_status) != PQTRANS_IDLE
+        if raw.closed or int(raw.info.transaction_status) != PQTRANS_IDLE:
+            return True
+        return bool(getattr(getattr(raw, "pgconn", None), "pipeline_status", 0))
     if connection.vendor == "sqlite":
         return bool(raw.in_transaction)
     if connection.vendor == "mongodb":
         return connection.session is not None
+    return False
+
+
+def _is_altered(connection: Any) -> bool:
+    """Whether rows come back otherwise than Django and the queue read them."""
+    raw = connection.connection
+    if connection.vendor == "postgresql":
+        factory = getattr(raw, "row_factory", None)  # psycopg 2 has none
+        return factory is not None and factory.__name__ != "tuple_row"
+    if connection.vendor == "sqlite":
+        return raw.row_factory is not None or raw.text_factory is not str
     return False
 
 

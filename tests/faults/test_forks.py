@@ -8,7 +8,7 @@ import pytest
 
 import jobs
 from jobs.models import Job
-from tests.hostile import Fork, LeaveThread
+from tests.hostile import Fork, ForksInAProperty, LeaveThread
 from tests.processes import lines, row, wait_for
 from tests.samples import Record
 
@@ -63,3 +63,13 @@ def test_a_thread_that_a_job_left_does_not_keep_the_process_alive(start, tmp_pat
     assert not Job.objects.exists()
     assert "left-behind" in process.output
     wait_for(lambda: lines(log) == ["performed"])
+
+
+def test_a_fork_where_a_hook_is_looked_up_is_kept_out_as_well(start, tmp_path):
+    job, following = jobs.enqueue(ForksInAProperty()), jobs.enqueue(Record(1))
+    worker = start("jobworker", "--exit-on-complete")
+    assert worker.wait() == 0, worker.output
+    assert row(job) is None
+    assert row(following) is None
+    assert worker.output.count("COMPLETED") == 2
+    assert "dropped" not in worker.output

@@ -5,12 +5,15 @@ from __future__ import annotations
 import datetime as dt
 import json
 import os
+import threading
 import time
 
 import pytest
 
 import jobs
+from jobs.execution import outcomes
 from jobs.models import Job, State
+from jobs.store import store_for
 from tests.handlers import set_handler
 from tests.processes import LEASE, lines, row, wait_for
 from tests.samples import Hog, Record, Stubborn
@@ -101,3 +104,21 @@ def test_a_payload_that_takes_for_ever_to_load_is_a_time_out_like_any_other(sett
     assert row(job).last_error.startswith("WorkerTimeout: execution expired (max_run_time is 3 ")
     assert (row(job).state, row(job).attempts) == (State.SCHEDULED, 1)
     assert row(following) is None
+
+
+def test_a_failure_hook_that_never_returns_does_not_hold_the_reaper(settings, monkeypatch):
+    monkeypatch.setattr(outcomes, "HOOK_LIMIT", 0.3)
+    job, following = jobs.enqueue(FailsForEver(), priority=-1), jobs.enqueue(Record())
+    assert Job.objects.reserve(jobs.Worker(name="dead")).pk == job.pk
+    long_ago = store_for(Job).now() - dt.timedelta(hours=1)
+    Job.objects.filter(pk=job.pk).update(locked_at=long_ago)
+    assert jobs.Worker().work_off() == (1, 0)
+    assert row(job).state == State.FAILED
+    assert row(following) is None
+
+
+class FailsForEver(Record):
+    max_attempts = 1
+
+    def failure(self) -> None:
+        threading.Event().wait()

@@ -1,0 +1,42 @@
+"""Calling code of a job's own that may never return."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable
+from typing import Any, TypeVar
+
+from django.db import connections
+
+T = TypeVar("T")
+
+
+class TookTooLong(Exception):
+    """The call has not returned in time; its thread goes on, unattended."""
+
+
+def aside(function: Callable[[], T], seconds: float) -> T:
+    """Calls `function` in a thread of its own, and returns or raises what it does.
+
+    Raises TookTooLong after `seconds`, so that the caller's thread is free for others.
+    """
+    outcome: list[tuple[Any, BaseException | None]] = []
+
+    def call() -> None:
+        try:
+            outcome.append((function(), None))
+        except BaseException as error:
+            outcome.append((None, error))
+        finally:
+            connections.close_all()
+
+    thread = threading.Thread(target=call, daemon=True, name="batchexec-aside")
+    thread.start()
+    thread.join(seconds)
+    if not outcome:
+        raise TookTooLong
+    result, error = outcome[0]
+    if error is not None:
+        raise error
+    found: T = result
+    return found
