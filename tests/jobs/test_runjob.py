@@ -9,8 +9,10 @@ import pytest
 import jobs
 from jobs import transitions
 from jobs.models import Job, State
+from jobs.runjob import Refused, run_by_hand
+from jobs.store import store_for
 from tests.processes import lines, row, wait_for
-from tests.samples import Append, Fail, Wait
+from tests.samples import Append, Fail, Record, Wait
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -115,3 +117,24 @@ def test_a_cancelled_container_keeps_its_name_until_it_ends_and_records_nothing(
     assert container.wait() == 3
     assert (row(job).state, row(job).runner, row(job).attempts) == (State.CANCELLED, "", 0)
     assert transitions.retry(row(job))
+
+
+def test_a_job_that_another_worker_took_while_the_answer_was_lost_is_refused(monkeypatch, calls):
+    job = jobs.enqueue(Record("never"))
+    store, take = store_for(Job), transitions.take
+    lost: list[object] = []
+
+    def lose_the_first_answer(*arguments):
+        if lost:
+            return take(*arguments)
+        lost.append(arguments)
+        taken = {"state": State.RUNNING, "locked_by": "another", "runner": "another@0"}
+        store.change(job.pk, {}, taken)
+        raise store.unavailable[0]("the answer was lost")
+
+    monkeypatch.setattr(transitions, "take", lose_the_first_answer)
+    with pytest.raises(Refused, match="executed by another@0"):
+        run_by_hand(jobs.Worker(), str(job.pk))
+    assert lost
+    assert calls == []
+    assert row(job).locked_by == "another"
