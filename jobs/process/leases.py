@@ -195,5 +195,5 @@ def _renew(group: list[Hold]) -> list[Hold]:
     lost = [hold for hold in group if hold.pk not in kept]
     for hold in lost:
         text = "Job %s isn't this process's to renew now: it has ended, or is another's."
-        logger.debug(text, hold.pk)
+        logger.info(text, hold.pk)
     return lost

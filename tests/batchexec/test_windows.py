@@ -170,7 +170,7 @@ def test_5_a_worker_that_is_paused_beyond_its_lease_changes_nothing_when_it_wake
     start("jobworker", "--batch", "--name", "heir")
     wait_for(lambda: row(job).locked_by == "heir")
     paused.send(signal.SIGCONT)
-    wait_for(lambda: "isn't renewed" in paused.output, what="the paused worker noticed")
+    wait_for(lambda: "to renew now" in paused.output, what="the paused worker noticed")
     assert (row(job).locked_by, row(job).epoch, row(job).attempts) == ("heir", 0, 0)
     go.touch()
     wait_for(lambda: row(job) is None and not BatchJob.objects.exists())

@@ -7,7 +7,6 @@ from __future__ import annotations
 import os
 
 import pytest
-from django.db import connection
 from hypothesis import HealthCheck, settings
 
 from tests.model.base import happenings
@@ -17,7 +16,7 @@ pytestmark = pytest.mark.django_db(transaction=True)
 
 #: The same examples in every run; MODEL_EXAMPLES=5000 looks for others.
 ASKED_FOR = int(os.environ.get("MODEL_EXAMPLES") or 0)
-USUAL = {"mongodb": 130}.get(connection.vendor, 200)
+USUAL = 200
 
 #: What a run must have come across to be worth anything.
 INTERESTING = {
