@@ -54,8 +54,9 @@ def write(job: Job, **values: Any) -> None:
     """Writes to the row as somebody else would: past the queue, the models and their
     types.
     """
-    if connection.vendor == "mongodb":
-        store_for(Job).collection.update_one({"_id": job.pk}, {"$set": values})
+    if connection.vendor in ("mongodb", "djongo"):
+        store = store_for(Job)
+        store.collection.update_one({store._pk: job.pk}, {"$set": values})
         return
     assigned = ", ".join(f"{name} = %s" for name in values)
     stored = [
