@@ -7,6 +7,16 @@ from typing import Any
 from jobs import payloads
 from jobs.models import Job
 
+RECORD = '{"class": "tests.samples.Record", "fields": {"value": %s}}'
+
+
+def the_job() -> Job:
+    return Job.objects.get()
+
+
+def set_rows(**changes: object) -> None:
+    Job.objects.filter(epoch__gte=0).update(**changes)
+
 
 def reloaded(payload: Any) -> Any:
     """The job object as a worker would load it."""

@@ -16,21 +16,12 @@ from jobs.models import Job, State
 from jobs.payloads import instances
 from jobs.store import from_primary
 from posts.models import Post
-from tests.handlers import set_handler
+from tests.handlers import RECORD, set_handler, set_rows, the_job
 from tests.samples import Record
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
 HOUR = dt.timedelta(hours=1)
-RECORD = '{"class": "tests.samples.Record", "fields": {"value": %s}}'
-
-
-def the_job() -> Job:
-    return Job.objects.get()
-
-
-def set_rows(**changes: object) -> None:
-    Job.objects.filter(epoch__gte=0).update(**changes)
 
 
 def worked_off() -> Job:

@@ -13,19 +13,10 @@ from jobs import payloads
 from jobs.models import Job, State
 from jobs.operator import actions, reports
 from jobs.store import store_for
+from tests.handlers import RECORD, set_rows, the_job
 from tests.samples import Record
 
 pytestmark = pytest.mark.django_db(transaction=True)
-
-RECORD = '{"class": "tests.samples.Record", "fields": {"value": %s}}'
-
-
-def the_job() -> Job:
-    return Job.objects.get()
-
-
-def set_rows(**changes: object) -> None:
-    Job.objects.filter(epoch__gte=0).update(**changes)
 
 
 def worked_off() -> Job:
