@@ -19,7 +19,7 @@ from typing import Any
 from bench import report
 from bench.databases import NAMES, TITLES, serving
 from bench.suites import Suites
-from project.folders import make_private
+from jobs.folders import make_private
 from tests.servers import ROOT
 
 SUITES = ("drain", "enqueue", "depth", "pick_up", "idle", "start_up", "slots")

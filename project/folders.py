@@ -7,8 +7,6 @@ from pathlib import Path
 
 from jobs.folders import make_private
 
-__all__ = ["keep_private", "make_private"]
-
 
 def keep_private(folder: Path) -> None:
     """The same, and a folder that is there already is closed to others.
