@@ -9,8 +9,8 @@ import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from batchexec.local.folders import make_private
 from batchexec.local.leftovers import ProcessGroups, signal_group
+from jobs.folders import make_private
 
 # A task on AWS is told its region. Its credentials are its role's, and its endpoints
 # AWS's own.

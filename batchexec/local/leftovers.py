@@ -11,7 +11,7 @@ import time
 from contextlib import suppress
 from pathlib import Path
 
-from batchexec.local.folders import make_private
+from jobs.folders import make_private
 
 PROC = Path("/proc")
 

@@ -14,9 +14,9 @@ from typing import Any
 import pytest
 from django.core.management import CommandError, call_command
 
-from batchexec.local.folders import make_private
 from batchexec.local.guard import SIGNED, Guard, is_loopback
 from batchexec.local.server import LocalBatch
+from jobs.folders import make_private
 from tests.batchexec.local_helpers import Batch
 
 JOB = {
