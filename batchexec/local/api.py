@@ -9,6 +9,7 @@ from batchexec.local import listing
 from batchexec.local.cloud import Cloud
 from batchexec.local.errors import refuse
 from batchexec.local.faults import Faults
+from batchexec.local.index import Index
 from batchexec.local.job import Job, milliseconds
 from batchexec.local.scheduler import Scheduler
 from batchexec.local.submission import check_timeout, make_job
@@ -31,6 +32,7 @@ class BatchApi:
         cloud: Cloud,
         scheduler: Scheduler,
         faults: Faults,
+        index: Index,
         *,
         allow_short_timeouts: bool,
         forget_after: float | None,
@@ -38,6 +40,7 @@ class BatchApi:
         self._cloud = cloud
         self._scheduler = scheduler
         self._faults = faults
+        self._index = index
         self._allow_short_timeouts = allow_short_timeouts
         self._forget_after = forget_after
         self.operations: dict[str, Callable[[str, Request, int], dict[str, Any]]] = {
@@ -54,6 +57,11 @@ class BatchApi:
         """Refuses what AWS refuses and moto doesn't, in calls that moto answers."""
         if operation == "RegisterJobDefinition" and request.get("timeout"):
             check_timeout(request["timeout"], self._allow_short_timeouts)
+
+    def tags_of(self, region: str, arn: str) -> Mapping[str, str]:
+        """The tags of a job, queue, definition or other resource; none if unknown."""
+        job = self._scheduler.jobs.get(arn.rpartition(":job/")[2])
+        return job.tags if job else self._cloud.tags(region, arn)
 
     def submit_job(self, region: str, request: Request, size: int) -> dict[str, Any]:
         short = self._allow_short_timeouts
@@ -93,10 +101,11 @@ class BatchApi:
             raise refuse(f"Job queue {request['jobQueue']} does not exist.")
         with self._scheduler.lock:
             self._forget()
-            jobs = [job for job in self._scheduler.jobs.values() if job.queue_arn == queue.arn]
-            found = listing.select(self._seen("ListJobs", jobs, region), request)
-            jobs, token = listing.page(found, request)
-            summaries = [job.summary() for job in jobs]
+            entries = [entry for entry in self._index.entries() if entry.job.queue_arn == queue.arn]
+            shown = set(self._seen("ListJobs", [entry.job for entry in entries], region))
+            found = listing.select([one for one in entries if one.job in shown], request)
+            entries, token = listing.page(found, request)
+        summaries = [entry.summary for entry in entries]
         return {"jobSummaryList": summaries} | ({"nextToken": token} if token else {})
 
     def cancel_job(self, region: str, request: Request, size: int) -> dict[str, Any]:
@@ -132,6 +141,7 @@ class BatchApi:
             for job in list(self._scheduler.jobs.values()):
                 if job.stopped_at is not None and job.stopped_at < oldest:
                     del self._scheduler.jobs[job.id]
+                    self._index.forget(job.id)
 
 
 def _required(request: Request, key: str) -> str:

@@ -9,6 +9,7 @@ import itertools
 import json
 import os
 import threading
+from collections.abc import Mapping
 from typing import Any
 
 from moto.batch.models import batch_backends
@@ -90,6 +91,9 @@ class Cloud:
             if definition.status == "ACTIVE" and revision in ("", str(definition.revision))
         ]
         return max(found, key=lambda definition: int(definition.revision), default=None)
+
+    def tags(self, region: str, arn: str) -> Mapping[str, str]:
+        return self.batch(region).list_tags_for_resource(arn)
 
     def put_log_events(self, region: str, stream: str, events: list[dict[str, Any]]) -> None:
         logs = self.batch(region).logs_backend

@@ -12,7 +12,7 @@ import logging
 import os
 import tempfile
 import threading
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -23,10 +23,15 @@ from batchexec.local.calls import Calls
 from batchexec.local.cloud import Cloud
 from batchexec.local.faults import Faults
 from batchexec.local.guard import Guard
+from batchexec.local.iam.access import Access
+from batchexec.local.iam.policy import Policy
+from batchexec.local.index import Index
+from batchexec.local.lag import Lag
 from batchexec.local.leftovers import ProcessGroups
 from batchexec.local.logs import Logs
 from batchexec.local.machine import Machine
 from batchexec.local.scheduler import Scheduler
+from batchexec.local.throttle import Throttle
 from batchexec.local.timers import Timers
 from batchexec.local.web import HOST, Server, listen
 from jobs.folders import project_folder
@@ -52,6 +57,11 @@ class LocalBatch:
     `folder`: where the logs are instead.
     `faults`: see `batchexec.local.faults`.
     `start_delay`: seconds from SubmitJob to the start of the process.
+    `lag`: seconds, at random around it, that AWS Batch takes to decide about a job, and
+    to notice that its container runs or has ended.
+    `list_lag`: the same until ListJobs shows a new job, or a change of one.
+    `tps`: calls a second that it takes, of all operations together. None means any.
+    `policy`: an IAM policy, or its file. Calls that it doesn't allow get a 403.
     `max_running`: how many containers run at once. Further jobs stay RUNNABLE.
     `stop_grace`: seconds between SIGTERM and SIGKILL of a job.
     `shutdown_grace`: the same for all jobs, at the end of the block.
@@ -59,8 +69,9 @@ class LocalBatch:
     `allow_short_timeouts`: accepts time-outs under AWS's minimum of 60 seconds.
     `echo`: prints the output of the jobs.
 
-    Raises FaultError for a malformed fault, ValueError for a `max_running` under 1, and
-    OSError when the block begins, if the port is taken.
+    Raises FaultError for a malformed fault, PolicyError for a policy that can't be
+    used, ValueError for another option out of its range, and OSError when the block
+    begins, if the port is taken.
     """
 
     def __init__(
@@ -72,6 +83,10 @@ class LocalBatch:
         folder: Path | None = None,
         faults: Iterable[str] = (),
         start_delay: float = DEFAULT_START_DELAY,
+        lag: float = 0,
+        list_lag: float = 0,
+        tps: float | None = None,
+        policy: Path | Mapping[str, Any] | None = None,
         max_running: int = DEFAULT_MAX_RUNNING,
         stop_grace: float = AWS_STOP_GRACE,
         shutdown_grace: float = SHUTDOWN_GRACE,
@@ -92,7 +107,11 @@ class LocalBatch:
             "max_running": max_running,
             "start_delay": start_delay,
             "stop_grace": stop_grace,
+            "lag": Lag(lag),
         }
+        self._list_lag = Lag(list_lag)
+        self._throttle = Throttle(tps)
+        self._policy = policy if policy is None else Policy.read(policy)
         self._api_options: dict[str, Any] = {
             "allow_short_timeouts": allow_short_timeouts,
             "forget_after": forget_after,
@@ -141,12 +160,15 @@ class LocalBatch:
             self._timers = Timers()
             logs = Logs(self._cloud, folder, self._timers, echo=self._echo)
             machine = Machine(project_folder(), groups, logs)
-            options = self._scheduler_options
-            self._scheduler = Scheduler(machine, self._timers, self._faults, **options)
-            api = BatchApi(self._cloud, self._scheduler, self._faults, **self._api_options)
+            index = Index(self._list_lag)
+            self._scheduler = Scheduler(
+                machine, self._timers, self._faults, index, **self._scheduler_options
+            )
+            api = BatchApi(self._cloud, self._scheduler, self._faults, index, **self._api_options)
+            access = Access(self._policy, self._cloud.account, api.tags_of)
             guard = Guard(self.host, self.port, self._names)
             self._application = Application(
-                guard, self._cloud, api, self._faults, self._calls, logs
+                guard, self._throttle, access, self._cloud, api, self._faults, self._calls, logs
             )
             self._server = Server(self._application, listening)
         serve = partial(self._server.serve_forever, poll_interval=0.05)

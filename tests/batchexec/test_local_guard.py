@@ -160,7 +160,7 @@ def test_another_name_than_its_own_is_refused(server, host):
 def test_a_request_without_a_signature_is_refused(server, authorization):
     server.reset_calls()
     assert ask(server, "POST", "/v1/submitjob", {"Authorization": authorization}, JOB)[0] == 403
-    assert server.calls() == {"counts": {}, "submissions": []}
+    assert server.calls() == {"counts": {}, "refusals": {}, "submissions": []}
 
 
 def test_motos_own_routes_are_gone_and_its_answers_invite_no_page(server):

@@ -91,7 +91,7 @@ def test_a_page_cannot_have_localbatch_run_a_command(
         "the form and the fetch",
     )
     assert all("A web page sent this request" in text for text in refused)
-    assert batch.calls() == {"counts": {}, "submissions": []}
+    assert batch.calls() == {"counts": {}, "refusals": {}, "submissions": []}
     assert not (tmp_path / "taken-over").exists()
 
 
