@@ -16,15 +16,17 @@ import threading
 from collections.abc import Iterable
 from http.client import responses
 from typing import Any, NoReturn
+from urllib.parse import parse_qs
 
 from batchexec.local.api import BatchApi
 from batchexec.local.calls import Calls
 from batchexec.local.cloud import Cloud, UnknownRegion
 from batchexec.local.errors import ApiError, refuse
-from batchexec.local.faults import CALL_KINDS, Fault, FaultError, Faults, batch_operations
+from batchexec.local.faults import CALL_KINDS, Fault, FaultError, Faults
 from batchexec.local.guard import Guard
 from batchexec.local.iam.access import Access
 from batchexec.local.logs import Logs
+from batchexec.local.rules import model
 from batchexec.local.throttle import Throttle
 
 logger = logging.getLogger(__name__)
@@ -67,7 +69,6 @@ class Application:
         self._faults = faults
         self._calls = calls
         self._logs = logs
-        self._operations = batch_operations()
 
     def __call__(self, environ: dict[str, Any], start_response: Any) -> Iterable[bytes]:
         status, headers, content = self._answer(environ)
@@ -133,7 +134,7 @@ class Application:
             if path.startswith(TAGS):
                 return region, service, TAG_OPERATIONS.get(environ["REQUEST_METHOD"], "TagResource")
             name = path.removeprefix("/v1/")
-            return region, service, self._operations.get(name.lower(), name)
+            return region, service, model.operations().get(name.lower(), name)
         return region, service, environ.get("HTTP_X_AMZ_TARGET", path).rpartition(".")[2]
 
     def _perform(
@@ -142,12 +143,10 @@ class Application:
         try:
             if service == "batch":
                 self._throttle.admit()
-                self._cloud.batch(region)
                 request = _request(environ, body)
+                model.check(operation, request)
                 self._access.check(operation, region, request)
-                if perform := self._api.operations.get(operation):
-                    return _json(200, perform(region, request, len(body)))
-                self._api.check(operation, request)
+                return _json(200, self._api.perform(operation, region, request, len(body)))
         except ApiError as error:
             return _error(error)
         except UnknownRegion as error:
@@ -215,6 +214,8 @@ def _request(environ: dict[str, Any], body: bytes) -> dict[str, Any]:
     path = environ["PATH_INFO"]
     if path.startswith(TAGS):
         request["resourceArn"] = path.removeprefix(TAGS)
+        if keys := parse_qs(environ.get("QUERY_STRING", "")).get("tagKeys"):
+            request["tagKeys"] = keys
     return request
 
 

@@ -120,7 +120,7 @@ class Scheduler:
     def _check_dependencies(self, job: Job) -> None:
         needed = [self.jobs.get(dependency["jobId"]) for dependency in job.depends_on]
         if any(other is None or other.status == "FAILED" for other in needed):
-            self._finish(job, "FAILED", "Dependent Job failed")
+            self._finish(job, "FAILED", endings.DEPENDENCY_FAILED)
         elif any(other and other.status != "SUCCEEDED" for other in needed):
             self._become(job, "PENDING")
             self._pending.add(job)
@@ -145,15 +145,21 @@ class Scheduler:
                 self._after(job, self._step, self._start)
 
     def _execution(self, job: Job) -> Execution:
-        return Execution(job, self._machine, self._timers, self._faults, self._stop_grace)
+        # The option is AWS's 30 seconds; a time of the definition is in proportion.
+        grace = self._stop_grace * (job.stop_timeout or endings.STOP_TIMEOUT) / endings.STOP_TIMEOUT
+        return Execution(job, self._machine, self._timers, self._faults, grace)
 
     def _start(self, job: Job) -> None:
+        if job.doom:
+            del self._executions[job]
+            self._finish(job, "FAILED", job.doom)
+            return self._fill()
         self._machine.thread(job.id, lambda: self._run(job))
 
     def _run(self, job: Job) -> None:
         with self.lock:
             attempt = job.new_attempt()
-            log_stream = f"{job.definition[:200]}/default/{attempt.task_arn.rpartition('/')[2]}"
+            log_stream = job.log_stream(attempt)
 
         running_since: list[int] = []
 

@@ -17,6 +17,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
+from batchexec.local.account.account import Account
 from batchexec.local.api import BatchApi
 from batchexec.local.app import Application
 from batchexec.local.calls import Calls
@@ -65,6 +66,8 @@ class LocalBatch:
     `max_running`: how many containers run at once. Further jobs stay RUNNABLE.
     `stop_grace`: seconds between SIGTERM and SIGKILL of a job.
     `shutdown_grace`: the same for all jobs, at the end of the block.
+    `create`: makes the job queue, the job definition and the log group that BATCHEXEC
+    names, in every region. Without it, an account is empty.
     `forget_after`: seconds until a finished job is unknown. None means never.
     `allow_short_timeouts`: accepts time-outs under AWS's minimum of 60 seconds.
     `echo`: prints the output of the jobs.
@@ -90,6 +93,7 @@ class LocalBatch:
         max_running: int = DEFAULT_MAX_RUNNING,
         stop_grace: float = AWS_STOP_GRACE,
         shutdown_grace: float = SHUTDOWN_GRACE,
+        create: bool = False,
         forget_after: float | None = None,
         allow_short_timeouts: bool = False,
         echo: bool = False,
@@ -116,6 +120,7 @@ class LocalBatch:
             "allow_short_timeouts": allow_short_timeouts,
             "forget_after": forget_after,
         }
+        self._create = create
         self._echo = echo
         self._temporary: tempfile.TemporaryDirectory[str] | None = None
 
@@ -148,8 +153,10 @@ class LocalBatch:
     def __enter__(self) -> LocalBatch:
         with listen(self.host, self.port) as listening:
             self._cloud = Cloud()
+            short = bool(self._api_options["allow_short_timeouts"])
+            account = Account(self._cloud, create=self._create, allow_short_timeouts=short)
             region = os.environ.get("AWS_REGION") or os.environ.get("AWS_DEFAULT_REGION")
-            self._cloud.batch(region or "us-east-1")
+            account.region(region or "us-east-1")
             # Now that the port is ours, its folder is, too.
             folder = self._open_folder()
             self.port = listening.getsockname()[1]
@@ -164,7 +171,7 @@ class LocalBatch:
             self._scheduler = Scheduler(
                 machine, self._timers, self._faults, index, **self._scheduler_options
             )
-            api = BatchApi(self._cloud, self._scheduler, self._faults, index, **self._api_options)
+            api = BatchApi(account, self._scheduler, self._faults, index, **self._api_options)
             access = Access(self._policy, self._cloud.account, api.tags_of)
             guard = Guard(self.host, self.port, self._names)
             self._application = Application(

@@ -72,7 +72,7 @@ PATHS = (
 
 @pytest.fixture(scope="module")
 def server() -> Iterator[LocalBatch]:
-    with LocalBatch(start_delay=3600) as server:
+    with LocalBatch(create=True, start_delay=3600) as server:
         yield server
 
 
@@ -223,7 +223,7 @@ def test_loopback_needs_no_consent():
 
 def test_its_folders_are_for_this_user_alone(tmp_path: Path):
     folder = tmp_path / "var" / "localbatch"
-    with LocalBatch(start_delay=0, folder=folder) as server:
+    with LocalBatch(create=True, start_delay=0, folder=folder) as server:
         batch = Batch(server.url)
         batch.finished(batch.submit("true"))
     make_private(folder)  # a second time is no error

@@ -33,7 +33,7 @@ Promise.all([
 
 @pytest.fixture
 def batch(tmp_path: Path) -> Iterator[LocalBatch]:
-    with LocalBatch(start_delay=0, folder=tmp_path / "batch") as batch:
+    with LocalBatch(create=True, start_delay=0, folder=tmp_path / "batch") as batch:
         yield batch
 
 

@@ -85,6 +85,11 @@ class Command(BaseCommand):
             type=float,
             help="seconds until a finished job is forgotten; default: never",
         )
+        add(
+            "--create",
+            action="store_true",
+            help="make the job queue, the job definition and the log group that BATCHEXEC names",
+        )
         add("--allow-short-timeouts", action="store_true", help="job timeouts below AWS's 60 s")
         add("--echo", action="store_true", help="show the containers' output")
         add(
@@ -106,6 +111,7 @@ class Command(BaseCommand):
         fault: list[str],
         allow_short_timeouts: bool,
         echo: bool,
+        create: bool,
         **options: Any,
     ) -> None:
         if not consent and not is_loopback(host):
@@ -127,6 +133,7 @@ class Command(BaseCommand):
                 faults=fault,
                 allow_short_timeouts=allow_short_timeouts,
                 echo=echo,
+                create=create,
                 **{name: options[name] for name in GIVEN if options[name] is not None},
             )
             with server:
