@@ -97,7 +97,7 @@ class Application:
                 if not isinstance(specs, list):
                     raise FaultError("Faults are given as a JSON list of strings.")
                 self._faults.replace(specs)
-            except ValueError as error:
+            except (ValueError, RecursionError) as error:
                 return _json(400, {"message": str(error)})
         elif (method, path) == ("DELETE", "/_calls"):
             self._calls.reset()
@@ -201,7 +201,7 @@ def reset(connection: socket.socket) -> NoReturn:
 def _parse(body: bytes) -> dict[str, Any]:
     try:
         request = json.loads(body or b"{}")
-    except ValueError:
+    except (ValueError, RecursionError):
         raise refuse("The request's body is not JSON.") from None
     if not isinstance(request, dict):
         raise refuse("The request's body is not a JSON object.")
