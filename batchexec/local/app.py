@@ -205,7 +205,14 @@ def _parse(body: bytes) -> dict[str, Any]:
         raise refuse("The request's body is not JSON.") from None
     if not isinstance(request, dict):
         raise refuse("The request's body is not a JSON object.")
-    return request
+    return _without_nulls(request)
+
+
+def _without_nulls(value: Any) -> Any:
+    """A member that is null is one that isn't given."""
+    if isinstance(value, dict):
+        return {key: _without_nulls(item) for key, item in value.items() if item is not None}
+    return [_without_nulls(item) for item in value] if isinstance(value, list) else value
 
 
 def _request(environ: dict[str, Any], body: bytes) -> dict[str, Any]:

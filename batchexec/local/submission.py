@@ -55,7 +55,7 @@ def make_job(region: Region, request: Request, size: int, *, allow_short_timeout
         account=region.account,
         queue=queue["jobQueueName"],
         queue_arn=queue["jobQueueArn"],
-        compute_environment=region.environments_of(queue)[0]["computeEnvironmentName"],
+        compute_environment=_environment(region, queue),
         definition=definition["jobDefinitionName"],
         definition_arn=definition["jobDefinitionArn"],
         container=task.container,
@@ -74,6 +74,11 @@ def make_job(region: Region, request: Request, size: int, *, allow_short_timeout
         propagate_tags=_propagates(request, definition),
         doom=_doom(task, request, definition),
     )
+
+
+def _environment(region: Region, queue: Detail) -> str:
+    valid = [one for one in region.environments_of(queue) if one["status"] == "VALID"]
+    return str(valid[0]["computeEnvironmentName"])
 
 
 def _check_array(request: Request) -> None:

@@ -57,6 +57,9 @@ def test_required_members(call: Call, name: str, missing: dict[str, bool]) -> No
         ({"schedulingPriorityOverride": "1"}, "'schedulingPriorityOverride'"),
         ({"schedulingPriorityOverride": True}, "must be of type integer"),
         ({"schedulingPriorityOverride": 1.5}, "must be of type integer"),
+        ({"timeout": {"attemptDurationSeconds": 2**31}}, "must be of type integer"),
+        ({"timeout": {"attemptDurationSeconds": 10**400}}, "must be of type integer"),
+        ({"schedulingPriorityOverride": float("nan")}, "must be of type integer"),
         ({"propagateTags": "yes"}, "must be of type boolean"),
         ({"containerOverrides": []}, "must be of type structure"),
         ({"tags": {"a": 1}}, "at 'tags.a.member' failed"),
@@ -82,6 +85,13 @@ def test_types(call: Call, more: dict[str, Any], message: str) -> None:
 )
 def test_unknown_members(call: Call, more: dict[str, Any], message: str) -> None:
     assert message in refused(call, "SubmitJob", **JOB, **more)
+
+
+def test_a_member_that_is_null_is_not_given(call: Call) -> None:
+    nulls = {"propagateTags": None, "timeout": None, "tags": {"a": None}}
+    overrides = {"command": ["true"], "environment": None}
+    assert call("SubmitJob", **JOB, **nulls, containerOverrides=overrides)[0] == 200
+    assert "dependsOn.1.member" in refused(call, "SubmitJob", **JOB, dependsOn=[None])
 
 
 @pytest.mark.parametrize(
