@@ -178,7 +178,7 @@ class LocalBatch:
             machine = Machine(project_folder(), groups, logs)
             index = Index(self._list_lag)
             self._scheduler = Scheduler(
-                machine, self._timers, self._faults, index, **self._scheduler_options
+                machine, self._timers, self._faults, index, account.block, **self._scheduler_options
             )
             api = BatchApi(account, self._scheduler, self._faults, index, **self._api_options)
             access = Access(self._policy, self._cloud.account, api.tags_of)

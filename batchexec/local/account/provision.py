@@ -50,6 +50,7 @@ def _provision(region: Region, cloud: Cloud) -> None:
             "priority": 1,
             "computeEnvironmentOrder": [{"order": 1, "computeEnvironment": NAME}],
         },
+        allow_short_timeouts=False,
     )
     cpus, memory = ("0.25", "512") if fargate else ("1", "512")
     definitions.register(
