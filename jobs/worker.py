@@ -19,7 +19,7 @@ from jobs.execution.leftovers import left_as_found
 from jobs.execution.outcomes import Recorder
 from jobs.lifecycle import Lifecycle, Plugin, instantiate
 from jobs.models import Job
-from jobs.process.claims import Claims
+from jobs.process.claims import Claims, reservation_of
 from jobs.process.leases import Heartbeat, Hold
 from jobs.process.listener import Listener
 from jobs.process.reaper import MAINTENANCE_INTERVAL, Reaper
@@ -223,6 +223,7 @@ class Worker:
     # A job
 
     def _perform_and_count(self, job: AbstractJob) -> None:
+        reservation = reservation_of(job)
         try:
             result = self.perform(job)
         except BaseException as error:
@@ -231,7 +232,8 @@ class Worker:
             text = "[%s] Job %s could not be performed:\n%s"
             logger.error(text, self, job, traceback_for_log(error))
             result = False
-        self._claims.is_done_with(job)
+        else:
+            self._claims.is_done_with(reservation)
         with self._counting:
             self._succeeded += result is True
             self._failed += result is False
