@@ -147,7 +147,7 @@ def parse(spec: str) -> Fault:
         if key == "cause" and value not in CAUSES:
             reason = f"cause={value!r}, which is none of {', '.join(CAUSES)}"
             raise FaultError(f"The fault {spec!r} has {reason}.")
-        number = r"\d+" if key in ("times", "exit") else r"\d+(\.\d+)?"
+        number = r"\d{1,9}" if key in ("times", "exit") else r"\d{1,9}(\.\d+)?"
         if key not in ("code", "when", "cause") and not re.fullmatch(number, value):
             reason = f"{key}={value!r}, which is not a number it can take"
             raise FaultError(f"The fault {spec!r} has {reason}.")

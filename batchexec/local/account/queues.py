@@ -117,7 +117,7 @@ def _order(region: Region, order: Any) -> tuple[list[Detail], str]:
         if environment["status"] != "VALID":
             arn = environment["computeEnvironmentArn"]
             raise refuse(f"{arn} is not VALID: {environment['statusReason']}")
-        kinds.add(_kind(environment))
+        kinds.add(type_for(environment))
     if len(kinds) > 1:
         raise refuse("Fargate, EC2 and EKS compute environments can't be mixed in a job queue.")
     arns = [region.arn("compute-environment", one["computeEnvironment"]) for one in order]
@@ -128,7 +128,8 @@ def _order(region: Region, order: Any) -> tuple[list[Detail], str]:
     return found, kinds.pop()
 
 
-def _kind(environment: Detail) -> str:
+def type_for(environment: Detail) -> str:
+    """The type of a queue with this compute environment."""
     if environment["containerOrchestrationType"] == "EKS":
         return "EKS"
     if environment.get("computeResources", {}).get("type") == "ECS_MANAGED_INSTANCES":
