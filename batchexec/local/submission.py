@@ -60,6 +60,7 @@ def make_job(region: Region, request: Request, size: int, *, allow_short_timeout
         definition_arn=definition["jobDefinitionArn"],
         container=task.container,
         ecs=task.ecs,
+        pod=task.pod,
         platform=definition.get("platformCapabilities"),
         parameters={**definition.get("parameters", {}), **(request.get("parameters") or {})},
         tags=tags.check_tags(request.get("tags")),
@@ -93,6 +94,8 @@ def _check_sizes(task: Task, definition: Detail) -> None:
     for key in ("vcpus", "memory"):
         if fargate and key in task.overrides:
             raise refuse(f"containerOverrides.{key} is not supported on Fargate resources.")
+    if task.pod is not None:
+        return
     if task.ecs is None or containers.requirements(task.container):
         merged = sizes(task.container, containers.requirements(task.container))
         check_sizes(merged, fargate=fargate)

@@ -122,17 +122,7 @@ def test_a_task_has_the_time_to_stop_that_it_asks_for(batch: Batch, tmp_path: Pa
     assert detail["stoppedAt"] - started["startedAt"] >= 3000
 
 
-# Definitions that containerOverrides aren't for
-
-
-def test_kubernetes_takes_no_container_overrides(batch: Batch) -> None:
-    pod = {"podProperties": {"containers": [{"image": "x"}]}}
-    batch.client.register_job_definition(
-        jobDefinitionName="pod", type="container", eksProperties=pod
-    )
-    text = refused(batch.submit, "true", definition="pod")
-    wanted = "Container overrides or node overrides should not be set for Batch on EKS jobs."
-    assert wanted in text
+# Multi-node jobs
 
 
 def test_multi_node_jobs_take_no_container_overrides(batch: Batch) -> None:
