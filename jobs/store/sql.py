@@ -113,7 +113,7 @@ class SqlStore(Store[M]):
             # They are locked, but the driver can't return one of them.
             own = {name: changes[name] for name in ("state", "locked_by", "locked_at")}
             return self._in_order(self.read_each(self.ids(own, limit)))
-        return self._in_order([self._instance(self._names, row) for row in rows])
+        return self._in_order([self._instance(row) for row in rows])
 
     def _claim_by_comparing(self, state: str, worker: Reserver, limit: int) -> list[M]:
         """For databases without RETURNING: tries a few, one by one."""
@@ -187,7 +187,7 @@ class SqlStore(Store[M]):
                 raise
         values: list[Any] = []
         unreadable: list[str] = []
-        for name in self._names:
+        for name in (field.attname for field in self._fields):
             try:
                 with self._cursor() as cursor:
                     cursor.execute(*self._statements.select_one(name, pk))
@@ -201,7 +201,7 @@ class SqlStore(Store[M]):
             if found is None:
                 return None
             values.append(found[0])
-        row = self._instance(self._names, values)
+        row = self._instance(values)
         known = getattr(row, "unreadable", ())
         row.__dict__["unreadable"] = tuple(dict.fromkeys((*unreadable, *known)))
         return row
