@@ -97,12 +97,9 @@ class Store(ABC, Generic[M]):
         return changes
 
     @cached_property
-    def _columns_read(self) -> list[Column]:
-        return [Column(field, self._converters_of(field)) for field in self._fields]
-
-    @cached_property
     def _reader(self) -> Reader[M]:
-        return Reader(self.model, self.alias, self._columns_read)
+        columns = [Column(field, self._converters_of(field)) for field in self._fields]
+        return Reader(self.model, self.alias, columns)
 
     def _converters_of(self, field: Any) -> list[Converter]:
         column = field.get_col(self.model._meta.db_table)
@@ -110,9 +107,7 @@ class Store(ABC, Generic[M]):
         return [*of_database, *column.get_db_converters(self.connection)]
 
     def _instance(self, values: Sequence[Any]) -> M:
-        """A model instance from what the driver returned for all fields, in their
-        order.
-        """
+        """Of what the driver returned for all fields, in their order."""
         return self._reader.instance(values, self.connection)
 
     def sound(self, rows: list[M]) -> list[M]:

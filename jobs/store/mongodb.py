@@ -258,7 +258,7 @@ class MongoStore(Store[M]):
         return self.collection.delete_many(self._documents.filter(where)).deleted_count
 
     def _job(self, document: dict[str, Any]) -> M:
-        return self._instance(self._documents.values(document, self._columns_read))
+        return self._instance(self._documents.values(document, self._reader.columns))
 
     def _converters_of(self, field: Any) -> list[Converter]:
         # Datetimes are aware already, by the codec options.

@@ -26,7 +26,7 @@ class Reader(Generic[M]):
     def __init__(self, model: type[M], alias: str, columns: Sequence[Column]):
         self._model = model
         self._alias = alias
-        self._columns = list(columns)
+        self.columns = list(columns)
         self._names = [column.name for column in columns]
         self._numbers: list[tuple[int, Read]] = []
         self._others: list[tuple[int, frozenset[type], Read]] = []
@@ -59,7 +59,7 @@ class Reader(Generic[M]):
 
     def _salvaged(self, values: Sequence[Any], connection: Any) -> M:
         read, unreadable = list(values), []
-        for place, column in enumerate(self._columns):
+        for place, column in enumerate(self.columns):
             try:
                 read[place] = column.read(values[place], connection)
             except Exception:
@@ -87,7 +87,7 @@ class Reader(Generic[M]):
         """
         defaults = {}
         unreadable = getattr(row, "unreadable", ())
-        for field in (column.field for column in self._columns):
+        for field in (column.field for column in self.columns):
             if field.primary_key:
                 continue
             try:
