@@ -5,7 +5,6 @@ trusted.
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -13,7 +12,6 @@ from django.db import connections
 
 from jobs.store import watching
 from jobs.store.clients import forget_closed
-from jobs.text import one_line
 
 logger = logging.getLogger(__name__)
 
@@ -33,8 +31,13 @@ class Before:
 
 def before_job() -> Before:
     """From now on it is noted what is done with this thread's connections."""
-    atomic = {connection.alias for connection in opened() if _in_atomic(connection)}
-    return Before(atomic, {each.alias: watching.begin(each) for each in _known()})
+    before = Before(set(), {})
+    for connection in _known():
+        _replace_closed_client(connection)
+        if connection.connection is not None and _in_atomic(connection):
+            before.atomic.add(connection.alias)
+        before.outer[connection.alias] = watching.begin(connection)
+    return before
 
 
 def after_job(before: Before, *, interrupted: bool) -> None:
@@ -45,18 +48,19 @@ def after_job(before: Before, *, interrupted: bool) -> None:
     `interrupted` says that the job was ended in the middle of something, perhaps a
     query: then every connection is closed. Never raises.
     """
-    altered = {each.alias: _ended(each, before.outer.get(each.alias)) for each in _known()}
-    for connection in list(opened()):
-        if connection.alias in before.atomic:
-            continue
+    for connection in _known():
         try:
+            _replace_closed_client(connection)
+            alteration = watching.end(connection, before.outer.get(connection.alias))
+            if connection.connection is None or connection.alias in before.atomic:
+                continue
             if _in_atomic(connection) or _is_spoiled(connection):
                 text = "A job left the connection %r in a state that can't be used: closed."
                 logger.warning(text, connection.alias)
                 _close(connection)
             elif interrupted:
                 _close(connection)
-            elif alteration := altered[connection.alias]:
+            elif alteration:
                 text = "The connection %r is closed after a job, because %s."
                 logger.debug(text, connection.alias, alteration)
                 _close(connection)
@@ -66,21 +70,10 @@ def after_job(before: Before, *, interrupted: bool) -> None:
             connection.connection = None
 
 
-def _ended(connection: Any, outer: Any) -> str:
-    try:
-        return watching.end(connection, outer)
-    except BaseException as error:
-        return f"what it did can't be told: {one_line(error)}"
-
-
-def opened() -> Iterator[Any]:
-    """This thread's connections that are open, on every alias."""
-    for connection in _known():
-        if forget_closed(connection):
-            text = "A job closed the client of the connection %r, so another one is made."
-            logger.warning(text, connection.alias)
-        if connection.connection is not None:
-            yield connection
+def _replace_closed_client(connection: Any) -> None:
+    if forget_closed(connection):
+        text = "A job closed the client of the connection %r, so another one is made."
+        logger.warning(text, connection.alias)
 
 
 def _known() -> list[Any]:
@@ -98,7 +91,9 @@ def disown_all() -> list[Any]:
     Returns them, because they would be closed when they are collected.
     """
     kept = []
-    for connection in list(opened()):
+    for connection in _known():
+        if connection.connection is None:
+            continue
         kept.append(connection.connection)
         _forget_atomic(connection)
         connection.connection = None

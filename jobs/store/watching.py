@@ -40,7 +40,7 @@ class Use:
         self.alteration = ""
         #: Cursors that aren't closed yet. Those of a name stay open on the server, even
         #: when nobody has them any longer.
-        self._cursors: WeakSet[Any] = WeakSet()
+        self._cursors: WeakSet[Any] | None = None  # made when there is one
         self._named: set[Any] = set()
         self._wrappers = list(connection.execute_wrappers)
         self._debug = connection.force_debug_cursor
@@ -49,12 +49,15 @@ class Use:
         self.alteration = self.alteration or alteration
 
     def opened(self, cursor: Any) -> None:
+        if self._cursors is None:
+            self._cursors = WeakSet()
         self._cursors.add(cursor)
         if getattr(vars(cursor)["cursor"], "name", None):
             self._named.add(cursor)
 
     def closed(self, cursor: Any) -> None:
-        self._cursors.discard(cursor)
+        if self._cursors is not None:
+            self._cursors.discard(cursor)
         self._named.discard(cursor)
 
     def end(self, connection: Any) -> None:
