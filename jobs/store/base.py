@@ -21,6 +21,7 @@ from jobs.states import State
 from jobs.store.clock import DatabaseClock, ticks
 from jobs.store.columns import Column, Converter
 from jobs.store.reading import Reader
+from jobs.store.uniqueness import unique_column
 
 M = TypeVar("M", bound=models.Model)
 
@@ -180,6 +181,12 @@ class Store(ABC, Generic[M]):
         """The job that holds the key; None if it is free."""
         return self.find_one({"unique_key": unique_key})
 
+    def _holder(self, row: M) -> M | None:
+        """Another row that has the value of this one's unique column."""
+        column = unique_column(self.model)
+        value = getattr(row, column)
+        return None if value is None else self.find_one({column: value})
+
     def check_size(self, job: M) -> None:
         """Raises ValueError for a row that the database can't hold with its error."""
         size = self._size_of(job)
@@ -291,10 +298,3 @@ class Store(ABC, Generic[M]):
 
 def aware(value: dt.datetime) -> dt.datetime:
     return value if timezone.is_aware(value) else value.replace(tzinfo=dt.timezone.utc)
-
-
-def inserted(jobs: Iterable[models.Model], alias: str) -> None:
-    """Marks instances as rows of the database, as Django does after a save."""
-    for job in jobs:
-        job._state.adding = False
-        job._state.db = alias

@@ -29,12 +29,14 @@ from pymongo.read_concern import ReadConcern
 from pymongo.write_concern import WriteConcern
 
 from jobs.states import State
-from jobs.store.base import Conditions, M, Reserver, Store, aware, inserted
+from jobs.store.base import Conditions, M, Reserver, Store, aware
 from jobs.store.clients import forget_closed
 from jobs.store.columns import Converter
 from jobs.store.documents import Documents
 from jobs.store.insertion import Insertion
+from jobs.store.reading import inserted
 from jobs.store.unavailable import MONGODB
+from jobs.store.uniqueness import is_duplicate_document, unique_column
 
 CODEC: CodecOptions[dict[str, Any]] = CodecOptions(
     tz_aware=True, tzinfo=dt.timezone.utc, unicode_decode_error_handler="replace"
@@ -169,14 +171,23 @@ class MongoStore(Store[M]):
         keyless = [job for job in jobs if job.pk is None]
         for job, key in zip(keyless, self.new_keys(len(keyless)), strict=True):
             job.pk = key
-        places = self._insertion.insert([self._documents.of(job, self.connection) for job in jobs])
-        refused = [jobs[place] for place in sorted(places)]
-        if any(getattr(job, "unique_key", "") is None for job in refused):
-            raise IntegrityError("Another unique field than unique_key is taken.")
+        documents = [self._documents.of(job, self.connection) for job in jobs]
+        failures = self._insertion.insert(documents)
+        for place, failure in failures.items():
+            if not self._is_held(jobs[place], failure):
+                raise IntegrityError(failure.get("errmsg", "A unique field is taken."))
+        refused = [jobs[place] for place in sorted(failures)]
         for job in refused:
             job.pk = None
         inserted((job for job in jobs if job.pk is not None), self.alias)
         return refused
+
+    def _is_held(self, job: Any, failure: dict[str, Any]) -> bool:
+        """Whether its key is; the database may have named another index first."""
+        return (
+            is_duplicate_document(failure, unique_column(self.model))
+            or self._holder(job) is not None
+        )
 
     def holder_of(self, unique_key: str) -> M | None:
         document = self._insertion.holders([unique_key]).get(unique_key)

@@ -42,7 +42,7 @@ KNOWN_CALLS = frozenset({
 LONGEST_KEPT = 2_000
 
 _FIRST = re.compile(r"(?:[\s(]|/\*.*?\*/|--[^\n]*\n)*([a-z]+)", re.IGNORECASE | re.DOTALL)
-_OF_TRANSACTION = re.compile(r"\s*SET\s+(?:CONSTRAINTS|LOCAL)\b", re.IGNORECASE)
+_OF_TRANSACTION = re.compile(r"\s*SET\s+(?:CONSTRAINTS|LOCAL|TRANSACTION)\b", re.IGNORECASE)
 _INSERTED_INTO = re.compile(
     r"\b(?:INSERT|REPLACE|MERGE)\s+INTO\s+(?:\"[^\"]*\"|`[^`]*`|[\w.$])+", re.IGNORECASE
 )

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any, Generic, TypeVar
 
 from django.db import models
@@ -13,6 +13,13 @@ M = TypeVar("M", bound=models.Model)
 
 #: Of a value and a connection.
 Read = Callable[[Any, Any], Any]
+
+
+def inserted(rows: Iterable[models.Model], alias: str) -> None:
+    """Marks instances as rows of the database, as Django does after a save."""
+    for row in rows:
+        row._state.adding = False
+        row._state.db = alias
 
 
 class Reader(Generic[M]):

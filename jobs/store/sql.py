@@ -18,10 +18,12 @@ from django.db.models.functions import Cast
 
 from jobs.conf import settings
 from jobs.runner import worker_runner
-from jobs.store.base import ORDER, Conditions, M, Reserver, Store, aware, inserted
+from jobs.store.base import ORDER, Conditions, M, Reserver, Store, aware
 from jobs.store.columns import is_unreadable
+from jobs.store.reading import inserted
 from jobs.store.statements import CLAIM, Sql, Statements
 from jobs.store.unavailable import is_unavailable_sql
+from jobs.store.uniqueness import is_duplicate, unique_column
 
 #: How often SQLite is asked whether anything has changed, in seconds.
 SQLITE_LOOK = 0.02
@@ -139,11 +141,21 @@ class SqlStore(Store[M]):
             with transaction.atomic(using=self.alias):
                 self._insert_all(jobs)
             return []
-        except IntegrityError:
+        except IntegrityError as error:
             if len(jobs) == 1:
+                if not self._is_held(jobs[0], error):
+                    raise
                 jobs[0].pk = None
                 return jobs
-        return [refused for job in jobs for refused in self.insert([job])]
+        with transaction.atomic(using=self.alias):  # all, or none if one isn't taken
+            return [refused for job in jobs for refused in self.insert([job])]
+
+    def _is_held(self, job: Any, error: IntegrityError) -> bool:
+        """Whether its key is; the database may have named another reason first."""
+        return (
+            is_duplicate(error, self.model, unique_column(self.model))
+            or self._holder(job) is not None
+        )
 
     def _insert_all(self, jobs: list[M]) -> None:
         if len(jobs) == 1:
