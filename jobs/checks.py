@@ -35,8 +35,8 @@ def check_keys(app_configs: Any, **kwargs: Any) -> list[checks.CheckMessage]:
     """A weak key of SIGNING_KEYS is an error.
 
     Without any, a weak SECRET_KEY or fallback is a warning, because a site may have
-    lived with it for long. With DEBUG, those of SIGNING_KEYS are a warning, and Django's
-    are left alone, because every new project has a weak one.
+    lived with it for long. With DEBUG, those of SIGNING_KEYS are a warning, and
+    Django's are left alone, because every new project has a weak one.
     """
     debug = django_settings.DEBUG
     try:
