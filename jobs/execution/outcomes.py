@@ -95,6 +95,8 @@ class Recorder:
         its executor. Returns False if it doesn't: then nothing was changed and no hook
         was called.
         """
+        if job.unreadable:  # conditions on what can't be read would never hold
+            return self.condemned(job, error, where)
         return self._or_condemned(job, partial(self._failed, job, error, where, counted=counted))
 
     def _failed(
@@ -142,7 +144,9 @@ class Recorder:
         where = transitions.as_executor(job) if as_executor else transitions.as_seen(job)
         return self._or_condemned(job, partial(self._not_loaded, job, error, where))
 
-    def condemned(self, job: AbstractJob, error: BaseException) -> bool:
+    def condemned(
+        self, job: AbstractJob, error: BaseException, where: Mapping[str, Any] | None = None
+    ) -> bool:
         """Records that the job failed for good, because its row itself is broken.
 
         The last resort: all columns that can't be used are set to their defaults. If
@@ -150,7 +154,9 @@ class Recorder:
         """
         described = describe(error)
         try:
-            recorded = _offer(job, partial(transitions.condemn, job, described), lambda: True)
+            recorded = _offer(
+                job, partial(transitions.condemn, job, described, where), lambda: True
+            )
         except Exception as refusal:
             if transitions.store_of(job).is_unavailable(refusal):
                 raise

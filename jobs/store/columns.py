@@ -96,9 +96,13 @@ class Column:
         if self.is_whole_number:
             # First: a number that was made of something else is found by no condition.
             value = self.checked(value)
+        found = value
         for convert in self._converters:
-            value = convert(value, None, connection)
-        return self.checked(value)
+            found = convert(found, None, connection)
+        if found is None and value is not None and self.expected:
+            # A text that is no instant: a condition on "none" would never hold.
+            raise ValueError(f"{self.field.name} holds something that can't be read.")
+        return self.checked(found)
 
     def checked(self, value: Any) -> Any:
         """The value. Raises TypeError if it is of another type than the column's,

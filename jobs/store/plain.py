@@ -70,9 +70,23 @@ def _is_plain(sql: str, vendor: str) -> bool:
         return False
     if vendor == "sqlite":
         return True  # whose functions are code of this process
-    rest = _INSERTED_INTO.sub("", sql)
-    # SELECT … INTO makes a table, which may be a temporary one.
-    return not _INTO.search(rest) and _called(rest) <= _known()
+    rest = _without_last_comment(_INSERTED_INTO.sub("", sql[first.start(1) :]))
+    # A comment can stand between a function and its parenthesis. SELECT … INTO makes a
+    # table, which may be a temporary one.
+    if "/*" in rest or "--" in rest or _INTO.search(rest):
+        return False
+    unknown = _called(rest) - KNOWN_CALLS
+    return not unknown or unknown <= _functions_of_django()
+
+
+def _without_last_comment(sql: str) -> str:
+    """Tools write there where a statement comes from. Without a parenthesis, it can
+    hide no call.
+    """
+    sql = sql.rstrip("; \n\t")
+    at = sql.rfind("/*")
+    is_last = at >= 0 and sql.endswith("*/") and "(" not in sql[at:]
+    return sql[:at] if is_last else sql
 
 
 _kept = lru_cache(maxsize=1024)(_is_plain)
@@ -82,14 +96,13 @@ def _called(sql: str) -> set[str]:
     return {name.strip('"`').lower() for name in _CALLED.findall(sql)}
 
 
-@lru_cache(maxsize=1)
-def _known() -> frozenset[str]:
-    """With the functions of Django's own expressions, which all only compute."""
-    known = set(KNOWN_CALLS)
+def _functions_of_django() -> set[str]:
+    """Of its expressions, as far as they are imported; all of them only compute."""
+    found: set[str] = set()
     classes: list[Any] = [Func]
     while classes:
         one = classes.pop()
         classes += one.__subclasses__()
         if one.__module__.startswith("django.") and one.function:
-            known.add(one.function.lower())
-    return frozenset(known)
+            found.add(one.function.lower())
+    return found

@@ -168,32 +168,40 @@ class SqlStore(Store[M]):
         if (pk := self.id_of(pk)) is None:
             return None
         try:
-            return next(iter(self._read(self._rows.filter(pk=pk)[:1])), None)
+            return self.find_one({"pk": pk})
         except OverflowError:
             return None
 
     def find(self, where: Conditions, limit: int) -> list[M]:
-        return self._read(self._rows.filter(**where)[:limit])
+        return self._read(where, "", limit)
 
     def listing(self, where: Conditions, order: str, limit: int) -> list[M]:
-        return self._read(self._rows.filter(**where).order_by(order)[:limit])
+        return self._read(where, order, limit)
 
-    def _read(self, rows: QuerySet[M]) -> list[M]:
+    def _read(self, where: Conditions, order: str, limit: int) -> list[M]:
         try:
-            return self.sound(list(rows))
+            rows = self._fetch(self._statements.select(where, order=order, limit=limit))
         except Exception as error:
             if not is_unreadable(error):
                 raise
-            # A column of one of them can't be read: Django would give none of them.
-            return self.read_each(list(rows.values_list("pk", flat=True)))
+            # A column of one of them can't be read: the driver gives none of them.
+            keys = self._statements.select(where, names=["pk"], order=order, limit=limit)
+            return self.read_each([key for (key,) in self._fetch(keys)])
+        return [self._instance(row) for row in rows]
+
+    def _fetch(self, statement: Sql) -> list[Any]:
+        with self._cursor() as cursor:
+            cursor.execute(*statement)
+            return cursor.fetchall()
 
     def read_each(self, pks: Iterable[Any]) -> list[M]:
         return [row for pk in pks if (row := self._read_one(pk)) is not None]
 
     def _read_one(self, pk: Any) -> M | None:
-        """The row; column by column if one of them can't be read."""
+        """The row; column by column if the driver can't return one of them."""
         try:
-            return next(iter(self.sound(list(self._rows.filter(pk=pk)))), None)
+            rows = self._fetch(self._statements.select({"pk": pk}))
+            return self._instance(rows[0]) if rows else None
         except Exception as error:
             if not is_unreadable(error):
                 raise
@@ -201,18 +209,16 @@ class SqlStore(Store[M]):
         unreadable: list[str] = []
         for name in (field.attname for field in self._fields):
             try:
-                with self._cursor() as cursor:
-                    cursor.execute(*self._statements.select_one(name, pk))
-                    found = cursor.fetchone()
+                found = self._fetch(self._statements.select({"pk": pk}, names=[name]))
             except Exception as error:
                 if not is_unreadable(error):
                     raise
                 unreadable.append(name)
                 values.append(None)
                 continue
-            if found is None:
+            if not found:
                 return None
-            values.append(found[0])
+            values.append(found[0][0])
         row = self._instance(values)
         known = getattr(row, "unreadable", ())
         row.__dict__["unreadable"] = tuple(dict.fromkeys((*unreadable, *known)))
