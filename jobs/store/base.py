@@ -87,12 +87,8 @@ class Store(ABC, Generic[M]):
 
     def _claimed(self, worker: Reserver) -> dict[str, Any]:
         now = self.now()
-        changes = {
-            "state": "running",
-            "locked_by": worker.name,
-            "locked_at": now,
-            "updated_at": now,
-        }
+        changes: dict[str, Any] = {"state": "running", "locked_by": worker.name}
+        changes.update(locked_at=now, updated_at=now)
         if not worker.hands_over:
             changes.update(started_at=now, heartbeat_at=now)
         return changes
