@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from jobs.conf import settings
 from jobs.exceptions import DeserializationError
+from jobs.execution import moods
 from jobs.execution.error_text import traceback_for_log
 from jobs.execution.outcomes import Recorder
 from jobs.lifecycle import Lifecycle, Plugin, instantiate
@@ -197,6 +198,10 @@ class Worker:
 
     def _pass(self, number: int) -> int:
         self._reaper.maintain(self.stopping, always=True)
+        with moods.process:  # read once for all the jobs of the pass
+            return self._reserve_and_perform(number)
+
+    def _reserve_and_perform(self, number: int) -> int:
         reserved = 0
         while reserved < number and self._slots.wait_for_free(given_up=self.stopping.is_set):
             self._reaper.maintain(self.stopping)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import multiprocessing
 import os
-import signal
 import subprocess
 import sys
 import threading
@@ -13,7 +12,6 @@ from dataclasses import dataclass
 from typing import Any
 
 from django.db import connection, transaction
-from django.utils import timezone, translation
 
 import jobs
 from tests.samples import append
@@ -56,27 +54,6 @@ class Leave(jobs.Performable):
     def leave_broken(self) -> None:
         connection.ensure_connection()
         connection.connection.close()
-
-    def leave_language(self) -> None:
-        translation.activate("de")
-
-    def leave_time_zone(self) -> None:
-        timezone.activate("Asia/Tokyo")
-
-    def leave_folder(self) -> None:
-        os.chdir("/")
-
-    def leave_tz(self) -> None:
-        os.environ["TZ"] = "Asia/Tokyo"
-        time.tzset()
-
-    def leave_handler(self) -> None:
-        signal.signal(signal.SIGTERM, signal.SIG_IGN)
-        signal.signal(signal.SIGUSR1, signal.SIG_IGN)
-
-    def leave_alarm(self) -> None:
-        signal.signal(signal.SIGALRM, signal.SIG_DFL)
-        signal.setitimer(signal.ITIMER_REAL, 0.5)
 
 
 @dataclass

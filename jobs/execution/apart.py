@@ -25,7 +25,7 @@ from typing import TYPE_CHECKING, Any, NoReturn
 from django.apps import apps
 
 from jobs.execution import questions
-from jobs.execution.forks import flush
+from jobs.execution.forks import flush, kept_out
 from jobs.payloads import codec
 from jobs.store.cleanup import disown_all
 
@@ -181,14 +181,18 @@ def _answers(request: dict[str, Any]) -> Iterable[tuple[str, Any]]:
     model = apps.get_model(request["model"])
     row = {name: codec.decode(value) for name, value in request["row"].items()}
     job = model.from_db(request["database"], list(row), list(row.values()))
-    unlimited = contextlib.nullcontext  # the whole process is limited
     if request["question"] == "verdict":
         attempts, counted = request["arguments"]
-        return questions.answers(job, attempts, counted, unlimited)
+        return questions.answers(job, attempts, counted, _ask)
     if request["question"] == "destroys":
-        return questions.answer_destroys(job, unlimited)
-    questions.call_failure_hook(job, unlimited)
+        return questions.answer_destroys(job, _ask)
+    questions.call_failure_hook(job, _ask)
     return ()
+
+
+def _ask(question: Callable[[], Any]) -> Any:
+    with kept_out():  # what the object forks in turn; the whole process has the limit
+        return question()
 
 
 def _say(there: socket.socket, answer: dict[str, Any]) -> None:

@@ -2,159 +2,112 @@
 
 from __future__ import annotations
 
+import _signal  # type: ignore[import-not-found]  # `signal` makes enums of numbers
+import decimal
 import logging
-import os
 import signal
+import sys
 import threading
-import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
-from typing import NoReturn
-
-from django.utils import timezone, translation
+from collections.abc import Callable
+from contextvars import copy_context
+from typing import Any, TypeVar
 
 from jobs.exceptions import Interruption
-from jobs.execution.forks import flush, performing
+from jobs.execution import moods
+from jobs.execution.forks import performing
+from jobs.execution.streams import streams
 from jobs.store.cleanup import after_job, before_job
 from jobs.text import one_line
 
 logger = logging.getLogger(__name__)
 
+T = TypeVar("T")
+
 #: Signals whose handlers a job may not keep.
 NAMES = ("TERM", "INT", "ALRM", "HUP", "QUIT", "USR1", "USR2", "CHLD", "PIPE")
+SIGNALS = [int(getattr(signal, f"SIG{name}")) for name in NAMES if hasattr(signal, f"SIG{name}")]
 TIMERS = (signal.ITIMER_REAL, signal.ITIMER_VIRTUAL, signal.ITIMER_PROF)
-SIGNALS = [getattr(signal, f"SIG{name}") for name in NAMES if hasattr(signal, f"SIG{name}")]
 
 
-@contextmanager
-def left_as_found() -> Iterator[None]:
-    """After the body, connections, language, time zone, signal handlers, the alarm, the
-    working folder and TZ are as they were before it.
+def left_as_found(function: Callable[..., T], *arguments: Any) -> T:
+    """Calls `function(*arguments)`, and returns what it returns.
 
-    The error of the body goes on, whatever cleaning up meets.
+    Afterwards, everything is as it was before: connections, what belongs to the context
+    (language, time zone, decimal context, all context variables), signal handlers and
+    timers of the main thread, and what the process has one of (`moods.py`,
+    `streams.py`). The error of the function goes on, whatever cleaning up meets.
     """
     connections = before_job()
-    restore = [_language(), _time_zone(), _folder.begin(), *_signals()]
+    steps = [*_signals(), _tracing()]
     interrupted = False
     try:
-        with performing():
-            yield
+        with moods.process:
+            try:
+                with performing():
+                    return copy_context().run(_with_own_decimals, function, *arguments)
+            finally:
+                for step in (*steps, moods.process.restore):
+                    put_back(step)
     except Interruption:
         interrupted = True
         raise
     finally:
-        for step in (*restore, _folder.end):
-            try:
-                step()
-            except BaseException as error:
-                text = "Something that a job changed can't be put back: %s"
-                logger.warning(text, one_line(error))
-        after_job(connections, interrupted=interrupted)
+        # A connection may have got the number of a stream that the job closed.
+        changed = streams.changed()
+        after_job(connections, interrupted=interrupted or bool(changed))
+        if changed:
+            put_back(streams.restore, changed)
 
 
-def _language() -> Callable[[], None]:
-    before = translation.get_language()
-
-    def restore() -> None:
-        if translation.get_language() == before:
-            return
-        if before is None:
-            translation.deactivate_all()
-        else:
-            translation.activate(before)
-
-    return restore
+def _with_own_decimals(function: Callable[..., T], *arguments: Any) -> T:
+    decimal.setcontext(decimal.getcontext().copy())  # a job may change the object itself
+    return function(*arguments)
 
 
-def _time_zone() -> Callable[[], None]:
-    before = timezone.get_current_timezone()
-
-    def restore() -> None:
-        if timezone.get_current_timezone() is not before:
-            timezone.activate(before)
-
-    return restore
+def put_back(step: Callable[..., None], *arguments: Any) -> None:
+    try:
+        step(*arguments)
+    except BaseException as error:
+        text = "Something that a job changed can't be put back: %s"
+        logger.warning(text, one_line(error))
 
 
 def _signals() -> list[Callable[[], None]]:
     """Handlers and the alarm belong to the main thread, which alone may set them."""
     if threading.current_thread() is not threading.main_thread():
         return []
-    before = {signum: signal.getsignal(signum) for signum in SIGNALS}
-    mask = signal.pthread_sigmask(signal.SIG_BLOCK, ())
+    before = [_signal.getsignal(signum) for signum in SIGNALS]
+    mask = _signal.pthread_sigmask(signal.SIG_BLOCK, ())
+    wakeup = _wakeup()
 
     def restore() -> None:
         for timer in TIMERS:
             signal.setitimer(timer, 0)
-        signal.pthread_sigmask(signal.SIG_SETMASK, mask)
-        for signum, handler in before.items():
-            if handler is not None and signal.getsignal(signum) is not handler:
+        signal.set_wakeup_fd(wakeup)
+        _signal.pthread_sigmask(signal.SIG_SETMASK, mask)
+        for signum, handler in zip(SIGNALS, before, strict=True):
+            if handler is not None and _signal.getsignal(signum) is not handler:
                 signal.signal(signum, handler)
 
     return [restore]
 
 
-class _Folder:
-    """The working folder and TZ, which all threads of a process share.
-
-    They are put back to what they were when the process began to perform jobs, so that
-    the leavings of one job never become the next one's start.
-    """
-
-    def __init__(self) -> None:
-        self._lock = threading.Lock()
-        self._performing = 0
-        self._folder: str | None = None
-        self._tz: str | None = None
-
-    def begin(self) -> Callable[[], None]:
-        with self._lock:
-            if self._performing == 0:
-                self._folder, self._tz = _working_folder(), os.environ.get("TZ")
-            self._performing += 1
-        return self._restore
-
-    def end(self) -> None:
-        with self._lock:
-            self._performing -= 1
-
-    def _restore(self) -> None:
-        if self._folder is not None and _working_folder() != self._folder:
-            os.chdir(self._folder)
-        if os.environ.get("TZ") != self._tz:
-            if self._tz is None:
-                del os.environ["TZ"]
-            else:
-                os.environ["TZ"] = self._tz
-            if hasattr(time, "tzset"):
-                time.tzset()
+def _wakeup() -> int:
+    """The descriptor to which arriving signals are written; -1: none."""
+    found = signal.set_wakeup_fd(-1)  # there is no other way to read it
+    if found != -1:
+        signal.set_wakeup_fd(found)
+    return found
 
 
-_folder = _Folder()
+def _tracing() -> Callable[[], None]:
+    """The functions with which this thread is traced and profiled."""
+    trace, profile = sys.gettrace(), sys.getprofile()
 
+    def restore() -> None:
+        if sys.gettrace() is not trace:
+            sys.settrace(trace)
+        if sys.getprofile() is not profile:
+            sys.setprofile(profile)
 
-def _working_folder() -> str | None:
-    try:
-        return os.getcwd()
-    except OSError:  # it was deleted
-        return None
-
-
-def threads_left(before: set[threading.Thread]) -> list[threading.Thread]:
-    """Threads that began since and would keep the process from ending."""
-    return [
-        thread
-        for thread in threading.enumerate()
-        if thread not in before and not thread.daemon and thread.is_alive()
-    ]
-
-
-def end_process(status: int, left: list[threading.Thread]) -> NoReturn:
-    """Ends the process without waiting for threads that jobs left; names them in the
-    log.
-    """
-    names = one_line(", ".join(sorted(str(thread.name) for thread in left)))
-    logger.warning("Jobs left threads behind, which end with the process: %s", names)
-    flush()
-    logging.shutdown()
-    os._exit(status)
+    return restore

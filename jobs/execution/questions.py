@@ -9,8 +9,8 @@ from __future__ import annotations
 import datetime as dt
 import logging
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING, Any, Protocol
 
 from django.utils import timezone
@@ -41,8 +41,8 @@ GRACE = 10.0
 #: The longest back-off, so that no number of attempts leaves the calendar.
 LONGEST_BACK_OFF = dt.timedelta(days=3650)
 
-#: Limits the time of one answer.
-Limited = Callable[[], AbstractContextManager[None]]
+#: Asks one question within a limit of time, and returns the answer.
+Ask = Callable[[Callable[[], Any]], Any]
 
 
 @dataclass(frozen=True)
@@ -78,27 +78,22 @@ class Here:
         self._limit = limit
 
     def verdict(self, job: AbstractJob, attempts: int, *, counted: bool) -> Verdict:
-        said = dict(answers(job, attempts, counted, self._asking))
+        said = dict(answers(job, attempts, counted, self._ask))
         return verdict_of(said, attempts, counted)
 
     def destroys(self, job: AbstractJob) -> bool:
-        return destroys_of(dict(answer_destroys(job, self._asking)))
+        return destroys_of(dict(answer_destroys(job, self._ask)))
 
     def call_failure_hook(self, job: AbstractJob) -> None:
-        with self._within(HOOK_LIMIT):
-            call_failure_hook(job, lambda: _limited(HOOK_LIMIT, "the failure hook took too long"))
+        call_failure_hook(job, partial(self._within, HOOK_LIMIT))
 
-    @contextmanager
-    def _asking(self) -> Iterator[None]:
-        with self._within(ASKED_FOR), _limited(ASKED_FOR, "it took too long"):
-            yield
+    def _ask(self, question: Callable[[], Any]) -> Any:
+        return self._within(ASKED_FOR, question)
 
-    @contextmanager
-    def _within(self, seconds: float) -> Iterator[None]:
+    def _within(self, seconds: float, question: Callable[[], Any]) -> Any:
         self._limit(seconds + GRACE)
         try:
-            with left_as_found():
-                yield
+            return left_as_found(_in_time, seconds, question)
         finally:
             self._limit(None)
 
@@ -114,31 +109,28 @@ def destroys_of(said: Mapping[str, Any]) -> bool:
     return bool(said.get("destroys", settings.DESTROY_FAILED_JOBS))
 
 
-def answers(
-    job: AbstractJob, attempts: int, counted: bool, limited: Limited
-) -> Iterator[tuple[str, Any]]:
+def answers(job: AbstractJob, attempts: int, counted: bool, ask: Ask) -> Iterator[tuple[str, Any]]:
     """What the job object says itself, one answer after the other."""
-    most = _asked(job, "max_attempts", lambda: job.max_attempts, limited)
+    most = _asked(job, "max_attempts", lambda: job.max_attempts, ask)
     if most is not None:
         yield "max_attempts", most
     if counted and attempts >= (settings.MAX_ATTEMPTS if most is None else most):
-        yield from answer_destroys(job, limited)
+        yield from answer_destroys(job, ask)
         return
-    run_at = _asked(job, "reschedule_at", lambda: _reschedule_at(job, attempts), limited)
+    run_at = _asked(job, "reschedule_at", lambda: _reschedule_at(job, attempts), ask)
     if run_at is not None:
         yield "run_at", run_at
 
 
-def answer_destroys(job: AbstractJob, limited: Limited) -> Iterator[tuple[str, Any]]:
-    chosen = _asked(job, "destroy_failed_jobs", lambda: job.destroys_when_failed, limited)
+def answer_destroys(job: AbstractJob, ask: Ask) -> Iterator[tuple[str, Any]]:
+    chosen = _asked(job, "destroy_failed_jobs", lambda: job.destroys_when_failed, ask)
     if chosen is not None:
         yield "destroys", chosen
 
 
-def call_failure_hook(job: AbstractJob, limited: Limited) -> None:
+def call_failure_hook(job: AbstractJob, ask: Ask) -> None:
     try:
-        with limited(), kept_out():
-            payloads.call_hook(job.payload, "failure", job)
+        ask(lambda: payloads.call_hook(job.payload, "failure", job))
     except DeserializationError:
         if "payload" not in job.__dict__:
             return  # there is no object to call it on
@@ -147,8 +139,10 @@ def call_failure_hook(job: AbstractJob, limited: Limited) -> None:
         logger.error("The failure hook of job %s raised:\n%s", job, traceback_for_log(error))
 
 
-def _limited(seconds: float, text: str) -> AbstractContextManager[None]:
-    return time_limit(seconds, WorkerTimeout(text))
+def _in_time(seconds: float, question: Callable[[], Any]) -> Any:
+    expired = WorkerTimeout(f"it took longer than {seconds:g} seconds")
+    with time_limit(seconds, expired), kept_out():
+        return question()
 
 
 def _back_off(attempts: int) -> dt.datetime:
@@ -166,11 +160,10 @@ def _reschedule_at(job: AbstractJob, attempts: int) -> dt.datetime | None:
     return bounded(payloads.finished(method(now, attempts)), now, now + LONGEST_BACK_OFF)
 
 
-def _asked(job: AbstractJob, name: str, ask: Callable[[], Any], limited: Limited) -> Any:
+def _asked(job: AbstractJob, name: str, question: Callable[[], Any], ask: Ask) -> Any:
     """What the job object says, or None if it can't say so in time."""
     try:
-        with limited(), kept_out():
-            return ask()
+        return ask(question)
     except DeserializationError:
         return None
     except BaseException as error:

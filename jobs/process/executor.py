@@ -69,11 +69,14 @@ class Executor:
     def _execute(self, job: AbstractJob, hold: Hold) -> BaseException | None:
         """Performs the job, puts back what it changed, and returns what it raised."""
         try:
-            with left_as_found(), self._stretches.interruptible():
-                self._lifecycle.run("invoke_job", partial(self._load_and_invoke, hold), job)
+            left_as_found(self._invoke, job, hold)
         except BaseException as error:
             return error
         return None
+
+    def _invoke(self, job: AbstractJob, hold: Hold) -> None:
+        with self._stretches.interruptible():
+            self._lifecycle.run("invoke_job", partial(self._load_and_invoke, hold), job)
 
     def _lift_deadline(self, hold: Hold) -> None:
         """An outcome is offered for longer than its job's deadline, if need be.

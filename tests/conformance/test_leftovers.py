@@ -4,16 +4,11 @@ job.
 
 from __future__ import annotations
 
-import os
-import signal
-import time
-
 import pytest
 from django.db import connection, connections
-from django.utils import timezone, translation
 
 import jobs
-from jobs.models import Job, State
+from jobs.models import State
 from jobs.store.clients import forget_closed
 from tests.hostile import Leave
 from tests.processes import row
@@ -64,33 +59,3 @@ def test_a_callers_own_transaction_is_left_alone():
         jobs.Worker().work_off(1)
         assert connection.in_atomic_block
         assert connection.connection is not None
-
-
-@pytest.mark.parametrize("fails_in", ["", "perform", "after"])
-@pytest.mark.parametrize("what", ["language", "time_zone", "folder", "tz", "handler", "alarm"])
-def test_the_process_is_as_it_was_before_the_job(what, fails_in):
-    def mood() -> tuple[object, ...]:
-        return (
-            translation.get_language(),
-            timezone.get_current_timezone_name(),
-            os.getcwd(),
-            os.environ.get("TZ"),
-            time.tzname,
-            signal.getsignal(signal.SIGTERM),
-            signal.getsignal(signal.SIGUSR1),
-            signal.getsignal(signal.SIGALRM),
-            signal.getitimer(signal.ITIMER_REAL),
-        )
-
-    before = mood()
-    jobs.enqueue(Leave(what, fails_in))
-    jobs.Worker().work_off(1)
-    assert mood() == before
-
-
-def test_the_folder_of_one_job_is_not_the_start_of_another_in_a_thread():
-    before = os.getcwd()
-    jobs.enqueue_many([Leave("folder") for _ in range(4)])
-    assert jobs.Worker(concurrency=2).work_off(4) == (4, 0)
-    assert os.getcwd() == before
-    assert not Job.objects.exists()

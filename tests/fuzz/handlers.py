@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 
 from jobs import payloads
 from jobs.delayed import PerformableMethod
-from tests import hostile, samples
+from tests import hostile, moods, samples
 
 VALUES: list[Any] = [
     None,
@@ -54,8 +54,9 @@ OBJECTS: list[Any] = [
     *(
         hostile.Leave(what, place)
         for place in ("", "perform", "after")
-        for what in ("transaction", "autocommit", "atomic", "broken", "language", "folder")
+        for what in ("transaction", "autocommit", "atomic", "broken")
     ),
+    *(moods.Change(what, "after") for what in moods.CHANGES),
     PerformableMethod.of(samples.Target, "remember", (1, 2), {}),
     PerformableMethod.of(samples.Target, "forget", VALUES, {"a": VALUES}),
 ]

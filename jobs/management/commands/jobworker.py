@@ -109,7 +109,7 @@ class Command(BaseCommand):
         self._work(options)
 
     def _work(self, options: dict[str, Any]) -> None:
-        from jobs.execution.leftovers import end_process, threads_left
+        from jobs.execution.endings import end_process, threads_left
         from jobs.process.keeper import heartbeat
         from jobs.process.supervisor import watch_parent
         from jobs.worker import Worker

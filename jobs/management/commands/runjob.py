@@ -80,7 +80,7 @@ class Command(BaseCommand):
         self._leave(PERFORMED)
 
     def _leave(self, status: int, message: str = "") -> None:
-        from jobs.execution.leftovers import end_process, threads_left
+        from jobs.execution.endings import end_process, threads_left
 
         if message:
             self.stderr.write(one_line(message))

@@ -1,0 +1,52 @@
+"""A job leaves no mood behind: whatever it changes in its process is put back."""
+
+from __future__ import annotations
+
+import pytest
+
+import jobs
+from jobs.models import State
+from tests.moods import CHANGES, OF_MAIN_THREAD, Change, CloseStreams, Tell, seen
+from tests.processes import row
+from tests.samples import Record
+
+pytestmark = pytest.mark.django_db(transaction=True)
+
+
+@pytest.mark.parametrize("fails_in", ["", "perform", "after"])
+@pytest.mark.parametrize("what", CHANGES)
+def test_the_process_is_as_it_was_before_the_job(what, fails_in):
+    before = seen()
+    job = jobs.enqueue(Change(what, fails_in))
+    assert jobs.Worker().work_off(1) == ((0, 1) if fails_in else (1, 0))
+    assert seen() == before
+    if fails_in:
+        assert row(job).last_error.startswith("RuntimeError: the job's own error")
+
+
+@pytest.mark.parametrize("what", sorted(CHANGES.keys() - OF_MAIN_THREAD))
+def test_the_next_job_in_a_thread_finds_none_of_it_either(calls, what):
+    before = seen()
+    for _ in range(2):
+        jobs.enqueue_many([Change(what), Tell()])
+        assert jobs.Worker(concurrency=2).work_off(2) == (2, 0)
+    assert {name: seen()[name] for name in before} == before
+    jobs.enqueue(Tell())
+    assert jobs.Worker(concurrency=2).work_off(1) == (1, 0)
+    assert {name: calls[-1][name] for name in before} == before
+
+
+@pytest.mark.parametrize("fails", [False, True])
+@pytest.mark.parametrize("how", ["close", "detach", "descriptors", "reused", "query"])
+def test_a_worker_whose_streams_a_job_closed_works_and_logs_on(start, how, fails):
+    job, following = jobs.enqueue(CloseStreams(how, fails)), jobs.enqueue(Record())
+    worker = start("jobworker", "--exit-on-complete")
+    assert worker.wait() == 0, worker.output
+    assert row(following) is None
+    assert worker.output.count("COMPLETED") == 2 - fails
+    assert "Stopped" in worker.output
+    if fails:
+        assert (row(job).state, row(job).attempts) == (State.SCHEDULED, 1)
+        assert "the job's own error" in worker.output
+    else:
+        assert row(job) is None

@@ -1,0 +1,207 @@
+"""What a job may change in its process: how, and how to see it."""
+
+from __future__ import annotations
+
+import contextvars
+import decimal
+import gc
+import io
+import locale
+import logging
+import os
+import resource
+import signal
+import socket
+import sys
+import threading
+import time
+import warnings
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+from django.utils import timezone, translation
+
+import jobs
+
+mine: contextvars.ContextVar[str] = contextvars.ContextVar("mine", default="nobody's")
+
+
+def _ignore(*arguments: Any) -> None:
+    return None
+
+
+def _lower(limit: int) -> Callable[[], None]:
+    def lower() -> None:
+        soft, hard = resource.getrlimit(limit)
+        resource.setrlimit(limit, (500 if soft == resource.RLIM_INFINITY else soft - 1, hard))
+
+    return lower
+
+
+def _tz() -> None:
+    os.environ["TZ"] = "Asia/Tokyo"
+    time.tzset()
+
+
+def _handlers() -> None:
+    signal.signal(signal.SIGTERM, signal.SIG_IGN)
+    signal.signal(signal.SIGUSR1, signal.SIG_IGN)
+
+
+def _alarm() -> None:
+    signal.signal(signal.SIGALRM, signal.SIG_DFL)
+    signal.setitimer(signal.ITIMER_REAL, 0.5)
+
+
+def _replace_filters() -> None:
+    warnings.catch_warnings().__enter__()
+    warnings.simplefilter("ignore")
+
+
+CHANGES: dict[str, Callable[[], Any]] = {
+    "language": lambda: translation.activate("de"),
+    "no language": translation.deactivate_all,
+    "time zone": lambda: timezone.activate("Asia/Tokyo"),
+    "decimal context": lambda: setattr(decimal.getcontext(), "prec", 3),
+    "another decimal context": lambda: decimal.setcontext(decimal.Context(prec=2)),
+    "context variable": lambda: mine.set("the job's"),
+    "folder": lambda: os.chdir("/"),
+    "TZ": _tz,
+    "umask": lambda: os.umask(0),
+    "locale": lambda: locale.setlocale(locale.LC_ALL, "C.UTF-8"),
+    "socket timeout": lambda: socket.setdefaulttimeout(0.001),
+    "stdout": lambda: setattr(sys, "stdout", io.StringIO()),
+    "stderr": lambda: setattr(sys, "stderr", None),
+    "stdin": lambda: setattr(sys, "stdin", io.StringIO()),
+    "recursion limit": lambda: sys.setrecursionlimit(20_000),
+    "logging": lambda: logging.disable(logging.CRITICAL),
+    "warnings filter": lambda: warnings.simplefilter("ignore"),
+    "warnings filters": _replace_filters,
+    "no warnings": warnings.resetwarnings,
+    "open files": _lower(resource.RLIMIT_NOFILE),
+    "core files": _lower(resource.RLIMIT_CORE),
+    "excepthook": lambda: setattr(sys, "excepthook", _ignore),
+    "threads' excepthook": lambda: setattr(threading, "excepthook", _ignore),
+    "garbage collection": gc.disable,
+    "its thresholds": lambda: gc.set_threshold(1),
+    "trace": lambda: sys.settrace(_ignore),
+    "profile": lambda: sys.setprofile(_ignore),
+    "threads' trace": lambda: threading.settrace(_ignore),
+    "switch interval": lambda: sys.setswitchinterval(0.5),
+    "handlers": _handlers,
+    "blocked signals": lambda: signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGTERM]),
+    "alarm": _alarm,
+    "wake-up": lambda: signal.set_wakeup_fd(_non_blocking(), warn_on_full_buffer=False),
+}
+#: Of the main thread, which alone can change them.
+OF_MAIN_THREAD = {"handlers", "blocked signals", "alarm", "wake-up"}
+
+
+def _non_blocking() -> int:
+    told, tell = os.pipe()
+    os.close(told)
+    os.set_blocking(tell, False)
+    return tell
+
+
+def seen() -> dict[str, Any]:
+    """All of it, as it is now in this thread."""
+    mask, wakeup = os.umask(0o077), -1
+    os.umask(mask)
+    if threading.current_thread() is threading.main_thread():
+        wakeup = signal.set_wakeup_fd(-1)
+    return {
+        "language": translation.get_language(),
+        "time zone": timezone.get_current_timezone_name(),
+        "decimal context": decimal.getcontext().prec,
+        "context variable": mine.get(),
+        "folder": os.getcwd(),
+        "TZ": (os.environ.get("TZ"), time.tzname),
+        "umask": mask,
+        "locale": locale.setlocale(locale.LC_ALL),
+        "socket timeout": socket.getdefaulttimeout(),
+        "streams": (id(sys.stdin), id(sys.stdout), id(sys.stderr)),
+        "recursion limit": sys.getrecursionlimit(),
+        "logging": logging.root.manager.disable,
+        "warnings": (id(warnings.filters), list(warnings.filters)),
+        "limits": [resource.getrlimit(limit) for limit in range(10)],
+        "hooks": (sys.excepthook, threading.excepthook),
+        "garbage collection": (gc.isenabled(), gc.get_threshold()),
+        "tracing": (sys.gettrace(), sys.getprofile(), threading.gettrace()),
+        "switch interval": sys.getswitchinterval(),
+        "handlers": [signal.getsignal(number) for number in signal.valid_signals()],
+        "blocked signals": signal.pthread_sigmask(signal.SIG_BLOCK, []),
+        "alarm": signal.getitimer(signal.ITIMER_REAL),
+        "wake-up": wakeup,
+    }
+
+
+@dataclass
+class Change(jobs.Performable):
+    """Changes `what`, and fails in perform(), in after() or nowhere."""
+
+    what: str
+    fails_in: str = ""
+
+    def perform(self) -> None:
+        before = seen()
+        CHANGES[self.what]()
+        assert seen() != before, "it changed nothing"
+        if self.what == "wake-up":  # which looking at it has undone
+            CHANGES[self.what]()
+        if self.fails_in == "perform":
+            raise RuntimeError("the job's own error")
+
+    def after(self) -> None:
+        if self.fails_in == "after":
+            raise RuntimeError("the job's own error")
+
+
+@dataclass
+class Tell(jobs.Performable):
+    """Says in which mood it finds its process."""
+
+    told: Any = None
+
+    def perform(self) -> None:
+        from tests.samples import calls
+
+        calls.append(seen())
+
+
+@dataclass
+class CloseStreams(jobs.Performable):
+    """Closes the standard streams in one of the usual ways, and prints afterwards."""
+
+    how: str
+    fails: bool = False
+
+    def perform(self) -> None:
+        getattr(self, self.how)()
+        if self.fails:
+            raise RuntimeError("the job's own error")
+
+    def close(self) -> None:
+        for stream in (sys.stdin, sys.stdout, sys.stderr):
+            stream.close()
+
+    def detach(self) -> None:
+        sys.stdout.detach()
+        sys.stderr.detach()
+
+    def descriptors(self) -> None:
+        os.closerange(0, 3)
+
+    def reused(self) -> None:
+        """As a daemon does, and the numbers go to something else."""
+        os.closerange(0, 3)
+        self.kept = [os.open(os.devnull, os.O_RDWR) for _ in range(3)]
+
+    def query(self) -> None:
+        """The number of the stream goes to a connection."""
+        from django.db import connection
+
+        connection.close()
+        os.closerange(0, 3)
+        jobs.Job.objects.count()
