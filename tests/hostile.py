@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+import asyncio
 import multiprocessing
 import os
 import subprocess
 import sys
 import threading
 import time
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from multiprocessing.pool import ThreadPool
 from typing import Any
 
+from asgiref.sync import sync_to_async
 from django.db import connection, transaction
 
 import jobs
@@ -101,6 +105,27 @@ class Fork(jobs.Performable):
         done = subprocess.run(["true"], preexec_fn=os.setsid, check=False)
         append(self.log, f"status {done.returncode}")
 
+    def thread(self) -> None:
+        thread = threading.Thread(target=self.exits)
+        thread.start()
+        thread.join()
+
+    def executor(self) -> None:
+        with ThreadPoolExecutor(1) as executor:
+            for step in (self.exits, self.raises, self.forks):
+                executor.submit(step).result()
+
+    def forks(self) -> None:
+        pid = os.fork()
+        if pid:
+            append(self.log, f"status {os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1])}")
+
+    def thread_pool(self) -> None:
+        with ThreadPool(1) as pool:
+            several = [pool.apply_async(self.forks) for _ in range(3)]
+            for each in several:
+                each.get()
+
     def queries(self) -> None:
         """The child uses the database, on a connection of its own."""
         pid = os.fork()
@@ -109,6 +134,39 @@ class Fork(jobs.Performable):
             return
         os.waitpid(pid, 0)
         append(self.log, f"rows {jobs.Job.objects.count()}")
+
+
+@dataclass
+class AsynchronousFork(Fork):
+    """Forks in a coroutine, or in a thread that one waits for."""
+
+    async def perform(self) -> None:
+        await getattr(self, f"asynchronously_{self.how}")()
+        append(self.log, f"performed {os.getpid()}")
+
+    async def asynchronously_returns(self) -> None:
+        self.forks()
+
+    async def asynchronously_exits(self) -> None:
+        self.exits()
+
+    async def asynchronously_raises(self) -> None:
+        self.raises()
+
+    async def asynchronously_awaits(self) -> None:
+        pid = os.fork()
+        await asyncio.sleep(0.6)  # longer than the waiting thread's look
+        if pid:
+            append(self.log, f"status {os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1])}")
+
+    async def asynchronously_to_thread(self) -> None:
+        await asyncio.to_thread(self.exits)
+
+    async def asynchronously_to_sync(self) -> None:
+        await sync_to_async(self.exits)()
+
+    async def asynchronously_task(self) -> None:
+        await asyncio.create_task(self.asynchronously_exits())
 
 
 @dataclass

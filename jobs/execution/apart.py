@@ -24,8 +24,8 @@ from typing import TYPE_CHECKING, Any, NoReturn
 
 from django.apps import apps
 
+from jobs.children import flush, kept_out
 from jobs.execution import questions
-from jobs.execution.forks import flush, kept_out
 from jobs.payloads import codec
 from jobs.store.cleanup import disown_all
 

@@ -7,7 +7,7 @@ import os
 import threading
 from typing import NoReturn
 
-from jobs.execution.forks import flush
+from jobs.children import flush
 from jobs.text import one_line
 
 logger = logging.getLogger(__name__)

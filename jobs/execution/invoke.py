@@ -7,10 +7,10 @@ from contextlib import AbstractContextManager
 from typing import TYPE_CHECKING
 
 from jobs import payloads
+from jobs.children import kept_out
 from jobs.conf import settings
 from jobs.exceptions import WorkerTimeout
 from jobs.execution.error_text import traceback_for_log
-from jobs.execution.forks import kept_out
 from jobs.execution.interrupts import time_limit
 
 if TYPE_CHECKING:

@@ -16,10 +16,10 @@ from typing import TYPE_CHECKING, Any, Protocol
 from django.utils import timezone
 
 from jobs import payloads
+from jobs.children import kept_out
 from jobs.conf import settings
 from jobs.exceptions import DeserializationError, WorkerTimeout
 from jobs.execution.error_text import for_log, traceback_for_log
-from jobs.execution.forks import kept_out
 from jobs.execution.interrupts import time_limit
 from jobs.execution.leftovers import left_as_found
 from jobs.instants import bounded

@@ -10,6 +10,8 @@ from typing import Any
 
 from asgiref.sync import async_to_sync, sync_to_async
 
+from jobs.children import kept_out
+
 #: For how many seconds a coroutine may clean up after it was interrupted.
 CLEANING_UP = 5.0
 #: How often a thread that waits for a coroutine looks whether it is interrupted.
@@ -40,7 +42,8 @@ def _awaited(awaitable: Awaitable[Any]) -> Any:
 
     async def guarded() -> tuple[Any, BaseException | None]:
         try:
-            return await awaitable, None
+            with kept_out():  # or a child's loop would never end, for want of a thread
+                return await awaitable, None
         except asyncio.CancelledError:
             raise
         except BaseException as error:  # SystemExit would break the loop

@@ -8,7 +8,7 @@ import pytest
 
 import jobs
 from jobs.models import Job
-from tests.hostile import Fork, ForksInAProperty, LeaveThread
+from tests.hostile import AsynchronousFork, Fork, ForksInAProperty, LeaveThread
 from tests.processes import lines, row, wait_for
 from tests.samples import Record
 
@@ -21,13 +21,33 @@ SAID = {
     "terminated": ["status -15"],
     "pool": ["sum 6"],
     "preexec": ["status 0"],
+    "thread": ["status 0"],  # as Python has it: an exit ends the thread
+    "executor": ["status 7", "status 1", "status 0"],
+    "thread_pool": ["status 0"] * 3,
+}
+SAID_ASYNCHRONOUSLY = {
+    "returns": ["status 0"],
+    "exits": ["status 7"],
+    "raises": ["status 1"],
+    "awaits": ["status 1"],  # Python has no loop in the child
+    "to_thread": ["status 7"],
+    "to_sync": ["status 7"],
+    "task": ["status 1"],
 }
 
 
-@pytest.mark.parametrize("how", SAID)
-def test_a_forked_child_records_nothing_and_reserves_nothing(start, tmp_path, how):
+@pytest.mark.parametrize(
+    ("payload", "how", "expected"),
+    [
+        *((Fork, how, said) for how, said in SAID.items()),
+        *((AsynchronousFork, how, said) for how, said in SAID_ASYNCHRONOUSLY.items()),
+    ],
+)
+def test_a_forked_child_records_nothing_and_reserves_nothing(
+    start, tmp_path, payload, how, expected
+):
     log = tmp_path / "log"
-    job = jobs.enqueue(Fork(how, str(log)))
+    job = jobs.enqueue(payload(how, str(log)))
     following = jobs.enqueue(Record(1))
     worker = start("jobworker", "--exit-on-complete")
     assert worker.wait() == 0, worker.output
@@ -36,7 +56,7 @@ def test_a_forked_child_records_nothing_and_reserves_nothing(start, tmp_path, ho
     said = [line for line in lines(log) if not line.startswith("child")]
     performed = [line for line in said if line.startswith("performed")]
     assert performed[-1] == f"performed {worker.popen.pid}"
-    assert [line for line in said if line not in performed] == SAID[how]
+    assert [line for line in said if line not in performed] == expected
     assert worker.output.count("COMPLETED") == 2
     assert "FAILED" not in worker.output
 
