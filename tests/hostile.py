@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import atexit
+import ctypes
 import multiprocessing
 import os
 import subprocess
@@ -178,6 +180,43 @@ class LeaveThread(jobs.Performable):
     def perform(self) -> None:
         threading.Thread(target=time.sleep, args=(60,), name="left-behind").start()
         append(self.log, "performed")
+
+
+@dataclass
+class Linger(jobs.Performable):
+    """Leaves something that keeps its process from ending."""
+
+    how: str
+    log: str
+
+    def perform(self) -> None:
+        getattr(self, self.how)()
+        append(self.log, "performed")
+
+    def process(self) -> None:
+        context = multiprocessing.get_context("fork")
+        context.Process(target=time.sleep, args=(60,), name="left-behind").start()
+
+    def executor(self) -> None:
+        self.kept = ThreadPoolExecutor(1, thread_name_prefix="left-behind")
+        self.kept.submit(time.sleep, 60)
+
+    def exit_handler(self) -> None:
+        atexit.register(_left_behind)
+
+    def stuck_exit_handler(self) -> None:
+        atexit.register(_left_behind_in_c)
+
+    def of_threading(self) -> None:
+        threading._register_atexit(_left_behind)
+
+
+def _left_behind() -> None:
+    time.sleep(60)
+
+
+def _left_behind_in_c() -> None:
+    ctypes.PyDLL(None).sleep(60)  # keeps the interpreter's lock
 
 
 @dataclass

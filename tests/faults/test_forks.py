@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import signal
 import time
 
 import pytest
 
 import jobs
 from jobs.models import Job
-from tests.hostile import AsynchronousFork, Fork, ForksInAProperty, LeaveThread
+from tests.hostile import AsynchronousFork, Fork, ForksInAProperty, LeaveThread, Linger
 from tests.processes import lines, row, wait_for
 from tests.samples import Record
 
@@ -83,6 +84,34 @@ def test_a_thread_that_a_job_left_does_not_keep_the_process_alive(start, tmp_pat
     assert not Job.objects.exists()
     assert "left-behind" in process.output
     wait_for(lambda: lines(log) == ["performed"])
+
+
+@pytest.mark.parametrize(
+    ("how", "command", "said"),
+    [
+        ("process", "runjob", "aren't waited for: left-behind"),
+        ("process", "jobworker", "aren't waited for: left-behind"),
+        ("executor", "runjob", "aren't waited for: left-behind"),
+        ("exit_handler", "runjob", "it is in _left_behind"),
+        ("of_threading", "jobworker", "it is in _left_behind"),
+    ],
+)
+def test_what_a_job_left_does_not_keep_the_process_alive(start, tmp_path, how, command, said):
+    log = tmp_path / "log"
+    job = jobs.enqueue(Linger(how, str(log)))
+    arguments = [str(job.pk)] if command == "runjob" else ["--exit-on-complete"]
+    process = start(command, *arguments)
+    assert process.wait(55) == 0, process.output  # what was left takes a minute
+    assert row(job) is None
+    assert lines(log) == ["performed"]
+    assert said in process.output
+
+
+def test_an_exit_handler_that_is_stuck_in_c_code_does_not_keep_the_process_alive(start, tmp_path):
+    job = jobs.enqueue(Linger("stuck_exit_handler", str(tmp_path / "log")))
+    process = start("runjob", str(job.pk))
+    assert process.wait(50) == -signal.SIGALRM, process.output
+    assert row(job) is None
 
 
 def test_a_fork_where_a_hook_is_looked_up_is_kept_out_as_well(start, tmp_path):

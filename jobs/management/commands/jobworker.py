@@ -109,7 +109,7 @@ class Command(BaseCommand):
         self._work(options)
 
     def _work(self, options: dict[str, Any]) -> None:
-        from jobs.execution.endings import end_process, threads_left
+        from jobs.execution.endings import end_process
         from jobs.process.keeper import heartbeat
         from jobs.process.supervisor import watch_parent
         from jobs.worker import Worker
@@ -130,9 +130,8 @@ class Command(BaseCommand):
                 watch_parent(options["supervisor"], worker.stop)
             threads = set(threading.enumerate())
             worker.start()
-            left = threads_left(threads)
-            if left and getattr(self, "_called_from_command_line", False):
-                end_process(0, left)
+            if getattr(self, "_called_from_command_line", False):
+                end_process(0, threads)
         except (ValueError, TypeError, ImportError, JobError) as error:
             raise CommandError(str(error)) from error
 

@@ -80,13 +80,11 @@ class Command(BaseCommand):
         self._leave(PERFORMED)
 
     def _leave(self, status: int, message: str = "") -> None:
-        from jobs.execution.endings import end_process, threads_left
+        from jobs.execution.endings import end_process
 
         if message:
             self.stderr.write(one_line(message))
-        if getattr(self, "_called_from_command_line", False) and (
-            left := threads_left(self._threads)
-        ):
-            end_process(status, left)
+        if getattr(self, "_called_from_command_line", False):
+            end_process(status, self._threads)
         if status:
             sys.exit(status)
