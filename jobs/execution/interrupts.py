@@ -4,7 +4,6 @@ stops.
 
 from __future__ import annotations
 
-import ctypes
 import signal
 import threading
 from collections.abc import Iterator
@@ -12,6 +11,7 @@ from contextlib import contextmanager
 from typing import Any
 
 from jobs.exceptions import Interruption, Terminated
+from jobs.threads import raise_in
 
 
 @contextmanager
@@ -84,7 +84,7 @@ class Interruptible:
             return
         if not isinstance(error, _Interrupt):
             # It may still be on its way: taken back, it can't strike what comes later.
-            _raise_in(threading.get_ident(), None)
+            raise_in(threading.get_ident(), None)
         raise self._error from error
 
     def interrupt(self) -> None:
@@ -98,7 +98,7 @@ class Interruptible:
         with self._lock:
             if self._thread is not None and not self._raised:
                 self._raised = True
-                _raise_in(self._thread, _Interrupt)
+                raise_in(self._thread, _Interrupt)
 
 
 class Stretches:
@@ -139,8 +139,3 @@ class _Interrupt(Interruption):
 
     The stretch's own error takes its place.
     """
-
-
-def _raise_in(thread: int, error: type[BaseException] | None) -> None:
-    raised = ctypes.py_object(error) if error else None
-    ctypes.pythonapi.PyThreadState_SetAsyncExc(ctypes.c_ulong(thread), raised)

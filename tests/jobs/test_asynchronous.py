@@ -8,8 +8,12 @@ from __future__ import annotations
 import asyncio
 import datetime as dt
 import functools
+import os
+import signal
+import sys
 import threading
 import time
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -20,8 +24,10 @@ from django.utils import timezone
 import jobs
 from jobs.delayed import _Implementation
 from jobs.models import Job, State
+from jobs.payloads import asynchronous
 from posts.models import Post
-from tests.samples import calls
+from tests.processes import lines, row, wait_for
+from tests.samples import append, calls
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -136,6 +142,65 @@ def test_an_asynchronous_job_is_interrupted_at_its_time_limit_and_cleans_up(conc
     assert (row.state, row.attempts) == (State.SCHEDULED, 1)
     assert row.last_error.startswith("WorkerTimeout")
     assert calls == ["cleaned up"]
+
+
+@dataclass
+class Blocks(jobs.Performable):
+    """Never awaits, in Python code or in C."""
+
+    log: str
+    how: str = "python"
+
+    async def perform(self) -> None:
+        append(self.log, f"began {os.getpid()}")
+        while self.how == "python":
+            pass
+        time.sleep(600)
+
+
+def running() -> Iterator[Any]:
+    """The frames of all threads."""
+    for frame in sys._current_frames().values():
+        while frame is not None:
+            yield frame
+            frame = frame.f_back
+
+
+def test_an_asynchronous_job_that_blocks_its_loop_is_interrupted(settings, monkeypatch, tmp_path):
+    monkeypatch.setattr(asynchronous, "CLEANING_UP", 0.5)
+    settings.JOBS = {"MAX_RUN_TIME": 0.5}
+    log = tmp_path / "log"
+    job, following = jobs.enqueue(Blocks(str(log))), jobs.enqueue(Asynchronous())
+    assert jobs.Worker().work_off(2) == (1, 1)
+    assert len(lines(log)) == 1
+    assert row(job).attempts == 1
+    assert row(job).last_error.startswith("WorkerTimeout")
+    assert row(following) is None
+    assert not any(frame.f_code is Blocks.perform.__code__ for frame in running())
+
+
+def test_an_asynchronous_job_that_blocks_its_loop_in_c_is_ended_with_its_process(start, tmp_path):
+    log = tmp_path / "log"
+    job = jobs.enqueue(Blocks(str(log), "c"))
+    worker = start("jobworker", "--concurrency", "2", JOBS_MAX_RUN_TIME="0.5")
+    assert worker.wait() == -9, worker.output
+    wait_for(lambda: row(job).attempts == 1, what="the keeper recorded the attempt")
+    assert "could not be interrupted" in row(job).last_error
+    assert (row(job).state, row(job).epoch) == (State.SCHEDULED, 1)
+    assert len(lines(log)) == 1
+    assert worker.output.count("FAILED (") == 1
+
+
+def test_a_second_signal_ends_an_asynchronous_job_that_blocks_its_loop(start, tmp_path):
+    log = tmp_path / "log"
+    job = jobs.enqueue(Blocks(str(log), "c"))
+    worker = start("jobworker")
+    wait_for(lambda: lines(log))
+    worker.send(signal.SIGTERM)
+    wait_for(lambda: "SIGTERM received" in worker.output)
+    worker.send(signal.SIGTERM)
+    assert worker.wait() == 0, worker.output
+    assert row(job).last_error.startswith("Terminated: ")
 
 
 @dataclass
