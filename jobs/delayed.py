@@ -65,6 +65,13 @@ class PerformableMethod(Performable):
         return cls(target, method, list(args), kwargs, implemented_by)
 
     def perform(self) -> Any:
+        method = self._method()
+        return getattr(method, NOW, method)(*self.args, **self.kwargs)
+
+    def _require_known(self) -> None:
+        self._method()
+
+    def _method(self) -> Any:
         target = self.target
         if isinstance(target, dict):
             target = import_dotted(target["class"])
@@ -73,7 +80,7 @@ class PerformableMethod(Performable):
         method = getattr(target, self.method, None)
         if method is None:
             raise NotKnownYet(unknown(self.display_name()))
-        return getattr(method, NOW, method)(*self.args, **self.kwargs)
+        return method
 
     def display_name(self) -> str:
         """As in Delayed Job: `posts.models.Post#publish`, or

@@ -19,6 +19,8 @@ _numbers = itertools.count(1)
 ReadContainer = Callable[[], "tuple[str, str] | None"]
 _readers: list[ReadContainer] = []
 
+#: Of a worker's name, in characters: `runner` adds the epoch to it.
+LONGEST_NAME = 200
 LONGEST_PLACE = 128
 LONGEST_ATTEMPT = 8
 
@@ -27,6 +29,17 @@ def register_container(read: ReadContainer) -> None:
     """Has `runjob` name its container by what `read` returns."""
     if read not in _readers:
         _readers.append(read)
+
+
+def check_name(label: str, name: str) -> str:
+    """The name, if a database, a log and a terminal can show it. Else raises
+    ValueError.
+    """
+    if len(name) > LONGEST_NAME:
+        raise ValueError(f"{label} has at most {LONGEST_NAME} characters.")
+    if not name.isprintable():
+        raise ValueError(f"{label} must be printable text, not {name!a}.")
+    return name
 
 
 def default_name() -> str:

@@ -15,14 +15,14 @@ from jobs.execution.error_text import traceback_for_log
 from jobs.execution.outcomes import Recorder
 from jobs.lifecycle import Lifecycle, Plugin, instantiate
 from jobs.models import Job
-from jobs.process.claims import Claims, reservation_of
+from jobs.process.claims import Claims, check_queue, reservation_of
 from jobs.process.executor import Executor
 from jobs.process.leases import Heartbeat, Hold
 from jobs.process.listener import Listener
 from jobs.process.reaper import MAINTENANCE_INTERVAL, Reaper
 from jobs.process.shutdown import signals_handled
 from jobs.process.slots import Slots
-from jobs.runner import default_name
+from jobs.runner import check_name, default_name
 from jobs.store import store_for
 from jobs.store.patience import FIRST_PAUSE, brief, until_available
 from jobs.text import one_line
@@ -32,8 +32,6 @@ if TYPE_CHECKING:
 
 logger = logging.getLogger(__name__)
 
-#: Of a worker's name, in characters: `runner` adds the epoch to it.
-LONGEST_NAME = 200
 #: Jobs performed in one pass of the loop.
 PASS = 100
 #: Jobs reserved by one statement, for as many free slots.
@@ -73,11 +71,10 @@ class Worker:
             raise TypeError(f"queues must be a list of names, not the string {queues!r}.")
         if concurrency < 1:
             raise ValueError(f"concurrency must be 1 or more, not {concurrency}.")
-        if len(name or "") > LONGEST_NAME:
-            raise ValueError(f"A worker's name has at most {LONGEST_NAME} characters.")
+        check_name("A worker's name", name or "")
         self.name = name or default_name()
         self._name_is_fixed = bool(name)
-        self.queues = tuple(queues or settings.QUEUES)
+        self.queues = tuple(check_queue(queue) for queue in queues or settings.QUEUES)
         self.min_priority = _given(min_priority, "MIN_PRIORITY")
         self.max_priority = _given(max_priority, "MAX_PRIORITY")
         self.sleep_delay = _given(sleep_delay, "SLEEP_DELAY")

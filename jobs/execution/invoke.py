@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import logging
 from contextlib import AbstractContextManager
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeGuard
 
 from jobs import payloads
 from jobs.children import kept_out
 from jobs.conf import settings
-from jobs.exceptions import WorkerTimeout
+from jobs.exceptions import DeserializationError, WorkerTimeout
 from jobs.execution.error_text import traceback_for_log
 from jobs.execution.interrupts import time_limit
 
@@ -23,10 +23,24 @@ def load(job: AbstractJob) -> float:
     """Loads the job object, and returns the seconds that the job may take; 0: no limit.
 
     Loading may take as long as the setting allows a job, because the job's own limit
-    isn't known yet. Raises what loading raises, or WorkerTimeout.
+    isn't known yet. Raises what loading raises, or WorkerTimeout. `is_of_loading` tells
+    a job that can't be loaded from errors of its code.
     """
     with _limited(settings.MAX_RUN_TIME), kept_out():
+        try:
+            job.payload._require_known()
+        except DeserializationError as error:
+            job._load_failure = error
+            raise
         return job.max_run_time
+
+
+def is_of_loading(error: BaseException, job: AbstractJob) -> TypeGuard[DeserializationError]:
+    """Whether the error says that the job can't be loaded.
+
+    What its own code raises is not, even if that found another job that can't be.
+    """
+    return isinstance(error, DeserializationError) and error is job._load_failure
 
 
 def invoke(job: AbstractJob, limit: float | None = None) -> None:

@@ -9,6 +9,7 @@ from typing import Any
 
 from jobs.exceptions import DeserializationError, Interruption, LoadingFailed, NotKnownYet
 from jobs.payloads import codec
+from jobs.payloads.declared import check_option
 from jobs.payloads.paths import import_dotted
 from jobs.payloads.performable import Performable
 from jobs.payloads.proof import prove
@@ -30,6 +31,9 @@ def dump(payload: Any) -> str:
         raise TypeError(shape.problem)
     stored = {"class": shape.path, "fields": _encode(payload, shape.names)}
     own = getattr(payload, "__dict__", {})
+    for name in OPTIONS:
+        if name in own:
+            check_option(type(payload), name, own[name])
     if options := [name for name in OPTIONS if name in own and name not in shape.names]:
         stored["options"] = _encode(payload, options)
     handler = _encoder.encode(stored)

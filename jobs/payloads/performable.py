@@ -37,6 +37,9 @@ class Performable:
     none.
     """
 
+    def _require_known(self) -> None:
+        """Raises NotKnownYet if this process's code lacks what the object names."""
+
     def __new__(cls, *args: Any, **kwargs: Any) -> Performable:
         # Not in __init_subclass__, because a decorator that comes later would find the
         # fields' defaults gone.

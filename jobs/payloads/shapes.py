@@ -16,6 +16,7 @@ from weakref import WeakKeyDictionary
 
 from django.utils.functional import cached_property
 
+from jobs.payloads.declared import check_no_generators, check_options
 from jobs.payloads.paths import path_of
 from jobs.payloads.performable import HOOKS, METHODS, Performable, as_dataclass
 
@@ -82,8 +83,9 @@ def _look(cls: type[Performable]) -> Shape:
     )
     try:
         shape.path = path_of(cls)
-        _check_methods(cls)
-    except TypeError as error:
+        check_no_generators(cls, ("perform", *HOOKS, *METHODS))
+        check_options(cls, names)
+    except (TypeError, ValueError) as error:
         shape.problem = str(error)
     return shape
 
@@ -118,13 +120,3 @@ def _is_computed(default: Any) -> bool:
     if inspect.ismemberdescriptor(default):
         return False
     return any(hasattr(type(default), name) for name in ("__get__", "__set__", "__delete__"))
-
-
-def _check_methods(cls: type) -> None:
-    for name in ("perform", *HOOKS, *METHODS):
-        method = inspect.unwrap(getattr(cls, name, None))  # type: ignore[arg-type]
-        if inspect.isgeneratorfunction(method) or inspect.isasyncgenfunction(method):
-            raise TypeError(
-                f"{cls.__qualname__}.{name} is a generator, which the queue would not run: "
-                "leave out its `yield`."
-            )

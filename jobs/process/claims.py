@@ -7,8 +7,10 @@ import threading
 import time
 from typing import TYPE_CHECKING, Any
 
+from jobs.conf import LONGEST_QUEUE_NAME
 from jobs.states import State
 from jobs.store.patience import until_available
+from jobs.text import storable
 
 if TYPE_CHECKING:
     from jobs.models import AbstractJob
@@ -78,3 +80,10 @@ class Claims:
 def reservation_of(job: AbstractJob) -> Reservation:
     """Ask before the job is performed, because its outcome raises the epoch."""
     return job.pk, job.epoch
+
+
+def check_queue(name: str) -> str:
+    """The name of a queue that may hold jobs. Raises ValueError for any other."""
+    if not 1 <= len(name) <= LONGEST_QUEUE_NAME or storable(name) != name:
+        raise ValueError(f"No queue can have the name {name!a}.")
+    return name

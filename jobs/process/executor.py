@@ -9,9 +9,8 @@ from typing import TYPE_CHECKING
 
 from jobs import transitions
 from jobs.conf import settings
-from jobs.exceptions import DeserializationError
 from jobs.execution.interrupts import Stretches
-from jobs.execution.invoke import invoke, load
+from jobs.execution.invoke import invoke, is_of_loading, load
 from jobs.execution.leftovers import left_as_found
 from jobs.execution.outcomes import PATIENCE
 from jobs.execution.questions import GRACE, Here
@@ -58,7 +57,7 @@ class Executor:
             asked = Here(partial(self._heartbeat.limit, hold))
             if error is None:
                 recorded = self._recorder.succeeded(job, time.monotonic() - began)
-            elif isinstance(error, DeserializationError):
+            elif is_of_loading(error, job):
                 recorded = self._recorder.failed_for_good(job, error, asked=asked)
             else:
                 recorded = self._recorder.failed(job, error, asked=asked)

@@ -12,6 +12,7 @@ from django.db import OperationalError, connection, models
 from django.utils import timezone
 
 import jobs
+from jobs.exceptions import NotKnownYet
 from jobs.models import Job, State
 from jobs.payloads import instances
 from jobs.store import from_primary
@@ -252,3 +253,53 @@ def test_a_connection_that_the_server_ended_meanwhile_costs_nothing(calls):
     jobs.enqueue_many([Record(post), Record(post), Record(post)])
     assert jobs.Worker(plugins=[Ends]).work_off() == (3, 0)
     assert calls == [post] * 3
+
+
+@dataclass
+class LooksAtAnother(jobs.Performable):
+    """Meets another job that can't be loaded, and passes on what that raises."""
+
+    place: str
+    error: str
+
+    def _here(self, place: str) -> None:
+        if place == self.place:
+            raise {"gone": jobs.DeserializationError, "new": NotKnownYet}[self.error]("another job")
+
+    @property
+    def max_run_time(self) -> float:
+        self._here("max_run_time")
+        return 60
+
+    def before(self) -> None:
+        self._here("before")
+
+    def perform(self) -> None:
+        self._here("perform")
+
+    def success(self) -> None:
+        self._here("success")
+
+    def after(self) -> None:
+        self._here("after")
+
+
+@pytest.mark.parametrize("error", ["gone", "new"])
+@pytest.mark.parametrize("place", ["max_run_time", "before", "perform", "success", "after"])
+def test_what_a_jobs_own_code_raises_never_means_that_the_job_cannot_be_loaded(place, error):
+    jobs.enqueue(LooksAtAnother(place, error))
+    row = worked_off()
+    assert (row.state, row.attempts, row.epoch) == (State.SCHEDULED, 1, 1)
+    assert "another job" in row.last_error
+
+
+class Delays:
+    @classmethod
+    def looks_at_another(cls) -> None:
+        raise NotKnownYet("another job")
+
+
+def test_nor_does_what_a_delayed_method_raises():
+    jobs.delay(Delays).looks_at_another()
+    row = worked_off()
+    assert (row.state, row.attempts) == (State.SCHEDULED, 1)

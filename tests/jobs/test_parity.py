@@ -86,7 +86,10 @@ class At(Fail):
 
 
 class Nonsense(Fail):
-    max_attempts = "many"
+    @property
+    def max_attempts(self):
+        return "many"
+
     destroy_failed_jobs = None
 
     def reschedule_at(self, now, attempts):

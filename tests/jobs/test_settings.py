@@ -4,6 +4,7 @@ from datetime import timedelta
 
 import pytest
 from django.core import checks
+from django.core.management import CommandError, call_command
 
 from batchexec.checks import check_settings as check_batchexec
 from jobs.checks import check_keys, check_plugins, check_settings
@@ -105,6 +106,29 @@ def test_a_workers_name_that_does_not_fit_its_column_is_refused():
     with pytest.raises(ValueError, match="at most 200 characters"):
         jobs.Worker(name="x" * 201)
     assert jobs.Worker(name="x" * 200).name == "x" * 200
+
+
+@pytest.mark.parametrize("text", ["\udcff", "a\x00b", "a\nb", "\x1b[31m", "\u202e", "\x7f"])
+def test_a_name_that_cannot_be_shown_is_refused_in_one_line(run_jobworker, text):
+    import jobs
+
+    with pytest.raises(ValueError, match="printable text"):
+        jobs.Worker(name=text)
+    with pytest.raises(CommandError, match="printable text") as refused:
+        run_jobworker("--name", text)
+    assert str(refused.value).isprintable()
+
+
+@pytest.mark.parametrize("text", ["\udcff", "a\x00b", "x" * 256])
+def test_a_queue_that_no_job_can_have_is_refused_in_one_line(run_jobworker, text):
+    with pytest.raises(CommandError, match="No queue can have the name") as refused:
+        run_jobworker("--queues", f"mail,{text}")
+    assert str(refused.value).isprintable()
+
+
+@pytest.fixture
+def run_jobworker():
+    return lambda *arguments: call_command("jobworker", *arguments)
 
 
 @pytest.mark.parametrize(

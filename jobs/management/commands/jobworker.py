@@ -13,6 +13,7 @@ from django.core.management.base import BaseCommand, CommandError
 
 from jobs.conf import settings
 from jobs.exceptions import JobError
+from jobs.runner import check_name
 
 BATCH_PLUGIN = "batchexec.plugin.BatchExecution"
 
@@ -28,6 +29,13 @@ def seconds(text: str) -> float:
     if not 0 <= value < float("inf"):
         raise argparse.ArgumentTypeError(f"{text!r} is not a number of seconds")
     return value
+
+
+def name(text: str) -> str:
+    try:
+        return check_name("the name", text)
+    except ValueError as error:
+        raise argparse.ArgumentTypeError(str(error)) from None
 
 
 def pool(text: str) -> tuple[str, int]:
@@ -86,7 +94,7 @@ class Command(BaseCommand):
             help="seconds between two looks at an empty queue",
         )
         parser.add_argument(
-            "--name", help="what locked_by holds; must be unique among running workers"
+            "--name", type=name, help="what locked_by holds; must be unique among running workers"
         )
         parser.add_argument(
             "--exit-on-complete",
