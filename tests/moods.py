@@ -31,6 +31,17 @@ def _ignore(*arguments: Any) -> None:
     return None
 
 
+def _raise(*arguments: Any) -> None:
+    raise ValueError("of a trace")
+
+
+def _depth() -> int:
+    frame, depth = sys._getframe(), 0
+    while frame.f_back is not None:
+        frame, depth = frame.f_back, depth + 1
+    return depth
+
+
 def _lower(limit: int) -> Callable[[], None]:
     def lower() -> None:
         soft, hard = resource.getrlimit(limit)
@@ -92,8 +103,16 @@ CHANGES: dict[str, Callable[[], Any]] = {
     "handlers": _handlers,
     "blocked signals": lambda: signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGTERM]),
     "alarm": _alarm,
+    "a low recursion limit": lambda: sys.setrecursionlimit(_depth() + 30),
+    "a trace that raises": lambda: sys.settrace(_raise),
+    "a profile that raises": lambda: sys.setprofile(_raise),
+    "no stdout at all": lambda: delattr(sys, "stdout"),
+    "no hook at all": lambda: delattr(threading, "excepthook"),
+    "no filters": lambda: setattr(warnings, "filters", None),
     "wake-up": lambda: signal.set_wakeup_fd(_non_blocking(), warn_on_full_buffer=False),
 }
+#: In which nothing can be looked at.
+UNSEEN = {name for name in CHANGES if name.startswith(("a ", "no stdout", "no hook", "no filters"))}
 #: Of the main thread, which alone can change them.
 OF_MAIN_THREAD = {"handlers", "blocked signals", "alarm", "wake-up"}
 
@@ -145,6 +164,9 @@ class Change(jobs.Performable):
     fails_in: str = ""
 
     def perform(self) -> None:
+        if self.what in UNSEEN:
+            CHANGES[self.what]()
+            return
         before = seen()
         for _ in range(100):  # another thread may put warnings' filters back meanwhile
             CHANGES[self.what]()

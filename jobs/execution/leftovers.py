@@ -38,15 +38,28 @@ def left_as_found(function: Callable[..., T], *arguments: Any) -> T:
     `streams.py`). The error of the function goes on, whatever cleaning up meets.
     """
     connections = before_job()
-    steps = [*_signals(), _tracing()]
+    steps = [*_signals(), moods.process.restore]
+    trace, profile, depth = sys.gettrace(), sys.getprofile(), sys.getrecursionlimit()
     interrupted = False
     try:
         with moods.process:
             try:
                 with performing():
-                    return copy_context().run(_with_own_decimals, function, *arguments)
+                    try:
+                        return copy_context().run(_with_own_decimals, function, *arguments)
+                    finally:
+                        # First and without a call of Python code, which a low limit or
+                        # a function that traces it may stop: such a function once.
+                        for _ in range(2):
+                            try:
+                                sys.setrecursionlimit(depth)
+                                sys.setprofile(profile)
+                                sys.settrace(trace)
+                            except BaseException:  # noqa: S112 (its own error)
+                                continue
+                            break
             finally:
-                for step in (*steps, moods.process.restore):
+                for step in steps:
                     put_back(step)
     except Interruption:
         interrupted = True
@@ -98,16 +111,3 @@ def _wakeup() -> int:
     if found != -1:
         signal.set_wakeup_fd(found)
     return found
-
-
-def _tracing() -> Callable[[], None]:
-    """The functions with which this thread is traced and profiled."""
-    trace, profile = sys.gettrace(), sys.getprofile()
-
-    def restore() -> None:
-        if sys.gettrace() is not trace:
-            sys.settrace(trace)
-        if sys.getprofile() is not profile:
-            sys.setprofile(profile)
-
-    return restore

@@ -32,7 +32,7 @@ class Mood:
 
 
 def _attribute(module: Any, name: str) -> Mood:
-    read, write = partial(getattr, module, name), partial(setattr, module, name)
+    read, write = partial(getattr, module, name, None), partial(setattr, module, name)
     return Mood(f"{module.__name__}.{name}", read, write)
 
 
@@ -163,19 +163,22 @@ class Process:
     def restore(self) -> None:
         os.umask(self._umask)
         for mood, before in zip(OBJECTS, self._objects, strict=True):
-            if mood.read() is not before:
-                _put_back(mood, before)
+            try:
+                if mood.read() is not before:
+                    mood.write(before)
+            except BaseException as error:
+                _warn(mood, error)
         for mood, before in zip(VALUES, self._values, strict=True):
-            if mood.read() != before:
-                _put_back(mood, before)
+            try:
+                if mood.read() != before:
+                    mood.write(before)
+            except BaseException as error:
+                _warn(mood, error)
 
 
-def _put_back(mood: Mood, before: Any) -> None:
-    try:
-        mood.write(before)
-    except BaseException as error:
-        text = "A job changed %s, which can't be put back: %s"
-        logger.warning(text, mood.name, one_line(error))
+def _warn(mood: Mood, error: BaseException) -> None:
+    text = "A job changed %s, which can't be put back: %s"
+    logger.warning(text, mood.name, one_line(error))
 
 
 process = Process()
