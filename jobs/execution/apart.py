@@ -23,11 +23,13 @@ from functools import partial
 from typing import TYPE_CHECKING, Any, NoReturn
 
 from django.apps import apps
+from django.db import connections
 
 from jobs.children import flush, kept_out
 from jobs.execution import questions
 from jobs.payloads import codec
 from jobs.store.cleanup import disown_all
+from jobs.store.clients import forget_all
 
 if TYPE_CHECKING:
     from jobs.models import AbstractJob
@@ -109,9 +111,14 @@ def _row(job: AbstractJob) -> dict[str, Any]:
     """The columns as JSON, except those that have to be read again if they are used."""
     row = {}
     for field in job._meta.concrete_fields:
-        with contextlib.suppress(TypeError, ValueError, RecursionError):
-            row[field.attname] = codec.encode(job.__dict__[field.attname])
+        with contextlib.suppress(KeyError, TypeError, ValueError, RecursionError):
+            row[field.attname] = codec.encode(_plain(job.__dict__[field.attname]))
     return row
+
+
+def _plain(value: Any) -> Any:
+    """A text without its own class, such as that of a state."""
+    return str.__str__(value) if isinstance(value, str) else value
 
 
 def _lines(here: socket.socket, seconds: float) -> Iterator[dict[str, Any]]:
@@ -160,7 +167,7 @@ def answer(there: socket.socket) -> NoReturn:
         os.setpgid(0, 0)  # what it starts is ended with it
         for signum in (signal.SIGTERM, signal.SIGINT, signal.SIGALRM, signal.SIGCHLD):
             signal.signal(signum, signal.SIG_DFL)
-        kept = disown_all()  # collected, they would be closed
+        kept = [*disown_all(), *forget_all(map(connections.__getitem__, connections))]
         there.settimeout(FORKED_WITHIN)
         _say(there, {"pid": os.getpid()})
         request = json.loads(b"".join(iter(partial(there.recv, LONGEST), b"")))

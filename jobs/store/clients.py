@@ -5,6 +5,7 @@ replaced.
 from __future__ import annotations
 
 import threading
+from collections.abc import Iterable
 from typing import Any
 
 _replacing = threading.Lock()
@@ -28,6 +29,21 @@ def forget_closed(connection: Any) -> bool:
             # Not removed, because other threads may connect at this moment.
             pools[connection.alias] = _like(closed, connection)
     return True
+
+
+def forget_all(connections: Iterable[Any]) -> list[Any]:
+    """In a forked process: has each connection make a client of its own.
+
+    MongoDB's driver warns of clients that are used across a fork, because they have
+    locks. Returns them, because they would be closed when they are collected.
+    """
+    kept: list[Any] = []
+    for connection in connections:
+        pools = getattr(connection, "_connection_pools", {})
+        kept += pools.values()
+        pools.clear()
+        connection.__dict__.pop("database", None)
+    return kept
 
 
 def _like(closed: Any, connection: Any) -> Any:

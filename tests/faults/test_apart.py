@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import datetime as dt
 import os
-import threading
 import time
 from typing import Any
 
@@ -104,7 +103,10 @@ class Tells(jobs.Performable):
     max_attempts = 1
 
     def failure(self, job: Any) -> None:
-        append(self.log, f"{job.state} {job.attempts} {threading.active_count()} {os.getpid()}")
+        append(
+            self.log,
+            f"{job.state} {job.attempts} {sorted(job.get_deferred_fields())} {os.getpid()}",
+        )
 
     def perform(self) -> None: ...
 
@@ -122,7 +124,7 @@ def test_a_failure_hook_that_is_called_apart_sees_the_job_as_it_was_recorded(
         jobs.Worker().work_off()
     assert row(job).state == State.FAILED
     [line] = lines(log)
-    assert line.startswith("failed 1 1 ")
+    assert line.startswith("failed 1 [] ")
     assert not line.endswith(f" {os.getpid()}")
 
 
