@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Mapping
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from batchexec import markers
@@ -11,24 +12,27 @@ from batchexec.aws.cancelled import ended_after_cancel
 from batchexec.aws.container import registered_batch_job
 from batchexec.aws.failures import Failure, classify
 from batchexec.conf import settings
-from batchexec.handover import retries
+from batchexec.handover import endings, reprieve, retries
+from batchexec.models import BatchJob
+from batchexec.process.traces import Trace
 from jobs import transitions
-from jobs.exceptions import Lost, Terminated
+from jobs.exceptions import Lost
 from jobs.execution import outcomes
-from jobs.states import State
+from jobs.states import FINISHED, State
 from jobs.text import one_line
 
 if TYPE_CHECKING:
     from batchexec.handover.enter import Entry
     from batchexec.handover.slot import Slot
-    from batchexec.models import BatchJob
+    from batchexec.process.traces import Traces
     from batchexec.resources import Resources
     from jobs.models import AbstractJob
 
 logger = logging.getLogger(__name__)
 
-#: The container's log has the error; the worker's says that there is one.
-LEVELS: dict[str, int] = {State.FAILED: logging.ERROR, State.SCHEDULED: logging.WARNING}
+#: What an execution came to, besides the states in which a job has ended: it is tried
+#: again, or somebody deleted its row.
+RESCHEDULED, DELETED = "rescheduled", "deleted"
 
 
 class Settlement:
@@ -38,9 +42,10 @@ class Settlement:
     another's to watch.
     """
 
-    def __init__(self, slot: Slot, entry: Entry):
+    def __init__(self, slot: Slot, entry: Entry, traces: Traces):
         self._slot = slot
         self._entry = entry
+        self._traces = traces
         self._job = slot.job
 
     def settle(self, marker: BatchJob, detail: Mapping[str, Any] | None) -> bool:
@@ -60,7 +65,9 @@ class Settlement:
         failure, wishes = classify(detail), self._entry.wishes
         if not self._slot.on_database(self._record_death, row, failure, wishes):
             return False
-        self._slot.persist(markers.clear, marker)
+        if self._slot.persist(markers.clear, marker):
+            outcome = outcome_of(row, marker)
+            self._traces.add(Trace(marker, row.name, outcome, failure.kind, detail))
         return True
 
     def _record_death(self, row: AbstractJob, failure: Failure, wishes: Resources) -> bool:
@@ -68,7 +75,8 @@ class Settlement:
 
         A container that shows itself meanwhile wins.
         """
-        is_free = retries.grants_free_retry(row, failure, wishes)
+        has_begun = bool(row.runner)
+        is_free = retries.grants_free_retry(row, failure, wishes, has_begun=has_begun)
         retries.remember_memory(row, failure, wishes)
         recorder, seen = self._slot.watcher.recorder, transitions.as_seen(row)
         return recorder.failed(row, Lost(failure.text), seen, counted=not is_free)
@@ -89,27 +97,50 @@ class Settlement:
                 self._clear_marker()
                 return True
 
-    def outcome_of_record(self, detail: Mapping[str, Any] | None) -> bool | None:
-        """Ends the watch of an execution that is over by the job's record.
+    def outcome_of_record(
+        self, row: AbstractJob | None, detail: Mapping[str, Any] | None
+    ) -> bool | None:
+        """Ends the watch of an execution that is over by the job's record, `row`.
 
         `detail` is what AWS Batch said of it last. Returns whether the job succeeded;
-        None if the worker stops before the Batch job of a cancelled job is over.
+        None if it was deleted, or the worker stops before the Batch job of a cancelled
+        job is over.
         """
-        row = self._slot.read()
-        is_cancelled = row is not None and row.state == State.CANCELLED
-        if is_cancelled and not self._ended_after_cancel():
+        marker = self._slot.marker()
+        if is_unwanted(row, marker) and not self._ended_after_cancel():
             return None
-        if row is not None and detail is not None:
-            self._refund(row, classify(detail))
-        marker = self._clear_marker()
-        state = row.state if row is not None else self._state_of_deleted(detail, marker)
-        message = "[%s] Job %s ended in Batch: %s"
-        level = LEVELS.get(state, logging.INFO)
-        logger.log(level, message, self._slot.watcher, self._job, state, extra=self._slot.label)
-        return state == State.SUCCEEDED
+        outcome = outcome_of(row, marker)
+        if row is None and outcome != DELETED:
+            outcome = self._outcome_of_gone(detail, marker)
+        if marker is not None:
+            self._end_marker(marker, row, detail, outcome)
+        endings.tell(self._slot, marker, row, outcome)
+        return None if outcome == DELETED else outcome == State.SUCCEEDED
 
-    def _state_of_deleted(self, detail: Mapping[str, Any] | None, marker: BatchJob | None) -> State:
-        """How a job ended whose row is gone.
+    def _end_marker(
+        self,
+        marker: BatchJob,
+        row: AbstractJob | None,
+        detail: Mapping[str, Any] | None,
+        outcome: str,
+    ) -> None:
+        """Clears the marker and leaves a trace; unless AWS Batch has yet to say whether
+        the attempt counts.
+        """
+        trace = Trace(marker, self._job.name, outcome, detail=detail)
+        if row is not None and markers.is_undecided(marker, row):
+            decide = partial(reprieve.decide_if_waiting, marker, type(row), row.pk)
+            if not trace.is_complete():
+                trace.then = decide
+                self._traces.add(trace)
+                return
+            if self._slot.on_database(decide, trace.detail or {}):
+                self._traces.add(trace)
+        elif self._slot.persist(markers.clear, marker):
+            self._traces.add(trace)
+
+    def _outcome_of_gone(self, detail: Mapping[str, Any] | None, marker: BatchJob | None) -> str:
+        """How a job ended whose row nobody but its execution deleted.
 
         It succeeded, even if Batch says FAILED, because a second start of its container
         was refused, or the container was killed after it recorded the success. Only if
@@ -119,18 +150,6 @@ class Settlement:
             return State.SUCCEEDED
         deletes_failed = self._slot.on_database(outcomes.destroys, self._job)
         return State.FAILED if deletes_failed else State.SUCCEEDED
-
-    def _refund(self, row: AbstractJob, failure: Failure) -> None:
-        """Gives back the attempt that a container counted when AWS took its machine.
-
-        The container was told to end. It had time to record that, but didn't know why.
-        """
-        was_told_to_end = row.last_error.startswith(f"{Terminated.__name__}:")
-        if row.epoch != self._job.epoch + 1 or not was_told_to_end:
-            return
-        wishes = self._entry.wishes
-        if self._slot.on_database(retries.grants_free_retry, row, failure, wishes):
-            self._slot.persist(transitions.refund, row)
 
     def _ended_after_cancel(self) -> bool:
         """Has the cancelled job's Batch job terminated, and waits until it is over.
@@ -149,12 +168,25 @@ class Settlement:
                 return False
         return True
 
-    def _clear_marker(self) -> BatchJob | None:
-        """Clears the marker of this epoch, and returns it as it last was."""
+    def _clear_marker(self) -> None:
+        """Clears the marker of this epoch, for which nothing was submitted."""
         marker = self._slot.marker()
         if marker is not None:
             self._slot.persist(markers.clear, marker)
-        return marker
+
+
+def outcome_of(row: AbstractJob | None, marker: BatchJob | None) -> str:
+    """What an execution came to, by its job's row; a success if that is gone."""
+    if row is None:
+        return DELETED if is_unwanted(row, marker) else str(State.SUCCEEDED)
+    return str(row.state) if row.state in FINISHED else RESCHEDULED
+
+
+def is_unwanted(row: AbstractJob | None, marker: BatchJob | None) -> bool:
+    """Whether somebody has ended the execution: its job was cancelled, or deleted."""
+    if row is None:
+        return marker is not None and marker.state == BatchJob.State.UNWANTED
+    return bool(row.state == State.CANCELLED)
 
 
 def _last_status(detail: Mapping[str, Any] | None, marker: BatchJob | None) -> str:

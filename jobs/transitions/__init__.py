@@ -48,6 +48,7 @@ from jobs.transitions.watching import (
     adopt,
     detach,
     hand_over,
+    put_off,
     refund,
     requeue,
 )
@@ -74,6 +75,7 @@ __all__ = [
     "hand_over",
     "has_ended",
     "postpone",
+    "put_off",
     "refund",
     "register",
     "requeue",
