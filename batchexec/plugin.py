@@ -72,7 +72,8 @@ class BatchExecution(Plugin):
 
     def close(self) -> None:
         """Writes the traces that are still kept in memory."""
-        self.traces.close()
+        if "traces" in self.__dict__:
+            self.traces.close()
 
     def before_loop(self, worker: Worker) -> None:
         self.sweeper.sweep_if_due(worker.model)

@@ -21,6 +21,7 @@ from tests.servers import DocumentDB, Mongo, Postgres, Server, free_port, wait_f
 
 if TYPE_CHECKING:
     from batchexec.local.server import LocalBatch
+    from batchexec.plugin import BatchExecution
 
 # Processes on the tests' database
 
@@ -83,7 +84,7 @@ def batch(
 
 
 @pytest.fixture
-def worker(batch: LocalBatch, settings: Any) -> Callable[..., Worker]:
+def worker(batch: LocalBatch, settings: Any) -> Iterator[Callable[..., Worker]]:
     """Workers in this process, as quick as those in other processes."""
     from batchexec.conf import settings as batchexec_options
     from batchexec.plugin import BatchExecution
@@ -91,7 +92,22 @@ def worker(batch: LocalBatch, settings: Any) -> Callable[..., Worker]:
 
     settings.JOBS = jobs_options.from_environment(FAST)
     settings.BATCHEXEC = batchexec_options.from_environment(FAST)
-    return lambda **options: Worker(plugins=["jobs.plugins.ClearLocks", BatchExecution], **options)
+    made: list[Worker] = []
+
+    def make(**options: Any) -> Worker:
+        made.append(Worker(plugins=["jobs.plugins.ClearLocks", BatchExecution], **options))
+        return made[-1]
+
+    yield make
+    for one in made:
+        batch_execution_of(one).close()
+
+
+def batch_execution_of(worker: Worker) -> BatchExecution:
+    """The worker's plugin, with what its slots share."""
+    from batchexec.plugin import BatchExecution
+
+    return next(plugin for plugin in worker.plugins if isinstance(plugin, BatchExecution))
 
 
 @pytest.fixture

@@ -21,7 +21,7 @@ class Tally:
             self._since = time.monotonic()
 
     def end(self, succeeded: int, failed: int) -> tuple[int, float, int] | None:
-        """How many ended, how many a second, and how many failed; None if none ended."""
+        """How many ended, how many a second, how many failed; None if none ended."""
         ended = succeeded + failed - sum(self._told)
         if not ended:
             return None

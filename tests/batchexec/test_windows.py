@@ -20,10 +20,10 @@ from django.utils import timezone
 import jobs
 from batchexec import markers
 from batchexec.models import BatchHistory, BatchJob
-from batchexec.upkeep.sweeper import Sweeper
 from jobs import transitions
 from jobs.models import Job, State
 from tests.crash import died_at
+from tests.fixtures import batch_execution_of
 from tests.processes import lines, released, row, wait_for
 from tests.samples import Append, Fail, Greedy, Wait
 
@@ -459,9 +459,7 @@ def test_the_sweep_leaves_alone_what_is_in_flight(batch, worker):
     transitions.hand_over(mine)
     markers.commit_intent(mine, job_name="n", job_queue="q", job_definition="d:1")
     BatchJob.objects.update(updated_at=timezone.now() - dt.timedelta(hours=1))
-    from batchexec.aws.client import BatchClient
-
-    assert Sweeper(BatchClient()).sweep(Job) == 0
+    assert batch_execution_of(worker()).sweeper.sweep(Job) == 0
     assert BatchJob.objects.get().job_id == str(job.pk)
 
 
