@@ -14,7 +14,7 @@ from batchexec.conf import settings
 from batchexec.handover import retries
 from jobs import transitions
 from jobs.exceptions import Lost, Terminated
-from jobs.execution import questions
+from jobs.execution.apart import Apart
 from jobs.states import State
 from jobs.text import one_line
 
@@ -117,7 +117,7 @@ class Settlement:
         """
         if _last_status(detail, marker) != "FAILED":
             return State.SUCCEEDED
-        deletes_failed = self._slot.on_database(questions.destroys, self._job)
+        deletes_failed = self._slot.on_database(Apart().destroys, self._job)
         return State.FAILED if deletes_failed else State.SUCCEEDED
 
     def _refund(self, row: AbstractJob, failure: Failure) -> None:

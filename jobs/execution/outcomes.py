@@ -15,13 +15,14 @@ from typing import TYPE_CHECKING, Any
 from jobs import transitions
 from jobs.conf import settings
 from jobs.exceptions import DeserializationError, NotKnownYet
-from jobs.execution import questions
+from jobs.execution.apart import Apart
 from jobs.execution.error_text import describe, for_log, traceback_for_log
 from jobs.store.base import aware
 from jobs.store.patience import until_available
 from jobs.text import one_line
 
 if TYPE_CHECKING:
+    from jobs.execution.questions import Asked
     from jobs.lifecycle import Lifecycle
     from jobs.models import AbstractJob
 
@@ -74,6 +75,7 @@ class Recorder:
         where: Mapping[str, Any] | None = None,
         *,
         counted: bool = True,
+        asked: Asked | None = None,
     ) -> bool:
         """Records a failed attempt: rescheduled with its back-off, or, after the last
         one, failed for good.
@@ -81,26 +83,29 @@ class Recorder:
         An attempt that is not `counted` is rescheduled and costs the job nothing.
         `where` is what must still hold of the row; by default, that the job's runner is
         its executor. Returns False if it doesn't: then nothing was changed and no hook
-        was called.
+        was called. The job object is `asked` what becomes of it, in a process apart by
+        default, because it may never answer.
         """
-        return self._or_condemned(job, partial(self._failed, job, error, where, counted=counted))
+        record = partial(self._failed, job, error, where, counted, asked or Apart())
+        return self._or_condemned(job, record)
 
     def _failed(
         self,
         job: AbstractJob,
         error: BaseException,
         where: Mapping[str, Any] | None,
-        *,
         counted: bool,
+        asked: Asked,
     ) -> bool:
         where = transitions.as_executor(job) if where is None else where
         prior = job.attempts
         text = "[%s] Job %s FAILED (%s prior attempts) with %s"
         logger.error(text, self, job, prior, for_log(error), extra=_extra(job))
         attempts = prior + 1
-        if counted and attempts >= questions.max_attempts(job):
-            return self._through("error", partial(self._fail, job, error, where, attempts), job)
-        run_at, described = questions.reschedule_at(job, attempts), describe(error)
+        verdict, described = asked.verdict(job, attempts, counted=counted), describe(error)
+        if verdict.run_at is None:
+            fail = partial(self._fail, job, error, where, attempts, verdict.destroy, asked)
+            return self._through("error", fail, job)
         record = partial(
             _offer,
             job,
@@ -108,7 +113,7 @@ class Recorder:
                 transitions.reschedule,
                 job,
                 where,
-                run_at,
+                verdict.run_at,
                 described,
                 attempts=attempts if counted else prior,
             ),
@@ -117,18 +122,21 @@ class Recorder:
         return self._through("error", record, job)
 
     def failed_for_good(
-        self, job: AbstractJob, error: DeserializationError, *, as_executor: bool = False
+        self, job: AbstractJob, error: DeserializationError, *, asked: Asked | None = None
     ) -> bool:
         """Records a job that can't be loaded.
 
         Another attempt would end the same way, so none is counted. A job that was
         enqueued a moment ago may be meant for newer code than this process has: it is
-        put back for as long as DEPLOY_WINDOW.
+        put back for as long as DEPLOY_WINDOW. With `asked`, this process is its
+        executor.
         """
         if job.unreadable:
             return self.condemned(job, error)
-        where = transitions.as_executor(job) if as_executor else transitions.as_seen(job)
-        return self._or_condemned(job, partial(self._not_loaded, job, error, where))
+        where = transitions.as_seen(job) if asked is None else transitions.as_executor(job)
+        return self._or_condemned(
+            job, partial(self._not_loaded, job, error, where, asked or Apart())
+        )
 
     def condemned(self, job: AbstractJob, error: BaseException) -> bool:
         """Records that the job failed for good, because its row itself is broken.
@@ -162,11 +170,15 @@ class Recorder:
             return self.condemned(job, error)
 
     def _not_loaded(
-        self, job: AbstractJob, error: DeserializationError, where: Mapping[str, Any]
+        self,
+        job: AbstractJob,
+        error: DeserializationError,
+        where: Mapping[str, Any],
+        asked: Asked,
     ) -> bool:
         if isinstance(error, NotKnownYet) and (age := _young(job)) is not None:
             return self._postpone(job, error, where, age)
-        return self._fail(job, error, where, job.attempts)
+        return self._fail(job, error, where, job.attempts, asked.destroys(job), asked)
 
     def _postpone(
         self, job: AbstractJob, error: NotKnownYet, where: Mapping[str, Any], age: float
@@ -193,9 +205,15 @@ class Recorder:
         _offer(job, partial(transitions.clear_runner, job), lambda: True)
 
     def _fail(
-        self, job: AbstractJob, error: BaseException, where: Mapping[str, Any], attempts: int
+        self,
+        job: AbstractJob,
+        error: BaseException,
+        where: Mapping[str, Any],
+        attempts: int,
+        destroy: bool,
+        asked: Asked,
     ) -> bool:
-        destroy, described = questions.destroys(job), describe(error)
+        described = describe(error)
         write = partial(transitions.fail, job, where, described, attempts=attempts, destroy=destroy)
         ended = partial(transitions.has_ended, job, described, deleted=destroy)
         recorded = self._through("failure", partial(_offer, job, write, ended), job)
@@ -203,7 +221,7 @@ class Recorder:
             text = "[%s] Job %s FAILED permanently with %s"
             logger.error(text, self, job, for_log(error), extra=_extra(job))
             # After the write: a hook is not called for an outcome that is dropped.
-            questions.call_failure_hook(job)
+            asked.call_failure_hook(job)
         return recorded
 
     def _through(self, event: str, write: Callable[[], bool], job: AbstractJob) -> bool:

@@ -13,6 +13,8 @@ from jobs.exceptions import DeserializationError
 from jobs.execution.interrupts import Stretches
 from jobs.execution.invoke import invoke, load
 from jobs.execution.leftovers import left_as_found
+from jobs.execution.outcomes import PATIENCE
+from jobs.execution.questions import GRACE, Here
 from jobs.runner import worker_runner
 
 if TYPE_CHECKING:
@@ -22,10 +24,6 @@ if TYPE_CHECKING:
     from jobs.process.leases import Heartbeat, Hold
 
 logger = logging.getLogger(__name__)
-
-#: For how many seconds a job that can't be interrupted may overstay its time limit
-#: before its process is ended.
-GRACE = 10.0
 
 
 class Executor:
@@ -56,12 +54,14 @@ class Executor:
         logger.info("[%s] Job %s RUNNING", self._recorder, job, extra=extra)
         with self._heartbeat.executing(job, _ended_after(settings.MAX_RUN_TIME)) as hold:
             error = self._execute(job, hold)
+            self._lift_deadline(hold)
+            asked = Here(partial(self._heartbeat.limit, hold))
             if error is None:
                 recorded = self._recorder.succeeded(job, time.monotonic() - began)
             elif isinstance(error, DeserializationError):
-                recorded = self._recorder.failed_for_good(job, error, as_executor=True)
+                recorded = self._recorder.failed_for_good(job, error, asked=asked)
             else:
-                recorded = self._recorder.failed(job, error)
+                recorded = self._recorder.failed(job, error, asked=asked)
             if not recorded:
                 self._recorder.dropped(job)
         return error is None if recorded else None
@@ -74,6 +74,14 @@ class Executor:
         except BaseException as error:
             return error
         return None
+
+    def _lift_deadline(self, hold: Hold) -> None:
+        """An outcome is offered for longer than its job's deadline, if need be.
+
+        A deadline that is far away stays, because telling the keeper costs time.
+        """
+        if hold.deadline is not None and hold.deadline - time.monotonic() < 2 * PATIENCE:
+            self._heartbeat.limit(hold, None)
 
     def _load_and_invoke(self, hold: Hold, job: AbstractJob) -> None:
         limit = load(job)
