@@ -26,15 +26,14 @@ UNKNOWN = "an error that its container's log has"
 
 def tell(slot: Slot, marker: BatchJob | None, row: AbstractJob | None, outcome: str) -> None:
     """Logs the end of the slot's job, whose row now is `row`, None if it is gone."""
-    batch_job_id = (marker.batch_job_id if marker is not None else "") or "-"
+    batch_job_id = marker.batch_job_id if marker is not None else ""
     told = partial(_log, slot, batch_job_id)
     error = _error_of(slot.job, row)
+    told(logging.INFO, "ended in Batch: %s", outcome)
     if error:
         told(logging.ERROR, "FAILED (%s prior attempts) with %s", slot.job.attempts, error)
     if outcome == State.FAILED:
         told(logging.ERROR, "FAILED permanently with %s", error or UNKNOWN)
-    elif not error:
-        told(logging.INFO, "ended: %s", outcome)
 
 
 def _error_of(job: AbstractJob, row: AbstractJob | None) -> str:
@@ -46,6 +45,6 @@ def _error_of(job: AbstractJob, row: AbstractJob | None) -> str:
 
 
 def _log(slot: Slot, batch_job_id: str, level: int, text: str, *facts: object) -> None:
-    text = f"[%s] Job %s in Batch (%s) {text}"
     extra = {**slot.label, "queue": slot.job.queue, "batch_job_id": batch_job_id}
-    logger.log(level, text, slot.watcher, slot.job, batch_job_id, *facts, extra=extra)
+    values = (slot.watcher, slot.job, *facts, batch_job_id or "-")
+    logger.log(level, f"[%s] Job %s {text} (Batch job %s)", *values, extra=extra)

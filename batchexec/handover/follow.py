@@ -128,7 +128,9 @@ class Follower:
         let_go = transitions.detach if job.handed_over else transitions.requeue
         if self._slot.persist(let_go, job):
             message = "[%s] Job %s was let go of"
-            logger.info(message, self._slot.watcher, job, extra=self._slot.label)
+        else:
+            message = "[%s] Job %s isn't this worker's to watch now"
+        logger.info(message, self._slot.watcher, job, extra=self._slot.label)
 
 
 def _goes_on(watch: Watch, detail: dict[str, Any] | None) -> bool:

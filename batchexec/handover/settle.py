@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import logging
 from collections.abc import Mapping
 from functools import partial
@@ -10,14 +11,16 @@ from typing import TYPE_CHECKING, Any
 from batchexec import markers
 from batchexec.aws.cancelled import ended_after_cancel
 from batchexec.aws.container import registered_batch_job
-from batchexec.aws.failures import Failure, classify
+from batchexec.aws.failures import Failure, classify, essence
+from batchexec.aws.statuses import TERMINAL
 from batchexec.conf import settings
 from batchexec.handover import endings, reprieve, retries
 from batchexec.models import BatchJob
+from batchexec.process.aside import aside
 from batchexec.process.traces import Trace
 from jobs import transitions
 from jobs.exceptions import Lost
-from jobs.execution import outcomes
+from jobs.execution.apart import Apart
 from jobs.states import FINISHED, State
 from jobs.text import one_line
 
@@ -32,7 +35,9 @@ logger = logging.getLogger(__name__)
 
 #: What an execution came to, besides the states in which a job has ended: it is tried
 #: again, or somebody deleted its row.
-RESCHEDULED, DELETED = "rescheduled", "deleted"
+RESCHEDULED, DELETED = str(State.SCHEDULED), "deleted"
+#: For how many seconds a job object that is loaded is asked for an option.
+ASKED_FOR = 5.0
 
 
 class Settlement:
@@ -110,8 +115,10 @@ class Settlement:
         if is_unwanted(row, marker) and not self._ended_after_cancel():
             return None
         outcome = outcome_of(row, marker)
-        if row is None and outcome != DELETED:
-            outcome = self._outcome_of_gone(detail, marker)
+        if row is None and outcome == State.SUCCEEDED and self._deletes_failed():
+            if (detail := self._last_word(marker, detail)) is None:
+                return None
+            outcome = State.FAILED if detail["status"] == "FAILED" else outcome
         if marker is not None:
             self._end_marker(marker, row, detail, outcome)
         endings.tell(self._slot, marker, row, outcome)
@@ -139,17 +146,44 @@ class Settlement:
         elif self._slot.persist(markers.clear, marker):
             self._traces.add(trace)
 
-    def _outcome_of_gone(self, detail: Mapping[str, Any] | None, marker: BatchJob | None) -> str:
-        """How a job ended whose row nobody but its execution deleted.
+    def _deletes_failed(self) -> bool:
+        """Whether the row would be gone, too, if the job had failed for good.
 
-        It succeeded, even if Batch says FAILED, because a second start of its container
-        was refused, or the container was killed after it recorded the success. Only if
-        failed jobs are deleted too, Batch's word is all that is left.
+        Otherwise a row that is gone means success, even if Batch says FAILED, because a
+        second start of its container was refused, or the container was killed after it
+        recorded the success.
         """
-        if _last_status(detail, marker) != "FAILED":
-            return State.SUCCEEDED
-        deletes_failed = self._slot.on_database(outcomes.destroys, self._job)
-        return State.FAILED if deletes_failed else State.SUCCEEDED
+        job = self._job
+        if "payload" in vars(job):  # loaded before the submission
+            with contextlib.suppress(Exception):
+                return aside(lambda: job.destroys_when_failed, ASKED_FOR)
+        return self._slot.on_database(Apart().destroys, job)
+
+    def _last_word(
+        self, marker: BatchJob | None, detail: Mapping[str, Any] | None
+    ) -> Mapping[str, Any] | None:
+        """What AWS Batch says of the Batch job when it is over.
+
+        Where rows of failed jobs are deleted, it is all that is left. An empty status
+        if AWS Batch doesn't know the job; None if the worker stops before it says so.
+        """
+        unsaid = {"status": ""}
+        while detail is None or detail["status"] not in TERMINAL:
+            batch_job_id = marker.batch_job_id if marker is not None else ""
+            if not batch_job_id:
+                return unsaid
+            try:
+                found = self._slot.client.describe([batch_job_id])
+            except Exception as error:
+                message = "AWS Batch can't be asked how job %s ended: %s"
+                logger.warning(message, self._job, one_line(error), extra=self._slot.label)
+            else:
+                if not found:
+                    return unsaid
+                detail = essence(found[batch_job_id])
+            if self._slot.pause(settings.POLL_INTERVAL):
+                return None
+        return detail
 
     def _ended_after_cancel(self) -> bool:
         """Has the cancelled job's Batch job terminated, and waits until it is over.
@@ -187,10 +221,3 @@ def is_unwanted(row: AbstractJob | None, marker: BatchJob | None) -> bool:
     if row is None:
         return marker is not None and marker.state == BatchJob.State.UNWANTED
     return bool(row.state == State.CANCELLED)
-
-
-def _last_status(detail: Mapping[str, Any] | None, marker: BatchJob | None) -> str:
-    """What AWS Batch said last; empty if it has said nothing."""
-    if detail is not None:
-        return str(detail["status"])
-    return marker.status if marker is not None else ""
