@@ -73,15 +73,26 @@ def server(local_batch: Callable[..., LocalBatch]) -> LocalBatch:
 
 
 @pytest.fixture
-def batch(
+def batch_with(
     transactional_db: None, monkeypatch: pytest.MonkeyPatch, local_batch: Callable[..., LocalBatch]
-) -> LocalBatch:
-    """A local AWS Batch whose containers work on the tests' database."""
-    for name, value in {**FAST, "DATABASE_URL": database_url()}.items():
-        monkeypatch.setenv(name, value)
-    server = local_batch(start_delay=0.05, stop_grace=2, max_running=8)
-    monkeypatch.setenv("AWS_ENDPOINT_URL_BATCH", server.url)
-    return server
+) -> Callable[..., LocalBatch]:
+    """Starts a local AWS Batch whose containers work on the tests' database."""
+
+    def start(**options: Any) -> LocalBatch:
+        for name, value in {**FAST, "DATABASE_URL": database_url()}.items():
+            monkeypatch.setenv(name, value)
+        usual = {"start_delay": 0.05, "stop_grace": 2, "max_running": 8}
+        server = local_batch(**{**usual, **options})
+        monkeypatch.setenv("AWS_ENDPOINT_URL_BATCH", server.url)
+        return server
+
+    return start
+
+
+@pytest.fixture
+def batch(batch_with: Callable[..., LocalBatch]) -> LocalBatch:
+    """One that is as quick as this machine."""
+    return batch_with()
 
 
 @pytest.fixture

@@ -168,8 +168,8 @@ def test_15_after_a_restored_backup_a_running_batch_job_is_watched_before_anothe
     assert (row(job).state, row(job).handed_over) == (State.DETACHED, True)
     with released(go, once=lambda: row(job).locked_by):
         assert worker().work_off(1) == (0, 1)
-    # Its outcome could not be recorded by a runner that the row doesn't know. By the row,
-    # the execution never began: it is tried again, and costs no attempt.
+    # Its outcome could not be recorded by a runner that the row doesn't know. By the
+    # row, the execution never began: it is tried again, and costs no attempt.
     assert (row(job).state, row(job).attempts, row(job).epoch) == (State.SCHEDULED, 0, 1)
     assert [line.split()[0] for line in lines(log)] == ["began", "ended"]
     assert batch.calls()["counts"]["SubmitJob"] == 1
