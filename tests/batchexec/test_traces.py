@@ -1,4 +1,4 @@
-"""The trace of each execution on AWS Batch, and what the worker's log says of its end."""
+"""The trace of each execution on AWS Batch, and what the log says of its end."""
 
 from __future__ import annotations
 
