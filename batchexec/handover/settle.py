@@ -11,7 +11,7 @@ from batchexec.aws.cancelled import ended_after_cancel
 from batchexec.aws.container import registered_batch_job
 from batchexec.aws.failures import Failure, classify
 from batchexec.conf import settings
-from batchexec.handover import retries
+from batchexec.handover import fallback, retries
 from jobs import transitions
 from jobs.exceptions import Lost, Terminated
 from jobs.execution import outcomes
@@ -68,7 +68,8 @@ class Settlement:
 
         A container that shows itself meanwhile wins.
         """
-        is_free = retries.grants_free_retry(row, failure, wishes)
+        is_free = fallback.moves_on(row, failure, wishes)
+        is_free = is_free or retries.grants_free_retry(row, failure, wishes)
         retries.remember_memory(row, failure, wishes)
         recorder, seen = self._slot.watcher.recorder, transitions.as_seen(row)
         return recorder.failed(row, Lost(failure.text), seen, counted=not is_free)
@@ -129,6 +130,7 @@ class Settlement:
         if row.epoch != self._job.epoch + 1 or not was_told_to_end:
             return
         wishes = self._entry.wishes
+        self._slot.on_database(fallback.moves_on, row, failure, wishes)
         if self._slot.on_database(retries.grants_free_retry, row, failure, wishes):
             self._slot.persist(transitions.refund, row)
 

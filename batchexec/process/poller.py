@@ -8,7 +8,8 @@ import threading
 import time
 from typing import Any
 
-from batchexec.aws.client import MOST_IDS, BatchClient, is_throttling
+from batchexec.aws.answers import is_throttling
+from batchexec.aws.client import MOST_IDS, BatchClient
 from batchexec.aws.failures import essence
 from batchexec.aws.statuses import TERMINAL
 from batchexec.conf import settings

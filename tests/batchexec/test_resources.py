@@ -6,7 +6,8 @@ import pytest
 
 import jobs
 from batchexec import Resources
-from batchexec.resources import FARGATE, fargate_pair, resources_of
+from batchexec.resources import resources_of
+from batchexec.sizes import FARGATE_SIZES, fargate_pair
 from jobs.models import Job
 from tests.samples import Record
 
@@ -28,7 +29,7 @@ from tests.samples import Record
 )
 def test_rounds_up_to_a_pair_that_fargate_has(asked, given):
     assert fargate_pair(*asked) == given
-    assert given[1] in FARGATE[given[0]]
+    assert given[1] in FARGATE_SIZES[given[0]]
 
 
 def test_no_pair_is_ever_smaller_than_what_was_asked():

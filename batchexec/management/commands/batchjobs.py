@@ -5,16 +5,19 @@ from __future__ import annotations
 import json
 import sys
 from argparse import ArgumentParser
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from django.core.management.base import BaseCommand, CommandError
 
 from batchexec import markers
-from batchexec.aws.client import BatchClient, NotConfigured, configuration_error
+from batchexec.aws.errors import NotConfigured
 from batchexec.models import BatchJob
 from batchexec.upkeep.findings import Finding
 from batchexec.upkeep.reconciler import reconcile
 from jobs.management.terminal import printable, table
+
+if TYPE_CHECKING:
+    from batchexec.aws.client import BatchClient
 
 NOT_MENDED, NO_SUCH_MARKER = 1, 4
 COLUMNS = (
@@ -55,7 +58,11 @@ class Command(BaseCommand):
             status = getattr(self, f"_{action}")(**options)
         except NotConfigured as error:
             raise CommandError(str(error)) from error
+        except ImportError as error:
+            raise CommandError(str(error)) from error
         except Exception as error:
+            from batchexec.aws.answers import configuration_error
+
             if text := configuration_error(error):
                 raise CommandError(text) from error
             if type(error).__module__.startswith("botocore."):
@@ -80,7 +87,7 @@ class Command(BaseCommand):
         if marker is None:
             self.stderr.write(printable(f"Nothing is in Batch for {id!r}."))
             return NO_SUCH_MARKER
-        details = BatchClient().describe([marker.batch_job_id]) if marker.batch_job_id else {}
+        details = _client().describe([marker.batch_job_id]) if marker.batch_job_id else {}
         shown = {**_as_json(marker), "aws_batch": details.get(marker.batch_job_id)}
         if json:
             self._print_json(shown)
@@ -92,7 +99,7 @@ class Command(BaseCommand):
 
     def _reconcile(self, apply: bool, json: bool, **options: Any) -> int:
         shown, left = [], False
-        for finding in reconcile(BatchClient()):
+        for finding in reconcile(_client()):
             mended = apply and _mended(finding)
             left = left or (finding.mend is not None and not mended)
             shown.append({**_finding_as_json(finding), "mended": mended})
@@ -110,6 +117,13 @@ class Command(BaseCommand):
 
     def _print_json(self, value: Any) -> None:
         self.stdout.write(_dump(value))
+
+
+def _client() -> BatchClient:
+    """Made here, so that without boto3 there still are sub-commands, and a sentence."""
+    from batchexec.aws.client import BatchClient
+
+    return BatchClient()
 
 
 def _dump(value: Any) -> str:
