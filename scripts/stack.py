@@ -186,7 +186,7 @@ class Stack:
         """Starts a local AWS Batch, unless AWS_ENDPOINT_URL_BATCH names one."""
         if self.environment.get("AWS_ENDPOINT_URL_BATCH"):
             return
-        self.start("batch", "localbatch", "--port", str(port), *options)
+        self.start("batch", "localbatch", "--create", "--port", str(port), *options)
         for name, value in LOCAL_AWS.items():
             self.environment.setdefault(name, value)
         self.environment["AWS_ENDPOINT_URL_BATCH"] = f"http://127.0.0.1:{port}"

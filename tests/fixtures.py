@@ -46,7 +46,8 @@ def web(start: Callable[..., Process]) -> str:
 
 @pytest.fixture
 def local_batch() -> Iterator[Callable[..., LocalBatch]]:
-    """Starts servers, with LocalBatch's own options. They are ended with the test.
+    """Starts servers with a queue and a definition, and with LocalBatch's own options.
+    They are ended with the test.
 
     A test has its own: one is up in 40 ms, and nothing has to be put in order after it.
     Every fault that was set must have happened.
@@ -57,7 +58,7 @@ def local_batch() -> Iterator[Callable[..., LocalBatch]]:
         servers: list[LocalBatch] = []
 
         def started(**options: Any) -> LocalBatch:
-            servers.append(stack.enter_context(LocalBatch(**options)))
+            servers.append(stack.enter_context(LocalBatch(**{"create": True, **options})))
             return servers[-1]
 
         yield started

@@ -16,14 +16,18 @@ import threading
 from collections.abc import Iterable
 from http.client import responses
 from typing import Any, NoReturn
+from urllib.parse import parse_qs
 
 from batchexec.local.api import BatchApi
 from batchexec.local.calls import Calls
 from batchexec.local.cloud import Cloud, UnknownRegion
 from batchexec.local.errors import ApiError, refuse
-from batchexec.local.faults import CALL_KINDS, Fault, FaultError, Faults, batch_operations
+from batchexec.local.faults import CALL_KINDS, Fault, FaultError, Faults
 from batchexec.local.guard import Guard
+from batchexec.local.iam.access import Access
 from batchexec.local.logs import Logs
+from batchexec.local.rules import model
+from batchexec.local.throttle import Throttle
 
 logger = logging.getLogger(__name__)
 
@@ -35,6 +39,7 @@ ERROR_CODES = {
     500: "ServerException",
     503: "ServiceUnavailableException",
 }
+TAGS = "/v1/tags/"
 TAG_OPERATIONS = {"GET": "ListTagsForResource", "DELETE": "UntagResource"}
 STRIKES = {*CALL_KINDS, "status"} - {"latency"}
 
@@ -47,6 +52,8 @@ class Application:
     def __init__(
         self,
         guard: Guard,
+        throttle: Throttle,
+        access: Access,
         cloud: Cloud,
         api: BatchApi,
         faults: Faults,
@@ -55,12 +62,13 @@ class Application:
     ):
         self.closing = threading.Event()
         self._guard = guard
+        self._throttle = throttle
+        self._access = access
         self._cloud = cloud
         self._api = api
         self._faults = faults
         self._calls = calls
         self._logs = logs
-        self._operations = batch_operations()
 
     def __call__(self, environ: dict[str, Any], start_response: Any) -> Iterable[bytes]:
         status, headers, content = self._answer(environ)
@@ -109,6 +117,8 @@ class Application:
         if fault is None or fault.performs_call:
             answer = self._perform(environ, body, region, service, operation)
         reply = _reply(fault, answer)
+        if reply and reply[0] >= 400:
+            self._calls.refusal(operation, reply[0])
         if operation == "SubmitJob":
             self._note_submission(body, answer, reply[0] if reply else "reset")
         if fault and fault.kind == "hang-after":
@@ -121,23 +131,22 @@ class Application:
         region, service = (scope["region"], scope["service"]) if scope else ("us-east-1", "batch")
         path = environ["PATH_INFO"]
         if service == "batch":
-            if path.startswith("/v1/tags/"):
+            if path.startswith(TAGS):
                 return region, service, TAG_OPERATIONS.get(environ["REQUEST_METHOD"], "TagResource")
             name = path.removeprefix("/v1/")
-            return region, service, self._operations.get(name.lower(), name)
+            return region, service, model.operations().get(name.lower(), name)
         return region, service, environ.get("HTTP_X_AMZ_TARGET", path).rpartition(".")[2]
 
     def _perform(
         self, environ: dict[str, Any], body: bytes, region: str, service: str, operation: str
     ) -> Answer:
         try:
-            method, path = environ["REQUEST_METHOD"], environ["PATH_INFO"]
-            if service == "batch" and method == "POST" and path.startswith("/v1/"):
-                self._cloud.batch(region)
-                request = _parse(body)
-                if perform := self._api.operations.get(operation):
-                    return _json(200, perform(region, request, len(body)))
-                self._api.check(operation, request)
+            if service == "batch":
+                self._throttle.admit()
+                request = _request(environ, body)
+                model.check(operation, request)
+                self._access.check(operation, region, request)
+                return _json(200, self._api.perform(operation, region, request, len(body)))
         except ApiError as error:
             return _error(error)
         except UnknownRegion as error:
@@ -196,6 +205,17 @@ def _parse(body: bytes) -> dict[str, Any]:
         raise refuse("The request's body is not JSON.") from None
     if not isinstance(request, dict):
         raise refuse("The request's body is not a JSON object.")
+    return request
+
+
+def _request(environ: dict[str, Any], body: bytes) -> dict[str, Any]:
+    """The call's members, those in its path included."""
+    request = _parse(body)
+    path = environ["PATH_INFO"]
+    if path.startswith(TAGS):
+        request["resourceArn"] = path.removeprefix(TAGS)
+        if keys := parse_qs(environ.get("QUERY_STRING", "")).get("tagKeys"):
+            request["tagKeys"] = keys
     return request
 
 

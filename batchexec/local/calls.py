@@ -8,7 +8,10 @@ from typing import Any
 
 
 class Calls:
-    """How often each operation was called, and the fate of every SubmitJob request."""
+    """How often each operation was called, and the fate of every SubmitJob request.
+
+    `refusals` counts the answers that were errors, by operation and HTTP status.
+    """
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
@@ -17,11 +20,16 @@ class Calls:
     def reset(self) -> None:
         with self._lock:
             self._counts: Counter[str] = Counter()
+            self._refusals: dict[str, Counter[str]] = {}
             self._submissions: list[dict[str, Any]] = []
 
     def count(self, operation: str) -> None:
         with self._lock:
             self._counts[operation] += 1
+
+    def refusal(self, operation: str, status: int) -> None:
+        with self._lock:
+            self._refusals.setdefault(operation, Counter())[str(status)] += 1
 
     def submission(self, job_name: Any, job_id: str | None, reply: int | str) -> None:
         """Notes a SubmitJob request.
@@ -37,4 +45,6 @@ class Calls:
     def show(self) -> dict[str, Any]:
         with self._lock:
             submissions = [dict(one) for one in self._submissions]
-            return {"counts": dict(self._counts), "submissions": submissions}
+            refusals = {name: dict(counts) for name, counts in self._refusals.items()}
+            counts = dict(self._counts)
+        return {"counts": counts, "refusals": refusals, "submissions": submissions}

@@ -1,4 +1,4 @@
-"""What moto keeps for us: queues, job definitions, logs, IAM, EC2.
+"""What moto keeps for us: logs, IAM, EC2, CloudFormation and the other services.
 
 No other module knows moto.
 """
@@ -6,9 +6,8 @@ No other module knows moto.
 from __future__ import annotations
 
 import itertools
-import json
 import os
-import threading
+from collections.abc import Iterable
 from typing import Any
 
 from moto.batch.models import batch_backends
@@ -17,18 +16,6 @@ from moto.ecs.models import ecs_backends
 from moto.iam.models import iam_backends
 from moto.logs.models import logs_backends
 from moto.moto_server.werkzeug_app import DomainDispatcherApplication, create_backend_app
-
-from batchexec.conf import settings
-
-LOG_GROUP = "/aws/batch/job"
-#: What a job without a command of its own prints.
-PLACEHOLDER = "This job definition is used with a command in containerOverrides."
-ALLOW_BATCH = {
-    "Effect": "Allow",
-    "Principal": {"Service": "batch.amazonaws.com"},
-    "Action": "sts:AssumeRole",
-}
-ASSUMED_BY_BATCH = json.dumps({"Version": "2012-10-17", "Statement": [ALLOW_BATCH]})
 
 _accounts = itertools.count(123456789012)
 
@@ -43,12 +30,13 @@ class Cloud:
     Each server has its own, so two servers in one process don't share anything.
     """
 
+    #: Where jobs log whose definition names no group. AWS Batch makes it itself.
+    DEFAULT_LOG_GROUP = "/aws/batch/job"
+
     def __init__(self) -> None:
         # moto itself gives this variable precedence over the account that we name.
         self.account = os.environ.get("MOTO_ACCOUNT_ID") or str(next(_accounts))
         self._application = DomainDispatcherApplication(create_backend_app)
-        self._provisioned: set[str] = set()
-        self._lock = threading.Lock()
 
     def __call__(self, environ: dict[str, Any], start_response: Any) -> Any:
         """moto's own WSGI application, for this account."""
@@ -60,87 +48,33 @@ class Cloud:
             backends.pop(self.account, None)
 
     def batch(self, region: str) -> Any:
-        """moto's Batch in that region.
-
-        It has the job queue and the job definition that BATCHEXEC names.
-        """
+        """moto's Batch in that region, which holds what its CloudFormation has made."""
         try:
-            backend = batch_backends[self.account][region]
+            return batch_backends[self.account][region]
         except KeyError:
             raise UnknownRegion(f"AWS Batch has no region {region!r}.") from None
-        with self._lock:
-            if region not in self._provisioned:
-                _provision(backend)
-                self._provisioned.add(region)
-        return backend
 
-    def queue(self, region: str, name_or_arn: str) -> Any:
-        return self.batch(region).get_job_queue(name_or_arn)
+    def network(self, region: str) -> tuple[str, str]:
+        """A subnet and a security group of the account's default network."""
+        network = self.batch(region).ec2_backend
+        subnet = next(iter(network.get_default_subnets().values()))
+        return subnet.id, network.get_default_security_group().id
 
-    def definition(self, region: str, identifier: str) -> Any:
-        """The active job definition with this ARN or name, or None.
+    def has_subnet(self, region: str, subnet: str) -> bool:
+        return any(subnet == one.id for one in self.batch(region).ec2_backend.describe_subnets())
 
-        Without a revision, it is the latest.
-        """
-        backend = self.batch(region)
-        name, _, revision = identifier.rpartition("job-definition/")[2].partition(":")
-        found = [
-            definition
-            for definition in backend.get_job_definitions(name)
-            if definition.status == "ACTIVE" and revision in ("", str(definition.revision))
-        ]
-        return max(found, key=lambda definition: int(definition.revision), default=None)
+    def has_log_group(self, region: str, group: str) -> bool:
+        return group in self.batch(region).logs_backend.groups
 
-    def put_log_events(self, region: str, stream: str, events: list[dict[str, Any]]) -> None:
+    def create_log_group(self, region: str, group: str) -> None:
+        """It is no error if it exists."""
+        self.batch(region).logs_backend.ensure_log_group(group)
+
+    def put_log_events(
+        self, region: str, group: str, stream: str, events: Iterable[dict[str, Any]]
+    ) -> None:
         logs = self.batch(region).logs_backend
-        logs.ensure_log_group(LOG_GROUP)
-        logs.ensure_log_stream(LOG_GROUP, stream)
+        logs.ensure_log_group(group)
+        logs.ensure_log_stream(group, stream)
         if events:
-            logs.put_log_events(LOG_GROUP, stream, events)
-
-
-def _provision(batch: Any) -> None:
-    role = batch.iam_backend.create_role(
-        f"localbatch-{batch.region_name}", ASSUMED_BY_BATCH, "/", None, "", [], "3600"
-    )
-    network = batch.ec2_backend
-    environment = batch.create_compute_environment(
-        "localbatch",
-        "MANAGED",
-        "ENABLED",
-        {
-            "type": "FARGATE",
-            "maxvCpus": 256,
-            "subnets": [subnet.id for subnet in network.get_default_subnets().values()][:1],
-            "securityGroupIds": [network.get_default_security_group().id],
-        },
-        role.arn,
-    )
-    batch.create_job_queue(
-        queue_name=settings.JOB_QUEUE,
-        priority=1,
-        schedule_policy=None,
-        state="ENABLED",
-        compute_env_order=[{"order": 1, "computeEnvironment": environment.arn}],
-    )
-    batch.register_job_definition(
-        def_name=settings.JOB_DEFINITION,
-        parameters={},
-        _type="container",
-        tags={},
-        retry_strategy={"attempts": 1},
-        container_properties={
-            "image": "localbatch",
-            "command": ["python", "-c", f"print({PLACEHOLDER!r})"],
-            "resourceRequirements": [
-                {"type": "VCPU", "value": "0.25"},
-                {"type": "MEMORY", "value": "512"},
-            ],
-            "executionRoleArn": role.arn,
-        },
-        node_properties=None,
-        eks_properties=None,
-        timeout={},
-        platform_capabilities=["FARGATE"],
-        propagate_tags=False,
-    )
+            logs.put_log_events(group, stream, events)

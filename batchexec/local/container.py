@@ -79,5 +79,10 @@ class Container:
         return code if code >= 0 else 128 - code
 
     def signal(self, number: int) -> None:
-        if self._process.returncode is None:
+        """Tells the first process only, as AWS does. SIGKILL ends all of them."""
+        if self._process.returncode is not None:
+            return
+        if number == signal.SIGKILL:
             signal_group(self._process.pid, number)
+        else:
+            self._process.send_signal(number)

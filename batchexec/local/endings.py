@@ -13,6 +13,9 @@ from batchexec.local.job import Attempt, Job
 
 #: AWS cuts a container's `reason` to this length.
 MAX_REASON = 255
+#: Seconds from SIGTERM to SIGKILL, unless the definition says otherwise.
+STOP_TIMEOUT = 30
+DEPENDENCY_FAILED = "Dependent job failed"
 
 
 @dataclass(frozen=True)
@@ -41,6 +44,13 @@ OUT_OF_MEMORY = Ending(
 CANNOT_PULL = Ending(
     "Task failed to start",
     reason="CannotPullContainerError: pull image manifest has been retried 5 time(s): not found",
+    code_known=False,
+)
+NO_LOG_GROUP = Ending(
+    "Task failed to start",
+    reason="CannotStartContainerError: Error response from daemon: failed to initialize "
+    "logging driver: failed to create Cloudwatch log stream: ResourceNotFoundException: "
+    "The specified log group does not exist.",
     code_known=False,
 )
 RECLAIMED = Ending("Your Spot Task was interrupted.")

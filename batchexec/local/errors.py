@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import uuid
+
 
 class ApiError(Exception):
     """An HTTP status, AWS's error code, and a message for people."""
@@ -14,5 +16,9 @@ class ApiError(Exception):
 
 
 def refuse(message: str) -> ApiError:
-    """The ClientException that AWS Batch answers whatever is wrong with a request."""
-    return ApiError(400, "ClientException", message)
+    """The ClientException that AWS Batch answers whatever is wrong with a request.
+
+    Its message has another id each time, so no two are equal.
+    """
+    text = f"Error executing request, Exception : {message}, RequestId: {uuid.uuid4()}"
+    return ApiError(400, "ClientException", text)

@@ -51,7 +51,9 @@ class Execution:
             self._note(endings.CANNOT_PULL)
         if self._ending:
             return self._ending, None
-        log = self._machine.logs.open(self.job.id, log_stream, self.job.region)
+        if not self._machine.logs.has_group(self.job):
+            return endings.NO_LOG_GROUP, None
+        log = self._machine.logs.open(self.job, log_stream)
         try:
             container = self._machine.start(self.job)
         except (OSError, ValueError) as error:

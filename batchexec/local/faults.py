@@ -42,11 +42,10 @@ import re
 import threading
 from collections.abc import Collection, Iterable
 from dataclasses import dataclass
-from functools import cache
 from pathlib import Path
 from typing import Any
 
-from botocore.session import get_session
+from batchexec.local.rules.model import operations
 
 CONTAINER = "Container"
 CONTAINER_KINDS = {
@@ -77,13 +76,6 @@ STATUS_KIND = re.compile(r"([45]\d\d)(-before|-after)?")
 DEFAULTS: dict[str, float] = {"seconds": 30, "after": 0}
 #: How often a file that is waited for is looked for, in seconds.
 LOOK = 0.02
-
-
-@cache
-def batch_operations() -> dict[str, str]:
-    """The operations of AWS Batch, by lower-case name."""
-    names = get_session().get_service_model("batch").operation_names
-    return {name.lower(): name for name in names}
 
 
 class FaultError(ValueError):
@@ -137,7 +129,7 @@ def parse(spec: str) -> Fault:
         form = "operation:kind or operation:kind:key=value,…"
         raise FaultError(f"The fault {spec!r} is not of the form {form}.")
     operation, kind, *rest = spec.split(":")
-    operation = batch_operations().get(operation.lower(), operation)
+    operation = operations().get(operation.lower(), operation)
     allowed = _allowed_options(spec, operation, kind)
     options: dict[str, str] = {}
     for pair in filter(None, rest[0].split(",") if rest else []):
@@ -160,7 +152,7 @@ def parse(spec: str) -> Fault:
 def _allowed_options(spec: str, operation: str, kind: str) -> set[str]:
     if operation == CONTAINER:
         kinds: dict[str, set[str]] = dict(CONTAINER_KINDS)
-    elif operation == "*" or operation in batch_operations().values():
+    elif operation == "*" or operation in operations().values():
         kinds = {**CALL_KINDS, **VIEW_KINDS.get(operation, {})}
         if STATUS_KIND.fullmatch(kind):
             kinds[kind] = {"code"}

@@ -56,6 +56,8 @@ class Job:
     """A submission merged with its definition, and what has become of it.
 
     `number` counts jobs in the order of their submission; `timeout` is in seconds.
+    `ecs` is the task of a definition with `ecsProperties`, of which `container` is the
+    essential one. `doom` is why it is FAILED before it starts, if it is.
     """
 
     name: str
@@ -67,6 +69,9 @@ class Job:
     definition: str
     definition_arn: str
     container: dict[str, Any]
+    ecs: dict[str, Any] | None = None
+    platform: list[str] | None = None
+    doom: str | None = None
     parameters: dict[str, str] = field(default_factory=dict)
     tags: dict[str, str] = field(default_factory=dict)
     depends_on: list[dict[str, str]] = field(default_factory=list)
@@ -105,6 +110,20 @@ class Job:
         attempt = Attempt(task_arn=f"{prefix}:task/localbatch/{uuid.uuid4().hex}")
         self.attempts.append(attempt)
         return attempt
+
+    @property
+    def stop_timeout(self) -> int | None:
+        """Seconds from SIGTERM to SIGKILL, if the definition has them."""
+        return self.container.get("stopTimeout")
+
+    @property
+    def log_options(self) -> dict[str, str]:
+        return dict((self.container.get("logConfiguration") or {}).get("options") or {})
+
+    def log_stream(self, attempt: Attempt) -> str:
+        prefix = self.log_options.get("awslogs-stream-prefix", self.definition[:200])
+        name = self.container.get("name", "default")
+        return f"{prefix}/{name}/{attempt.task_arn.rpartition('/')[2]}"
 
     def environment(self) -> dict[str, str]:
         """The container's environment, with the variables that AWS Batch adds."""
@@ -149,7 +168,7 @@ class Job:
     def summary(self) -> dict[str, Any]:
         """The job as a JobSummary of ListJobs."""
         container = {}
-        if self.attempt:
+        if self.attempt and self.ecs is None:
             container = present(exitCode=self.attempt.exit_code, reason=self.attempt.reason)
         return self._shown(self.status) | ({"container": container} if container else {})
 
@@ -158,17 +177,37 @@ class Job:
 
         A fault may show another `status` than it has.
         """
-        on_fargate = "fargatePlatformConfiguration" in self.container
         retry = present(attempts=self.max_attempts, evaluateOnExit=self.evaluate_on_exit or None)
         return self._shown(status or self.status) | present(
             jobQueue=self.queue_arn,
-            attempts=[attempt.describe() for attempt in self.attempts],
+            attempts=[self._attempt_shown(attempt) for attempt in self.attempts],
             dependsOn=self.depends_on,
             parameters=self.parameters,
             tags=self.tags,
             propagateTags=self.propagate_tags,
-            platformCapabilities=["FARGATE"] if on_fargate else None,
+            platformCapabilities=self.platform,
             retryStrategy=retry,
             timeout={"attemptDurationSeconds": self.timeout} if self.timeout else None,
-            container=self.container | (self.attempt.container() if self.attempt else {}),
+            **self._container_shown(),
         )
+
+    def _container_shown(self) -> dict[str, Any]:
+        ended = self.attempt.container() if self.attempt else {}
+        if self.ecs is None:
+            return {"container": self.container | ended}
+        task_arn = ended.pop("taskArn", None)
+        containers = [
+            one | ended if one["name"] == self.container["name"] else one
+            for one in self.ecs["containers"]
+        ]
+        task = {**self.ecs, "containers": containers, **present(taskArn=task_arn)}
+        return {"ecsProperties": {"taskProperties": [task]}}
+
+    def _attempt_shown(self, attempt: Attempt) -> dict[str, Any]:
+        shown = attempt.describe()
+        if self.ecs is not None:
+            container = shown.pop("container")
+            task = present(taskArn=container.pop("taskArn", None))
+            container["name"] = self.container["name"]
+            shown["taskProperties"] = [{**task, "containers": [container]}]
+        return shown

@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 from batchexec.local.errors import refuse
+from batchexec.local.index import Entry
 from batchexec.local.job import STATUSES, Job
 
 MAX_FILTERED = 100
@@ -19,8 +20,8 @@ MAX_BY_STATUS = 1000
 Key = tuple[str, int]
 
 
-def select(jobs: Iterable[Job], request: Mapping[str, Any]) -> list[Job]:
-    """The jobs that a request asks for, newest first.
+def select(entries: Iterable[Entry], request: Mapping[str, Any]) -> list[Entry]:
+    """The entries of the jobs that a request asks for, newest first.
 
     Without a filter, these are the jobs of `jobStatus`, by default RUNNING. With the
     one filter that is allowed, jobs of every status are listed and `jobStatus` is
@@ -33,18 +34,18 @@ def select(jobs: Iterable[Job], request: Mapping[str, Any]) -> list[Job]:
     if len(filters) > 1:
         raise refuse("Only one filter may be given.")
     if not filters:
-        found = [job for job in jobs if job.status == (status or "RUNNING")]
+        found = [entry for entry in entries if entry.status == (status or "RUNNING")]
     else:
         name = filters[0].get("name")
         matches = _filter(name, filters[0].get("values") or [])
-        found = [job for job in jobs if matches(job)]
+        found = [entry for entry in entries if matches(entry.job)]
         if name == "SHARE_IDENTIFIER" and status:
-            found = [job for job in found if job.status == status]
+            found = [entry for entry in found if entry.status == status]
     by_name = bool(filters) and filters[0]["name"] == "JOB_NAME"
-    return sorted(found, key=lambda job: _key(job, by_name))
+    return sorted(found, key=lambda entry: _key(entry, by_name))
 
 
-def page(jobs: list[Job], request: Mapping[str, Any]) -> tuple[list[Job], str | None]:
+def page(entries: list[Entry], request: Mapping[str, Any]) -> tuple[list[Entry], str | None]:
     """A page, and the token of the next page if there is one.
 
     Jobs that are submitted in between don't shift the pages.
@@ -57,14 +58,14 @@ def page(jobs: list[Job], request: Mapping[str, Any]) -> tuple[list[Job], str | 
         raise refuse(f"maxResults must be a positive number, not {wanted}.")
     if token := request.get("nextToken"):
         last = _read_token(token)
-        jobs = [job for job in jobs if _key(job, by_name) > last]
+        entries = [entry for entry in entries if _key(entry, by_name) > last]
     size = min(wanted, limit)
-    following = _token(_key(jobs[size - 1], by_name)) if len(jobs) > size else None
-    return jobs[:size], following
+    following = _token(_key(entries[size - 1], by_name)) if len(entries) > size else None
+    return entries[:size], following
 
 
-def _key(job: Job, by_name: bool) -> Key:
-    return (job.name.lower() if by_name else "", -job.number)
+def _key(entry: Entry, by_name: bool) -> Key:
+    return (entry.job.name.lower() if by_name else "", -entry.job.number)
 
 
 def _token(key: Key) -> str:

@@ -11,17 +11,24 @@ import time
 from pathlib import Path
 
 from batchexec.local.cloud import Cloud
-from batchexec.local.job import milliseconds
+from batchexec.local.job import Job, milliseconds
 from batchexec.local.timers import Timers
 
 ECHO_INTERVAL = 0.1
+#: Where jobs log whose definition names no group.
+DEFAULT_GROUP = Cloud.DEFAULT_LOG_GROUP
+
+
+def _group(job: Job) -> str:
+    return job.log_options.get("awslogs-group", DEFAULT_GROUP)
 
 
 class JobLog:
     """The log stream of one attempt, which begins where the job's file ends now."""
 
-    def __init__(self, path: Path, stream: str, region: str):
+    def __init__(self, path: Path, region: str, group: str, stream: str):
         self.path = path
+        self.group = group
         self.stream = stream
         self.region = region
         self.position = path.stat().st_size if path.exists() else 0
@@ -63,8 +70,15 @@ class Logs:
     def path(self, job_id: str) -> Path:
         return self._folder / f"{job_id}.log"
 
-    def open(self, job_id: str, stream: str, region: str) -> JobLog:
-        log = JobLog(self.path(job_id), stream, region)
+    def has_group(self, job: Job) -> bool:
+        """Whether the job's log group exists. AWS Batch makes its own, and no other."""
+        group = _group(job)
+        if job.log_options.get("awslogs-create-group") == "true" or group == DEFAULT_GROUP:
+            self._cloud.create_log_group(job.region, group)
+        return self._cloud.has_log_group(job.region, group)
+
+    def open(self, job: Job, stream: str) -> JobLog:
+        log = JobLog(self.path(job.id), job.region, _group(job), stream)
         with self._lock:
             self._open.add(log)
             self._copy(log)
@@ -86,7 +100,7 @@ class Logs:
         lines = log.new_lines(last=last)
         # AWS refuses an empty message.
         events = [{"timestamp": now, "message": line} for line in lines if line]
-        self._cloud.put_log_events(log.region, log.stream, events)
+        self._cloud.put_log_events(log.region, log.group, log.stream, events)
         if self._echo and lines:
             start = f"{time.strftime('%H:%M:%S')} {log.path.stem[:8]}"
             sys.stdout.write("".join(f"{start} {line}\n" for line in lines))

@@ -15,7 +15,9 @@ from batchexec.local import endings
 from batchexec.local.endings import Ending
 from batchexec.local.execution import Execution
 from batchexec.local.faults import Faults
-from batchexec.local.job import BEFORE_STARTING, Job, milliseconds
+from batchexec.local.index import Index
+from batchexec.local.job import BEFORE_STARTING, Attempt, Job, milliseconds
+from batchexec.local.lag import Lag
 from batchexec.local.machine import Machine
 from batchexec.local.timers import Timers
 
@@ -25,7 +27,8 @@ class Scheduler:
 
     A waiting job costs no thread and no polling. A running job has a thread that sleeps
     until its process ends. `lock` guards the fields of all jobs: hold it while you read
-    them. `start_delay` and `stop_grace` are in seconds.
+    them. `start_delay` and `stop_grace` are in seconds. With a `lag`, AWS Batch decides
+    later, and notices later that a container runs or has ended.
     """
 
     def __init__(
@@ -33,16 +36,20 @@ class Scheduler:
         machine: Machine,
         timers: Timers,
         faults: Faults,
+        index: Index,
         *,
         max_running: int,
         start_delay: float,
         stop_grace: float,
+        lag: Lag,
     ):
         self.lock = threading.RLock()
         self.jobs: dict[str, Job] = {}
         self._machine = machine
         self._timers = timers
         self._faults = faults
+        self._index = index
+        self._lag = lag
         self.max_running = max_running
         # One step each as SUBMITTED, RUNNABLE and STARTING.
         self._step = start_delay / 3
@@ -58,6 +65,7 @@ class Scheduler:
             job.number = self._submitted
             self._submitted += 1
             self.jobs[job.id] = job
+            self._index.note(job)
             self._later(job, self._check_dependencies)
 
     def cancel(self, job_id: str, reason: str) -> None:
@@ -81,6 +89,7 @@ class Scheduler:
             if job is None or job.finished:
                 return
             job.is_terminated = True
+            self._index.note(job)
             if job in self._executions:
                 self._executions[job].stop(endings.terminated(reason))
             else:
@@ -93,26 +102,34 @@ class Scheduler:
         self._machine.close(grace)
 
     def _later(self, job: Job, step: Callable[[Job], None]) -> None:
+        self._after(job, self._step + self._lag.draw(), step)
+
+    def _after(self, job: Job, seconds: float, step: Callable[[Job], None]) -> None:
         def callback() -> None:
             with self.lock:
                 if not self._closing and not job.finished:
                     step(job)
 
-        self._timers.after(self._step, callback)
+        self._timers.after(seconds, callback)
+
+    def _become(self, job: Job, status: str, reason: str | None = None) -> None:
+        job.status = status
+        job.status_reason = reason
+        self._index.note(job)
 
     def _check_dependencies(self, job: Job) -> None:
         needed = [self.jobs.get(dependency["jobId"]) for dependency in job.depends_on]
         if any(other is None or other.status == "FAILED" for other in needed):
-            self._finish(job, "FAILED", "Dependent Job failed")
+            self._finish(job, "FAILED", endings.DEPENDENCY_FAILED)
         elif any(other and other.status != "SUCCEEDED" for other in needed):
-            job.status = "PENDING"
+            self._become(job, "PENDING")
             self._pending.add(job)
         else:
             self._make_runnable(job)
 
-    def _make_runnable(self, job: Job) -> None:
+    def _make_runnable(self, job: Job, reason: str | None = None) -> None:
         self._pending.discard(job)
-        job.status = "RUNNABLE"
+        self._become(job, "RUNNABLE", reason)
         self._later(job, self._queue)
 
     def _queue(self, job: Job) -> None:
@@ -123,35 +140,48 @@ class Scheduler:
         while self._waiting and len(self._executions) < self.max_running:
             job = self._waiting.popleft()
             if not job.finished:
-                job.status = "STARTING"
+                self._become(job, "STARTING", job.status_reason)
                 self._executions[job] = self._execution(job)
-                self._later(job, self._start)
+                self._after(job, self._step, self._start)
 
     def _execution(self, job: Job) -> Execution:
-        return Execution(job, self._machine, self._timers, self._faults, self._stop_grace)
+        # The option is AWS's 30 seconds; a time of the definition is in proportion.
+        grace = self._stop_grace * (job.stop_timeout or endings.STOP_TIMEOUT) / endings.STOP_TIMEOUT
+        return Execution(job, self._machine, self._timers, self._faults, grace)
 
     def _start(self, job: Job) -> None:
+        if job.doom:
+            del self._executions[job]
+            self._finish(job, "FAILED", job.doom)
+            return self._fill()
         self._machine.thread(job.id, lambda: self._run(job))
 
     def _run(self, job: Job) -> None:
         with self.lock:
             attempt = job.new_attempt()
-            log_stream = f"{job.definition[:200]}/default/{attempt.task_arn.rpartition('/')[2]}"
+            log_stream = job.log_stream(attempt)
+
+        running_since: list[int] = []
 
         def started() -> None:
-            with self.lock:
-                attempt.started_at = milliseconds()
+            running_since.append(milliseconds())
+            self._after(job, self._lag.draw(), show_running)
+
+        def show_running(job: Job) -> None:
+            if running_since and attempt.started_at is None:
+                attempt.started_at = running_since[0]
                 attempt.log_stream = log_stream
-                job.status = "RUNNING"
-                job.status_reason = None
+                self._become(job, "RUNNING")
+
+        def show_end(job: Job) -> None:
+            show_running(job)
+            self._attempt_ended(job, attempt, ending, code)
 
         ending, code = self._executions[job].run(log_stream, started)
-        with self.lock:
-            self._attempt_ended(job, ending, code)
+        self._after(job, self._lag.draw(), show_end)
 
-    def _attempt_ended(self, job: Job, ending: Ending, code: int | None) -> None:
+    def _attempt_ended(self, job: Job, attempt: Attempt, ending: Ending, code: int | None) -> None:
         del self._executions[job]
-        attempt = job.attempts[-1]
         attempt.stopped_at = milliseconds()
         attempt.status_reason = ending.status_reason
         attempt.reason = ending.reason
@@ -159,17 +189,15 @@ class Scheduler:
             attempt.exit_code = code if ending.exit_code is None else ending.exit_code
         if attempt.exit_code == 0 and ending.may_succeed:
             self._finish(job, "SUCCEEDED", ending.status_reason)
-        elif ending.retryable and endings.tries_again(job, attempt) and not self._closing:
-            job.status_reason = ending.status_reason
-            self._make_runnable(job)
+        elif ending.retryable and endings.tries_again(job, attempt):
+            self._make_runnable(job, ending.status_reason)
         else:
             self._finish(job, "FAILED", ending.status_reason)
         self._fill()
 
     def _finish(self, job: Job, status: str, status_reason: str) -> None:
-        job.status = status
-        job.status_reason = status_reason
         job.stopped_at = milliseconds()
+        self._become(job, status, status_reason)
         self._pending.discard(job)
         for other in list(self._pending):
             if any(dependency["jobId"] == job.id for dependency in other.depends_on):

@@ -12,21 +12,27 @@ import logging
 import os
 import tempfile
 import threading
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from functools import partial
 from pathlib import Path
 from typing import Any
 
+from batchexec.local.account.account import Account
 from batchexec.local.api import BatchApi
 from batchexec.local.app import Application
 from batchexec.local.calls import Calls
 from batchexec.local.cloud import Cloud
 from batchexec.local.faults import Faults
 from batchexec.local.guard import Guard
+from batchexec.local.iam.access import Access
+from batchexec.local.iam.policy import Policy
+from batchexec.local.index import Index
+from batchexec.local.lag import Lag
 from batchexec.local.leftovers import ProcessGroups
 from batchexec.local.logs import Logs
 from batchexec.local.machine import Machine
 from batchexec.local.scheduler import Scheduler
+from batchexec.local.throttle import Throttle
 from batchexec.local.timers import Timers
 from batchexec.local.web import HOST, Server, listen
 from jobs.folders import project_folder
@@ -52,15 +58,23 @@ class LocalBatch:
     `folder`: where the logs are instead.
     `faults`: see `batchexec.local.faults`.
     `start_delay`: seconds from SubmitJob to the start of the process.
+    `lag`: seconds, at random around it, that AWS Batch takes to decide about a job, and
+    to notice that its container runs or has ended.
+    `list_lag`: the same until ListJobs shows a new job, or a change of one.
+    `tps`: calls a second that it takes, of all operations together. None means any.
+    `policy`: an IAM policy, or its file. Calls that it doesn't allow get a 403.
     `max_running`: how many containers run at once. Further jobs stay RUNNABLE.
     `stop_grace`: seconds between SIGTERM and SIGKILL of a job.
     `shutdown_grace`: the same for all jobs, at the end of the block.
+    `create`: makes the job queue, the job definition and the log group that BATCHEXEC
+    names, in every region. Without it, an account is empty.
     `forget_after`: seconds until a finished job is unknown. None means never.
     `allow_short_timeouts`: accepts time-outs under AWS's minimum of 60 seconds.
     `echo`: prints the output of the jobs.
 
-    Raises FaultError for a malformed fault, ValueError for a `max_running` under 1, and
-    OSError when the block begins, if the port is taken.
+    Raises FaultError for a malformed fault, PolicyError for a policy that can't be
+    used, ValueError for another option out of its range, and OSError when the block
+    begins, if the port is taken.
     """
 
     def __init__(
@@ -72,9 +86,14 @@ class LocalBatch:
         folder: Path | None = None,
         faults: Iterable[str] = (),
         start_delay: float = DEFAULT_START_DELAY,
+        lag: float = 0,
+        list_lag: float = 0,
+        tps: float | None = None,
+        policy: Path | Mapping[str, Any] | None = None,
         max_running: int = DEFAULT_MAX_RUNNING,
         stop_grace: float = AWS_STOP_GRACE,
         shutdown_grace: float = SHUTDOWN_GRACE,
+        create: bool = False,
         forget_after: float | None = None,
         allow_short_timeouts: bool = False,
         echo: bool = False,
@@ -92,11 +111,16 @@ class LocalBatch:
             "max_running": max_running,
             "start_delay": start_delay,
             "stop_grace": stop_grace,
+            "lag": Lag(lag),
         }
+        self._list_lag = Lag(list_lag)
+        self._throttle = Throttle(tps)
+        self._policy = policy if policy is None else Policy.read(policy)
         self._api_options: dict[str, Any] = {
             "allow_short_timeouts": allow_short_timeouts,
             "forget_after": forget_after,
         }
+        self._create = create
         self._echo = echo
         self._temporary: tempfile.TemporaryDirectory[str] | None = None
 
@@ -129,8 +153,10 @@ class LocalBatch:
     def __enter__(self) -> LocalBatch:
         with listen(self.host, self.port) as listening:
             self._cloud = Cloud()
+            short = bool(self._api_options["allow_short_timeouts"])
+            account = Account(self._cloud, create=self._create, allow_short_timeouts=short)
             region = os.environ.get("AWS_REGION") or os.environ.get("AWS_DEFAULT_REGION")
-            self._cloud.batch(region or "us-east-1")
+            account.region(region or "us-east-1")
             # Now that the port is ours, its folder is, too.
             folder = self._open_folder()
             self.port = listening.getsockname()[1]
@@ -141,12 +167,15 @@ class LocalBatch:
             self._timers = Timers()
             logs = Logs(self._cloud, folder, self._timers, echo=self._echo)
             machine = Machine(project_folder(), groups, logs)
-            options = self._scheduler_options
-            self._scheduler = Scheduler(machine, self._timers, self._faults, **options)
-            api = BatchApi(self._cloud, self._scheduler, self._faults, **self._api_options)
+            index = Index(self._list_lag)
+            self._scheduler = Scheduler(
+                machine, self._timers, self._faults, index, **self._scheduler_options
+            )
+            api = BatchApi(account, self._scheduler, self._faults, index, **self._api_options)
+            access = Access(self._policy, self._cloud.account, api.tags_of)
             guard = Guard(self.host, self.port, self._names)
             self._application = Application(
-                guard, self._cloud, api, self._faults, self._calls, logs
+                guard, self._throttle, access, self._cloud, api, self._faults, self._calls, logs
             )
             self._server = Server(self._application, listening)
         serve = partial(self._server.serve_forever, poll_interval=0.05)

@@ -1,162 +1,114 @@
-"""Checks SubmitJob's request as AWS does, and makes a job of it.
+"""Makes a job of SubmitJob's request, if AWS would take it.
 
-The rules and limits are those of SubmitJob in the API reference of AWS Batch.
+The rules are in `batchexec.local.rules`; the limits here are SubmitJob's own, from the
+API reference and the service quotas of AWS Batch.
 """
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping
-from copy import deepcopy
 from typing import Any
 
-from batchexec.local.cloud import Cloud
+from batchexec.local.account.definitions import on_fargate
+from batchexec.local.account.region import Detail, Region
 from batchexec.local.errors import refuse
 from batchexec.local.job import Job
-
-JOB_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,127}")
-MAX_PAYLOAD = 30 * 1024
-MAX_TAGS = 50
-MIN_TIMEOUT = 60
-#: What AWS Batch can run and localbatch can't.
-NOT_HERE = ("arrayProperties", "nodeOverrides", "eksPropertiesOverride", "ecsPropertiesOverride")
-CONTAINER_LISTS = (
-    "command",
-    "environment",
-    "resourceRequirements",
-    "mountPoints",
-    "secrets",
-    "ulimits",
-    "volumes",
+from batchexec.local.rules import containers, tags
+from batchexec.local.rules.names import check_name
+from batchexec.local.rules.placing import check_platform, queue_for
+from batchexec.local.rules.retries import (
+    check_retry_strategy,
+    check_scheduling_priority,
+    check_timeout,
 )
+from batchexec.local.rules.sizes import check_sizes, sizes
+from batchexec.local.rules.tasks import Task, task_for
 
-Items = list[dict[str, str]]
+MAX_PAYLOAD = 30 * 1024
+MOST_DEPENDENCIES = 20
+ARRAY_SIZES = range(2, 10_001)
+
+Request = Mapping[str, Any]
 
 
-def make_job(
-    cloud: Cloud, region: str, request: Mapping[str, Any], size: int, *, allow_short_timeouts: bool
-) -> Job:
+def make_job(region: Region, request: Request, size: int, *, allow_short_timeouts: bool) -> Job:
     """The job that a request submits. Raises ApiError if AWS would refuse it.
 
     `size` is the request's size in bytes.
     """
     if size > MAX_PAYLOAD:
         raise refuse(f"The request has {size} bytes; at most {MAX_PAYLOAD} are allowed.")
-    for key in ("jobName", "jobQueue", "jobDefinition"):
-        if not isinstance(request.get(key), str) or not request[key]:
-            raise refuse(f"{key} must be given.")
-    for key in NOT_HERE:
-        if request.get(key):
-            raise refuse(f"{key}: localbatch runs single-container jobs only.")
-    if not JOB_NAME.fullmatch(request["jobName"]):
-        raise refuse(
-            f"Job name {request['jobName']!r} must have 1 to 128 letters, digits, - and _, "
-            "and begin with a letter or digit."
-        )
-    queue = _queue(cloud, region, request)
-    definition = cloud.definition(region, request["jobDefinition"])
+    check_name("Job name", request["jobName"])
+    _check_array(request)
+    queue = queue_for(region, request)
+    definition = region.definition(request["jobDefinition"])
     if definition is None:
         raise refuse(f"Job definition {request['jobDefinition']} does not exist, or is not active.")
-    if definition.container_properties is None:
-        raise refuse(f"Job definition {definition.name} has no containerProperties.")
-    retry = request.get("retryStrategy") or definition.retry_strategy or {}
-    job = Job(
+    task = task_for(definition, request)
+    check_platform(queue, definition)
+    _check_sizes(task, definition)
+    retry = request.get("retryStrategy") or definition.get("retryStrategy") or {}
+    timeout = request.get("timeout") or definition.get("timeout")
+    return Job(
         name=request["jobName"],
-        region=region,
-        account=cloud.account,
-        queue=queue.name,
-        queue_arn=queue.arn,
-        compute_environment=queue.environments[0].name,
-        definition=definition.name,
-        definition_arn=definition.arn,
-        container=_container(
-            definition.container_properties, request.get("containerOverrides") or {}
-        ),
-        parameters={**definition.parameters, **(request.get("parameters") or {})},
-        tags=dict(request.get("tags") or {}),
+        region=region.name,
+        account=region.account,
+        queue=queue["jobQueueName"],
+        queue_arn=queue["jobQueueArn"],
+        compute_environment=region.environments_of(queue)[0]["computeEnvironmentName"],
+        definition=definition["jobDefinitionName"],
+        definition_arn=definition["jobDefinitionArn"],
+        container=task.container,
+        ecs=task.ecs,
+        platform=definition.get("platformCapabilities"),
+        parameters={**definition.get("parameters", {}), **(request.get("parameters") or {})},
+        tags=tags.check_tags(request.get("tags")),
         depends_on=_dependencies(request),
-        timeout=_timeout(request, definition, allow_short_timeouts),
-        max_attempts=_attempts(retry),
+        timeout=check_timeout(timeout, allow_short_timeouts) if timeout else None,
+        max_attempts=check_retry_strategy(retry),
         evaluate_on_exit=list(retry.get("evaluateOnExit") or []),
         share_identifier=request.get("shareIdentifier"),
-        scheduling_priority=request.get("schedulingPriorityOverride"),
-        propagate_tags=bool(request.get("propagateTags", definition.propagate_tags)),
+        scheduling_priority=check_scheduling_priority(
+            request.get("schedulingPriorityOverride", definition.get("schedulingPriority"))
+        ),
+        propagate_tags=_propagates(request, definition),
+        doom=_doom(task, request, definition),
     )
-    if len(job.tags) > MAX_TAGS:
-        raise refuse(f"A job takes at most {MAX_TAGS} tags, not {len(job.tags)}.")
-    return job
 
 
-def _queue(cloud: Cloud, region: str, request: Mapping[str, Any]) -> Any:
-    queue = cloud.queue(region, request["jobQueue"])
-    if queue is None:
-        raise refuse(f"Job queue {request['jobQueue']} does not exist.")
-    if queue.state != "ENABLED":
-        raise refuse(f"Job queue {queue.name} is {queue.state} and takes no jobs.")
-    if bool(queue.schedule_policy) != bool(request.get("shareIdentifier")):
-        wanted = "must" if queue.schedule_policy else "must not"
-        raise refuse(
-            f"shareIdentifier {wanted} be given for the job queue {queue.name}, "
-            "because of its scheduling policy."
-        )
-    return queue
+def _check_array(request: Request) -> None:
+    if array := request.get("arrayProperties"):
+        if array.get("size") not in ARRAY_SIZES:
+            raise refuse(f"Array size must be 2 to 10000, not {array.get('size')}.")
+        raise refuse("arrayProperties: localbatch runs no array jobs.")
 
 
-def _container(properties: Mapping[str, Any], overrides: Mapping[str, Any]) -> dict[str, Any]:
-    """The definition's container, overridden by the submission."""
-    command = overrides.get("command") or []
-    if not all(isinstance(part, str) and part for part in command):
-        raise refuse("containerOverrides.command must not contain empty strings.")
-    environment = overrides.get("environment") or []
-    for variable in environment:
-        if str(variable.get("name", "")).startswith("AWS_BATCH"):
-            raise refuse(
-                f"Environment variable {variable['name']}: "
-                "names that start with AWS_BATCH are reserved."
-            )
-    container = {key: [] for key in CONTAINER_LISTS} | deepcopy(dict(properties))
-    if command:
-        container["command"] = list(command)
-    container["environment"] = _merged(container["environment"], environment, "name")
-    container["resourceRequirements"] = _merged(
-        container["resourceRequirements"], overrides.get("resourceRequirements") or [], "type"
-    )
-    return container
+def _check_sizes(task: Task, definition: Detail) -> None:
+    fargate = on_fargate(definition)
+    for key in ("vcpus", "memory"):
+        if fargate and key in task.overrides:
+            raise refuse(f"containerOverrides.{key} is not supported on Fargate resources.")
+    if task.ecs is None or containers.requirements(task.container):
+        merged = sizes(task.container, containers.requirements(task.container))
+        check_sizes(merged, fargate=fargate)
 
 
-def _merged(first: Items, second: Items, key: str) -> Items:
-    """Both lists of AWS's named values; a later value replaces an earlier one."""
-    merged = {item[key]: item.get("value", "") for item in [*first, *second]}
-    return [{key: name, "value": value} for name, value in merged.items()]
-
-
-def _dependencies(request: Mapping[str, Any]) -> list[dict[str, str]]:
+def _dependencies(request: Request) -> list[dict[str, str]]:
     dependencies = list(request.get("dependsOn") or [])
-    if len(dependencies) > 20:
-        raise refuse("A job takes at most 20 dependencies.")
+    if len(dependencies) > MOST_DEPENDENCIES:
+        raise refuse(f"A job takes at most {MOST_DEPENDENCIES} dependencies.")
     if not all(dependency.get("jobId") for dependency in dependencies):
         raise refuse("dependsOn: localbatch knows dependencies on a jobId only.")
     return dependencies
 
 
-def _timeout(request: Mapping[str, Any], definition: Any, allow_short: bool) -> float | None:
-    timeout = request.get("timeout") or definition.timeout
-    return check_timeout(timeout, allow_short) if timeout else None
+def _propagates(request: Request, definition: Detail) -> bool:
+    return bool(request.get("propagateTags", definition.get("propagateTags", False)))
 
 
-def check_timeout(timeout: Mapping[str, Any], allow_short: bool) -> float:
-    """The time-out in seconds. Raises ApiError under 60, unless short ones may be."""
-    seconds = timeout.get("attemptDurationSeconds")
-    least = 0 if allow_short else MIN_TIMEOUT
-    if not isinstance(seconds, (int, float)) or seconds <= 0 or seconds < least:
-        raise refuse(f"attemptDurationSeconds must be at least {MIN_TIMEOUT}, not {seconds}.")
-    return seconds
-
-
-def _attempts(retry: Mapping[str, Any]) -> int:
-    attempts = retry.get("attempts", 1)
-    if not isinstance(attempts, int) or not 1 <= attempts <= 10:
-        raise refuse(f"retryStrategy.attempts must be 1 to 10, not {attempts}.")
-    if len(retry.get("evaluateOnExit") or []) > 5:
-        raise refuse("retryStrategy.evaluateOnExit takes at most 5 rules.")
-    return attempts
+def _doom(task: Task, request: Request, definition: Detail) -> str | None:
+    """Why the job will be FAILED before it starts, though it is accepted, or None."""
+    if containers.too_long(task.overrides):
+        return containers.TOO_LONG
+    too_many = tags.too_many_propagated(request.get("tags") or {}, definition)
+    return tags.TOO_MANY if too_many and _propagates(request, definition) else None

@@ -29,6 +29,10 @@ def until(condition: Callable[[], Any], seconds: float = 60) -> Any:
         time.sleep(0.01)
 
 
+def requirements(vcpu: str, memory: str) -> list[dict[str, str]]:
+    return [{"type": "VCPU", "value": vcpu}, {"type": "MEMORY", "value": memory}]
+
+
 class Batch:
     """AWS Batch as a client sees it."""
 
@@ -42,6 +46,23 @@ class Batch:
         )
 
     logs: Any = None
+
+    def register(self, name: str, definition: Any = None, **properties: Any) -> str:
+        """Registers a definition for Fargate, and returns its ARN."""
+        container = {
+            "image": "x",
+            "executionRoleArn": "arn:aws:iam::123456789012:role/execution",
+            "resourceRequirements": requirements("1", "2048"),
+            **properties,
+        }
+        request = {
+            "jobDefinitionName": name,
+            "type": "container",
+            "platformCapabilities": ["FARGATE"],
+            "containerProperties": container,
+            **(definition or {}),
+        }
+        return str(self.client.register_job_definition(**request)["jobDefinitionArn"])
 
     def submit(self, *command: str, name: str = "a-job", **options: Any) -> str:
         overrides = {"command": list(command), **options.pop("overrides", {})}

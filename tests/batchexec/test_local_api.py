@@ -17,14 +17,14 @@ from tests.batchexec.local_helpers import Batch, until
 
 @pytest.fixture
 def batch() -> Iterator[Batch]:
-    with LocalBatch(start_delay=3600) as server:
+    with LocalBatch(create=True, start_delay=3600) as server:
         yield Batch(server.url)
 
 
 @pytest.fixture(scope="module")
 def shared() -> Iterator[Batch]:
     """For tests that change nothing."""
-    with LocalBatch(start_delay=3600) as server:
+    with LocalBatch(create=True, start_delay=3600) as server:
         yield Batch(server.url)
 
 
@@ -42,7 +42,8 @@ def refused(call: Any, *args: Any, **options: Any) -> str:
         ({"name": "-a"}, "Job name '-a' must"),
         ({"name": "a" * 129}, "must have 1 to 128 letters"),
         ({"name": "a b"}, "must have 1 to 128 letters"),
-        ({"queue": "no-such"}, "Job queue no-such does not exist"),
+        ({"queue": "no-such"}, "JobQueue no-such not found"),
+        ({"queue": ""}, "JobQueue  not found"),
         ({"definition": "no-such"}, "Job definition no-such does not exist"),
         ({"definition": "delayed-jobs:7"}, "Job definition delayed-jobs:7 does not exist"),
         ({"timeout": {"attemptDurationSeconds": 59}}, "at least 60, not 59"),
@@ -58,10 +59,13 @@ def refused(call: Any, *args: Any, **options: Any) -> str:
         ({"retryStrategy": {"attempts": 11}}, "must be 1 to 10, not 11"),
         (
             {"arrayProperties": {"size": 2}},
-            "arrayProperties: localbatch runs single-container jobs only",
+            "arrayProperties: localbatch runs no array jobs",
         ),
         ({"shareIdentifier": "me"}, "shareIdentifier must not be given"),
-        ({"tags": {str(n): "x" for n in range(51)}}, "at most 50 tags"),
+        (
+            {"tags": {str(n): "x" for n in range(51)}},
+            "at 'tags' failed to satisfy constraint: Member must have length less",
+        ),
         ({"dependsOn": [{"type": "SEQUENTIAL"}]}, "dependencies on a jobId only"),
     ],
 )
@@ -82,11 +86,9 @@ def test_a_disabled_queue_is_refused(batch: Batch) -> None:
 
 
 def test_a_definition_with_a_short_timeout_is_refused(batch: Batch) -> None:
-    properties = {"image": "x", "vcpus": 1, "memory": 512}
-    register = batch.client.register_job_definition
-    options = {"jobDefinitionName": "x", "type": "container", "containerProperties": properties}
-    assert "at least 60" in refused(register, **options, timeout={"attemptDurationSeconds": 5})
-    register(**options, timeout={"attemptDurationSeconds": 60})
+    timeout = lambda seconds: {"timeout": {"attemptDurationSeconds": seconds}}  # noqa: E731
+    assert "at least 60" in refused(batch.register, "x", timeout(5))
+    batch.register("x", timeout(60))
     assert batch.describe(batch.submit("true", definition="x"))[0]["timeout"] == {
         "attemptDurationSeconds": 60
     }
@@ -96,14 +98,11 @@ def test_a_name_means_the_latest_active_revision(batch: Batch) -> None:
     (first,) = batch.client.describe_job_definitions(jobDefinitionName="delayed-jobs")[
         "jobDefinitions"
     ]
-    properties = first["containerProperties"]
-    second = batch.client.register_job_definition(
-        jobDefinitionName="delayed-jobs", type="container", containerProperties=properties
-    )
+    second = batch.register("delayed-jobs")
     used = lambda name: batch.describe(batch.submit("true", definition=name))[0]["jobDefinition"]  # noqa: E731
-    assert used("delayed-jobs") == second["jobDefinitionArn"]
+    assert used("delayed-jobs") == second
     assert used("delayed-jobs:1") == used(first["jobDefinitionArn"]) == first["jobDefinitionArn"]
-    batch.client.deregister_job_definition(jobDefinition=second["jobDefinitionArn"])
+    batch.client.deregister_job_definition(jobDefinition=second)
     assert used("delayed-jobs") == first["jobDefinitionArn"]
     assert "is not active" in refused(batch.submit, "true", definition="delayed-jobs:2")
 
@@ -130,7 +129,7 @@ def test_describe_takes_100_ids_and_leaves_out_unknown_ones(batch: Batch) -> Non
     assert (detail["jobId"], detail["tags"], detail["status"]) == (job, {"token": "7"}, "SUBMITTED")
     assert batch.describe(detail["jobArn"])[0]["jobId"] == job
     message = refused(batch.client.describe_jobs, jobs=["x"] * 101)
-    assert message == "Maximum number of jobs supported is 100"
+    assert "Exception : Maximum number of jobs supported is 100, RequestId: " in message
     assert batch.describe() == []
 
 
@@ -142,7 +141,7 @@ def test_stopping_needs_a_reason(batch: Batch) -> None:
 
 
 def test_list_shows_running_jobs_when_nothing_is_asked_for() -> None:
-    with LocalBatch(start_delay=0) as server:
+    with LocalBatch(create=True, start_delay=0) as server:
         batch = Batch(server.url)
         done, running = batch.submit("true"), batch.submit("sleep", "60")
         batch.finished(done)
@@ -197,10 +196,13 @@ def _submitted_later(batch: Batch, created: int) -> str | None:
         ({"filters": [{"name": "job_name", "values": ["a"]}]}, "no filter 'job_name'"),
         ({"filters": [{"name": "JOB_NAME", "values": []}]}, "has no values"),
         ({"filters": [{"name": "AFTER_CREATED_AT", "values": ["today"]}]}, "milliseconds"),
-        ({"jobStatus": "DONE"}, "jobStatus must be one of"),
+        (
+            {"jobStatus": "DONE"},
+            "Value 'DONE' at 'jobStatus' failed to satisfy constraint: Member must satisfy enum",
+        ),
         ({"nextToken": "nonsense"}, "not one that ListJobs gave"),
         ({"arrayJobId": "x"}, "Exactly one of"),
-        ({"jobQueue": "no-such"}, "Job queue no-such does not exist"),
+        ({"jobQueue": "no-such"}, "JobQueue no-such not found"),
     ],
 )
 def test_lists_that_aws_refuses(shared: Batch, request_: dict[str, Any], message: str) -> None:
@@ -232,7 +234,7 @@ def test_a_filtered_page_has_at_most_100_jobs(batch: Batch) -> None:
 
 
 def test_finished_jobs_are_forgotten() -> None:
-    with LocalBatch(start_delay=0, forget_after=0.3) as server:
+    with LocalBatch(create=True, start_delay=0, forget_after=0.3) as server:
         batch = Batch(server.url)
         job = batch.submit("true")
         until(lambda: batch.listed(jobStatus="SUCCEEDED") == [job])
@@ -241,7 +243,7 @@ def test_finished_jobs_are_forgotten() -> None:
 
 
 def test_the_endpoint_variable_and_tags_are_enough(monkeypatch: pytest.MonkeyPatch) -> None:
-    with LocalBatch(start_delay=3600) as server:
+    with LocalBatch(create=True, start_delay=3600) as server:
         monkeypatch.setenv("AWS_ENDPOINT_URL_BATCH", server.url)
         client = boto3.client("batch")
         (queue,) = client.describe_job_queues()["jobQueues"]

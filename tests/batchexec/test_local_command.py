@@ -20,7 +20,7 @@ from batchexec.local.leftovers import ProcessGroups, identity
 from tests.batchexec.local_helpers import Batch, until
 from tests.servers import free_port
 
-MANAGE = [sys.executable, str(settings.BASE_DIR / "manage.py"), "localbatch"]
+MANAGE = [sys.executable, str(settings.BASE_DIR / "manage.py"), "localbatch", "--create"]
 
 
 class Command:

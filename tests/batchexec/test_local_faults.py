@@ -313,11 +313,15 @@ def test_faults_and_calls_over_http(server: LocalBatch, batch: Batch) -> None:
         200,
         {
             "counts": {"SubmitJob": 2},
+            "refusals": {"SubmitJob": {"429": 1}},
             "submissions": [
                 {"jobName": "refused", "accepted": False, "jobId": None, "reply": 429},
                 {"jobName": "accepted", "accepted": True, "jobId": job, "reply": 200},
             ],
         },
     )
-    assert ask(server, "DELETE", "/_calls") == (200, {"counts": {}, "submissions": []})
+    assert ask(server, "DELETE", "/_calls") == (
+        200,
+        {"counts": {}, "refusals": {}, "submissions": []},
+    )
     assert ask(server, "PUT", "/_calls")[0] == 405

@@ -72,7 +72,7 @@ PATHS = (
 
 @pytest.fixture(scope="module")
 def server() -> Iterator[LocalBatch]:
-    with LocalBatch(start_delay=3600) as server:
+    with LocalBatch(create=True, start_delay=3600) as server:
         yield server
 
 
@@ -160,7 +160,7 @@ def test_another_name_than_its_own_is_refused(server, host):
 def test_a_request_without_a_signature_is_refused(server, authorization):
     server.reset_calls()
     assert ask(server, "POST", "/v1/submitjob", {"Authorization": authorization}, JOB)[0] == 403
-    assert server.calls() == {"counts": {}, "submissions": []}
+    assert server.calls() == {"counts": {}, "refusals": {}, "submissions": []}
 
 
 def test_motos_own_routes_are_gone_and_its_answers_invite_no_page(server):
@@ -223,7 +223,7 @@ def test_loopback_needs_no_consent():
 
 def test_its_folders_are_for_this_user_alone(tmp_path: Path):
     folder = tmp_path / "var" / "localbatch"
-    with LocalBatch(start_delay=0, folder=folder) as server:
+    with LocalBatch(create=True, start_delay=0, folder=folder) as server:
         batch = Batch(server.url)
         batch.finished(batch.submit("true"))
     make_private(folder)  # a second time is no error

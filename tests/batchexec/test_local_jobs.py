@@ -17,7 +17,7 @@ def batch(server: LocalBatch) -> Batch:
 
 
 def test_a_job_is_seen_in_every_state_and_starts_after_the_delay(tmp_path: Path) -> None:
-    with LocalBatch(start_delay=1.5) as server:
+    with LocalBatch(create=True, start_delay=1.5) as server:
         batch = Batch(server.url)
         job = batch.submit("sh", "-c", f"until test -e {tmp_path}/seen; do sleep 0.05; done")
         seen: list[str] = []
@@ -86,21 +86,8 @@ def test_the_environment_is_the_servers_without_aws_and_with_batchs_own(
 ) -> None:
     monkeypatch.setenv("AWS_ENDPOINT_URL_BATCH", "http://127.0.0.1:1")
     monkeypatch.setenv("FROM_THE_SERVER", "yes")
-    batch.client.register_job_definition(
-        jobDefinitionName="with-environment",
-        type="container",
-        containerProperties={
-            "image": "x",
-            "resourceRequirements": [
-                {"type": "VCPU", "value": "1"},
-                {"type": "MEMORY", "value": "2048"},
-            ],
-            "environment": [
-                {"name": "A", "value": "definition"},
-                {"name": "B", "value": "definition"},
-            ],
-        },
-    )
+    variables = [{"name": "A", "value": "definition"}, {"name": "B", "value": "definition"}]
+    batch.register("with-environment", environment=variables)
     overrides = {"environment": [{"name": "B", "value": "override"}]}
     code = (
         "import os; "
@@ -148,7 +135,7 @@ def test_resource_overrides_are_described(batch: Batch) -> None:
 
 
 def test_logs_can_be_read_while_it_runs_and_are_a_file(tmp_path: Path) -> None:
-    with LocalBatch(folder=tmp_path, start_delay=0) as server:
+    with LocalBatch(create=True, folder=tmp_path, start_delay=0) as server:
         batch = Batch(server.url)
         job = batch.submit("sh", "-c", "echo ready; exec sleep 60")
         batch.until_output(job, "ready")
@@ -156,7 +143,7 @@ def test_logs_can_be_read_while_it_runs_and_are_a_file(tmp_path: Path) -> None:
 
 
 def test_echo_shows_output(capfd: pytest.CaptureFixture[str]) -> None:
-    with LocalBatch(echo=True, start_delay=0) as server:
+    with LocalBatch(create=True, echo=True, start_delay=0) as server:
         batch = Batch(server.url)
         job = batch.submit("sh", "-c", "echo seen; exec sleep 60")
         until(lambda: f"{job[:8]} seen\n" in capfd.readouterr().out)

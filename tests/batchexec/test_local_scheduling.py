@@ -32,21 +32,10 @@ def test_attempts_run_the_same_job_again(batch: Batch) -> None:
 
 
 def test_attempts_of_the_definition_and_the_last_failure_counts() -> None:
-    with LocalBatch(start_delay=1.8) as server:
+    with LocalBatch(create=True, start_delay=1.8) as server:
         batch = Batch(server.url)
-        batch.client.register_job_definition(
-            jobDefinitionName="twice",
-            type="container",
-            retryStrategy={"attempts": 2},
-            containerProperties={
-                "image": "x",
-                "command": ["sh", "-c", "exit 4"],
-                "resourceRequirements": [
-                    {"type": "VCPU", "value": "1"},
-                    {"type": "MEMORY", "value": "2048"},
-                ],
-            },
-        )
+        attempts = {"retryStrategy": {"attempts": 2}}
+        batch.register("twice", attempts, command=["sh", "-c", "exit 4"])
         job = batch.client.submit_job(
             jobName="x", jobQueue="delayed-jobs", jobDefinition="twice:1"
         )["jobId"]
@@ -105,13 +94,13 @@ def test_a_failed_dependency_fails_its_dependants(batch: Batch) -> None:
     detail = batch.finished(third)
     assert (detail["status"], detail["statusReason"], detail["attempts"]) == (
         "FAILED",
-        "Dependent Job failed",
+        "Dependent job failed",
         [],
     )
 
 
 def test_jobs_beyond_the_limit_stay_runnable(tmp_path: Path) -> None:
-    with LocalBatch(max_running=2, start_delay=0) as server:
+    with LocalBatch(create=True, max_running=2, start_delay=0) as server:
         batch = Batch(server.url)
         jobs = [batch.submit(*until_exists(tmp_path / "go")) for _ in range(5)]
         statuses = lambda: sorted(job["status"] for job in batch.describe(*jobs))  # noqa: E731
@@ -123,7 +112,7 @@ def test_jobs_beyond_the_limit_stay_runnable(tmp_path: Path) -> None:
 
 def test_hundreds_wait_without_a_thread_each_and_all_run() -> None:
     before = threading.active_count()
-    with LocalBatch(max_running=4, start_delay=0) as server:
+    with LocalBatch(create=True, max_running=4, start_delay=0) as server:
         batch = Batch(server.url)
         blockers = [batch.submit("sleep", "60") for _ in range(4)]
         jobs = [batch.submit("true") for _ in range(300)]
@@ -135,7 +124,7 @@ def test_hundreds_wait_without_a_thread_each_and_all_run() -> None:
 
 
 def test_hundreds_run_at_once() -> None:
-    with LocalBatch(max_running=1000, start_delay=0) as server:
+    with LocalBatch(create=True, max_running=1000, start_delay=0) as server:
         batch = Batch(server.url)
         for _ in range(200):
             batch.submit("sleep", "60")
@@ -143,7 +132,10 @@ def test_hundreds_run_at_once() -> None:
 
 
 def test_two_servers_in_one_process_share_nothing() -> None:
-    with LocalBatch(start_delay=0) as one, LocalBatch(start_delay=0) as two:
+    with (
+        LocalBatch(create=True, start_delay=0) as one,
+        LocalBatch(create=True, start_delay=0) as two,
+    ):
         first, second = Batch(one.url), Batch(two.url)
         first.client.update_job_queue(jobQueue="delayed-jobs", state="DISABLED")
         job = second.submit("true")

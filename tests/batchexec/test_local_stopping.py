@@ -77,7 +77,7 @@ def test_the_end_of_a_container_is_the_end_of_its_children(batch: Batch, tmp_pat
 
 
 def test_a_job_that_waits_is_cancelled_or_terminated_at_once() -> None:
-    with LocalBatch(start_delay=60) as server:
+    with LocalBatch(create=True, start_delay=60) as server:
         batch = Batch(server.url)
         first, second = batch.submit("true"), batch.submit("true")
         batch.client.cancel_job(jobId=first, reason="changed my mind")
@@ -91,7 +91,7 @@ def test_a_job_that_waits_is_cancelled_or_terminated_at_once() -> None:
 
 
 def test_a_job_terminated_while_it_starts_never_runs(tmp_path: Path) -> None:
-    with LocalBatch(start_delay=3) as server:
+    with LocalBatch(create=True, start_delay=3) as server:
         batch = Batch(server.url)
         job = batch.submit("touch", str(tmp_path / "ran"))
         batch.until_status(job, "STARTING")
@@ -121,7 +121,7 @@ def test_cancelling_leaves_a_running_job_alone_and_unknown_ids_are_fine(
 
 
 def test_many_are_stopped_in_one_call() -> None:
-    with LocalBatch(start_delay=60) as server:
+    with LocalBatch(create=True, start_delay=60) as server:
         batch = Batch(server.url)
         jobs = [batch.submit("true") for _ in range(3)]
         reply = batch.client.cancel_jobs(jobs=[*jobs[:2], "unknown"], reason="bulk")
@@ -132,7 +132,7 @@ def test_many_are_stopped_in_one_call() -> None:
 
 def test_leaving_ends_threads_and_processes(tmp_path: Path) -> None:
     before = set(threading.enumerate())
-    with LocalBatch(start_delay=0, shutdown_grace=0.3) as server:
+    with LocalBatch(create=True, start_delay=0, shutdown_grace=0.3) as server:
         batch = Batch(server.url)
         job = batch.submit("sh", "-c", f"echo $$ > {tmp_path}/pid; {IGNORES_TERM[2]}")
         batch.until_output(job, "ready")
@@ -143,7 +143,7 @@ def test_leaving_ends_threads_and_processes(tmp_path: Path) -> None:
 
 
 def test_a_container_is_told_to_end_once(tmp_path: Path) -> None:
-    with LocalBatch(start_delay=0, shutdown_grace=0.5) as server:
+    with LocalBatch(create=True, start_delay=0, shutdown_grace=0.5) as server:
         batch = Batch(server.url)
         told = f"open({str(tmp_path / 'told')!r}, 'a').write('TERM ')"
         code = (

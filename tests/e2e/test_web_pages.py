@@ -33,7 +33,7 @@ Promise.all([
 
 @pytest.fixture
 def batch(tmp_path: Path) -> Iterator[LocalBatch]:
-    with LocalBatch(start_delay=0, folder=tmp_path / "batch") as batch:
+    with LocalBatch(create=True, start_delay=0, folder=tmp_path / "batch") as batch:
         yield batch
 
 
@@ -91,7 +91,7 @@ def test_a_page_cannot_have_localbatch_run_a_command(
         "the form and the fetch",
     )
     assert all("A web page sent this request" in text for text in refused)
-    assert batch.calls() == {"counts": {}, "submissions": []}
+    assert batch.calls() == {"counts": {}, "refusals": {}, "submissions": []}
     assert not (tmp_path / "taken-over").exists()
 
 

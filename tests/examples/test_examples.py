@@ -108,7 +108,7 @@ def test_after_the_last_attempt_the_failure_hook_says_which_job_to_look_at(perfo
 @pytest.fixture
 def local_batch(start) -> Iterator[tuple[object, dict[str, str]]]:
     """`manage.py localbatch --echo`, and the variables that lead a worker to it."""
-    process = start("localbatch", "--echo", "--port", "0", "--start-delay", "0.05")
+    process = start("localbatch", "--create", "--echo", "--port", "0", "--start-delay", "0.05")
     url = re.compile(r"AWS_ENDPOINT_URL_BATCH=(\S+:(\d+))")
     found = wait_for(lambda: url.search(process.output), what="localbatch listens")
     yield process, {"AWS_ENDPOINT_URL_BATCH": found[1]}

@@ -56,7 +56,7 @@ def test_a_job_is_performed_without_any_extra(shop: Terminal) -> None:
             "AWS Batch needs boto3: pip install 'django-delayed-batch[batch]'.",
         ),
         (
-            "python manage.py localbatch",
+            "python manage.py localbatch --create",
             "CommandError: moto isn't installed (No module named 'moto'): pip "
             "install 'django-delayed-batch[local]'.",
         ),

@@ -61,5 +61,5 @@ def of_this_machine() -> dict[str, str]:
         "127.0.0.1:27117": f"127.0.0.1:{mongo}",
         "manage.py localmongo": f"manage.py localmongo --port {mongo}",
         "5005": str(batch),
-        "manage.py localbatch": f"manage.py localbatch --port {batch}",
+        "manage.py localbatch --create": f"manage.py localbatch --create --port {batch}",
     }

@@ -5,6 +5,7 @@ from __future__ import annotations
 import signal
 import threading
 from argparse import ArgumentParser
+from pathlib import Path
 from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError
@@ -14,7 +15,16 @@ from batchexec.local.guard import is_loopback
 DEFAULT_PORT = 5005
 CONSENT = "--i-know-that-it-executes-commands"
 #: Options that are the server's own defaults if they are left out.
-GIVEN = ("max_running", "start_delay", "stop_grace", "forget_after")
+GIVEN = (
+    "max_running",
+    "start_delay",
+    "stop_grace",
+    "forget_after",
+    "lag",
+    "list_lag",
+    "tps",
+    "policy",
+)
 
 
 class Command(BaseCommand):
@@ -48,6 +58,24 @@ class Command(BaseCommand):
         )
         add("--start-delay", type=float, help="seconds from SubmitJob to the container's start")
         add(
+            "--lag",
+            type=float,
+            help="seconds, at random around it, until each change of a job's status is decided "
+            "or noticed; default: 0",
+        )
+        add(
+            "--list-lag",
+            type=float,
+            help="the same until ListJobs shows a new job or status; default: 0",
+        )
+        add("--tps", type=float, help="calls a second, further ones get a 429; default: any number")
+        add(
+            "--policy",
+            type=Path,
+            metavar="FILE",
+            help="an IAM policy document: what it doesn't allow gets a 403; default: allow all",
+        )
+        add(
             "--stop-grace",
             type=float,
             help="seconds from SIGTERM to SIGKILL; default: 30, as on AWS",
@@ -56,6 +84,11 @@ class Command(BaseCommand):
             "--forget-after",
             type=float,
             help="seconds until a finished job is forgotten; default: never",
+        )
+        add(
+            "--create",
+            action="store_true",
+            help="make the job queue, the job definition and the log group that BATCHEXEC names",
         )
         add("--allow-short-timeouts", action="store_true", help="job timeouts below AWS's 60 s")
         add("--echo", action="store_true", help="show the containers' output")
@@ -78,6 +111,7 @@ class Command(BaseCommand):
         fault: list[str],
         allow_short_timeouts: bool,
         echo: bool,
+        create: bool,
         **options: Any,
     ) -> None:
         if not consent and not is_loopback(host):
@@ -99,6 +133,7 @@ class Command(BaseCommand):
                 faults=fault,
                 allow_short_timeouts=allow_short_timeouts,
                 echo=echo,
+                create=create,
                 **{name: options[name] for name in GIVEN if options[name] is not None},
             )
             with server:

@@ -1,0 +1,46 @@
+"""Adopts what moto's CloudFormation has made: its stacks are in moto's own tables.
+
+moto drops some properties of a template, such as a definition's timeout and a queue's
+scheduling policy.
+"""
+
+from __future__ import annotations
+
+from copy import deepcopy
+from typing import Any
+
+from batchexec.local.account.queues import _kind
+from batchexec.local.account.region import Region
+
+
+def adopt(region: Region, moto: Any, adopted: set[str]) -> None:
+    """Adds what is new in moto's Batch. `adopted` remembers what was added before."""
+    for shown in moto.describe_compute_environments():
+        arn = shown["computeEnvironmentArn"]
+        if arn not in adopted:
+            region.environments[arn] = {**deepcopy(shown), "containerOrchestrationType": "ECS"}
+            adopted.add(arn)
+    for shown in moto.describe_job_queues():
+        arn = shown["jobQueueArn"]
+        if arn not in adopted:
+            queue = {key: value for key, value in deepcopy(shown).items() if value is not None}
+            region.queues[arn] = queue | {"jobStateTimeLimitActions": []}
+            environments = region.environments_of(queue)
+            queue = region.queues[arn]
+            queue["jobQueueType"] = _kind(environments[0]) if environments else "ECS"
+            adopted.add(arn)
+    for definition in moto.describe_job_definitions():
+        if definition.arn not in adopted:
+            shown = deepcopy(definition.describe())
+            shown = {key: value for key, value in shown.items() if value is not None}
+            shown["containerOrchestrationType"] = "ECS"
+            shown["platformCapabilities"] = shown.get("platformCapabilities") or _guess(shown)
+            region.definitions[definition.arn] = shown
+            adopted.add(definition.arn)
+
+
+def _guess(definition: dict[str, Any]) -> list[str]:
+    """The platform of a template's definition, which moto has dropped."""
+    container = definition.get("containerProperties", {})
+    fargate = "fargatePlatformConfiguration" in container or "networkConfiguration" in container
+    return ["FARGATE" if fargate else "EC2"]
