@@ -88,9 +88,9 @@ def names(label: str, value: Any) -> None:
 def share_identifier(value: Any) -> None:
     if value is None:
         return
-    if not isinstance(value, str) or not re.fullmatch(r"[A-Za-z0-9._-]{1,255}\*?", value):
+    if not isinstance(value, str) or not re.fullmatch(r"[A-Za-z0-9]{1,255}\*?", value):
         raise ValueError(
-            f"Resources(share_identifier={value!r}) takes up to 255 letters, digits, '.', '-', '_'."
+            f"Resources(share_identifier={value!r}) takes 1 to 255 letters and digits."
         )
 
 
@@ -173,7 +173,7 @@ def _retry_rule(rule: Any) -> None:
 
 def overrides(label: str, value: Any) -> None:
     """What overrides the definition's container, `value`, as it is submitted."""
-    length = len(json.dumps(value, separators=(",", ":"), ensure_ascii=False))
+    length = len(json.dumps(value, separators=(",", ":")))
     if length > LONGEST_OVERRIDES:
         raise ValueError(
             f"{label}: the container overrides have {length} characters, and AWS Batch takes "

@@ -95,7 +95,12 @@ class Resources:
     def sizes(self) -> Sizes:
         return Sizes(self.vcpu, self.memory, self.gpu)
 
-    def with_sizes(self, sizes: Sizes) -> Resources:
+    def fitted(self, platform: str, defined: Sizes = NOTHING) -> Resources:
+        """The same as `platform` has it, beside the definition's sizes: see `Sizes`.
+
+        Raises ValueError, in one sentence, if it has nothing like it.
+        """
+        sizes = self.sizes.fitted(platform, defined)
         return dataclasses.replace(self, vcpu=sizes.vcpu, memory=sizes.memory, gpu=sizes.gpu)
 
 
@@ -124,4 +129,4 @@ def check_resources(sender: Any, job: Any, **kwargs: Any) -> None:
     limits.overrides("Resources(environment)", {"command": command, "environment": environment})
     if not (asked.queue or asked.queues or asked.definition):
         # What another queue or definition has, only the worker can ask AWS.
-        asked.sizes.fitted(settings.PLATFORM, NOTHING)
+        asked.fitted(settings.PLATFORM)

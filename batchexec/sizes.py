@@ -40,6 +40,15 @@ class Sizes:
         """These, and from `other` what these leave out."""
         return Sizes(self.vcpu or other.vcpu, self.memory or other.memory, self.gpu or other.gpu)
 
+    def requirements(self) -> list[dict[str, str]]:
+        """The sizes as SubmitJob takes them: strings, whole numbers without a point."""
+        texts = {
+            "VCPU": f"{self.vcpu:g}" if self.vcpu else "",
+            "MEMORY": str(self.memory or ""),
+            "GPU": str(self.gpu or ""),
+        }
+        return [{"type": kind, "value": text} for kind, text in texts.items() if text]
+
     def fitted(self, platform: str, defined: Sizes) -> Sizes:
         """What to submit, so that `platform` has it together with the definition's.
 

@@ -64,5 +64,5 @@ def fitted(resources: Resources, queue: Queue, definition: Definition) -> Resour
         )
     if queue.fair_share is not False:
         share = share or settings.SHARE_IDENTIFIER or None
-    sizes = resources.sizes.fitted(platform_of(queue, definition), definition.sizes)
-    return dataclasses.replace(resources.with_sizes(sizes), share_identifier=share)
+    sized = resources.fitted(platform_of(queue, definition), definition.sizes)
+    return dataclasses.replace(sized, share_identifier=share)

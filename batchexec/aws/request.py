@@ -85,19 +85,9 @@ def _overrides(job: AbstractJob, resources: Resources, definition: Definition) -
 
 def _on_ecs(command: list[str], environment: Mapping[str, str], sizes: Sizes) -> dict[str, Any]:
     container: dict[str, Any] = {"command": command, "environment": limits.as_pairs(environment)}
-    if requirements := _requirements(sizes):
+    if requirements := sizes.requirements():
         container["resourceRequirements"] = requirements
     return container
-
-
-def _requirements(sizes: Sizes) -> list[dict[str, str]]:
-    """The sizes as SubmitJob takes them: strings, whole numbers without a point."""
-    texts = {
-        "VCPU": f"{sizes.vcpu:g}" if sizes.vcpu else "",
-        "MEMORY": str(sizes.memory or ""),
-        "GPU": str(sizes.gpu or ""),
-    }
-    return [{"type": kind, "value": text} for kind, text in texts.items() if text]
 
 
 def _on_eks(

@@ -43,7 +43,10 @@ def test_batch_does_not_retry_by_itself_unless_the_job_says_so():
         ("4", "EXIT"),
         ("143", "EXIT"),
     }
-    own = [{"onStatusReason": "Host EC2*", "action": "RETRY"}, {"onExitCode": "*", "action": "EXIT"}]
+    own = [
+        {"onStatusReason": "Host EC2*", "action": "RETRY"},
+        {"onExitCode": "*", "action": "EXIT"},
+    ]
     strategy = built(resources=Resources(attempts=2, evaluate_on_exit=own))["retryStrategy"]
     assert strategy == {"attempts": 2, "evaluateOnExit": own}
 
