@@ -21,8 +21,6 @@ FARGATE_SIZES: dict[float, tuple[int, ...]] = {
     16: tuple(range(32 * GIB, 120 * GIB + 1, 8 * GIB)),
     32: (60 * GIB, 120 * GIB, 244 * GIB),
 }
-#: The most memory that Fargate has, in MiB.
-LARGEST_ON_FARGATE = max(FARGATE_SIZES[32])
 #: On EKS, vCPUs are multiples of this. Source: AWS Batch API,
 #: EksContainerResourceRequirements.
 EKS_STEP = 0.25
@@ -91,6 +89,22 @@ class Sizes:
 NOTHING = Sizes()
 
 
+def largest_on_fargate(vcpu: float, most: int | None) -> int:
+    """The largest memory, in MiB, up to `most`, that goes with so many vCPUs or more.
+
+    0 if there is none.
+    """
+    return max(
+        (
+            size
+            for offered, sizes in FARGATE_SIZES.items()
+            for size in sizes
+            if offered >= vcpu and (most is None or size <= most)
+        ),
+        default=0,
+    )
+
+
 def fargate_pair(vcpu: float, memory: int) -> tuple[float, int]:
     """The smallest pair on Fargate with at least this much of both.
 
@@ -103,5 +117,5 @@ def fargate_pair(vcpu: float, memory: int) -> tuple[float, int]:
                     return offered, size
     raise ValueError(
         f"Fargate has nothing with {vcpu:g} vCPU and {memory} MiB: "
-        f"the largest is 32 vCPU with {LARGEST_ON_FARGATE} MiB."
+        f"the largest is 32 vCPU with {max(FARGATE_SIZES[32])} MiB."
     )

@@ -38,26 +38,27 @@ class BatchClient:
         #: Per thread, whether the call that it is making has been sent.
         self._call = threading.local()
         try:
+            session = boto3.session.Session()
             # ECS, Batch and other SDKs set AWS_REGION; boto3 reads AWS_DEFAULT_REGION.
-            region = os.environ.get("AWS_REGION") or boto3.session.Session().region_name
+            region = os.environ.get("AWS_REGION") or session.region_name
             if not region:
                 raise NotConfigured("AWS Batch needs a region: set AWS_REGION.")
             # SubmitJob has no idempotency token: a retry by the SDK after a lost reply
             # would make a second Batch job.
-            self._once = self._made(region, tries=1)
-            self._often = self._made(region, tries=3)
+            self._once = self._made(session, region, tries=1)
+            self._often = self._made(session, region, tries=3)
         except (exceptions.BotoCoreError, OSError) as error:
             text = credentials.missing(error) or f"boto3 can't be set up: {error}"
             raise NotConfigured(f"{text.rstrip('.')}.") from error
 
-    def _made(self, region: str, tries: int) -> Any:
+    def _made(self, session: Any, region: str, tries: int) -> Any:
         config = Config(
             retries={"total_max_attempts": tries, "mode": "standard"},
             connect_timeout=CONNECT_TIMEOUT,
             read_timeout=READ_TIMEOUT,
             max_pool_connections=CONNECTIONS,
         )
-        client = boto3.client("batch", config=config, region_name=region)
+        client = session.client("batch", config=config, region_name=region)
         client.meta.events.register("provide-client-params.batch", self._begins)
         client.meta.events.register("before-send.batch", self._is_sent)
         return client

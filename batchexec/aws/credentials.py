@@ -40,7 +40,7 @@ def missing(error: BaseException) -> str:
     cure = _cure(error)
     if not cure:
         return ""
-    text = str(error).strip().rstrip(".")
+    text = str(error).strip().rstrip(".: ")
     return f"AWS credentials can't be loaded ({text}): {cure}."
 
 
@@ -67,6 +67,7 @@ def _cure(error: BaseException) -> str:
             "ProfileNotFound",
             "RefreshWithMFAUnsupportedError",
             "UnknownCredentialError",
+            "UnknownTokenProviderError",
         ),
     ):
         return "mend AWS_PROFILE, or the file that AWS_CONFIG_FILE names"

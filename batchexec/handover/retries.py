@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 from batchexec.aws import failures
 from batchexec.conf import settings
 from batchexec.models import BatchHistory
-from batchexec.sizes import FARGATE, LARGEST_ON_FARGATE, Sizes
+from batchexec.sizes import FARGATE, Sizes, largest_on_fargate
 from jobs.store import store_for
 
 if TYPE_CHECKING:
@@ -79,10 +79,12 @@ def adjusted(
     memory = resources.memory or defined.memory
     if resources.on_oom is None or memory is None:
         return resources
-    raised = history.memory if history is not None else None
-    if raised is not None and raised > memory:
-        memory = min(raised, max(memory, LARGEST_ON_FARGATE)) if platform == FARGATE else raised
-    return dataclasses.replace(resources, memory=memory)
+    raised = (history.memory if history is not None else None) or 0
+    if platform == FARGATE:
+        # Where it is rounded up to what exists, not beyond the job's limit.
+        vcpu = resources.vcpu or defined.vcpu or 0
+        raised = min(raised, largest_on_fargate(vcpu, resources.max_memory))
+    return dataclasses.replace(resources, memory=max(memory, raised))
 
 
 def history_of(job: AbstractJob) -> BatchHistory:
