@@ -136,9 +136,7 @@ def test_a_worker_refuses_to_start_and_a_job_waits_untouched(batch, start, broke
     assert (job.state, job.attempts, job.epoch) == ("ready", 0, 0)
 
 
-@pytest.mark.parametrize(
-    "kind", ["none", "a role's token that isn't mounted", "not logged in"]
-)
+@pytest.mark.parametrize("kind", ["none", "a role's token that isn't mounted", "not logged in"])
 def test_a_submission_without_credentials_was_not_sent_so_nothing_is_looked_for(
     batch, monkeypatch, tmp_path, kind
 ):
