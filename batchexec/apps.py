@@ -20,10 +20,13 @@ class BatchexecConfig(AppConfig):
     def ready(self) -> None:
         from batchexec import checks  # noqa: F401 (registers itself)
         from batchexec.aws.container import this_container
+        from batchexec.executions import AwsBatch
+        from jobs.operator import elsewhere
 
         codec.register("$resources", Resources, _dump, _load)
         enqueueing.connect(check_resources, dispatch_uid="batchexec.check_resources")
         runner.register_container(this_container)
+        elsewhere.register(AwsBatch())
 
 
 def _dump(resources: Resources) -> Any:

@@ -10,6 +10,8 @@ from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from batchexec.models import BatchJob
+from jobs.exceptions import Terminated
+from jobs.states import State
 from jobs.store import store_for
 
 if TYPE_CHECKING:
@@ -34,6 +36,12 @@ def find(job: AbstractJob) -> BatchJob | None:
     return _store().find_one({"job_id": str(job.pk)})
 
 
+def of_jobs(ids: Iterable[str]) -> list[BatchJob]:
+    """The markers of these jobs."""
+    wanted = list(ids)
+    return _store().find({"job_id__in": wanted}, limit=len(wanted)) if wanted else []
+
+
 def look_up(key: str) -> BatchJob | None:
     """The marker that has this job's id, or this Batch job's."""
     if not key:
@@ -53,6 +61,27 @@ def jobs_of(model: type[J], ids: Iterable[str]) -> dict[str, J]:
     if not keys:
         return {}
     return {str(job.pk): job for job in store.find({"pk__in": keys}, limit=len(keys))}
+
+
+# What they say with their jobs
+
+
+def was_told_to_end(job: AbstractJob) -> bool:
+    """Whether the last execution recorded that it was told to end."""
+    return job.last_error.startswith(f"{Terminated.__name__}:")
+
+
+def is_undecided(marker: BatchJob, row: AbstractJob | None) -> bool:
+    """Whether AWS Batch has yet to say why the marker's container was told to end.
+
+    Until then, and until the next execution is handed over, the attempt that it counted
+    may be given back.
+    """
+    if row is None or row.epoch <= marker.epoch or not marker.batch_job_id:
+        return False
+    is_waiting = row.state in (State.SCHEDULED, State.READY)
+    is_unstarted = is_waiting or (row.state == State.RUNNING and not row.handed_over)
+    return is_unstarted and row.attempts > 0 and was_told_to_end(row)
 
 
 # Changes
@@ -122,6 +151,15 @@ def record_status(marker: BatchJob, status: str, status_reason: str, log_stream:
     """Records what AWS Batch said last, for people to read; it decides nothing."""
     said = {"status": status, "status_reason": status_reason, "log_stream": log_stream}
     _change(marker, {}, said)
+
+
+def mark_unwanted(ids: Iterable[str]) -> int:
+    """The rows of these jobs are about to be deleted: their Batch jobs are to end.
+
+    Only once the row is gone: a job that is kept after all goes on. Returns how many
+    have a marker.
+    """
+    return _store().change_many({"job_id__in": list(ids)}, {"state": BatchJob.State.UNWANTED})
 
 
 def clear(marker: BatchJob) -> bool:

@@ -11,7 +11,9 @@ try:
     from django.contrib.admin import display
 except ImportError:  # before Django 3.2
 
-    def display(*, description: str = "", ordering: str = "") -> Callable[[Any], Any]:  # type: ignore[no-redef]
+    def display(  # type: ignore[no-redef]
+        *, description: str = "", ordering: str = ""
+    ) -> Callable[[Any], Any]:
         def describe(function: Any) -> Any:
             if description:
                 function.short_description = description

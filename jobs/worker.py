@@ -4,28 +4,24 @@ from __future__ import annotations
 
 import logging
 import threading
-import time
 from collections.abc import Callable, Iterable
-from functools import partial
 from typing import TYPE_CHECKING, Any
 
-from jobs import transitions
 from jobs.conf import settings
 from jobs.exceptions import DeserializationError
 from jobs.execution.error_text import traceback_for_log
-from jobs.execution.interrupts import Stretches
-from jobs.execution.invoke import invoke, load
-from jobs.execution.leftovers import left_as_found
 from jobs.execution.outcomes import Recorder
 from jobs.lifecycle import Lifecycle, Plugin, instantiate
 from jobs.models import Job
 from jobs.process.claims import Claims
+from jobs.process.executor import Executor
 from jobs.process.leases import Heartbeat, Hold
 from jobs.process.listener import Listener
 from jobs.process.reaper import MAINTENANCE_INTERVAL, Reaper
 from jobs.process.shutdown import signals_handled
 from jobs.process.slots import Slots
-from jobs.runner import default_name, worker_runner
+from jobs.process.tally import Tally
+from jobs.runner import default_name
 from jobs.store import store_for
 from jobs.store.patience import FIRST_PAUSE, brief, until_available
 from jobs.text import one_line
@@ -35,9 +31,6 @@ if TYPE_CHECKING:
 
 logger = logging.getLogger(__name__)
 
-#: For how many seconds a job that can't be interrupted may overstay its time limit
-#: before its process is ended.
-GRACE = 10.0
 #: Of a worker's name, in characters: `runner` adds the epoch to it.
 LONGEST_NAME = 200
 #: Jobs performed in one pass of the loop.
@@ -101,13 +94,14 @@ class Worker:
         # With the heartbeat, so that leases are reaped while every slot is busy for
         # hours.
         self.heartbeat = heartbeat(self._reaper.reap)
+        self._executor = Executor(self.recorder, self.lifecycle, self.heartbeat)
         self._slots = Slots(concurrency)
         self._claims = Claims(self, self.stopping)
         self._counting = threading.Lock()
         self._succeeded = self._failed = 0
+        self._tally = Tally()
         self._on_stop: list[Callable[[], None]] = []
         self._held: dict[int, Hold] = {}
-        self._stretches = Stretches("This process was told to stop at once.")
 
     def __repr__(self) -> str:
         return f"Worker({one_line(self.name)})"
@@ -149,17 +143,17 @@ class Worker:
 
     def interrupt(self) -> None:
         """Ends the jobs in this process, and any that begins later: failed attempts."""
-        self._stretches.interrupt()
+        self._executor.interrupt()
 
     @property
     def interrupted(self) -> bool:
-        return self._stretches.interrupted
+        return self._executor.interrupted
 
     def _loop(self) -> None:
         failures = 0
         while not self.stopping.is_set():
             self._news.clear()
-            began, failed_before = time.monotonic(), self._failed
+            self._tally.begin(self._succeeded, self._failed)
             try:
                 reserved = self.lifecycle.run("loop", _one_pass, self)
             except Exception as error:
@@ -171,17 +165,19 @@ class Worker:
                 self.stopping.wait(max(self.sleep_delay, FIRST_PAUSE))
                 continue
             failures = 0
+            self._tell_tally()
             if reserved:
-                rate = reserved / max(time.monotonic() - began, 1e-6)
-                failed = self._failed - failed_before
-                text = "[%s] %d jobs processed at %.4f j/s, %d failed"
-                logger.info(text, self, reserved, rate, failed)
-            elif self.exit_on_complete and not self._slots.busy:
+                continue
+            if self.exit_on_complete and not self._slots.busy:
                 logger.info("[%s] No more jobs available. Exiting", self)
                 break
-            else:
-                self._news.wait(self._idle_delay())
+            self._news.wait(self._idle_delay())
         self._slots.wait_until_idle()
+        self._tell_tally()
+
+    def _tell_tally(self) -> None:
+        if told := self._tally.end(self._succeeded, self._failed):
+            logger.info("[%s] %d jobs processed at %.4f j/s, %d failed", self, *told)
 
     def _idle_delay(self) -> float:
         if self.exit_on_complete and self._slots.busy:
@@ -268,39 +264,7 @@ class Worker:
         Returns True for success, False for failure, and None if the job isn't this
         execution's now, so that nothing was recorded. Never raises what the job raised.
         """
-        began = time.monotonic()
-        runner = worker_runner(self.name, job.epoch)
-        if not job.runner and not transitions.register(job, runner):
-            logger.warning("[%s] Job %s is executed by somebody else", self, job)
-            return None
-        extra = {"job_id": str(job.pk), "job_name": job.name}
-        logger.info("[%s] Job %s RUNNING", self, job, extra=extra)
-        with self.heartbeat.executing(job, _ended_after(settings.MAX_RUN_TIME)) as hold:
-            error = self._execute(job, hold)
-            if error is None:
-                recorded = self.recorder.succeeded(job, time.monotonic() - began)
-            elif isinstance(error, DeserializationError):
-                recorded = self.recorder.failed_for_good(job, error, as_executor=True)
-            else:
-                recorded = self.recorder.failed(job, error)
-            if not recorded:
-                self.recorder.dropped(job)
-        return error is None if recorded else None
-
-    def _execute(self, job: AbstractJob, hold: Hold) -> BaseException | None:
-        """Performs the job, puts back what it changed, and returns what it raised."""
-        try:
-            with left_as_found(), self._stretches.interruptible():
-                self.lifecycle.run("invoke_job", partial(self._load_and_invoke, hold), job)
-        except BaseException as error:
-            return error
-        return None
-
-    def _load_and_invoke(self, hold: Hold, job: AbstractJob) -> None:
-        limit = load(job)
-        if limit != settings.MAX_RUN_TIME:
-            self.heartbeat.limit(hold, _ended_after(limit))
-        invoke(job, limit)
+        return self._executor.run(job)
 
     def let_go_of_all(self) -> None:
         """Frees every job that is locked by this worker's name."""
@@ -325,11 +289,6 @@ def run(worker: Worker, job: AbstractJob) -> bool | None:
 
 def _one_pass(worker: Worker) -> int:
     return worker._pass(PASS)
-
-
-def _ended_after(limit: float) -> float | None:
-    """Seconds after which the process is ended, if the job can't be interrupted."""
-    return limit + GRACE if limit else None
 
 
 def _given(value: Any, setting: str) -> Any:

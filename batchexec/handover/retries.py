@@ -30,15 +30,23 @@ def find(job: AbstractJob) -> BatchHistory | None:
     return store_for(BatchHistory).find_one({"job_id": str(job.pk)})
 
 
-def grants_free_retry(job: AbstractJob, failure: Failure, resources: Resources) -> bool:
-    """Counts a free retry, if AWS took the machine away and the job's limit allows one.
+def grants_free_retry(
+    job: AbstractJob, failure: Failure, resources: Resources, *, has_begun: bool = True
+) -> bool:
+    """Counts a free retry, if AWS lost the execution and the job's limit allows one.
 
-    Returns whether it does. It is counted before the outcome is written: if the worker
-    dies in between, the job loses a free retry, and the limit holds.
+    It is lost if AWS took the machine away, or if no runner ever registered, so that
+    not a line of the job ran, whatever AWS says about it. But who ended a Batch job on
+    purpose, a person or a deadline, has not lost it.
+
+    Returns whether a retry is granted. It is counted before the outcome is written: if
+    the worker dies in between, the job loses a free retry, and the limit holds.
     """
     own = resources.infrastructure_retries
     limit = settings.INFRASTRUCTURE_RETRIES if own is None else own
-    if failure.kind not in failures.INFRASTRUCTURE or not limit:
+    taken = failure.kind in failures.INFRASTRUCTURE
+    is_lost = taken or (not has_begun and failure.kind != failures.CANCELLED)
+    if not is_lost or not limit:
         return False
     row = history_of(job)
     used = row.infrastructure_failures

@@ -47,7 +47,14 @@ class LetGo(Exception):
 
 
 class Ended(Exception):
-    """The execution is over, as the job's own record says."""
+    """The execution is over, as the job's own record says.
+
+    `row` is that record, None if it is gone.
+    """
+
+    def __init__(self, row: AbstractJob | None):
+        super().__init__()
+        self.row = row
 
 
 class Watcher(Protocol):
@@ -95,7 +102,7 @@ class Slot:
         """
         row = self.read()
         if row is None or row.epoch != self.job.epoch:
-            raise Ended
+            raise Ended(row)
         if row.locked_by != self.job.locked_by or row.state != State.RUNNING:
             raise LetGo
         return row

@@ -2,7 +2,7 @@ from django.db import migrations, models
 
 
 class Migration(migrations.Migration):
-    dependencies = [("batchexec", "0001_initial")]
+    dependencies = [("batchexec", "0002_executions")]
 
     operations = [
         migrations.AddField(

@@ -12,20 +12,17 @@ from collections.abc import Callable, Mapping
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
-from django.utils import timezone
-
-from jobs import payloads, transitions
+from jobs import transitions
 from jobs.conf import settings
-from jobs.exceptions import DeserializationError, NotKnownYet, WorkerTimeout
+from jobs.exceptions import DeserializationError, NotKnownYet
+from jobs.execution.apart import Apart
 from jobs.execution.error_text import describe, for_log, traceback_for_log
-from jobs.execution.forks import kept_out
-from jobs.execution.interrupts import time_limit
-from jobs.instants import bounded
 from jobs.store.base import aware
 from jobs.store.patience import until_available
 from jobs.text import one_line
 
 if TYPE_CHECKING:
+    from jobs.execution.questions import Asked
     from jobs.lifecycle import Lifecycle
     from jobs.models import AbstractJob
 
@@ -34,14 +31,6 @@ logger = logging.getLogger(__name__)
 #: For how many seconds an outcome is offered to a database that can't be reached. The
 #: work of hours is not given up in minutes.
 PATIENCE = 3600.0
-#: For how many seconds a job object is asked for its options once the job has failed:
-#: loading it may take for ever.
-ASKED_FOR = 5.0
-#: For how many seconds a `failure` hook may run, because the reaper calls it, too, and
-#: has other jobs to see to.
-HOOK_LIMIT = 60.0
-#: The longest back-off, so that no number of attempts leaves the calendar.
-LONGEST_BACK_OFF = dt.timedelta(days=3650)
 #: For how many seconds a job is put back that this process's code may be too old for:
 #: half its age, between these.
 SHORTEST_POSTPONEMENT, LONGEST_POSTPONEMENT = 5.0, 60.0
@@ -86,6 +75,7 @@ class Recorder:
         where: Mapping[str, Any] | None = None,
         *,
         counted: bool = True,
+        asked: Asked | None = None,
     ) -> bool:
         """Records a failed attempt: rescheduled with its back-off, or, after the last
         one, failed for good.
@@ -93,26 +83,29 @@ class Recorder:
         An attempt that is not `counted` is rescheduled and costs the job nothing.
         `where` is what must still hold of the row; by default, that the job's runner is
         its executor. Returns False if it doesn't: then nothing was changed and no hook
-        was called.
+        was called. The job object is `asked` what becomes of it, in a process apart by
+        default, because it may never answer.
         """
-        return self._or_condemned(job, partial(self._failed, job, error, where, counted=counted))
+        record = partial(self._failed, job, error, where, counted, asked or Apart())
+        return self._or_condemned(job, record)
 
     def _failed(
         self,
         job: AbstractJob,
         error: BaseException,
         where: Mapping[str, Any] | None,
-        *,
         counted: bool,
+        asked: Asked,
     ) -> bool:
         where = transitions.as_executor(job) if where is None else where
         prior = job.attempts
         text = "[%s] Job %s FAILED (%s prior attempts) with %s"
         logger.error(text, self, job, prior, for_log(error), extra=_extra(job))
         attempts = prior + 1
-        if counted and attempts >= _max_attempts(job):
-            return self._through("error", partial(self._fail, job, error, where, attempts), job)
-        run_at, described = _reschedule_at(job, attempts), describe(error)
+        verdict, described = asked.verdict(job, attempts, counted=counted), describe(error)
+        if verdict.run_at is None:
+            fail = partial(self._fail, job, error, where, attempts, verdict.destroy, asked)
+            return self._through("error", fail, job)
         record = partial(
             _offer,
             job,
@@ -120,7 +113,7 @@ class Recorder:
                 transitions.reschedule,
                 job,
                 where,
-                run_at,
+                verdict.run_at,
                 described,
                 attempts=attempts if counted else prior,
             ),
@@ -129,18 +122,21 @@ class Recorder:
         return self._through("error", record, job)
 
     def failed_for_good(
-        self, job: AbstractJob, error: DeserializationError, *, as_executor: bool = False
+        self, job: AbstractJob, error: DeserializationError, *, asked: Asked | None = None
     ) -> bool:
         """Records a job that can't be loaded.
 
         Another attempt would end the same way, so none is counted. A job that was
         enqueued a moment ago may be meant for newer code than this process has: it is
-        put back for as long as DEPLOY_WINDOW.
+        put back for as long as DEPLOY_WINDOW. With `asked`, this process is its
+        executor.
         """
         if job.unreadable:
             return self.condemned(job, error)
-        where = transitions.as_executor(job) if as_executor else transitions.as_seen(job)
-        return self._or_condemned(job, partial(self._not_loaded, job, error, where))
+        where = transitions.as_seen(job) if asked is None else transitions.as_executor(job)
+        return self._or_condemned(
+            job, partial(self._not_loaded, job, error, where, asked or Apart())
+        )
 
     def condemned(self, job: AbstractJob, error: BaseException) -> bool:
         """Records that the job failed for good, because its row itself is broken.
@@ -174,11 +170,15 @@ class Recorder:
             return self.condemned(job, error)
 
     def _not_loaded(
-        self, job: AbstractJob, error: DeserializationError, where: Mapping[str, Any]
+        self,
+        job: AbstractJob,
+        error: DeserializationError,
+        where: Mapping[str, Any],
+        asked: Asked,
     ) -> bool:
         if isinstance(error, NotKnownYet) and (age := _young(job)) is not None:
             return self._postpone(job, error, where, age)
-        return self._fail(job, error, where, job.attempts)
+        return self._fail(job, error, where, job.attempts, asked.destroys(job), asked)
 
     def _postpone(
         self, job: AbstractJob, error: NotKnownYet, where: Mapping[str, Any], age: float
@@ -205,9 +205,15 @@ class Recorder:
         _offer(job, partial(transitions.clear_runner, job), lambda: True)
 
     def _fail(
-        self, job: AbstractJob, error: BaseException, where: Mapping[str, Any], attempts: int
+        self,
+        job: AbstractJob,
+        error: BaseException,
+        where: Mapping[str, Any],
+        attempts: int,
+        destroy: bool,
+        asked: Asked,
     ) -> bool:
-        destroy, described = destroys(job), describe(error)
+        described = describe(error)
         write = partial(transitions.fail, job, where, described, attempts=attempts, destroy=destroy)
         ended = partial(transitions.has_ended, job, described, deleted=destroy)
         recorded = self._through("failure", partial(_offer, job, write, ended), job)
@@ -215,7 +221,7 @@ class Recorder:
             text = "[%s] Job %s FAILED permanently with %s"
             logger.error(text, self, job, for_log(error), extra=_extra(job))
             # After the write: a hook is not called for an outcome that is dropped.
-            _call_failure_hook(job)
+            asked.call_failure_hook(job)
         return recorded
 
     def _through(self, event: str, write: Callable[[], bool], job: AbstractJob) -> bool:
@@ -239,15 +245,6 @@ def _young(job: AbstractJob) -> float | None:
     age = (transitions.store_of(job).now() - aware(job.created_at)).total_seconds()
     # Clocks may disagree, but a job from a far future would never grow old.
     return age if -window < age < window else None
-
-
-def destroys(job: AbstractJob) -> bool:
-    """Whether the job is deleted once it has failed for good.
-
-    The setting decides if the job can't be loaded.
-    """
-    default = bool(settings.DESTROY_FAILED_JOBS)
-    return bool(_asked(job, "destroy_failed_jobs", lambda: job.destroys_when_failed, default))
 
 
 class _Once:
@@ -281,54 +278,6 @@ def _offer(job: AbstractJob, write: Callable[[], bool], carried_out: Callable[[]
     store = transitions.store_of(job)
     recorded = until_available(store, write, threading.Event(), give_up_after=PATIENCE, again=again)
     return bool(recorded)
-
-
-def _call_failure_hook(job: AbstractJob) -> None:
-    try:
-        expired = WorkerTimeout("the failure hook took too long")
-        with time_limit(HOOK_LIMIT, expired), kept_out():
-            payloads.call_hook(job.payload, "failure", job)
-    except DeserializationError:
-        pass  # there is no object to call it on
-    except BaseException as error:
-        logger.error("The failure hook of job %s raised:\n%s", job, traceback_for_log(error))
-
-
-def _max_attempts(job: AbstractJob) -> int:
-    return int(_asked(job, "max_attempts", lambda: job.max_attempts, settings.MAX_ATTEMPTS))
-
-
-def _reschedule_at(job: AbstractJob, attempts: int) -> dt.datetime:
-    """The payload's `reschedule_at(now, attempts)`, else now + attempts**4 + 5 seconds.
-
-    As in Delayed Job, but never beyond the longest back-off.
-    """
-    now = timezone.now()
-    latest = now + LONGEST_BACK_OFF
-
-    def own() -> dt.datetime | None:
-        method = getattr(job.payload, "reschedule_at", None)
-        if not callable(method):
-            return None
-        return bounded(payloads.finished(method(now, attempts)), now, latest)
-
-    seconds = min(attempts**4 + 5, LONGEST_BACK_OFF.total_seconds())
-    default = now + dt.timedelta(seconds=seconds)
-    chosen: dt.datetime | None = _asked(job, "reschedule_at", own, default)
-    return default if chosen is None else chosen
-
-
-def _asked(job: AbstractJob, name: str, ask: Callable[[], Any], default: Any) -> Any:
-    """What the job object says, or the default if it can't say so in time."""
-    try:
-        with time_limit(ASKED_FOR, WorkerTimeout("it took too long")), kept_out():
-            return ask()
-    except DeserializationError:
-        return default
-    except BaseException as error:
-        text = "Job %s: its %s can't be used (%s), so the default is."
-        logger.warning(text, job, name, for_log(error))
-        return default
 
 
 def _extra(job: AbstractJob) -> dict[str, Any]:

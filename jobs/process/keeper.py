@@ -15,6 +15,7 @@ import marshal
 import os
 import select
 import signal
+import socket
 import struct
 import threading
 import time
@@ -26,6 +27,7 @@ from django.apps import apps
 from django.db import connections
 
 from jobs.conf import settings
+from jobs.execution import apart
 from jobs.payloads import codec
 from jobs.process import overdue
 from jobs.process.leases import HURRY, Heartbeat, Hold, renew
@@ -37,8 +39,6 @@ LENGTH = struct.Struct("=I")
 #: The keeper gathers messages for this many seconds, because waking a second process
 #: for every job would slow both down.
 GATHER = 0.05
-#: For how many seconds of processor time an overdue job's attempt may be recorded.
-RECORDING = 30
 #: The pipe's capacity in bytes, where the system lets it be set.
 PIPE_SIZE = 2**20
 
@@ -53,12 +53,16 @@ class Keeper(Heartbeat):
         told, self._tell = os.pipe()
         _enlarge(self._tell)
         self._told_back, tell_back = os.pipe()
+        self._ask, asked = socket.socketpair(type=socket.SOCK_DGRAM)
         if os.fork() == 0:
             os.close(self._tell)
             os.close(self._told_back)
-            _Child(told, tell_back).run()
+            self._ask.close()
+            _Child(told, tell_back, asked).run()
         os.close(told)
         os.close(tell_back)
+        asked.close()
+        apart.forked_by(self._fork)
         self._woken, self._wake = os.pipe()
         self._dead = False
 
@@ -118,6 +122,9 @@ class Keeper(Heartbeat):
         os.write(self._wake, b".")
         super().stop()
 
+    def _fork(self, there: socket.socket) -> None:
+        socket.send_fds(self._ask, [b"?"], [there.fileno()])
+
     def _mark_lost(self, ids: set[int]) -> None:
         with self._lock:
             for number in ids & set(self._holds):
@@ -131,8 +138,8 @@ class Keeper(Heartbeat):
 class _Child:
     """The other process. It never returns."""
 
-    def __init__(self, told: int, tell_back: int):
-        self._told, self._tell_back = told, tell_back
+    def __init__(self, told: int, tell_back: int, asked: socket.socket):
+        self._told, self._tell_back, self._asked = told, tell_back, asked
         self._parent = os.getppid()
         self._holds: dict[int, Told] = {}
         self._unfinished = b""
@@ -141,6 +148,8 @@ class _Child:
         # A terminal's Ctrl-C reaches both, but the worker decides when to end.
         for signum in (signal.SIGINT, signal.SIGTERM):
             signal.signal(signum, signal.SIG_IGN)
+        signal.signal(signal.SIGCHLD, signal.SIG_IGN)  # nobody waits for what is forked
+        apart.forked_by(None)
         try:
             self._loop()
         except BaseException:
@@ -153,7 +162,11 @@ class _Child:
         while True:
             deadlines = [told.deadline for told in self._holds.values() if told.deadline]
             wait = min([next_beat, *deadlines]) - time.monotonic()
-            if select.select([self._told], [], [], max(wait, 0))[0]:
+            ends: list[Any] = [self._told, self._asked]
+            readable = select.select(ends, [], [], max(wait, 0))[0]
+            if self._asked in readable:
+                self._fork()
+            if self._told in readable:
                 time.sleep(GATHER)
                 if not self._receive():
                     return
@@ -180,6 +193,15 @@ class _Child:
         self._unfinished = data[at:]
         return bool(received)
 
+    def _fork(self) -> None:
+        """A job object is to be asked, in a process that begins with one thread."""
+        _, [there], _, _ = socket.recv_fds(self._asked, 1, 1)
+        if os.fork() == 0:
+            for end in (self._told, self._tell_back, self._asked.detach()):
+                os.close(end)
+            apart.answer(socket.socket(fileno=there))
+        os.close(there)
+
     def _beat(self) -> float:
         """Renews, and returns the seconds until the next time."""
         if is_stopped(self._parent):
@@ -199,9 +221,9 @@ class _Child:
     def _end_what_is_overdue(self) -> None:
         for told in list(self._holds.values()):
             if told.deadline and time.monotonic() >= told.deadline:
-                # First, because recording asks the job object, which may never answer.
-                os.kill(self._parent, signal.SIGKILL)
-                _limit_processor_time(RECORDING)
+                # First, because recording may take a while.
+                with contextlib.suppress(ProcessLookupError):  # it has ended itself
+                    os.kill(self._parent, signal.SIGKILL)
                 overdue.record(told.hold)
                 os._exit(0)
 
@@ -224,17 +246,6 @@ def _enlarge(pipe: int) -> None:
 
     with contextlib.suppress(OSError, AttributeError):
         fcntl.fcntl(pipe, fcntl.F_SETPIPE_SZ, PIPE_SIZE)
-
-
-def _limit_processor_time(seconds: int) -> None:
-    """Ends this process once it has used that many more seconds, whatever it runs."""
-    import resource
-
-    usage = resource.getrusage(resource.RUSAGE_SELF)
-    soft = int(usage.ru_utime + usage.ru_stime) + seconds
-    _, hard = resource.getrlimit(resource.RLIMIT_CPU)
-    with contextlib.suppress(ValueError, OSError):
-        resource.setrlimit(resource.RLIMIT_CPU, (soft, hard))
 
 
 def is_stopped(pid: int) -> bool:

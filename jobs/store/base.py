@@ -268,6 +268,10 @@ class Store(ABC, Generic[M]):
     @abstractmethod
     def find(self, where: Conditions, limit: int) -> list[M]: ...
 
+    @abstractmethod
+    def glance(self, where: Conditions, names: Sequence[str], limit: int) -> list[M]:
+        """Like `find`, with only these columns and the key of each row."""
+
     def find_one(self, where: Conditions) -> M | None:
         """A row that is as `where` says; None if there is none."""
         return next(iter(self.find(where, limit=1)), None)

@@ -10,7 +10,7 @@ from __future__ import annotations
 import datetime as dt
 import re
 import threading
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any
 
@@ -238,6 +238,15 @@ class MongoStore(Store[M]):
         return [
             self._job(document)
             for document in self.collection.find(self._filter(where), limit=limit)
+        ]
+
+    def glance(self, where: Conditions, names: Sequence[str], limit: int) -> list[M]:
+        wanted = {self._columns[name]: 1 for name in ("pk", *names)}
+        read = [name for name in self._names if self._columns[name] in wanted]
+        documents = self.collection.find(self._filter(where), wanted, limit=limit)
+        return [
+            self._instance(read, [document.get(self._columns[name]) for name in read])
+            for document in documents
         ]
 
     def odd_leases(self, latest: dt.datetime, limit: int) -> list[M]:

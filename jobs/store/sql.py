@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import datetime as dt
 import threading
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from functools import cached_property
 from typing import Any
@@ -162,6 +162,9 @@ class SqlStore(Store[M]):
 
     def find(self, where: Conditions, limit: int) -> list[M]:
         return self._read(self._rows.filter(**where)[:limit])
+
+    def glance(self, where: Conditions, names: Sequence[str], limit: int) -> list[M]:
+        return self._read(self._rows.filter(**where).only("pk", *names)[:limit])
 
     def listing(self, where: Conditions, order: str, limit: int) -> list[M]:
         return self._read(self._rows.filter(**where).order_by(order)[:limit])

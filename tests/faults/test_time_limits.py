@@ -11,7 +11,7 @@ import time
 import pytest
 
 import jobs
-from jobs.execution import outcomes
+from jobs.execution import questions
 from jobs.models import Job, State
 from jobs.store import store_for
 from tests.handlers import set_handler
@@ -107,7 +107,7 @@ def test_a_payload_that_takes_for_ever_to_load_is_a_time_out_like_any_other(sett
 
 
 def test_a_failure_hook_that_never_returns_does_not_hold_the_reaper(settings, monkeypatch):
-    monkeypatch.setattr(outcomes, "HOOK_LIMIT", 0.3)
+    monkeypatch.setattr(questions, "HOOK_LIMIT", 0.3)
     job, following = jobs.enqueue(FailsForEver(), priority=-1), jobs.enqueue(Record())
     assert Job.objects.reserve(jobs.Worker(name="dead")).pk == job.pk
     long_ago = store_for(Job).now() - dt.timedelta(hours=1)

@@ -1,0 +1,179 @@
+"""What the queue asks a job object about its failure, whatever the object then does.
+
+An object that this process has just performed is asked here. Any other is asked in a
+process apart (`apart.py`), because nothing could end what it does in this one.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+import logging
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import AbstractContextManager, contextmanager
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Protocol
+
+from django.utils import timezone
+
+from jobs import payloads
+from jobs.conf import settings
+from jobs.exceptions import DeserializationError, WorkerTimeout
+from jobs.execution.error_text import for_log, traceback_for_log
+from jobs.execution.forks import kept_out
+from jobs.execution.interrupts import time_limit
+from jobs.execution.leftovers import left_as_found
+from jobs.instants import bounded
+
+if TYPE_CHECKING:
+    from jobs.models import AbstractJob
+
+logger = logging.getLogger(__name__)
+
+#: For how many seconds a job object is asked for its options once the job has failed:
+#: loading it may take for ever.
+ASKED_FOR = 5.0
+#: For how many seconds a `failure` hook may run, because the reaper calls it, too, and
+#: has other jobs to see to.
+HOOK_LIMIT = 60.0
+#: For how many seconds a job that can't be interrupted may overstay a limit before its
+#: process is ended.
+GRACE = 10.0
+#: The longest back-off, so that no number of attempts leaves the calendar.
+LONGEST_BACK_OFF = dt.timedelta(days=3650)
+
+#: Limits the time of one answer.
+Limited = Callable[[], AbstractContextManager[None]]
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """What becomes of a job whose attempt failed."""
+
+    #: When it is tried again; None: it has failed for good.
+    run_at: dt.datetime | None
+    #: Whether its row is deleted then.
+    destroy: bool = False
+
+
+class Asked(Protocol):
+    """A way to ask the object of a job. What doesn't come, in time, is the default."""
+
+    def verdict(self, job: AbstractJob, attempts: int, *, counted: bool) -> Verdict:
+        """After `attempts` failed attempts, or one that isn't `counted`."""
+
+    def destroys(self, job: AbstractJob) -> bool:
+        """Whether the job is deleted once it has failed for good."""
+
+    def call_failure_hook(self, job: AbstractJob) -> None: ...
+
+
+class Here:
+    """Asks in this process, which has just performed the job.
+
+    `limit` is called with the seconds after which the process is to be ended, and with
+    None when the object has answered.
+    """
+
+    def __init__(self, limit: Callable[[float | None], None]):
+        self._limit = limit
+
+    def verdict(self, job: AbstractJob, attempts: int, *, counted: bool) -> Verdict:
+        said = dict(answers(job, attempts, counted, self._asking))
+        return verdict_of(said, attempts, counted)
+
+    def destroys(self, job: AbstractJob) -> bool:
+        return destroys_of(dict(answer_destroys(job, self._asking)))
+
+    def call_failure_hook(self, job: AbstractJob) -> None:
+        with self._within(HOOK_LIMIT):
+            call_failure_hook(job, lambda: _limited(HOOK_LIMIT, "the failure hook took too long"))
+
+    @contextmanager
+    def _asking(self) -> Iterator[None]:
+        with self._within(ASKED_FOR), _limited(ASKED_FOR, "it took too long"):
+            yield
+
+    @contextmanager
+    def _within(self, seconds: float) -> Iterator[None]:
+        self._limit(seconds + GRACE)
+        try:
+            with left_as_found():
+                yield
+        finally:
+            self._limit(None)
+
+
+def verdict_of(said: Mapping[str, Any], attempts: int, counted: bool) -> Verdict:
+    """The verdict from as many of the `answers` as came."""
+    if counted and attempts >= said.get("max_attempts", settings.MAX_ATTEMPTS):
+        return Verdict(None, destroys_of(said))
+    return Verdict(said.get("run_at") or _back_off(attempts))
+
+
+def destroys_of(said: Mapping[str, Any]) -> bool:
+    return bool(said.get("destroys", settings.DESTROY_FAILED_JOBS))
+
+
+def answers(
+    job: AbstractJob, attempts: int, counted: bool, limited: Limited
+) -> Iterator[tuple[str, Any]]:
+    """What the job object says itself, one answer after the other."""
+    most = _asked(job, "max_attempts", lambda: job.max_attempts, limited)
+    if most is not None:
+        yield "max_attempts", most
+    if counted and attempts >= (settings.MAX_ATTEMPTS if most is None else most):
+        yield from answer_destroys(job, limited)
+        return
+    run_at = _asked(job, "reschedule_at", lambda: _reschedule_at(job, attempts), limited)
+    if run_at is not None:
+        yield "run_at", run_at
+
+
+def answer_destroys(job: AbstractJob, limited: Limited) -> Iterator[tuple[str, Any]]:
+    chosen = _asked(job, "destroy_failed_jobs", lambda: job.destroys_when_failed, limited)
+    if chosen is not None:
+        yield "destroys", chosen
+
+
+def call_failure_hook(job: AbstractJob, limited: Limited) -> None:
+    try:
+        with limited(), kept_out():
+            payloads.call_hook(job.payload, "failure", job)
+    except DeserializationError:
+        if "payload" not in job.__dict__:
+            return  # there is no object to call it on
+        logger.exception("The failure hook of job %s raised:", job)
+    except BaseException as error:
+        logger.error("The failure hook of job %s raised:\n%s", job, traceback_for_log(error))
+
+
+def _limited(seconds: float, text: str) -> AbstractContextManager[None]:
+    return time_limit(seconds, WorkerTimeout(text))
+
+
+def _back_off(attempts: int) -> dt.datetime:
+    """Now + attempts**4 + 5 seconds, as in Delayed Job, but at most the longest."""
+    seconds = min(attempts**4 + 5, LONGEST_BACK_OFF.total_seconds())
+    return timezone.now() + dt.timedelta(seconds=seconds)
+
+
+def _reschedule_at(job: AbstractJob, attempts: int) -> dt.datetime | None:
+    """The payload's `reschedule_at(now, attempts)`; None if it has none."""
+    method = getattr(job.payload, "reschedule_at", None)
+    if not callable(method):
+        return None
+    now = timezone.now()
+    return bounded(payloads.finished(method(now, attempts)), now, now + LONGEST_BACK_OFF)
+
+
+def _asked(job: AbstractJob, name: str, ask: Callable[[], Any], limited: Limited) -> Any:
+    """What the job object says, or None if it can't say so in time."""
+    try:
+        with limited(), kept_out():
+            return ask()
+    except DeserializationError:
+        return None
+    except BaseException as error:
+        text = "Job %s: its %s can't be used (%s), so the default is."
+        logger.warning(text, job, name, for_log(error))
+        return None

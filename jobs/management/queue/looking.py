@@ -1,0 +1,112 @@
+"""The actions that show jobs and change nothing: list, show, check and stats."""
+
+from __future__ import annotations
+
+import datetime as dt
+from typing import TYPE_CHECKING
+
+from jobs.management.queue.console import DONE, REFUSED, Console, Options, counted
+from jobs.management.terminal import table
+from jobs.operator import actions, elsewhere, reports
+from jobs.text import one_line
+
+if TYPE_CHECKING:
+    from jobs.models import AbstractJob
+
+TITLES = (
+    "ID",
+    "STATE",
+    "QUEUE",
+    "PRIORITY",
+    "ATTEMPTS",
+    "RUN AT",
+    "LOCKED BY",
+    "NAME",
+    "ERROR",
+)
+#: Characters of an error in a list.
+LONGEST_ERROR = 60
+
+
+def list_jobs(console: Console, options: Options) -> int:
+    most = options["limit"]
+    found = reports.listed(options["state"], options["queue"], options["name"], most + 1)
+    jobs, more = found[:most], len(found) > most
+    if options["json"]:
+        return console.say_json([reports.as_dict(job) for job in jobs])
+    if not jobs:
+        return console.say("No jobs.")
+    console.say(table([TITLES, *(_row(job) for job in jobs)]))
+    return console.say(f"… and more: --limit is {most}.") if more else DONE
+
+
+def show(console: Console, options: Options) -> int:
+    job = actions.find(options["id"])
+    shown = reports.as_dict(job, full=True)
+    executions = elsewhere.executions(job)
+    if options["json"]:
+        return console.say_json({**shown, "executions": executions})
+    short = {
+        key: value for key, value in shown.items() if key not in (*reports.LONG, "payload", "error")
+    }
+    width = max(map(len, short))
+    for key, value in short.items():
+        shown_value = "-" if value is None or value == "" else one_line(value)
+        console.say(f"{key:{width}}  {shown_value}")
+    console.say(f"\npayload\n{reports.payload_text(job)}")
+    if not shown["signature_valid"]:
+        console.say(
+            "\nIts signature doesn't hold, so it is never loaded. If you know who wrote "
+            f"it and why: jobs sign {job.pk}"
+        )
+    for execution in executions:
+        console.say(f"\nexecution in {execution.pop('place', elsewhere.names())}")
+        for key, value in execution.items():
+            if value not in (None, ""):
+                console.say(f"  {key.replace('_', ' ')}: {one_line(value)}")
+    return console.say(f"\nlast error\n{job.last_error}") if job.last_error else DONE
+
+
+def check(console: Console, options: Options) -> int:
+    found = reports.check(options["max_age"].total_seconds())
+    if options["json"]:
+        console.say_json({"ok": not found.problems, **vars(found)})
+    elif not found.problems:
+        console.say("Jobs are taken in time.")
+    else:
+        for problem in found.problems:
+            console.complain(problem)
+    return REFUSED if found.problems else DONE
+
+
+def stats(console: Console, options: Options) -> int:
+    found = reports.stats()
+    if options["json"]:
+        return console.say_json(found)
+    if found["counts"]:
+        most = found["counted_up_to"]
+        rows = [
+            (row["state"], row["queue"], f"{row['count']:,}{'+' * (row['count'] == most)}")
+            for row in found["counts"]
+        ]
+        console.say(table([("STATE", "QUEUE", "JOBS"), *rows]) + "\n")
+    console.say(f"{counted(found['total'])}, {found['detached']:,} of them detached.")
+    oldest = found["oldest_due_seconds"]
+    if oldest is None:
+        return console.say("No job is due.")
+    return console.say(f"The oldest job that is due has waited for {oldest:.0f} seconds.")
+
+
+def _row(job: AbstractJob) -> tuple[str, ...]:
+    run_at = job.run_at.astimezone(dt.timezone.utc).strftime("%Y-%m-%d %H:%M:%S")
+    return (
+        str(job.pk),
+        job.state,
+        job.queue,
+        str(job.priority),
+        str(job.attempts),
+        run_at,
+        job.locked_by,
+        job.name,
+        reports.first_line(job.last_error)[:LONGEST_ERROR],
+    )

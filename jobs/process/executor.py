@@ -1,0 +1,95 @@
+"""Performs jobs in this process, with a heartbeat, and has their outcomes recorded."""
+
+from __future__ import annotations
+
+import logging
+import time
+from functools import partial
+from typing import TYPE_CHECKING
+
+from jobs import transitions
+from jobs.conf import settings
+from jobs.exceptions import DeserializationError
+from jobs.execution.interrupts import Stretches
+from jobs.execution.invoke import invoke, load
+from jobs.execution.leftovers import left_as_found
+from jobs.execution.outcomes import PATIENCE
+from jobs.execution.questions import GRACE, Here
+from jobs.runner import worker_runner
+
+if TYPE_CHECKING:
+    from jobs.execution.outcomes import Recorder
+    from jobs.lifecycle import Lifecycle
+    from jobs.models import AbstractJob
+    from jobs.process.leases import Heartbeat, Hold
+
+logger = logging.getLogger(__name__)
+
+
+class Executor:
+    """Performs jobs in the name of the worker for whom `recorder` records."""
+
+    def __init__(self, recorder: Recorder, lifecycle: Lifecycle, heartbeat: Heartbeat):
+        self._recorder = recorder
+        self._lifecycle = lifecycle
+        self._heartbeat = heartbeat
+        self._stretches = Stretches("This process was told to stop at once.")
+
+    def interrupt(self) -> None:
+        """Ends the jobs in this process, and any that begins later: failed attempts."""
+        self._stretches.interrupt()
+
+    @property
+    def interrupted(self) -> bool:
+        return self._stretches.interrupted
+
+    def run(self, job: AbstractJob) -> bool | None:
+        """Performs a reserved job and records its outcome, as `Worker.run` says."""
+        began = time.monotonic()
+        runner = worker_runner(self._recorder.name, job.epoch)
+        if not job.runner and not transitions.register(job, runner):
+            logger.warning("[%s] Job %s is executed by somebody else", self._recorder, job)
+            return None
+        extra = {"job_id": str(job.pk), "job_name": job.name}
+        logger.info("[%s] Job %s RUNNING", self._recorder, job, extra=extra)
+        with self._heartbeat.executing(job, _ended_after(settings.MAX_RUN_TIME)) as hold:
+            error = self._execute(job, hold)
+            self._lift_deadline(hold)
+            asked = Here(partial(self._heartbeat.limit, hold))
+            if error is None:
+                recorded = self._recorder.succeeded(job, time.monotonic() - began)
+            elif isinstance(error, DeserializationError):
+                recorded = self._recorder.failed_for_good(job, error, asked=asked)
+            else:
+                recorded = self._recorder.failed(job, error, asked=asked)
+            if not recorded:
+                self._recorder.dropped(job)
+        return error is None if recorded else None
+
+    def _execute(self, job: AbstractJob, hold: Hold) -> BaseException | None:
+        """Performs the job, puts back what it changed, and returns what it raised."""
+        try:
+            with left_as_found(), self._stretches.interruptible():
+                self._lifecycle.run("invoke_job", partial(self._load_and_invoke, hold), job)
+        except BaseException as error:
+            return error
+        return None
+
+    def _lift_deadline(self, hold: Hold) -> None:
+        """An outcome is offered for longer than its job's deadline, if need be.
+
+        A deadline that is far away stays, because telling the keeper costs time.
+        """
+        if hold.deadline is not None and hold.deadline - time.monotonic() < 2 * PATIENCE:
+            self._heartbeat.limit(hold, None)
+
+    def _load_and_invoke(self, hold: Hold, job: AbstractJob) -> None:
+        limit = load(job)
+        if limit != settings.MAX_RUN_TIME:
+            self._heartbeat.limit(hold, _ended_after(limit))
+        invoke(job, limit)
+
+
+def _ended_after(limit: float) -> float | None:
+    """Seconds after which the process is ended, if the job can't be interrupted."""
+    return limit + GRACE if limit else None

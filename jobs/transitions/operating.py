@@ -1,0 +1,127 @@
+"""What an operator has written: jobs ended, tried again, signed, let go of, deleted."""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Callable, Mapping
+from typing import TYPE_CHECKING, Any
+
+from jobs.conf import settings
+from jobs.states import FINISHED, UNFINISHED, State
+from jobs.store import store_for
+from jobs.transitions.conditions import (
+    EXECUTION_OVER,
+    UNLOCKED,
+    as_executor,
+    as_watcher,
+    runner_is_alive,
+    store_of,
+)
+
+if TYPE_CHECKING:
+    from jobs.models import AbstractJob
+    from jobs.store.base import Store
+
+
+def cancel(job: AbstractJob) -> bool:
+    """An unfinished job ends as cancelled.
+
+    The runner stays named until it ends, so that nobody starts a second one beside it.
+    """
+    store = store_of(job)
+    where = {"epoch": job.epoch, "state__in": list(UNFINISHED)}
+    ended = {
+        **UNLOCKED,
+        "handed_over": False,
+        "state": State.CANCELLED,
+        "finished_at": store.now(),
+        "unique_key": None,
+        "epoch": job.epoch + 1,
+    }
+    return store.apply(job, where, ended)
+
+
+def retry(job: AbstractJob) -> bool:
+    """A finished job is ready again, with all its attempts.
+
+    Not while a cancelled execution shows signs of life.
+    """
+    if runner_is_alive(job):
+        return False
+    store = store_of(job)
+    where = {
+        **as_executor(job),
+        "state__in": list(FINISHED),
+        "heartbeat_at": job.heartbeat_at,
+    }
+    return store.apply(job, where, _again(store.now()))
+
+
+def retry_failed(model: type[AbstractJob]) -> int:
+    """Every failed job is ready again, with all its attempts; returns how many there
+    were.
+
+    One statement, because their runners are gone.
+    """
+    store = store_for(model)
+    now = store.now()
+    where = {"state": State.FAILED, "runner": ""}
+    return store.change_many(where, {**_again(now), "updated_at": now})
+
+
+def sign(job: AbstractJob, signature: str) -> bool:
+    """The handler gets a signature, if it still is the one that was read."""
+    where = {"handler": job.handler, "signature": job.signature}
+    return store_of(job).apply(job, where, {"signature": signature})
+
+
+def expire(job: AbstractJob) -> bool:
+    """The watcher's lease ends now. A reaper decides what becomes of the job."""
+    where = {**as_watcher(job), "locked_at": job.locked_at}
+    return store_of(job).apply(job, where, {"locked_at": _expired(store_of(job))})
+
+
+def expire_all(model: type[AbstractJob], worker_name: str) -> int:
+    """Every lease of that worker ends now."""
+    store = store_for(model)
+    where = {"state": State.RUNNING, "locked_by": worker_name}
+    return store.change_many(where, {"locked_at": _expired(store)})
+
+
+def discard(job: AbstractJob) -> bool:
+    """A finished job's row is deleted."""
+    return store_of(job).delete(job.pk, {"epoch": job.epoch, "state__in": list(FINISHED)})
+
+
+def discard_batch(
+    model: type[AbstractJob],
+    where: Mapping[str, Any],
+    limit: int,
+    before: Callable[[list[Any]], object],
+) -> int:
+    """Deletes up to `limit` rows that are as `where` says, each only if it still is.
+
+    `before` is called with the keys of the chosen rows before they are deleted.
+    """
+    store = store_for(model)
+    chosen = store.ids(where, limit)
+    if not chosen:
+        return 0
+    before(chosen)
+    return store.delete_many({**where, "pk__in": chosen})
+
+
+def _again(now: dt.datetime) -> dict[str, Any]:
+    return {
+        **EXECUTION_OVER,
+        "state": State.READY,
+        "attempts": 0,
+        "run_at": now,
+        "failed_at": None,
+        "finished_at": None,
+        "started_at": None,
+    }
+
+
+def _expired(store: Store[Any]) -> dt.datetime:
+    return store.now() - dt.timedelta(seconds=2 * settings.LEASE)

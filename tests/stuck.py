@@ -1,0 +1,62 @@
+"""Job objects that never answer, in C code, which no exception interrupts."""
+
+from __future__ import annotations
+
+import ctypes
+import datetime as dt
+import os
+import re
+from dataclasses import dataclass
+from typing import Any
+
+import jobs
+from tests.samples import append
+
+WAYS = {
+    "regex": lambda: re.match(r"(a+)+$", "a" * 60 + "b"),
+    "sum": lambda: sum(range(10**15)),  # looks for no signal
+    "sleep": lambda: ctypes.PyDLL(None).sleep(3600),  # keeps the interpreter's lock
+}
+
+if os.environ.get("STUCK_LOG"):
+    append(os.environ["STUCK_LOG"], "stuck in import")
+    WAYS["sleep"]()
+
+
+@dataclass
+class Stuck(jobs.Performable):
+    """Is stuck in `place` in any process but that of the tests, or there, too."""
+
+    log: str
+    place: str
+    way: str = "sleep"
+    tests: int = 0
+
+    def __post_init__(self) -> None:
+        self._stuck("constructor")
+
+    def _stuck(self, place: str) -> None:
+        if place == self.place and os.getpid() != self.tests:
+            append(self.log, f"stuck in {place}")
+            WAYS[self.way]()
+
+    @property
+    def max_attempts(self) -> int | None:
+        self._stuck("max_attempts")
+        return 1 if self.place in ("failure", "destroy_failed_jobs") else None
+
+    def destroy_failed_jobs(self) -> bool:
+        self._stuck("destroy_failed_jobs")
+        return False
+
+    def reschedule_at(self, now: Any, attempts: int) -> Any:
+        self._stuck("reschedule_at")
+        return now + dt.timedelta(hours=1)
+
+    def failure(self) -> None:
+        self._stuck("failure")
+
+    def perform(self) -> None:
+        self._stuck("perform")
+        if self.place != "import":
+            raise RuntimeError("it broke")
