@@ -21,7 +21,7 @@ from batchexec.handover.slot import LetGo
 from batchexec.models import BatchJob
 from batchexec.resources import Resources
 from jobs import transitions
-from jobs.text import one_line
+from jobs.text import one_line, storable
 
 if TYPE_CHECKING:
     from batchexec.handover.slot import Slot
@@ -30,6 +30,8 @@ logger = logging.getLogger(__name__)
 
 #: How often, within SETTLE, AWS Batch is asked for a submission without a reply.
 LOOKS = 6
+#: Of a reason in a marker, in characters.
+LONGEST_REASON = 1000
 
 
 class Entry:
@@ -159,6 +161,7 @@ class Entry:
 
         If there is none, it is made for that.
         """
+        reason = storable(reason)[:LONGEST_REASON]
         if self._marker is None:
             order = self._order
             place = {"job_queue": order.queue_name, "job_definition": order.definition_name}
