@@ -8,6 +8,7 @@ from django.apps import AppConfig
 
 from batchexec.resources import Resources, check_resources
 from jobs import runner
+from jobs.exceptions import NotKnownYet
 from jobs.payloads import codec
 from jobs.signals import enqueueing
 
@@ -29,8 +30,14 @@ class BatchexecConfig(AppConfig):
 
 
 def _dump(resources: Resources) -> Any:
-    return codec.encode(vars(resources))
+    # Without what is left out, so that older code can read what says nothing new.
+    default = vars(Resources())
+    given = {name: value for name, value in vars(resources).items() if value != default[name]}
+    return codec.encode(given)
 
 
 def _load(body: Any) -> Resources:
-    return Resources(**codec.decode(body))
+    given = codec.decode(body)
+    if isinstance(given, dict) and (unknown := set(given) - set(vars(Resources()))):
+        raise NotKnownYet(f"batchexec.Resources has no {', '.join(sorted(unknown))} here.")
+    return Resources(**given)

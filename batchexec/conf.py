@@ -63,8 +63,15 @@ settings = Options(
         "INFRASTRUCTURE_RETRIES": Option(non_negative_integer, 3),
         # How long the trace of an execution is kept; 0: none is.
         "KEEP_EXECUTIONS_FOR": Option(duration, 30 * 86400),
+        # How long a Batch job may wait for its start before it goes to the next queue
+        # of Resources(queues=…), at no cost.
+        "FALLBACK_AFTER": Option(duration, 900),
         "TERMINATE_ON_CANCEL": Option(boolean, True),
+        # What sizes are checked against when a job is enqueued, and where the platform
+        # of a queue may not be asked.
         "PLATFORM": Option(platform, "FARGATE"),
+        # The share of jobs that name none, on a queue with a scheduling policy.
+        "SHARE_IDENTIFIER": Option(string, ""),
         # A part of every Batch job's name, so that two installations on one job queue
         # never adopt each other's jobs. If it is empty, the database keeps one.
         "INSTALLATION_ID": Option(string, ""),

@@ -94,9 +94,9 @@ def _change(marker: BatchJob, where: Mapping[str, Any], changes: Mapping[str, An
 def commit_intent(job: AbstractJob, **request: str) -> BatchJob | None:
     """Commits the intent to submit `job` under its epoch, before anything is submitted.
 
-    `request` is the Batch job's name, queue and definition. A marker of an older epoch
-    is replaced, on condition that it still is of that epoch. Returns None if another
-    worker has the intent.
+    `request` is the Batch job's name, queue and definition and, if it is not submitted
+    at once, the `status_reason`. A marker of an older epoch is replaced, on condition
+    that it still is of that epoch. Returns None if another worker has the intent.
     """
     now = _store().now()
     fresh = BatchJob(
@@ -117,15 +117,27 @@ def commit_intent(job: AbstractJob, **request: str) -> BatchJob | None:
     return found if found is not None and found.epoch == job.epoch else None
 
 
-def repeat_intent(marker: BatchJob) -> bool:
-    """Claims the next try to submit; of two workers that come to this, one has it."""
+def repeat_intent(marker: BatchJob, **place: str) -> bool:
+    """Claims the next try to submit; of two workers that come to this, one has it.
+
+    `place` is the queue and definition of that try, where they have changed.
+    """
     where = {"batch_job_id": "", "submitted_at": marker.submitted_at}
-    return _change(marker, where, {"submitted_at": _store().now()})
+    return _change(marker, where, {**place, "submitted_at": _store().now()})
+
+
+def record_delay(marker: BatchJob, reason: str) -> None:
+    """Records why the job isn't submitted yet, for people; it decides nothing."""
+    _change(marker, {"batch_job_id": ""}, {"status_reason": reason})
 
 
 def record_submission(marker: BatchJob, batch_job_id: str) -> bool:
     """Records the Batch job's id, if none is recorded yet."""
-    changes = {"batch_job_id": batch_job_id, "state": BatchJob.State.SUBMITTED}
+    changes = {
+        "batch_job_id": batch_job_id,
+        "state": BatchJob.State.SUBMITTED,
+        "status_reason": "",
+    }
     return _change(marker, {"batch_job_id": ""}, changes)
 
 

@@ -102,6 +102,9 @@ class BatchHistory(models.Model):
     memory = models.IntegerField(
         null=True, blank=True, help_text="MiB, after it ran out of memory."
     )
+    setbacks = models.IntegerField(
+        null=True, blank=True, help_text="What has spoken against its queues so far."
+    )
     updated_at = models.DateTimeField(default=timezone.now)
 
     class Meta:

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
+from batchexec.aws.catalogue import Catalogue
 from batchexec.aws.client import BatchClient
 from batchexec.aws.preflight import check_configuration
 from batchexec.handover.follow import Follower
@@ -42,6 +43,10 @@ class BatchExecution(Plugin):
         return BatchClient()
 
     @cached_property
+    def catalogue(self) -> Catalogue:
+        return Catalogue(self.client, self._gates.pacer.throttled)
+
+    @cached_property
     def poller(self) -> Poller:
         return Poller(self.client)
 
@@ -63,7 +68,7 @@ class BatchExecution(Plugin):
 
     def around_execute(self, worker: Worker, proceed: Callable[[], Any]) -> Any:
         """Refuses to start with settings for which AWS Batch would refuse jobs."""
-        check_configuration(self.client)
+        check_configuration(self.catalogue)
         worker.on_stop(self.watches.wake_everybody)
         try:
             return proceed()
@@ -81,5 +86,5 @@ class BatchExecution(Plugin):
     def around_perform(
         self, worker: Worker, job: AbstractJob, proceed: Callable[[], Any]
     ) -> bool | None:
-        slot = Slot(worker, job, self.client, self._gates)
+        slot = Slot(worker, job, self.client, self.catalogue, self._gates)
         return Follower(slot, self.watches, self.traces).follow()

@@ -12,7 +12,7 @@ import time
 from typing import TYPE_CHECKING, Any
 
 from batchexec import markers
-from batchexec.aws.client import Rejected
+from batchexec.aws.errors import Rejected
 from batchexec.aws.failures import log_stream
 from batchexec.aws.statuses import TERMINAL
 from batchexec.conf import settings

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 from batchexec import markers
 from batchexec.aws.failures import classify, essence
 from batchexec.aws.statuses import TERMINAL
-from batchexec.handover import retries
+from batchexec.handover import fallback, retries
 from batchexec.handover.slot import LetGo
 from batchexec.process.aside import aside
 from batchexec.process.traces import Trace
@@ -49,8 +49,9 @@ def decide(marker: BatchJob, row: AbstractJob, detail: Mapping[str, Any]) -> boo
     # Cleared first: an attempt may be given back late, but never twice.
     if not markers.clear(marker):
         return False
-    failure = classify(detail)
-    if retries.grants_free_retry(row, failure, _wishes(row)) and transitions.refund(row):
+    failure, wishes = classify(detail), _wishes(row)
+    fallback.moves_on(row, failure, wishes)
+    if retries.grants_free_retry(row, failure, wishes) and transitions.refund(row):
         message = "Job %s: its last attempt is not counted (%s)"
         logger.info(message, row, failure.kind, extra={"job_id": str(row.pk)})
     return True

@@ -14,7 +14,7 @@ from batchexec.aws.container import registered_batch_job
 from batchexec.aws.failures import Failure, classify, essence
 from batchexec.aws.statuses import TERMINAL
 from batchexec.conf import settings
-from batchexec.handover import endings, reprieve, retries
+from batchexec.handover import endings, fallback, reprieve, retries
 from batchexec.models import BatchJob
 from batchexec.process.aside import aside
 from batchexec.process.traces import Trace
@@ -80,8 +80,9 @@ class Settlement:
 
         A container that shows itself meanwhile wins.
         """
+        is_free = fallback.moves_on(row, failure, wishes)
         has_begun = bool(row.runner)
-        is_free = retries.grants_free_retry(row, failure, wishes, has_begun=has_begun)
+        is_free = is_free or retries.grants_free_retry(row, failure, wishes, has_begun=has_begun)
         retries.remember_memory(row, failure, wishes)
         recorder, seen = self._slot.watcher.recorder, transitions.as_seen(row)
         return recorder.failed(row, Lost(failure.text), seen, counted=not is_free)

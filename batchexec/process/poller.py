@@ -11,7 +11,8 @@ import random
 import time
 from typing import Any
 
-from batchexec.aws.client import MOST_IDS, BatchClient, is_throttling
+from batchexec.aws.answers import is_throttling
+from batchexec.aws.client import MOST_IDS, BatchClient
 from batchexec.aws.failures import essence
 from batchexec.conf import settings
 from batchexec.process.watches import Watch

@@ -6,17 +6,20 @@ import json
 import sys
 import time
 from argparse import ArgumentParser
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from django.core.management.base import BaseCommand, CommandError
 
 from batchexec import markers
-from batchexec.aws.client import BatchClient, NotConfigured, configuration_error
+from batchexec.aws.errors import NotConfigured
 from batchexec.executions import as_dict, traces
 from batchexec.models import BatchJob
 from batchexec.upkeep.findings import Finding
 from batchexec.upkeep.reconciler import reconcile
 from jobs.management.terminal import printable, table
+
+if TYPE_CHECKING:
+    from batchexec.aws.client import BatchClient
 
 NOT_MENDED, NO_SUCH_MARKER = 1, 4
 #: For how many seconds Batch jobs that are to end are waited for, and the pause between
@@ -65,7 +68,11 @@ class Command(BaseCommand):
             status = getattr(self, f"_{action}")(**options)
         except NotConfigured as error:
             raise CommandError(str(error)) from error
+        except ImportError as error:
+            raise CommandError(str(error)) from error
         except Exception as error:
+            from batchexec.aws.answers import configuration_error
+
             if text := configuration_error(error):
                 raise CommandError(text) from error
             if type(error).__module__.startswith("botocore."):
@@ -105,11 +112,11 @@ class Command(BaseCommand):
         """The marker, and what AWS Batch says of its Batch job."""
         if marker is None:
             return {}
-        details = BatchClient().describe([marker.batch_job_id]) if marker.batch_job_id else {}
+        details = _client().describe([marker.batch_job_id]) if marker.batch_job_id else {}
         return {**as_dict(marker), "aws_batch": details.get(marker.batch_job_id)}
 
     def _reconcile(self, apply: bool, terminate: bool, json: bool, **options: Any) -> int:
-        found = reconcile(BatchClient())
+        found = reconcile(_client())
         apply = apply or terminate
         chosen = [one for one in found if one.mend and apply and (terminate or not one.terminates)]
         mended = _mended(chosen)
@@ -130,6 +137,13 @@ class Command(BaseCommand):
 
     def _print_json(self, value: Any) -> None:
         self.stdout.write(_dump(value))
+
+
+def _client() -> BatchClient:
+    """Made here, so that without boto3 there still are sub-commands, and a sentence."""
+    from batchexec.aws.client import BatchClient
+
+    return BatchClient()
 
 
 def _dump(value: Any) -> str:
