@@ -68,7 +68,7 @@ def test_check_names_the_worker_that_holds_a_job_and_has_not_submitted_it(run):
     status, _, said = run("check")
     assert status == 1
     assert str(job.pk) in said
-    assert "worker-7 holds it and hasn't begun it" in said
+    assert "worker-7 holds it and hasn't submitted it" in said
     found = json.loads(run("check", "--json")[1])
     assert (found["ok"], found["not_begun"]) == (False, 1)
     assert run("check", "--max-age", "1h")[0] == 0
