@@ -36,7 +36,7 @@ def intervals(settings):
 
 def reserved(number: int = 1) -> list[Job]:
     jobs.enqueue_many([Record(n) for n in range(number)])
-    Job.objects.update(state=State.RUNNING, locked_by="w")
+    Job.objects.filter(state=State.READY).update(state=State.RUNNING, locked_by="w")
     return list(Job.objects.order_by("pk"))
 
 
@@ -74,7 +74,7 @@ def test_a_row_that_is_gone_wakes_its_slot_and_one_that_goes_on_does_not():
 
 
 def test_all_rows_are_read_by_one_statement_without_their_payloads():
-    if connection.vendor == "mongodb":
+    if connection.vendor in ("mongodb", "djongo"):
         pytest.skip("Django's query log has SQL only.")
     watches = [Watch(f"b-{job.pk}", job) for job in reserved(300)]
     store_for(Job).now()
@@ -110,7 +110,7 @@ def test_a_runner_that_falls_silent_is_asked_about_at_each_look_at_once():
     now = store_for(Job).now()
     watch = looked_at(job, runner="b-1/1@0#n", heartbeat_at=now)
     assert pauses(watch, RUNNING, 6, time.monotonic())[-1] == 60
-    Job.objects.update(heartbeat_at=now - dt.timedelta(seconds=31))
+    Job.objects.filter(pk=job.pk).update(heartbeat_at=now - dt.timedelta(seconds=31))
     _tell(Job, [watch])
     assert watch.due == 0.0
     assert pauses(watch, RUNNING, 20, time.monotonic()) == [5] * 20
