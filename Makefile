@@ -39,10 +39,10 @@ WORKERS ?= 3
 PYTEST = -m pytest --numprocesses $(WORKERS)
 LANES = $(MAKE) --no-print-directory --output-sync=target --jobs 2
 
-test: lint ## lint, types, and the tests on MongoDB's protocol and on SQLite
-	@$(LANES) test-mongodb test-sqlite
+test: lint ## lint, types, and the tests on MongoDB's protocol and on SQLite, shortened to six minutes
+	@TEST_SHORT=1 $(LANES) test-mongodb test-sqlite
 
-test-all: lint ## the same, the tests on PostgreSQL and djongo, and the wheel's
+test-all: lint ## the same unabridged, the tests on PostgreSQL and djongo, and the wheel's
 	@$(LANES) test-mongodb test-sqlite test-postgres test-djongo test-package
 
 test-mongodb: $(VENV)/.dev

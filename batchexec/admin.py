@@ -68,7 +68,7 @@ class BatchExecutionAdmin(ReadOnlyAdmin):
         "reason_shown",
     )
     list_filter = ("outcome", "failure")
-    lookups = ("outcome", "failure")
+    lookups = ("outcome", "failure", "job_id__exact")
     search_fields = ("job_id", "job_name", "name", "batch_job_id", "status_reason", "reason")
     search_help_text = "Part of an id, of a name, or of a reason."
     fieldsets = (
@@ -110,7 +110,7 @@ def link_to_executions(job: AbstractJob) -> tuple[str, str] | None:
         return None
     label = f"{number} past Batch execution{'' if number == 1 else 's'}"
     address = reverse("admin:batchexec_batchexecutionrecord_changelist")
-    return label, f"{address}?{urlencode({'q': str(job.pk)})}"
+    return label, f"{address}?{urlencode({'job_id__exact': str(job.pk)})}"
 
 
 def link_to_marker(job: AbstractJob) -> tuple[str, str] | None:

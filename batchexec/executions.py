@@ -13,6 +13,7 @@ from batchexec import markers
 from batchexec.models import BatchExecutionRecord, BatchHistory, BatchJob
 from jobs.operator.elsewhere import Place
 from jobs.store import store_for
+from jobs.text import one_line
 
 if TYPE_CHECKING:
     from django.db import models
@@ -56,8 +57,7 @@ class AwsBatch(Place):
 
     def why_not_begun(self, jobs: Sequence[AbstractJob]) -> dict[str, str]:
         found = {marker.job_id: marker for marker in markers.of_jobs(str(job.pk) for job in jobs)}
-        said = {str(job.pk): _why(job, found.get(str(job.pk))) for job in jobs}
-        return {key: reason for key, reason in said.items() if reason is not None}
+        return {str(job.pk): _why(job, found.get(str(job.pk))) for job in jobs}
 
     def to_be_deleted(self, ids: Sequence[str]) -> int:
         where: Mapping[str, Any] = {"job_id__in": list(ids)}
@@ -66,11 +66,11 @@ class AwsBatch(Place):
         return markers.mark_unwanted(ids)
 
 
-def _why(job: AbstractJob, marker: BatchJob | None) -> str | None:
-    """Why the job isn't submitted; empty if it is, None if that isn't known here."""
+def _why(job: AbstractJob, marker: BatchJob | None) -> str:
+    """Why the job isn't submitted; empty if it is."""
     if marker is None or marker.epoch != job.epoch:
-        return None
+        return f"the worker {one_line(job.locked_by)} holds it and hasn't submitted it."
     if marker.batch_job_id:
         return ""
-    reason = marker.status_reason or "AWS Batch has not said yet whether it took the job"
+    reason = marker.status_reason or "AWS Batch has not said yet whether it took the job."
     return f"it isn't submitted: {reason}"

@@ -13,7 +13,7 @@ from jobs.execution.error_text import traceback_for_log
 from jobs.execution.outcomes import Recorder
 from jobs.lifecycle import Lifecycle, Plugin, instantiate
 from jobs.models import Job
-from jobs.process.claims import Claims
+from jobs.process.claims import Claims, reservation_of
 from jobs.process.executor import Executor
 from jobs.process.leases import Heartbeat, Hold
 from jobs.process.listener import Listener
@@ -219,6 +219,7 @@ class Worker:
     # A job
 
     def _perform_and_count(self, job: AbstractJob) -> None:
+        reservation = reservation_of(job)
         try:
             result = self.perform(job)
         except BaseException as error:
@@ -227,7 +228,8 @@ class Worker:
             text = "[%s] Job %s could not be performed:\n%s"
             logger.error(text, self, job, traceback_for_log(error))
             result = False
-        self._claims.is_done_with(job)
+        else:
+            self._claims.is_done_with(reservation)
         with self._counting:
             self._succeeded += result is True
             self._failed += result is False

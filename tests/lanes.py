@@ -2,7 +2,8 @@
 
 Tests without a database run once, in the first lane, MongoDB's. So do the windows of
 the hand-over, because the conformance tests prove of each database what they need.
-PostgreSQL's lane is for the queue alone.
+PostgreSQL's lane is for the queue alone. A short run (`make test`) leaves out what
+takes longest and says least: `make test-all` runs all.
 """
 
 from __future__ import annotations
@@ -30,6 +31,12 @@ ONCE = (
     "jobs/test_payloads.py",
     "jobs/test_settings.py",
 )
+
+#: `make test` sets TEST_SHORT. Without it everything runs.
+SHORT = bool(os.environ.get("TEST_SHORT"))
+#: In a short run only in MongoDB's lane: applications and the hand-over, which see of
+#: the database what the conformance tests prove.
+ONCE_IF_SHORT = ("batchexec", "comments", "examples", "posts")
 
 #: In no lane, unless the command names it, as `make test-package` does.
 BY_NAME = ROOT / "package"
@@ -61,5 +68,6 @@ def is_left_out(path: Path, named: Iterable[Path] = ()) -> bool:
     lane = os.environ.get("TEST_DATABASE") or "mongodb"
     if lane == "djongo":
         return False
-    left_out = NOT_ON.get(lane, ()) + (() if lane == "mongodb" else ONCE)
+    once = ONCE + ONCE_IF_SHORT if SHORT else ONCE
+    left_out = NOT_ON.get(lane, ()) + (() if lane == "mongodb" else once)
     return any(path.is_relative_to(ROOT / part) for part in left_out)

@@ -64,7 +64,17 @@ class Sweeper:
         found = store.find({"updated_at__lt": cutoff}, limit=BATCH)
         rows = markers.jobs_of(model, [marker.job_id for marker in found])
         return sum(
-            self._clearing.clear(marker, row)
+            self._cleared(marker, row)
             for marker in found
             if (row := rows.get(marker.job_id)) is None or row.epoch != marker.epoch
         )
+
+    def _cleared(self, marker: BatchJob, row: AbstractJob | None) -> bool:
+        """One marker that can't be cleared now keeps no other from that."""
+        try:
+            return self._clearing.clear(marker, row)
+        except Exception as error:
+            if store_for(BatchJob).is_unavailable(error):
+                raise
+            logger.warning("The marker of %s is not cleared yet: %s", marker, one_line(error))
+            return False

@@ -14,6 +14,9 @@ if TYPE_CHECKING:
     from jobs.models import AbstractJob
     from jobs.store.base import Reserver, Store
 
+#: A job's key, and its epoch when it was reserved.
+Reservation = tuple[Any, int]
+
 #: By how many seconds this machine's clock may drift from the database's during an
 #: outage.
 CLOCKS_DIFFER = 1.0
@@ -29,7 +32,7 @@ class Claims:
     def __init__(self, reserver: Reserver, stopping: threading.Event):
         self._reserver = reserver
         self._stopping = stopping
-        self._in_hand: set[Any] = set()
+        self._in_hand: set[Reservation] = set()
 
     def reserve(self, store: Store[Any], limit: int) -> list[AbstractJob]:
         """Up to `limit` next jobs, in one statement if the database can do that.
@@ -46,7 +49,7 @@ class Claims:
             return self._claimed_since(store, store.now() - elapsed, limit) or claim()
 
         jobs = until_available(store, claim, self._stopping, again=claim_again) or []
-        self._in_hand.update(job.pk for job in jobs)
+        self._in_hand.update(map(reservation_of, jobs))
         return jobs
 
     def _claimed_since(
@@ -57,8 +60,21 @@ class Claims:
             "locked_by": self._reserver.name,
             "updated_at__gte": since,
         }
-        taken = store.find(own, limit=len(self._in_hand) + limit)
-        return [job for job in taken if job.pk not in self._in_hand][:limit]
+        # As it is before the rows are read: a job that ends while they are must not
+        # look like a claim without a reply, or it is performed twice.
+        in_hand = frozenset(self._in_hand)
+        taken = store.find(own, limit=len(in_hand) + limit)
+        return [job for job in taken if reservation_of(job) not in in_hand][:limit]
 
-    def is_done_with(self, job: AbstractJob) -> None:
-        self._in_hand.discard(job.pk)
+    def is_done_with(self, reservation: Reservation) -> None:
+        """The outcome of that reservation, or that it was let go of, is in its row.
+
+        Don't call it otherwise: a row that still names the reserver counts as claimed
+        by the call whose reply was lost.
+        """
+        self._in_hand.discard(reservation)
+
+
+def reservation_of(job: AbstractJob) -> Reservation:
+    """Ask before the job is performed, because its outcome raises the epoch."""
+    return job.pk, job.epoch

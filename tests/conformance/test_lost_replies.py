@@ -9,7 +9,9 @@ from django.db import OperationalError
 
 import jobs
 from jobs import store as stores
+from jobs import transitions
 from jobs.models import Job, State
+from jobs.process.claims import Claims
 from jobs.runjob import run_by_hand, run_registered
 from jobs.store import store_for
 from tests.samples import Fail, Record
@@ -69,6 +71,45 @@ def test_a_claim_beside_jobs_in_other_slots(lose_reply, calls):
     lose_reply("claim")
     assert worker.work_off() == (6, 0)
     assert sorted(calls) == list(range(6))
+
+
+def test_a_job_that_ends_while_a_lost_claim_is_looked_for_is_not_taken_for_it(
+    lose_reply, monkeypatch
+):
+    worker = jobs.Worker()
+    claims, store = Claims(worker, worker.stopping), store_for(Job)
+    jobs.enqueue(Record())
+    (running,) = claims.reserve(store, 1)
+    find = store.find
+
+    def ends_meanwhile(*args, **kwargs):
+        rows = find(*args, **kwargs)
+        assert transitions.succeed(running)
+        claims.is_done_with((running.pk, 0))
+        return rows
+
+    monkeypatch.setattr(store, "find", ends_meanwhile)
+    lose_reply("claim")
+    assert claims.reserve(store, 1) == []
+    assert not Job.objects.exists()
+
+
+def test_a_job_whose_outcome_was_not_written_is_not_taken_for_a_lost_claim(
+    lose_reply, monkeypatch, calls
+):
+    jobs.enqueue(Record("first"))
+    worker = jobs.Worker()
+
+    def full(*args, **kwargs):
+        raise MemoryError
+
+    with monkeypatch.context() as patched:
+        patched.setattr(worker.recorder, "succeeded", full)
+        assert worker.work_off() == (0, 1)
+    jobs.enqueue(Record("second"))
+    lose_reply("claim")
+    assert worker.work_off() == (1, 0)
+    assert calls == ["first", "second"]
 
 
 def test_a_success_that_deletes_the_row(lose_reply, calls, caplog):

@@ -9,6 +9,7 @@ import os
 import pytest
 from hypothesis import HealthCheck, settings
 
+from tests.lanes import SHORT
 from tests.model.base import happenings
 from tests.model.machine import QueueMachine
 
@@ -16,7 +17,7 @@ pytestmark = pytest.mark.django_db(transaction=True)
 
 #: The same examples in every run; MODEL_EXAMPLES=5000 looks for others.
 ASKED_FOR = int(os.environ.get("MODEL_EXAMPLES") or 0)
-USUAL = 200
+USUAL = 60 if SHORT else 200
 
 #: What a run must have come across to be worth anything.
 INTERESTING = {
@@ -42,6 +43,6 @@ class TestWhoeverActsTheRowsAreAsTheModelHasThem(QueueMachine.TestCase):
         happenings.clear()
         super().runTest()
         missed = INTERESTING - set(happenings)
-        assert not missed or self.settings.max_examples < 100
+        assert not missed or self.settings.max_examples < USUAL
 
     runTest.is_hypothesis_test = True
