@@ -21,6 +21,8 @@ MAX_STOPPED = 50
 #: Of the reason why a job is stopped, in characters.
 LONGEST_REASON = 1024
 
+CHANGES_PLACES = ("UpdateComputeEnvironment", "UpdateJobQueue")
+
 Request = Mapping[str, Any]
 
 
@@ -70,7 +72,10 @@ class BatchApi:
             perform = self._operations.get(operation) or self._account.operation(operation)
             if perform is None:
                 raise refuse(f"localbatch doesn't have {operation}.")
-            return perform(known, request)
+            answer = perform(known, request)
+            if operation in CHANGES_PLACES:
+                self._scheduler.place_again()
+            return answer
 
     def tags_of(self, region: str, arn: str) -> dict[str, str]:
         """The tags of a job, queue, definition or other resource; none if unknown."""

@@ -97,7 +97,7 @@ class Application:
                 if not isinstance(specs, list):
                     raise FaultError("Faults are given as a JSON list of strings.")
                 self._faults.replace(specs)
-            except ValueError as error:
+            except (ValueError, RecursionError) as error:
                 return _json(400, {"message": str(error)})
         elif (method, path) == ("DELETE", "/_calls"):
             self._calls.reset()
@@ -201,11 +201,18 @@ def reset(connection: socket.socket) -> NoReturn:
 def _parse(body: bytes) -> dict[str, Any]:
     try:
         request = json.loads(body or b"{}")
-    except ValueError:
+    except (ValueError, RecursionError):
         raise refuse("The request's body is not JSON.") from None
     if not isinstance(request, dict):
         raise refuse("The request's body is not a JSON object.")
-    return request
+    return _without_nulls(request)
+
+
+def _without_nulls(value: Any) -> Any:
+    """A member that is null is one that isn't given."""
+    if isinstance(value, dict):
+        return {key: _without_nulls(item) for key, item in value.items() if item is not None}
+    return [_without_nulls(item) for item in value] if isinstance(value, list) else value
 
 
 def _request(environ: dict[str, Any], body: bytes) -> dict[str, Any]:

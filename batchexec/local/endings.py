@@ -15,6 +15,7 @@ from batchexec.local.job import Attempt, Job
 MAX_REASON = 255
 #: Seconds from SIGTERM to SIGKILL, unless the definition says otherwise.
 STOP_TIMEOUT = 30
+TIME_LIMIT = "Canceled by JobStateTimeLimit action due to reason: {}"
 DEPENDENCY_FAILED = "Dependent job failed"
 
 

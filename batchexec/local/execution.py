@@ -10,7 +10,7 @@ import threading
 from collections.abc import Callable
 from functools import partial
 
-from batchexec.local import endings
+from batchexec.local import causes, endings
 from batchexec.local.container import Container
 from batchexec.local.endings import Ending
 from batchexec.local.faults import CONTAINER, CONTAINER_KINDS, LOOK, Fault, Faults
@@ -49,6 +49,9 @@ class Execution:
         if fault := faults["pull-error"]:
             fault.hits += 1
             self._note(endings.CANNOT_PULL)
+        if (fault := faults["fails"]) and fault.options["cause"] in causes.BEFORE_START:
+            fault.hits += 1
+            self._note(causes.BEFORE_START[fault.options["cause"]])
         if self._ending:
             return self._ending, None
         if not self._machine.logs.has_group(self.job):
@@ -71,6 +74,9 @@ class Execution:
                 self._befall(fault, partial(self._kill, container, ending))
             if fault := faults["oom"]:
                 self._befall(fault, partial(self._kill, container, endings.OUT_OF_MEMORY))
+            if fault := faults["fails"]:
+                ending = causes.WHILE_RUNNING[fault.options["cause"]]
+                self._befall(fault, partial(self._kill, container, ending))
             if fault := faults["reclaim"]:
                 self._befall(fault, partial(self.stop, endings.RECLAIMED))
             if (fault := faults["exit0-on-term"]) and fault.options:

@@ -29,6 +29,8 @@ Containers (`after=2` waits for 2 seconds first):
     Container:twice              a second process runs the command beside the first,
                                  under the same job id
     Container:pull-error         the image can't be pulled
+    Container:fails:cause=no-secret      fails as on AWS for a reason of
+                                 `batchexec.local.causes`
 
 `times=n` ends a fault after n calls or containers. Without it, the fault lasts until
 you replace the faults.
@@ -45,6 +47,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from batchexec.local.causes import CAUSES
 from batchexec.local.rules.model import operations
 
 CONTAINER = "Container"
@@ -55,6 +58,7 @@ CONTAINER_KINDS = {
     "exit0-on-term": {"after", "when"},
     "twice": set(),
     "pull-error": set(),
+    "fails": {"after", "when", "cause"},
 }
 VIEW_KINDS = {
     "ListJobs": {"blind": {"seconds"}},
@@ -140,11 +144,16 @@ def parse(spec: str) -> Fault:
                 f"The fault {spec!r} has the option {pair!r}, "
                 f"but {kind} takes key=value with {known}."
             )
-        number = r"\d+" if key in ("times", "exit") else r"\d+(\.\d+)?"
-        if key not in ("code", "when") and not re.fullmatch(number, value):
+        if key == "cause" and value not in CAUSES:
+            reason = f"cause={value!r}, which is none of {', '.join(CAUSES)}"
+            raise FaultError(f"The fault {spec!r} has {reason}.")
+        number = r"\d{1,9}" if key in ("times", "exit") else r"\d{1,9}(\.\d+)?"
+        if key not in ("code", "when", "cause") and not re.fullmatch(number, value):
             reason = f"{key}={value!r}, which is not a number it can take"
             raise FaultError(f"The fault {spec!r} has {reason}.")
         options[key] = value
+    if kind == "fails" and "cause" not in options:
+        raise FaultError(f"The fault {spec!r} has no cause, which is one of {', '.join(CAUSES)}.")
     times = options.pop("times", None)
     return Fault(spec, operation, kind, options, left=int(times) if times else None)
 

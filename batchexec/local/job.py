@@ -57,7 +57,8 @@ class Job:
 
     `number` counts jobs in the order of their submission; `timeout` is in seconds.
     `ecs` is the task of a definition with `ecsProperties`, of which `container` is the
-    essential one. `doom` is why it is FAILED before it starts, if it is.
+    essential one, and `pod` the pod of one with `eksProperties`. `doom` is why it is
+    FAILED before it starts, if it is.
     """
 
     name: str
@@ -70,6 +71,7 @@ class Job:
     definition_arn: str
     container: dict[str, Any]
     ecs: dict[str, Any] | None = None
+    pod: dict[str, Any] | None = None
     platform: list[str] | None = None
     doom: str | None = None
     parameters: dict[str, str] = field(default_factory=dict)
@@ -168,7 +170,7 @@ class Job:
     def summary(self) -> dict[str, Any]:
         """The job as a JobSummary of ListJobs."""
         container = {}
-        if self.attempt and self.ecs is None:
+        if self.attempt and self.ecs is None and self.pod is None:
             container = present(exitCode=self.attempt.exit_code, reason=self.attempt.reason)
         return self._shown(self.status) | ({"container": container} if container else {})
 
@@ -180,7 +182,9 @@ class Job:
         retry = present(attempts=self.max_attempts, evaluateOnExit=self.evaluate_on_exit or None)
         return self._shown(status or self.status) | present(
             jobQueue=self.queue_arn,
-            attempts=[self._attempt_shown(attempt) for attempt in self.attempts],
+            attempts=[
+                self._attempt_shown(attempt) for attempt in self.attempts if self.pod is None
+            ],
             dependsOn=self.depends_on,
             parameters=self.parameters,
             tags=self.tags,
@@ -193,6 +197,8 @@ class Job:
 
     def _container_shown(self) -> dict[str, Any]:
         ended = self.attempt.container() if self.attempt else {}
+        if self.pod is not None:
+            return self._pod_shown(ended)
         if self.ecs is None:
             return {"container": self.container | ended}
         task_arn = ended.pop("taskArn", None)
@@ -202,6 +208,19 @@ class Job:
         ]
         task = {**self.ecs, "containers": containers, **present(taskArn=task_arn)}
         return {"ecsProperties": {"taskProperties": [task]}}
+
+    def _pod_shown(self, ended: dict[str, Any]) -> dict[str, Any]:
+        kept = {key: ended[key] for key in ("exitCode", "reason") if key in ended}
+        assert self.pod is not None
+        containers = [one | kept for one in self.pod["containers"]]
+        shown = []
+        for attempt in self.attempts:
+            one = attempt.describe()
+            container = one.pop("container")
+            container = {key: container[key] for key in ("exitCode", "reason") if key in container}
+            shown.append({**one, "containers": [{"name": self.container["name"], **container}]})
+        pod = {**self.pod, "containers": containers, "podName": f"aws-batch.{self.id}"}
+        return {"eksProperties": {"podProperties": pod}, "eksAttempts": shown}
 
     def _attempt_shown(self, attempt: Attempt) -> dict[str, Any]:
         shown = attempt.describe()

@@ -12,6 +12,7 @@ from collections import deque
 from collections.abc import Callable
 
 from batchexec.local import endings
+from batchexec.local.account.capacity import Block
 from batchexec.local.endings import Ending
 from batchexec.local.execution import Execution
 from batchexec.local.faults import Faults
@@ -28,7 +29,8 @@ class Scheduler:
     A waiting job costs no thread and no polling. A running job has a thread that sleeps
     until its process ends. `lock` guards the fields of all jobs: hold it while you read
     them. `start_delay` and `stop_grace` are in seconds. With a `lag`, AWS Batch decides
-    later, and notices later that a container runs or has ended.
+    later, and notices later that a container runs or has ended. `block` tells what
+    keeps a job from being placed.
     """
 
     def __init__(
@@ -37,6 +39,7 @@ class Scheduler:
         timers: Timers,
         faults: Faults,
         index: Index,
+        block: Callable[[Job], Block | None],
         *,
         max_running: int,
         start_delay: float,
@@ -49,6 +52,7 @@ class Scheduler:
         self._timers = timers
         self._faults = faults
         self._index = index
+        self._block = block
         self._lag = lag
         self.max_running = max_running
         # One step each as SUBMITTED, RUNNABLE and STARTING.
@@ -57,6 +61,7 @@ class Scheduler:
         self._submitted = 0
         self._pending: set[Job] = set()
         self._waiting: deque[Job] = deque()
+        self._blocked: dict[Job, Block] = {}
         self._executions: dict[Job, Execution] = {}
         self._closing = False
 
@@ -94,6 +99,15 @@ class Scheduler:
                 self._executions[job].stop(endings.terminated(reason))
             else:
                 self._finish(job, "FAILED", reason)
+
+    def place_again(self) -> None:
+        """Looks at the blocked jobs again, as a queue or environment has changed."""
+        with self.lock:
+            for job in self._blocked:
+                job.status_reason = None
+            self._waiting.extend(self._blocked)
+            self._blocked.clear()
+            self._fill()
 
     def close(self, grace: float) -> None:
         """Starts no further job, and ends the running ones within `grace` seconds."""
@@ -139,10 +153,25 @@ class Scheduler:
     def _fill(self) -> None:
         while self._waiting and len(self._executions) < self.max_running:
             job = self._waiting.popleft()
-            if not job.finished:
-                self._become(job, "STARTING", job.status_reason)
-                self._executions[job] = self._execution(job)
-                self._after(job, self._step, self._start)
+            if job.finished:
+                continue
+            if block := self._block(job):
+                self._leave_runnable(job, block)
+                continue
+            self._become(job, "STARTING", job.status_reason)
+            self._executions[job] = self._execution(job)
+            self._after(job, self._step, self._start)
+
+    def _leave_runnable(self, job: Job, block: Block) -> None:
+        def cancel(job: Job) -> None:
+            if self._blocked.get(job) is block:
+                job.is_cancelled = True
+                self._finish(job, "FAILED", endings.TIME_LIMIT.format(block.code))
+
+        self._blocked[job] = block
+        self._become(job, "RUNNABLE", block.reason)
+        if block.cancel_after is not None:
+            self._after(job, block.cancel_after, cancel)
 
     def _execution(self, job: Job) -> Execution:
         # The option is AWS's 30 seconds; a time of the definition is in proportion.
@@ -199,6 +228,7 @@ class Scheduler:
         job.stopped_at = milliseconds()
         self._become(job, status, status_reason)
         self._pending.discard(job)
+        self._blocked.pop(job, None)
         for other in list(self._pending):
             if any(dependency["jobId"] == job.id for dependency in other.depends_on):
                 self._check_dependencies(other)

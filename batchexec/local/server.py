@@ -45,6 +45,11 @@ AWS_STOP_GRACE = 30
 SHUTDOWN_GRACE = 3.0
 
 
+def check_seconds(name: str, seconds: float) -> None:
+    if not 0 <= seconds < float("inf"):
+        raise ValueError(f"{name} must be 0 seconds or more, not {seconds}.")
+
+
 class LocalBatch:
     """A context manager that serves AWS Batch during its block.
 
@@ -100,6 +105,10 @@ class LocalBatch:
     ):
         if max_running < 1:
             raise ValueError(f"At least one container must be allowed to run, not {max_running}.")
+        check_seconds("start_delay", start_delay)
+        check_seconds("stop_grace", stop_grace)
+        check_seconds("shutdown_grace", shutdown_grace)
+        check_seconds("forget_after", forget_after or 0)
         self.host = host
         self.port = port
         self.folder = folder
@@ -169,7 +178,7 @@ class LocalBatch:
             machine = Machine(project_folder(), groups, logs)
             index = Index(self._list_lag)
             self._scheduler = Scheduler(
-                machine, self._timers, self._faults, index, **self._scheduler_options
+                machine, self._timers, self._faults, index, account.block, **self._scheduler_options
             )
             api = BatchApi(account, self._scheduler, self._faults, index, **self._api_options)
             access = Access(self._policy, self._cloud.account, api.tags_of)

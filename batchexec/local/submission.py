@@ -55,11 +55,12 @@ def make_job(region: Region, request: Request, size: int, *, allow_short_timeout
         account=region.account,
         queue=queue["jobQueueName"],
         queue_arn=queue["jobQueueArn"],
-        compute_environment=region.environments_of(queue)[0]["computeEnvironmentName"],
+        compute_environment=_environment(region, queue),
         definition=definition["jobDefinitionName"],
         definition_arn=definition["jobDefinitionArn"],
         container=task.container,
         ecs=task.ecs,
+        pod=task.pod,
         platform=definition.get("platformCapabilities"),
         parameters={**definition.get("parameters", {}), **(request.get("parameters") or {})},
         tags=tags.check_tags(request.get("tags")),
@@ -76,6 +77,11 @@ def make_job(region: Region, request: Request, size: int, *, allow_short_timeout
     )
 
 
+def _environment(region: Region, queue: Detail) -> str:
+    valid = [one for one in region.environments_of(queue) if one["status"] == "VALID"]
+    return str(valid[0]["computeEnvironmentName"])
+
+
 def _check_array(request: Request) -> None:
     if array := request.get("arrayProperties"):
         if array.get("size") not in ARRAY_SIZES:
@@ -88,6 +94,8 @@ def _check_sizes(task: Task, definition: Detail) -> None:
     for key in ("vcpus", "memory"):
         if fargate and key in task.overrides:
             raise refuse(f"containerOverrides.{key} is not supported on Fargate resources.")
+    if task.pod is not None:
+        return
     if task.ecs is None or containers.requirements(task.container):
         merged = sizes(task.container, containers.requirements(task.container))
         check_sizes(merged, fargate=fargate)

@@ -9,6 +9,9 @@ import threading
 import time
 from collections.abc import Callable
 
+#: Seconds until the thread looks at its timers again.
+LONGEST_WAIT = 3600
+
 logger = logging.getLogger(__name__)
 
 
@@ -63,5 +66,6 @@ class Timers:
                 wait = self._due[0][0] - time.monotonic() if self._due else None
                 if wait is not None and wait <= 0:
                     return heapq.heappop(self._due)[2]
-                self._changed.wait(wait)
+                # No lock can be waited for longer than some centuries.
+                self._changed.wait(wait and min(wait, LONGEST_WAIT))
             return None

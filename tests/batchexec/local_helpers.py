@@ -8,7 +8,9 @@ from collections.abc import Callable
 from typing import Any
 
 import boto3
+import pytest
 from botocore.config import Config
+from botocore.exceptions import ClientError
 
 ONCE = Config(
     retries={"total_max_attempts": 1, "mode": "standard"}, connect_timeout=30, read_timeout=30
@@ -108,6 +110,56 @@ class Batch:
         """Waits until the running job has printed that line."""
         self.until_status(job_id, "RUNNING")
         until(lambda: line in self.output(job_id))
+
+
+def boto(url: str, service: str, region: str = "us-east-1") -> Any:
+    """A client of any service of the server's."""
+    keys = {"aws_access_key_id": "x", "aws_secret_access_key": "y"}
+    return boto3.client(service, endpoint_url=url, region_name=region, config=ONCE, **keys)
+
+
+def refused(call: Callable[..., Any], *args: Any, **options: Any) -> str:
+    """The message of AWS Batch's refusal. Fails the test when it isn't refused so."""
+    with pytest.raises(ClientError) as error:
+        call(*args, **options)
+    assert error.value.response["Error"]["Code"] == "ClientException"
+    assert error.value.response["ResponseMetadata"]["HTTPStatusCode"] == 400
+    return str(error.value.response["Error"]["Message"])
+
+
+class Made(Batch):
+    """An empty account, and short ways to make things in it."""
+
+    def __init__(self, url: str):
+        super().__init__(url)
+        network = boto(url, "ec2")
+        self.subnet = network.describe_subnets()["Subnets"][0]["SubnetId"]
+        self.group = network.describe_security_groups()["SecurityGroups"][0]["GroupId"]
+
+    def environment(self, name: str, kind: str = "FARGATE", **resources: Any) -> str:
+        given = {"type": kind, "maxvCpus": 16, "subnets": [self.subnet], **resources}
+        if kind.startswith("FARGATE"):
+            given.setdefault("securityGroupIds", [self.group])
+        reply = self.client.create_compute_environment(
+            computeEnvironmentName=name, type="MANAGED", computeResources=given
+        )
+        return str(reply["computeEnvironmentArn"])
+
+    def queue(self, name: str, *environments: str, **options: Any) -> str:
+        order = [{"order": n, "computeEnvironment": one} for n, one in enumerate(environments, 1)]
+        reply = self.client.create_job_queue(
+            jobQueueName=name, **{"priority": 1, "computeEnvironmentOrder": order, **options}
+        )
+        return str(reply["jobQueueArn"])
+
+    def shown_queue(self, name: str) -> Any:
+        (queue,) = self.client.describe_job_queues(jobQueues=[name])["jobQueues"]
+        return queue
+
+    def shown_environment(self, name: str) -> Any:
+        reply = self.client.describe_compute_environments(computeEnvironments=[name])
+        (environment,) = reply["computeEnvironments"]
+        return environment
 
 
 PYTHON = sys.executable

@@ -32,12 +32,23 @@ def add_definition(
     return f"{name}:{reply['revision']}"
 
 
-def add_queue(client: Any, name: str, *, on_ec2: bool = False, fair: bool = False) -> None:
-    """A queue on the compute environment that is there, or on machines of one's own."""
+CLUSTER = {
+    "eksClusterArn": "arn:aws:eks:us-east-1:123456789012:cluster/c",
+    "kubernetesNamespace": "jobs",
+}
+
+
+def add_queue(
+    client: Any, name: str, *, on_ec2: bool = False, on_eks: bool = False, fair: bool = False
+) -> None:
+    """A queue on the compute environment that is there, or on one of its own."""
     environment = "localbatch"
-    if on_ec2:
+    if on_ec2 or on_eks:
         environment = f"{name}-machines"
-        client.create_compute_environment(computeEnvironmentName=environment, type="UNMANAGED")
+        cluster = {"eksConfiguration": CLUSTER} if on_eks else {}
+        client.create_compute_environment(
+            computeEnvironmentName=environment, type="UNMANAGED", **cluster
+        )
     options: dict[str, Any] = {}
     if fair:
         options["schedulingPolicyArn"] = client.create_scheduling_policy(name=f"{name}-policy")[

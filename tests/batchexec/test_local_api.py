@@ -9,10 +9,9 @@ from typing import Any
 
 import boto3
 import pytest
-from botocore.exceptions import ClientError
 
 from batchexec.local.server import LocalBatch
-from tests.batchexec.local_helpers import Batch, until
+from tests.batchexec.local_helpers import Batch, refused, until
 
 
 @pytest.fixture
@@ -26,14 +25,6 @@ def shared() -> Iterator[Batch]:
     """For tests that change nothing."""
     with LocalBatch(create=True, start_delay=3600) as server:
         yield Batch(server.url)
-
-
-def refused(call: Any, *args: Any, **options: Any) -> str:
-    with pytest.raises(ClientError) as error:
-        call(*args, **options)
-    assert error.value.response["Error"]["Code"] == "ClientException"
-    assert error.value.response["ResponseMetadata"]["HTTPStatusCode"] == 400
-    return str(error.value.response["Error"]["Message"])
 
 
 @pytest.mark.parametrize(

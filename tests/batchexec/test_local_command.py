@@ -152,6 +152,10 @@ def test_options_reach_the_server(port: str) -> None:
     [
         (["--fault", "nonsense"], "The fault 'nonsense' is not of the form"),
         (["--max-running", "0"], "At least one container must be allowed to run, not 0."),
+        (["--start-delay", "-1"], "start_delay must be 0 seconds or more, not -1.0."),
+        (["--forget-after", "nan"], "forget_after must be 0 seconds or more, not nan."),
+        (["--lag", "-1"], "A lag is 0 seconds or more, not -1.0."),
+        (["--tps", "0"], "At least one call a second must be taken, not 0.0."),
         (["--port", "99999"], "port must be 0-65535."),
     ],
 )

@@ -278,6 +278,7 @@ def test_out_of_memory(server: LocalBatch, batch: Batch) -> None:
         ("SubmitJob:429:seconds=1", "has the option 'seconds=1'"),
         ("SubmitJob:429:times", "has the option 'times'"),
         ("SubmitJob:429:times=-1", "has times='-1'"),
+        ("*:latency:seconds=9999999999", "has seconds='9999999999'"),
         ("*:latency:seconds=soon", "has seconds='soon'"),
         ("Container:kill:exit=1.5", "has exit='1.5'"),
     ],

@@ -193,6 +193,22 @@ def test_on_eks_the_pods_container_is_overridden_as_the_api_takes_it(container, 
     assert not ParamValidator().validate(request, shape).has_errors()
 
 
+@pytest.mark.parametrize("container", [{}, {"name": "main", "command": ["sh"]}])
+def test_a_job_runs_in_the_one_container_of_a_pod(batch, worker, client_of, tmp_path, container):
+    client = client_of(batch)
+    add_queue(client, "cluster", on_eks=True)
+    properties = pod(**container)["eksProperties"]
+    without = {"containerProperties": None, "platformCapabilities": None}
+    add_definition(client, "pod", **without, eksProperties=properties)
+    job = job_with(tmp_path / "log", queue="cluster", definition="pod", memory=2048)
+    assert worker().work_off() == (1, 0)
+    assert lines(tmp_path / "log") == ["performed"]
+    assert row(job) is None
+    (detail,) = details(client, batch)
+    (given,) = detail["eksProperties"]["podProperties"]["containers"]
+    assert given["resources"]["limits"] == {"cpu": "1", "memory": "2048Mi"}
+
+
 def test_a_share_is_the_jobs_or_the_settings_and_only_where_the_queue_has_a_policy(
     batch, worker, client_of, settings, tmp_path
 ):

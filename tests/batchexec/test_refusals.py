@@ -4,10 +4,12 @@ job's attempt, and the settings' has the jobs wait. Nobody else waits for either
 
 from __future__ import annotations
 
+import io
 import time
 from typing import Any
 
 import pytest
+from django.core.management import call_command
 
 import jobs
 from batchexec.handover.delays import MOST_DENIALS
@@ -165,6 +167,14 @@ def test_without_any_right_to_submit_all_wait_at_no_cost_and_it_is_said_once(
     assert batch.calls()["counts"]["SubmitJob"] < 12 + 40
 
 
+def checked() -> str:
+    """What `jobs check` says of jobs that have waited at all."""
+    output = io.StringIO()
+    with pytest.raises(SystemExit):
+        call_command("jobs", "check", "--max-age", "0", stdout=output, stderr=output)
+    return output.getvalue()
+
+
 def disable(client: Any, name: str, state: str = "DISABLED") -> None:
     client.update_job_queue(jobQueue=name, state=state)
 
@@ -185,6 +195,7 @@ def test_a_disabled_queue_of_the_settings_is_waited_for_and_costs_nothing(
         ).exists():
             return False
         assert (row(job).state, row(job).attempts, row(job).epoch) == (State.RUNNING, 0, 0)
+        assert "'delayed-jobs' is disabled" in checked()
         disable(client, "delayed-jobs", "ENABLED")
         return True
 

@@ -79,5 +79,5 @@ def server_port(command: str) -> int | None:
     """The port in a command that goes on until it is stopped; None for any other
     command.
     """
-    found = re.search(r"manage\.py local(?:batch|mongo) --port (\d+)$", command)
+    found = re.search(r"manage\.py local(?:batch|mongo)(?: --create)? --port (\d+)$", command)
     return int(found[1]) if found else None

@@ -7,11 +7,15 @@ from collections.abc import Callable, Mapping
 from functools import partial
 from typing import Any
 
-from batchexec.local.account import definitions, environments, queues, scheduling
+from batchexec.local.account import capacity, definitions, environments, queues, scheduling
+from batchexec.local.account.capacity import Block
 from batchexec.local.account.cloudformation import adopt
 from batchexec.local.account.provision import provision
 from batchexec.local.account.region import Region
 from batchexec.local.cloud import Cloud
+from batchexec.local.job import Job
+from batchexec.local.rules.containers import requirements
+from batchexec.local.rules.sizes import sizes
 
 Operation = Callable[[Region, Mapping[str, Any]], dict[str, Any]]
 
@@ -29,17 +33,17 @@ class Account:
         self._create = create
         self._regions: dict[str, Region] = {}
         self._adopted: set[str] = set()
-        register = partial(definitions.register, allow_short_timeouts=allow_short_timeouts)
+        short = allow_short_timeouts
         self._operations: dict[str, Operation] = {
             "CreateComputeEnvironment": environments.create,
             "DescribeComputeEnvironments": environments.describe,
             "UpdateComputeEnvironment": environments.update,
             "DeleteComputeEnvironment": environments.delete,
-            "CreateJobQueue": queues.create,
+            "CreateJobQueue": partial(queues.create, allow_short_timeouts=short),
             "DescribeJobQueues": queues.describe,
-            "UpdateJobQueue": queues.update,
+            "UpdateJobQueue": partial(queues.update, allow_short_timeouts=short),
             "DeleteJobQueue": queues.delete,
-            "RegisterJobDefinition": register,
+            "RegisterJobDefinition": partial(definitions.register, allow_short_timeouts=short),
             "DescribeJobDefinitions": definitions.describe,
             "DeregisterJobDefinition": definitions.deregister,
             "CreateSchedulingPolicy": scheduling.create,
@@ -60,6 +64,11 @@ class Account:
                 self._regions[name] = region
             adopt(self._regions[name], moto, self._adopted)
             return self._regions[name]
+
+    def block(self, job: Job) -> Block | None:
+        """What keeps a job from being placed, or None. Needs no lock."""
+        cpus = sizes(job.container, requirements(job.container)).get("VCPU", 0)
+        return capacity.block(self._regions[job.region], job.queue_arn, cpus)
 
     def operation(self, name: str) -> Operation | None:
         return self._operations.get(name)

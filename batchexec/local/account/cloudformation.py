@@ -9,7 +9,7 @@ from __future__ import annotations
 from copy import deepcopy
 from typing import Any
 
-from batchexec.local.account.queues import _kind
+from batchexec.local.account.queues import type_for
 from batchexec.local.account.region import Region
 
 
@@ -27,7 +27,7 @@ def adopt(region: Region, moto: Any, adopted: set[str]) -> None:
             region.queues[arn] = queue | {"jobStateTimeLimitActions": []}
             environments = region.environments_of(queue)
             queue = region.queues[arn]
-            queue["jobQueueType"] = _kind(environments[0]) if environments else "ECS"
+            queue["jobQueueType"] = type_for(environments[0]) if environments else "ECS"
             adopted.add(arn)
     for definition in moto.describe_job_definitions():
         if definition.arn not in adopted:

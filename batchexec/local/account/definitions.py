@@ -13,7 +13,7 @@ from typing import Any
 from batchexec.local.account.pages import check_number, page
 from batchexec.local.account.region import Detail, Region
 from batchexec.local.errors import refuse
-from batchexec.local.rules import containers
+from batchexec.local.rules import containers, pods
 from batchexec.local.rules.names import check_name
 from batchexec.local.rules.retries import (
     check_retry_strategy,
@@ -67,6 +67,8 @@ def register(region: Region, request: Request, *, allow_short_timeouts: bool) ->
         definition[kind] = _container(request[kind], fargate=fargate)
     elif kind == "ecsProperties":
         definition[kind] = _tasks(request[kind], fargate=fargate)
+    elif kind == "eksProperties":
+        definition[kind] = pods.named(request[kind])
     region.definitions[arn] = definition
     return {"jobDefinitionName": name, "jobDefinitionArn": arn, "revision": revision}
 

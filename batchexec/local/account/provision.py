@@ -6,6 +6,7 @@ from batchexec.conf import settings
 from batchexec.local.account import definitions, environments, queues
 from batchexec.local.account.region import Region
 from batchexec.local.cloud import Cloud
+from batchexec.local.errors import ApiError
 
 NAME = "localbatch"
 #: What a job without a command of its own prints.
@@ -13,6 +14,20 @@ PLACEHOLDER = "This job definition is used with a command in containerOverrides.
 
 
 def provision(region: Region, cloud: Cloud) -> None:
+    """Raises ValueError if BATCHEXEC has names that AWS Batch wouldn't take."""
+    try:
+        _provision(region, cloud)
+    except ApiError as error:
+        raise ValueError(
+            "What BATCHEXEC_JOB_QUEUE and BATCHEXEC_JOB_DEFINITION name can't be made: "
+            f"{error.message}"
+        ) from None
+
+
+def _provision(region: Region, cloud: Cloud) -> None:
+    # They may be given as ARNs, and the definition with its revision.
+    queue = settings.JOB_QUEUE.rpartition("/")[2]
+    definition = settings.JOB_DEFINITION.rpartition("/")[2].partition(":")[0]
     fargate = settings.PLATFORM != "EC2"
     role = f"arn:aws:iam::{region.account}:role/{NAME}"
     subnet, group = cloud.network(region.name)
@@ -31,16 +46,17 @@ def provision(region: Region, cloud: Cloud) -> None:
     queues.create(
         region,
         {
-            "jobQueueName": settings.JOB_QUEUE,
+            "jobQueueName": queue,
             "priority": 1,
             "computeEnvironmentOrder": [{"order": 1, "computeEnvironment": NAME}],
         },
+        allow_short_timeouts=False,
     )
     cpus, memory = ("0.25", "512") if fargate else ("1", "512")
     definitions.register(
         region,
         {
-            "jobDefinitionName": settings.JOB_DEFINITION,
+            "jobDefinitionName": definition,
             "type": "container",
             "retryStrategy": {"attempts": 1},
             "platformCapabilities": ["FARGATE" if fargate else "EC2"],

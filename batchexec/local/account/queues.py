@@ -17,9 +17,11 @@ from batchexec.local.rules.tags import check_tags
 
 Request = Mapping[str, Any]
 MOST_ENVIRONMENTS = 3
+#: Seconds of a JobStateTimeLimitAction.
+LIMITS = (600, 86_400)
 
 
-def create(region: Region, request: Request) -> dict[str, Any]:
+def create(region: Region, request: Request, *, allow_short_timeouts: bool) -> dict[str, Any]:
     name = request["jobQueueName"]
     check_name("jobQueueName", name)
     arn = region.arn("job-queue", name)
@@ -38,7 +40,7 @@ def create(region: Region, request: Request) -> dict[str, Any]:
         "computeEnvironmentOrder": order,
         "jobQueueType": kind,
         "tags": check_tags(request.get("tags")),
-        "jobStateTimeLimitActions": request.get("jobStateTimeLimitActions", []),
+        "jobStateTimeLimitActions": _limits(request, allow_short_timeouts),
     }
     if policy := request.get("schedulingPolicyArn"):
         queue["schedulingPolicyArn"] = _policy(region, policy)
@@ -58,7 +60,7 @@ def describe(region: Region, request: Request) -> dict[str, Any]:
     return page("jobQueues", found, request)
 
 
-def update(region: Region, request: Request) -> dict[str, Any]:
+def update(region: Region, request: Request, *, allow_short_timeouts: bool) -> dict[str, Any]:
     queue = existing(region, request["jobQueue"])
     changed: Detail = {}
     if "computeEnvironmentOrder" in request:
@@ -73,9 +75,10 @@ def update(region: Region, request: Request) -> dict[str, Any]:
         changed["schedulingPolicyArn"] = _policy(region, request["schedulingPolicyArn"])
     if "priority" in request:
         changed["priority"] = _priority(request["priority"])
-    for key in ("state", "jobStateTimeLimitActions"):
-        if key in request:
-            changed[key] = request[key]
+    if "jobStateTimeLimitActions" in request:
+        changed["jobStateTimeLimitActions"] = _limits(request, allow_short_timeouts)
+    if "state" in request:
+        changed["state"] = request["state"]
     queue.update(changed)
     return {key: queue[key] for key in ("jobQueueName", "jobQueueArn")}
 
@@ -114,7 +117,7 @@ def _order(region: Region, order: Any) -> tuple[list[Detail], str]:
         if environment["status"] != "VALID":
             arn = environment["computeEnvironmentArn"]
             raise refuse(f"{arn} is not VALID: {environment['statusReason']}")
-        kinds.add(_kind(environment))
+        kinds.add(type_for(environment))
     if len(kinds) > 1:
         raise refuse("Fargate, EC2 and EKS compute environments can't be mixed in a job queue.")
     arns = [region.arn("compute-environment", one["computeEnvironment"]) for one in order]
@@ -125,12 +128,22 @@ def _order(region: Region, order: Any) -> tuple[list[Detail], str]:
     return found, kinds.pop()
 
 
-def _kind(environment: Detail) -> str:
+def type_for(environment: Detail) -> str:
+    """The type of a queue with this compute environment."""
     if environment["containerOrchestrationType"] == "EKS":
         return "EKS"
     if environment.get("computeResources", {}).get("type") == "ECS_MANAGED_INSTANCES":
         return "ECS_MANAGED_INSTANCES"
     return "ECS_FARGATE" if on_fargate(environment) else "ECS"
+
+
+def _limits(request: Request, allow_short: bool) -> list[Detail]:
+    actions: list[Detail] = request.get("jobStateTimeLimitActions", [])
+    for action in actions:
+        seconds = action["maxTimeSeconds"]
+        if not (1 if allow_short else LIMITS[0]) <= seconds <= LIMITS[1]:
+            raise refuse(f"maxTimeSeconds must be {LIMITS[0]} to {LIMITS[1]}, not {seconds}.")
+    return actions
 
 
 def _priority(priority: int) -> int:

@@ -29,6 +29,8 @@ TYPES: dict[str, tuple[type, ...]] = {
     "map": (dict,),
     "list": (list,),
 }
+#: The greatest numbers of the types.
+WIDEST = {"integer": 2**31 - 1, "long": 2**63 - 1}
 
 
 @cache
@@ -70,7 +72,11 @@ def _check(shape: Any, value: Any, path: str) -> None:
     elif shape.type_name == "string":
         _check_size(shape, len(value), value, path)
         _check_text(shape, value, path)
-    elif shape.type_name in ("integer", "long", "float", "double"):
+    elif shape.type_name in WIDEST:
+        if abs(value) > WIDEST[shape.type_name]:
+            raise _violation(value, path, f"Member must be of type {shape.type_name}")
+        _check_size(shape, value, value, path, what="have value")
+    elif shape.type_name in ("float", "double"):
         _check_size(shape, value, value, path, what="have value")
 
 

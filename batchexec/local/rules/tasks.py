@@ -12,19 +12,21 @@ from typing import Any
 
 from batchexec.local.account.region import Detail
 from batchexec.local.errors import refuse
-from batchexec.local.rules import containers
+from batchexec.local.rules import containers, pods
 
-OVERRIDES = (
-    "containerOverrides",
-    "ecsPropertiesOverride",
-    "eksPropertiesOverride",
-    "nodeOverrides",
-)
+#: The overrides that a kind of definition takes.
+OWN = {
+    "containerProperties": "containerOverrides",
+    "ecsProperties": "ecsPropertiesOverride",
+    "eksProperties": "eksPropertiesOverride",
+}
+OVERRIDES = (*OWN.values(), "nodeOverrides")
 
 
 @dataclass(frozen=True)
 class Task:
-    """What a job runs. `ecs` is the task of an `ecsProperties` definition, overridden.
+    """What a job runs. `ecs` is the task of an `ecsProperties` definition, overridden,
+    and `pod` that of an `eksProperties` one.
 
     `overrides` is what counts for their longest length.
     """
@@ -32,29 +34,32 @@ class Task:
     container: Detail
     overrides: Mapping[str, Any]
     ecs: Detail | None = None
+    pod: Detail | None = None
 
 
 def task_for(definition: Detail, request: Mapping[str, Any]) -> Task:
     """Raises ApiError if the definition takes no such overrides."""
-    if "eksProperties" in definition:
-        if request.get("containerOverrides") or request.get("nodeOverrides"):
-            raise refuse(
-                "Container overrides or node overrides should not be set for Batch on EKS jobs."
-            )
-        raise refuse("localbatch runs no Kubernetes pods.")
+    old = request.get("containerOverrides") or request.get("nodeOverrides")
+    if old and "eksProperties" in definition:
+        raise refuse(
+            "Container overrides or node overrides should not be set for Batch on EKS jobs."
+        )
     if "nodeProperties" in definition:
         if request.get("containerOverrides"):
             raise refuse("Container overrides should not be set for multi-node parallel jobs.")
         raise refuse("localbatch runs no multi-node parallel jobs.")
-    own = "containerOverrides" if "containerProperties" in definition else "ecsPropertiesOverride"
+    own = next(OWN[kind] for kind in OWN if kind in definition)
     for key in OVERRIDES:
         if request.get(key) and key != own:
-            kind = own.replace("Overrides", "Properties").replace("Override", "")
+            kind = next(kind for kind in OWN if kind in definition)
             raise refuse(f"{key} should not be set for a job definition with {kind}: set {own}.")
     overrides = request.get(own) or {}
     if own == "containerOverrides":
         container = containers.overridden(definition["containerProperties"], overrides)
         return Task(container, overrides)
+    if own == "eksPropertiesOverride":
+        pod = pods.overridden(definition["eksProperties"]["podProperties"], overrides)
+        return Task(pods.runnable(pod["containers"][0]), overrides, pod=pod)
     return _of_ecs(definition["ecsProperties"]["taskProperties"][0], overrides)
 
 
