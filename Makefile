@@ -79,14 +79,14 @@ FUZZ_SECONDS ?= 15
 FUZZ_ROWS ?= 200
 FUZZ = FUZZ_SECONDS=$(FUZZ_SECONDS) FUZZ_ROWS=$(FUZZ_ROWS) FUZZ_SEED=$(FUZZ_SEED)
 
-fuzz: $(VENV)/.dev ## handlers, requests and rows at random, two minutes: make fuzz FUZZ_SECONDS=600 FUZZ_ROWS=5000 FUZZ_SEED=7
+fuzz: $(VENV)/.dev ## handlers, requests and rows at random, five minutes: make fuzz FUZZ_SECONDS=600 FUZZ_ROWS=5000 FUZZ_SEED=7
 	@$(LANES) fuzz-sqlite fuzz-mongodb
 
 fuzz-sqlite:
 	$(FUZZ) TEST_DATABASE=sqlite $(BIN)/python -m pytest tests/fuzz -p no:logging
 
 fuzz-mongodb:
-	$(FUZZ) TEST_DATABASE=mongodb $(BIN)/python -m pytest tests/fuzz/test_rows.py -p no:logging
+	$(FUZZ) TEST_DATABASE=mongodb $(BIN)/python -m pytest tests/fuzz/test_rows.py tests/fuzz/test_batch.py -p no:logging
 
 lint: $(VENV)/.dev ## ruff, mypy, and a check for missing migrations
 	$(BIN)/ruff format --check .

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Any
 
 from django.conf import settings as django_settings
@@ -9,6 +10,7 @@ from django.core import checks
 from django.utils.module_loading import import_string
 
 from jobs.conf import settings
+from jobs.conf.strength import weakness
 
 
 @checks.register("jobs")
@@ -25,6 +27,45 @@ def check_time_zone(app_configs: Any, **kwargs: Any) -> list[checks.CheckMessage
             "The queue needs USE_TZ = True, because it compares instants of several machines.",
             id="jobs.E004",
         )
+    ]
+
+
+@checks.register("jobs")
+def check_keys(app_configs: Any, **kwargs: Any) -> list[checks.CheckMessage]:
+    """A weak key of SIGNING_KEYS is an error.
+
+    Without any, a weak SECRET_KEY or fallback is a warning, because a site may have
+    lived with it for long. With DEBUG, those of SIGNING_KEYS are a warning, and
+    Django's are left alone, because every new project has a weak one.
+    """
+    debug = django_settings.DEBUG
+    try:
+        own = settings.SIGNING_KEYS
+    except (TypeError, ValueError):
+        return []  # named by check_settings
+    if own is not None:
+        return _weak("JOBS['SIGNING_KEYS'][{}]", own, checks.WARNING if debug else checks.ERROR)
+    if debug:
+        return []
+    fallbacks = getattr(django_settings, "SECRET_KEY_FALLBACKS", ())
+    return [
+        *_weak("SECRET_KEY", [django_settings.SECRET_KEY], checks.WARNING),
+        *_weak("SECRET_KEY_FALLBACKS[{}]", fallbacks, checks.WARNING),
+    ]
+
+
+def _weak(name: str, keys: Iterable[Any], level: int) -> list[checks.CheckMessage]:
+    return [
+        checks.CheckMessage(
+            level,
+            f"{name.format(place)} {weak}, and it signs what workers execute.",
+            hint="Use 50 random characters, as `python -c 'import secrets; "
+            "print(secrets.token_urlsafe(50))'` prints them, and keep the old key behind "
+            "the new one until no stored job is signed with it.",
+            id="jobs.E007" if level == checks.ERROR else "jobs.W005",
+        )
+        for place, key in enumerate(keys)
+        if (weak := weakness(key))
     ]
 
 

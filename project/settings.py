@@ -13,6 +13,7 @@ from django.core.exceptions import ImproperlyConfigured
 from batchexec.conf import settings as batchexec_options
 from jobs import databases, mongodb
 from jobs.conf import settings as jobs_options
+from jobs.conf.strength import weakness
 from jobs.mongodb.speed import NoLibrary
 from project import folders
 from project.databases import embedded_url, is_on_this_machine
@@ -32,17 +33,13 @@ ALLOWED_HOSTS = env.list("ALLOWED_HOSTS", default=[])
 CSRF_TRUSTED_ORIGINS = env.list("CSRF_TRUSTED_ORIGINS", default=[])
 
 
-def is_weak(key: str) -> bool:
-    return len(key) < 32 or len(set(key)) < 5 or key.startswith(("insecure-", "django-insecure-"))
-
-
 LOOPBACK_HOSTS = {"localhost", ".localhost", "127.0.0.1", "[::1]", "testserver"}
 if DEBUG and not LOOPBACK_HOSTS.issuperset(ALLOWED_HOSTS):
     raise ImproperlyConfigured(
         "DEBUG is on while ALLOWED_HOSTS names hosts beyond this machine: set DEBUG=false."
     )
 if not DEBUG:
-    if is_weak(SECRET_KEY):
+    if weakness(SECRET_KEY):
         raise ImproperlyConfigured(
             "SECRET_KEY is missing, short or a development key: "
             "set it to 50 random characters, or DEBUG=true to develop."
@@ -184,7 +181,7 @@ METRICS = env.bool("METRICS", default=DEBUG)
 JOBS = jobs_options.from_environment(os.environ)
 # These keys sign what workers execute, and everybody knows the development key.
 KEYS = [SECRET_KEY, *SECRET_KEY_FALLBACKS, *(JOBS.get("SIGNING_KEYS") or [])]
-if any(map(is_weak, KEYS)) and not is_on_this_machine(DATABASE_URL):
+if any(map(weakness, KEYS)) and not is_on_this_machine(DATABASE_URL):
     raise ImproperlyConfigured(
         "SECRET_KEY, or another key, is missing, short or a development key, but DATABASE_URL "
         "names a database beyond this machine: set it to 50 random characters."

@@ -32,6 +32,8 @@ def choose() -> None:
     global _chosen, _folder
     os.environ.setdefault("DEBUG", "true")
     os.environ["ENV_FILE"] = os.devnull
+    # pytest-django switches DEBUG off, and a check would name the development key.
+    os.environ.setdefault("SECRET_KEY", "only-for-tests-" + "0123456789abcdefghijklmnopqrstuvwxyz")
     for name in list(os.environ):
         if name.startswith(("JOBS_", "BATCHEXEC_", "AWS_")):
             del os.environ[name]

@@ -14,18 +14,13 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent
 
-#: Relative to this folder.
+#: Relative to this folder; a `*` stands for any part of a file's name.
 ONCE = (
     "project",
     "protocol",
     "e2e",
     "batchexec/test_failures.py",
-    "batchexec/test_local_api.py",
-    "batchexec/test_local_command.py",
-    "batchexec/test_local_faults.py",
-    "batchexec/test_local_jobs.py",
-    "batchexec/test_local_scheduling.py",
-    "batchexec/test_local_stopping.py",
+    "batchexec/test_local_*.py",
     "batchexec/test_resources.py",
     "batchexec/test_windows.py",
     "jobs/test_payloads.py",
@@ -37,6 +32,8 @@ SHORT = bool(os.environ.get("TEST_SHORT"))
 #: In a short run only in MongoDB's lane: applications and the hand-over, which see of
 #: the database what the conformance tests prove.
 ONCE_IF_SHORT = ("batchexec", "comments", "examples", "posts")
+#: In no lane of a short run: the tests of the stand-in for AWS Batch.
+NEVER_IF_SHORT = ("batchexec/test_local_*.py",)
 
 #: In no lane, unless the command names it, as `make test-package` does.
 BY_NAME = ROOT / "package"
@@ -68,6 +65,9 @@ def is_left_out(path: Path, named: Iterable[Path] = ()) -> bool:
     lane = os.environ.get("TEST_DATABASE") or "mongodb"
     if lane == "djongo":
         return False
-    once = ONCE + ONCE_IF_SHORT if SHORT else ONCE
-    left_out = NOT_ON.get(lane, ()) + (() if lane == "mongodb" else once)
-    return any(path.is_relative_to(ROOT / part) for part in left_out)
+    left_out = NOT_ON.get(lane, ())
+    if lane != "mongodb":
+        left_out += ONCE + (ONCE_IF_SHORT if SHORT else ())
+    if SHORT:
+        left_out += NEVER_IF_SHORT
+    return any(path.is_relative_to(ROOT / part) or path.match(f"tests/{part}") for part in left_out)

@@ -184,7 +184,9 @@ def _parse(text: str, option: Option) -> Any:
     if option.convert in LISTS and not text.startswith("["):
         if none and option.default is None:
             return None
-        return [part.strip() for part in text.split(",") if part.strip()]
+        parts = [part.strip() for part in text.split(",")]
+        # An empty key is a mistake, such as a variable that isn't set. A check says so.
+        return parts if option.secret else [part for part in parts if part]
     if text.lower() in ("true", "yes", "on"):
         return True
     if text.lower() in ("false", "no", "off"):

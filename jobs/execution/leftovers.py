@@ -15,7 +15,7 @@ from django.utils import timezone, translation
 
 from jobs.exceptions import Interruption
 from jobs.execution.forks import flush, performing
-from jobs.store.cleanup import close_untrusted, in_atomic
+from jobs.store.cleanup import after_job, before_job
 from jobs.text import one_line
 
 logger = logging.getLogger(__name__)
@@ -33,7 +33,7 @@ def left_as_found() -> Iterator[None]:
 
     The error of the body goes on, whatever cleaning up meets.
     """
-    atomic = in_atomic()
+    connections = before_job()
     restore = [_language(), _time_zone(), _folder.begin(), *_signals()]
     interrupted = False
     try:
@@ -49,7 +49,7 @@ def left_as_found() -> Iterator[None]:
             except BaseException as error:
                 text = "Something that a job changed can't be put back: %s"
                 logger.warning(text, one_line(error))
-        close_untrusted(atomic, interrupted=interrupted)
+        after_job(connections, interrupted=interrupted)
 
 
 def _language() -> Callable[[], None]:

@@ -86,6 +86,8 @@ class Recorder:
         was called. The job object is `asked` what becomes of it, in a process apart by
         default, because it may never answer.
         """
+        if job.unreadable:  # conditions on what can't be read would never hold
+            return self.condemned(job, error, where)
         record = partial(self._failed, job, error, where, counted, asked or Apart())
         return self._or_condemned(job, record)
 
@@ -138,7 +140,9 @@ class Recorder:
             job, partial(self._not_loaded, job, error, where, asked or Apart())
         )
 
-    def condemned(self, job: AbstractJob, error: BaseException) -> bool:
+    def condemned(
+        self, job: AbstractJob, error: BaseException, where: Mapping[str, Any] | None = None
+    ) -> bool:
         """Records that the job failed for good, because its row itself is broken.
 
         The last resort: all columns that can't be used are set to their defaults. If
@@ -146,7 +150,9 @@ class Recorder:
         """
         described = describe(error)
         try:
-            recorded = _offer(job, partial(transitions.condemn, job, described), lambda: True)
+            recorded = _offer(
+                job, partial(transitions.condemn, job, described, where), lambda: True
+            )
         except Exception as refusal:
             if transitions.store_of(job).is_unavailable(refusal):
                 raise

@@ -6,10 +6,10 @@ Each step that decides something is in `transitions`.
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any
 
-from jobs import payloads, transitions
+from jobs import transitions
 from jobs.conf import settings
 from jobs.exceptions import JobError
 from jobs.execution.outcomes import Recorder
@@ -119,33 +119,6 @@ def unlock_worker(name: str, model: type[AbstractJob] = Job) -> int:
     return count
 
 
-def sign(job: AbstractJob) -> None:
-    """Signs the handler as it was read, so that workers load it: you answer for what it
-    says.
-
-    For rows that you restored or wrote by hand. Refused for what isn't text.
-    """
-    if not isinstance(job.handler, str):
-        raise Refused(f"The handler of job {job.pk} is no text, so it can't be signed.")
-    if not transitions.sign(job, payloads.sign(job.handler)):
-        raise _changed(find(job.pk, type(job)))
-
-
-def to_be_signed(model: type[AbstractJob] = Job) -> Iterator[AbstractJob]:
-    """Jobs that were stored before there were signatures, or signed with an older key.
-
-    Not those whose signature doesn't hold: somebody has to look at them.
-    """
-    store = store_for(model)
-    for state in State.values:
-        where: dict[str, Any] = {"state": state}
-        while jobs := store.listing(where, "pk", BATCH):
-            for job in jobs:
-                if not job.signature or _has_older_key(job):
-                    yield job
-            where["pk__gt"] = jobs[-1].pk
-
-
 def clear(
     state: str | None = None, queue: str | None = None, model: type[AbstractJob] = Job
 ) -> int:
@@ -189,11 +162,6 @@ def prune(
         raise ValueError(f"{', '.join(sorted(unfinished))}: only jobs that have ended are pruned.")
     cutoff = store_for(model).now() - age
     return sum(_discard(model, {"state": state, "finished_at__lt": cutoff}) for state in states)
-
-
-def _has_older_key(job: AbstractJob) -> bool:
-    text, signature = job.handler, job.signature
-    return payloads.verified(text, signature) and not payloads.is_current(text, signature)
 
 
 def _discard(model: type[AbstractJob], where: dict[str, Any]) -> int:

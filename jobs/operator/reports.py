@@ -61,8 +61,10 @@ def listed(
     return store_for(model).listing(where, "-pk", limit)
 
 
-def payload_text(job: AbstractJob) -> str:
-    """The handler, laid out if it is JSON, and cut if it is very long."""
+def payload_text(job: AbstractJob, *, whole: bool = False) -> str:
+    """The handler, laid out if it is JSON, and cut if it is very long, unless you want
+    the `whole` of it.
+    """
     parsed = _parsed(job.handler)
     # A database without types may hold anything there.
     text = job.handler if isinstance(job.handler, str) else repr(job.handler)
@@ -72,7 +74,11 @@ def payload_text(job: AbstractJob) -> str:
     # An escaped lone surrogate is valid JSON, but can't be written anywhere.
     text = storable(text)
     left_out = len(text) - MAX_PAYLOAD
-    return text if left_out <= 0 else f"{text[:MAX_PAYLOAD]}\n… {left_out:,} characters left out …"
+    return (
+        text
+        if whole or left_out <= 0
+        else f"{text[:MAX_PAYLOAD]}\n… {left_out:,} characters left out …"
+    )
 
 
 def is_signed(job: AbstractJob) -> bool:

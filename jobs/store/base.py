@@ -8,9 +8,9 @@ from __future__ import annotations
 import datetime as dt
 import math
 import threading
-import time
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from functools import cached_property
 from operator import attrgetter
 from typing import Any, Generic, Protocol, TypeVar
 
@@ -18,7 +18,10 @@ from django.db import connections, models
 from django.utils import timezone
 
 from jobs.states import State
-from jobs.store.columns import checked, is_whole_number, substitute
+from jobs.store.clock import DatabaseClock, ticks
+from jobs.store.columns import Column, Converter
+from jobs.store.reading import Reader
+from jobs.store.uniqueness import unique_column
 
 M = TypeVar("M", bound=models.Model)
 
@@ -28,9 +31,6 @@ Conditions = Mapping[str, Any]
 
 #: The order of the queue.
 ORDER = ("priority", "run_at", "pk")
-#: The database's clock is asked again after this many seconds; this machine's counts on
-#: in between.
-CLOCK_KEPT_FOR = 30.0
 
 
 class Reserver(Protocol):
@@ -48,12 +48,6 @@ class Reserver(Protocol):
     def hands_over(self) -> bool: ...
 
 
-def _ticks() -> float:
-    if hasattr(time, "CLOCK_BOOTTIME"):  # goes on while the machine is suspended
-        return time.clock_gettime(time.CLOCK_BOOTTIME)
-    return time.monotonic()
-
-
 class Store(ABC, Generic[M]):
     """The rows of one model in one database; the model of `claim` is a job."""
 
@@ -66,10 +60,7 @@ class Store(ABC, Generic[M]):
         self.model = model
         self.alias = alias
         self._fields: list[Any] = list(model._meta.concrete_fields)
-        self._names: list[str] = [field.attname for field in self._fields]
-        self._by_name: dict[str, Any] = {field.attname: field for field in self._fields}
-        self._converters: dict[str, list[Callable[..., Any]]] | None = None
-        self._clock: tuple[dt.datetime, float] | None = None
+        self._clock = DatabaseClock(self._read_clock)
         self._unreachable_at = -math.inf
 
     @property
@@ -81,12 +72,7 @@ class Store(ABC, Generic[M]):
 
         Leases are measured by it, because the clocks of the workers may disagree.
         """
-        if self._clock is None or _ticks() - self._clock[1] > CLOCK_KEPT_FOR:
-            asked = _ticks()
-            told = self._read_clock()
-            self._clock = (told, (asked + _ticks()) / 2)
-        told, at = self._clock
-        return told + dt.timedelta(seconds=_ticks() - at)
+        return self._clock.now()
 
     def claim(self, worker: Reserver, limit: int = 1) -> list[M]:
         """Up to `limit` next jobs, locked by `worker`, in the order of the queue.
@@ -101,69 +87,32 @@ class Store(ABC, Generic[M]):
 
     def _claimed(self, worker: Reserver) -> dict[str, Any]:
         now = self.now()
-        changes = {
-            "state": "running",
-            "locked_by": worker.name,
-            "locked_at": now,
-            "updated_at": now,
-        }
+        changes: dict[str, Any] = {"state": "running", "locked_by": worker.name}
+        changes.update(locked_at=now, updated_at=now)
         if not worker.hands_over:
             changes.update(started_at=now, heartbeat_at=now)
         return changes
 
-    def _instance(self, names: Sequence[str], values: Sequence[Any]) -> M:
-        """A model instance from what the driver returned for those fields."""
-        read = list(values)
-        try:
-            for index, name in enumerate(names):
-                read[index] = self._value(name, read[index])
-            return self.model.from_db(self.alias, names, read)
-        except Exception:
-            return self._salvaged(names, values)
+    @cached_property
+    def _reader(self) -> Reader[M]:
+        columns = [Column(field, self._converters_of(field)) for field in self._fields]
+        return Reader(self.model, self.alias, columns)
 
-    def _salvaged(self, names: Sequence[str], values: Sequence[Any]) -> M:
-        """An instance of a row that can't all be read, so that it stops no other row.
+    def _converters_of(self, field: Any) -> list[Converter]:
+        column = field.get_col(self.model._meta.db_table)
+        of_database = self.connection.ops.get_db_converters(column)
+        return [*of_database, *column.get_db_converters(self.connection)]
 
-        Columns that can't be read have a substitute of their type, and are named in the
-        instance's `unreadable`.
-        """
-        read, unreadable = list(values), []
-        for index, name in enumerate(names):
-            try:
-                read[index] = self._value(name, values[index])
-            except Exception:
-                read[index] = substitute(self._by_name[name], values[index])
-                unreadable.append(name)
-        row = self.model.from_db(self.alias, names, read)
-        row.__dict__["unreadable"] = tuple(unreadable)
-        return row
-
-    def _value(self, name: str, value: Any) -> Any:
-        """What the column holds, from what the driver returned.
-
-        Raises some error if that isn't of the column's type.
-        """
-        if self._converters is None:
-            self._converters = {field.attname: self._converters_of(field) for field in self._fields}
-        field = self._by_name[name]
-        if is_whole_number(field):
-            # First: a number that was made of something else is found by no condition.
-            value = checked(field, value)
-        for convert in self._converters[name]:
-            value = convert(value, None, self.connection)
-        return checked(field, value)
+    def _instance(self, values: Sequence[Any]) -> M:
+        """Of what the driver returned for all fields, in their order."""
+        return self._reader.instance(values, self.connection)
 
     def sound(self, rows: list[M]) -> list[M]:
         """Rows that Django read, if all their values are of their columns' types.
 
-        Raises TypeError if one isn't: then `read_each` gives what can be read.
+        Raises TypeError or ValueError if one isn't: `read_each` gives what can be read.
         """
-        for row in rows:
-            for field in self._fields:
-                if field.attname in row.__dict__:  # it isn't deferred
-                    value = checked(field, row.__dict__[field.attname])
-                    row.__dict__[field.attname] = value
-        return rows
+        return self._reader.sound(rows)
 
     @abstractmethod
     def read_each(self, pks: Iterable[Any]) -> list[M]:
@@ -173,29 +122,7 @@ class Store(ABC, Generic[M]):
         """Defaults for the columns of `row` whose values the database wouldn't take
         back.
         """
-        defaults = {}
-        for field in self._fields:
-            if field.primary_key:
-                continue
-            try:
-                value = getattr(row, field.attname)
-                if field.attname in getattr(row, "unreadable", ()):
-                    raise ValueError("a value can't be read")
-                if value is None and not field.null:
-                    raise ValueError("a value is missing")
-                if value is not None and type(field.to_python(value)) is not type(value):
-                    raise TypeError("a value of another type")
-                field.get_db_prep_save(value, self.connection)
-            except Exception:
-                text = row.__dict__.get(field.attname)
-                salvaged = field.attname in getattr(row, "unreadable", ()) and type(text) is str
-                defaults[field.attname] = text if salvaged else field.get_default()
-        return defaults
-
-    def _converters_of(self, field: Any) -> list[Callable[..., Any]]:
-        column = field.get_col(self.model._meta.db_table)
-        of_database = self.connection.ops.get_db_converters(column)
-        return [*of_database, *column.get_db_converters(self.connection)]
+        return self._reader.repaired(row, self.connection)
 
     def _in_order(self, jobs: list[M]) -> list[M]:
         try:
@@ -222,14 +149,14 @@ class Store(ABC, Generic[M]):
 
         The next call makes a new one.
         """
-        self._unreachable_at = _ticks()
+        self._unreachable_at = ticks()
         self.connection.close()
 
     def seconds_reachable(self) -> float:
         """How long it is since a call of this process last failed to reach the
         database.
         """
-        return _ticks() - self._unreachable_at
+        return ticks() - self._unreachable_at
 
     @abstractmethod
     def _read_clock(self) -> dt.datetime: ...
@@ -248,6 +175,12 @@ class Store(ABC, Generic[M]):
     def holder_of(self, unique_key: str) -> M | None:
         """The job that holds the key; None if it is free."""
         return self.find_one({"unique_key": unique_key})
+
+    def _holder(self, row: M) -> M | None:
+        """Another row that has the value of this one's unique column."""
+        column = unique_column(self.model)
+        value = getattr(row, column)
+        return None if value is None else self.find_one({column: value})
 
     def check_size(self, job: M) -> None:
         """Raises ValueError for a row that the database can't hold with its error."""
@@ -364,10 +297,3 @@ class Store(ABC, Generic[M]):
 
 def aware(value: dt.datetime) -> dt.datetime:
     return value if timezone.is_aware(value) else value.replace(tzinfo=dt.timezone.utc)
-
-
-def inserted(jobs: Iterable[models.Model], alias: str) -> None:
-    """Marks instances as rows of the database, as Django does after a save."""
-    for job in jobs:
-        job._state.adding = False
-        job._state.db = alias

@@ -5,11 +5,12 @@ trusted.
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterator
+from dataclasses import dataclass
 from typing import Any
 
 from django.db import connections
 
+from jobs.store import watching
 from jobs.store.clients import forget_closed
 
 logger = logging.getLogger(__name__)
@@ -18,46 +19,69 @@ logger = logging.getLogger(__name__)
 PQTRANS_IDLE = 0
 
 
-def opened() -> Iterator[Any]:
-    """This thread's connections that are open, on every alias."""
-    try:
-        known = connections.all(initialized_only=True)
-    except TypeError:  # Django before 4.1
-        known = connections.all()
-    for connection in known:
-        if forget_closed(connection):
-            text = "A job closed the client of the connection %r, so another one is made."
-            logger.warning(text, connection.alias)
-        if connection.connection is not None:
-            yield connection
+@dataclass
+class Before:
+    """What was with this thread's connections when a job began."""
+
+    #: Aliases on which the caller has `transaction.atomic()` open.
+    atomic: set[str]
+    #: The use that an outer job makes of them, by alias.
+    outer: dict[str, Any]
 
 
-def in_atomic() -> set[str]:
-    """The aliases on which `transaction.atomic()` is open now."""
-    return {connection.alias for connection in opened() if _in_atomic(connection)}
+def before_job() -> Before:
+    """From now on it is noted what is done with this thread's connections."""
+    before = Before(set(), {})
+    for connection in _known():
+        _replace_closed_client(connection)
+        if connection.connection is not None and _in_atomic(connection):
+            before.atomic.add(connection.alias)
+        before.outer[connection.alias] = watching.begin(connection)
+    return before
 
 
-def close_untrusted(atomic: set[str], *, interrupted: bool) -> None:
-    """Closes what a job left broken, busy or in a transaction.
+def after_job(before: Before, *, interrupted: bool) -> None:
+    """Closes each connection that isn't as it was: broken, busy, in a transaction, or
+    used for anything but plain statements.
 
-    Connections that were in `atomic` before the job are the caller's, and stay as they
-    are. `interrupted` says that the job was ended in the middle of something, perhaps a
+    Connections that were in `atomic()` before the job are the caller's, and stay open.
+    `interrupted` says that the job was ended in the middle of something, perhaps a
     query: then every connection is closed. Never raises.
     """
-    for connection in list(opened()):
-        if connection.alias in atomic:
-            continue
+    for connection in _known():
         try:
+            _replace_closed_client(connection)
+            alteration = watching.end(connection, before.outer.get(connection.alias))
+            if connection.connection is None or connection.alias in before.atomic:
+                continue
             if _in_atomic(connection) or _is_spoiled(connection):
                 text = "A job left the connection %r in a state that can't be used: closed."
                 logger.warning(text, connection.alias)
                 _close(connection)
             elif interrupted:
                 _close(connection)
+            elif alteration:
+                text = "The connection %r is closed after a job, because %s."
+                logger.debug(text, connection.alias, alteration)
+                _close(connection)
         except BaseException as error:
             text = "The connection %r that a job left could not be closed: %s"
             logger.warning(text, connection.alias, error)
             connection.connection = None
+
+
+def _replace_closed_client(connection: Any) -> None:
+    if forget_closed(connection):
+        text = "A job closed the client of the connection %r, so another one is made."
+        logger.warning(text, connection.alias)
+
+
+def _known() -> list[Any]:
+    """This thread's connections, open or not."""
+    try:
+        return list(connections.all(initialized_only=True))
+    except TypeError:  # Django before 4.1
+        return list(connections.all())
 
 
 def disown_all() -> list[Any]:
@@ -67,7 +91,9 @@ def disown_all() -> list[Any]:
     Returns them, because they would be closed when they are collected.
     """
     kept = []
-    for connection in list(opened()):
+    for connection in _known():
+        if connection.connection is None:
+            continue
         kept.append(connection.connection)
         _forget_atomic(connection)
         connection.connection = None
@@ -81,7 +107,7 @@ def _in_atomic(connection: Any) -> bool:
 def _is_spoiled(connection: Any) -> bool:
     if connection.autocommit != connection.settings_dict["AUTOCOMMIT"]:
         return True
-    if _is_busy(connection) or _is_altered(connection):
+    if _is_busy(connection):
         return True
     if not connection.errors_occurred:
         return False
@@ -103,22 +129,13 @@ def _is_busy(connection: Any) -> bool:
     return False
 
 
-def _is_altered(connection: Any) -> bool:
-    """Whether rows come back otherwise than Django and the queue read them."""
-    raw = connection.connection
-    if connection.vendor == "postgresql":
-        factory = getattr(raw, "row_factory", None)  # psycopg 2 has none
-        return factory is not None and factory.__name__ != "tuple_row"
-    if connection.vendor == "sqlite":
-        return raw.row_factory is not None or raw.text_factory is not str
-    return False
-
-
 def _close(connection: Any) -> None:
     if getattr(connection, "session", None) is not None:
         connection.session.end_session()  # which aborts its transaction
         connection.session = None
     _forget_atomic(connection)
+    if connection.vendor == "postgresql":
+        connection.connection.close()  # else a pool would give it to somebody else
     connection.close()
 
 

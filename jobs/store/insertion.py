@@ -13,6 +13,9 @@ DUPLICATE_KEY = 11000
 
 Document = dict[str, Any]
 
+#: What the server would say of a document whose unique key is held.
+HELD: Document = {"keyPattern": {"unique_key": 1}}
+
 
 class Insertion:
     """Inserts in the caller's transaction, whose `session` is None if there is none."""
@@ -26,8 +29,10 @@ class Insertion:
                 read_concern=ReadConcern(), write_concern=WriteConcern()
             )
 
-    def insert(self, documents: list[Document]) -> set[int]:
-        """Returns the places of the documents whose unique key is held."""
+    def insert(self, documents: list[Document]) -> dict[int, Document]:
+        """Returns what the server says of the documents that have a duplicate key, by
+        their places.
+        """
         if self._session is None:
             return self._try_all(documents)
         return self._insert_the_free(documents)
@@ -40,27 +45,27 @@ class Insertion:
         found = self._collection.find(held, session=self._session)
         return {document["unique_key"]: document for document in found}
 
-    def _try_all(self, documents: list[Document]) -> set[int]:
+    def _try_all(self, documents: list[Document]) -> dict[int, Document]:
         try:
             self._insert(documents)
-        except DuplicateKeyError:
-            return {0}
+        except DuplicateKeyError as error:
+            return {0: dict(error.details or {})}
         except BulkWriteError as error:
             failures = error.details["writeErrors"]
             if any(failure["code"] != DUPLICATE_KEY for failure in failures):
                 raise
-            return {failure["index"] for failure in failures}
-        return set()
+            return {failure["index"]: failure for failure in failures}
+        return {}
 
-    def _insert_the_free(self, documents: list[Document]) -> set[int]:
+    def _insert_the_free(self, documents: list[Document]) -> dict[int, Document]:
         """Looks for the keys first, because a duplicate would end the transaction."""
         keys = [document.get("unique_key") for document in documents]
         wanted = [key for key in keys if key is not None]
         taken = set(self.holders(wanted)) if wanted else set()
-        refused: set[int] = set()
+        refused: dict[int, Document] = {}
         for place, key in enumerate(keys):
             if key in taken:
-                refused.add(place)
+                refused[place] = HELD
             elif key is not None:
                 taken.add(key)
         if free := [one for place, one in enumerate(documents) if place not in refused]:

@@ -8,7 +8,6 @@ conditions in `$and` and send them as `update_many`, which isn't retried.
 from __future__ import annotations
 
 import datetime as dt
-import re
 import threading
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -30,11 +29,14 @@ from pymongo.read_concern import ReadConcern
 from pymongo.write_concern import WriteConcern
 
 from jobs.states import State
-from jobs.store.base import Conditions, M, Reserver, Store, aware, inserted
+from jobs.store.base import Conditions, M, Reserver, Store, aware
 from jobs.store.clients import forget_closed
-from jobs.store.columns import substitute
+from jobs.store.columns import Converter
+from jobs.store.documents import Documents
 from jobs.store.insertion import Insertion
+from jobs.store.reading import inserted
 from jobs.store.unavailable import MONGODB
+from jobs.store.uniqueness import is_duplicate_document, unique_column
 
 CODEC: CodecOptions[dict[str, Any]] = CodecOptions(
     tz_aware=True, tzinfo=dt.timezone.utc, unicode_decode_error_handler="replace"
@@ -62,10 +64,8 @@ class MongoStore(Store[M]):
 
     def __init__(self, model: type[M], alias: str):
         super().__init__(model, alias)
-        meta: Any = model._meta
-        self._columns: dict[str, str] = {field.attname: field.column for field in self._fields}
-        self._pk: str = meta.pk.column
-        self._columns["pk"] = self._pk
+        self._documents = Documents(model)
+        self._pk = self._documents.pk
         self._order = [("priority", ASCENDING), ("run_at", ASCENDING), (self._pk, ASCENDING)]
 
     @property
@@ -129,9 +129,9 @@ class MongoStore(Store[M]):
     def _claim(self, state: str, worker: Reserver, limit: int) -> list[M]:
         if limit >= FEW and (claimed := self._claim_many(state, worker, limit)) is not None:
             return claimed
-        lock = self._lock(worker, self._claimed(worker))
+        lock = self._documents.lock(worker, self._claimed(worker))
         document = self.collection.find_one_and_update(
-            self._wanted(state, worker),
+            self._documents.wanted(state, worker),
             lock,
             sort=self._order,
             return_document=ReturnDocument.AFTER,
@@ -144,7 +144,7 @@ class MongoStore(Store[M]):
 
         None where there were some, and others got them all.
         """
-        wanted = self._wanted(state, worker)
+        wanted = self._documents.wanted(state, worker)
         chosen = [
             document[self._pk]
             for document in self.collection.find(
@@ -155,7 +155,7 @@ class MongoStore(Store[M]):
             return []
         changes = self._claimed(worker)
         self.collection.update_many(
-            {self._pk: {"$in": chosen}, "state": state}, self._lock(worker, changes)
+            {self._pk: {"$in": chosen}, "state": state}, self._documents.lock(worker, changes)
         )
         # As this very call locked them, to the millisecond: another worker may have
         # been quicker with some.
@@ -167,45 +167,27 @@ class MongoStore(Store[M]):
             self._in_order([self._job(document) for document in self.collection.find(own)]) or None
         )
 
-    def _wanted(self, state: str, worker: Reserver) -> dict[str, Any]:
-        wanted: dict[str, Any] = {"state": state}
-        if worker.queues:
-            wanted["queue"] = (
-                worker.queues[0] if len(worker.queues) == 1 else {"$in": list(worker.queues)}
-            )
-        # Priorities are whole numbers; SecantusDB leaves out the upper bound of `$lte`
-        # where it reads a compound index.
-        bounds = {
-            "$gte": worker.min_priority,
-            "$lt": None if worker.max_priority is None else worker.max_priority + 1,
-        }
-        if any(bound is not None for bound in bounds.values()):
-            wanted["priority"] = {
-                operator: bound for operator, bound in bounds.items() if bound is not None
-            }
-        return wanted
-
-    def _lock(self, worker: Reserver, changes: Mapping[str, Any]) -> list[dict[str, Any]]:
-        # Literals, because a worker's name may start with a dollar sign.
-        assigned: dict[str, Any] = {key: {"$literal": value} for key, value in changes.items()}
-        if not worker.hands_over:
-            # Not $toString: an epoch that somebody made a list would refuse the claim.
-            epoch = {"input": "$epoch", "to": "string", "onError": "?", "onNull": "?"}
-            assigned["runner"] = {"$concat": [{"$literal": f"{worker.name}@"}, {"$convert": epoch}]}
-        return [{"$set": assigned}]
-
     def insert(self, jobs: list[M]) -> list[M]:
         keyless = [job for job in jobs if job.pk is None]
         for job, key in zip(keyless, self.new_keys(len(keyless)), strict=True):
             job.pk = key
-        places = self._insertion.insert([self._document(job) for job in jobs])
-        refused = [jobs[place] for place in sorted(places)]
-        if any(getattr(job, "unique_key", "") is None for job in refused):
-            raise IntegrityError("Another unique field than unique_key is taken.")
+        documents = [self._documents.of(job, self.connection) for job in jobs]
+        failures = self._insertion.insert(documents)
+        for place, failure in failures.items():
+            if not self._is_held(jobs[place], failure):
+                raise IntegrityError(failure.get("errmsg", "A unique field is taken."))
+        refused = [jobs[place] for place in sorted(failures)]
         for job in refused:
             job.pk = None
         inserted((job for job in jobs if job.pk is not None), self.alias)
         return refused
+
+    def _is_held(self, job: Any, failure: dict[str, Any]) -> bool:
+        """Whether its key is; the database may have named another index first."""
+        return (
+            is_duplicate_document(failure, unique_column(self.model))
+            or self._holder(job) is not None
+        )
 
     def holder_of(self, unique_key: str) -> M | None:
         document = self._insertion.holders([unique_key]).get(unique_key)
@@ -218,7 +200,9 @@ class MongoStore(Store[M]):
     def _size_of(self, job: Any) -> int:
         texts = sum(len(value) for value in vars(job).values() if type(value) in (str, bytes))
         # Four bytes is the longest character.
-        return texts if 4 * texts < self.largest_row else len(encode(self._document(job)))
+        if 4 * texts < self.largest_row:
+            return texts
+        return len(encode(self._documents.of(job, self.connection)))
 
     def get(self, pk: Any) -> M | None:
         if (pk := self.id_of(pk)) is None:
@@ -237,17 +221,15 @@ class MongoStore(Store[M]):
     def find(self, where: Conditions, limit: int) -> list[M]:
         return [
             self._job(document)
-            for document in self.collection.find(self._filter(where), limit=limit)
+            for document in self.collection.find(self._documents.filter(where), limit=limit)
         ]
 
     def glance(self, where: Conditions, names: Sequence[str], limit: int) -> list[M]:
-        wanted = {self._columns[name]: 1 for name in ("pk", *names)}
-        read = [name for name in self._names if self._columns[name] in wanted]
-        documents = self.collection.find(self._filter(where), wanted, limit=limit)
-        return [
-            self._instance(read, [document.get(self._columns[name]) for name in read])
-            for document in documents
-        ]
+        reader = self._reader.of(names)
+        wanted = {column.field.column: 1 for column in reader.columns}
+        found = self.collection.find(self._documents.filter(where), wanted, limit=limit)
+        rows = (self._documents.values(document, reader.columns) for document in found)
+        return [reader.instance(row, self.connection) for row in rows]
 
     def odd_leases(self, latest: dt.datetime, limit: int) -> list[M]:
         odd = {"$not": {"$type": "date"}}
@@ -260,78 +242,45 @@ class MongoStore(Store[M]):
 
     def listing(self, where: Conditions, order: str, limit: int) -> list[M]:
         name = order.removeprefix("-")
-        sort = [(self._columns[name], DESCENDING if name != order else ASCENDING)]
+        sort = [(self._documents.column(name), DESCENDING if name != order else ASCENDING)]
         return [
             self._job(document)
-            for document in self.collection.find(self._filter(where), sort=sort, limit=limit)
+            for document in self.collection.find(
+                self._documents.filter(where), sort=sort, limit=limit
+            )
         ]
 
     def ids(self, where: Conditions, limit: int) -> list[Any]:
-        found = self.collection.find(self._filter(where), {self._pk: 1}, limit=limit)
+        found = self.collection.find(self._documents.filter(where), {self._pk: 1}, limit=limit)
         return [document[self._pk] for document in found]
 
     def count(self, where: Conditions, limit: int) -> int:
-        return self.collection.count_documents(self._filter(where), limit=limit)
+        return self.collection.count_documents(self._documents.filter(where), limit=limit)
 
     def queues(self, state: str) -> set[str]:
         names = self.collection.distinct("queue", {"state": state})
         return {name for name in names if type(name) is str}
 
     def change(self, pk: Any, where: Conditions, changes: Mapping[str, Any]) -> bool:
-        update = {"$set": self._values(changes)}
-        return self.collection.update_one(self._one(pk, where), update).matched_count == 1
+        update = self._documents.changes(changes)
+        return self.collection.update_one(self._documents.one(pk, where), update).matched_count == 1
 
     def change_many(self, where: Conditions, changes: Mapping[str, Any]) -> int:
-        update = {"$set": self._values(changes)}
-        return self.collection.update_many(self._filter(where), update).matched_count
+        update = self._documents.changes(changes)
+        return self.collection.update_many(self._documents.filter(where), update).matched_count
 
     def delete(self, pk: Any, where: Conditions) -> bool:
-        return self.collection.delete_one(self._one(pk, where)).deleted_count == 1
+        return self.collection.delete_one(self._documents.one(pk, where)).deleted_count == 1
 
     def delete_many(self, where: Conditions) -> int:
-        return self.collection.delete_many(self._filter(where)).deleted_count
-
-    def _one(self, pk: Any, where: Conditions) -> dict[str, Any]:
-        return {self._pk: pk, **self._filter(where)}
-
-    def _filter(self, where: Conditions) -> dict[str, Any]:
-        found: dict[str, Any] = {}
-        for key, value in where.items():
-            name, _, operator = key.partition("__")
-            found[self._columns[name]] = _condition(operator, value)
-        return found
-
-    def _values(self, changes: Mapping[str, Any]) -> dict[str, Any]:
-        return {self._columns[name]: value for name, value in changes.items()}
-
-    def _document(self, job: M) -> dict[str, Any]:
-        return {
-            field.column: field.get_db_prep_save(getattr(job, field.attname), self.connection)
-            for field in self._fields
-        }
+        return self.collection.delete_many(self._documents.filter(where)).deleted_count
 
     def _job(self, document: dict[str, Any]) -> M:
-        # A missing field was added after the document was written. Not so these: no
-        # condition would find the default in their place.
-        values = [
-            document.get(field.column)
-            if field.column in document or field.attname in ("epoch", "locked_by")
-            else substitute(field)
-            for field in self._fields
-        ]
-        return self._instance(self._names, values)
+        return self._instance(self._documents.values(document, self._reader.columns))
 
-    def _converters_of(self, field: Any) -> list[Callable[..., Any]]:
+    def _converters_of(self, field: Any) -> list[Converter]:
         # Datetimes are aware already, by the codec options.
         return [] if field.get_internal_type() == "DateTimeField" else super()._converters_of(field)
-
-
-def _condition(operator: str, value: Any) -> Any:
-    if not operator:
-        return value
-    if operator == "icontains":
-        return {"$regex": re.escape(value), "$options": "i"}
-    return {f"${operator}": value}
 
 
 @contextmanager

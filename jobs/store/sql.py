@@ -18,10 +18,12 @@ from django.db.models.functions import Cast
 
 from jobs.conf import settings
 from jobs.runner import worker_runner
-from jobs.store.base import ORDER, Conditions, M, Reserver, Store, aware, inserted
+from jobs.store.base import ORDER, Conditions, M, Reserver, Store, aware
 from jobs.store.columns import is_unreadable
+from jobs.store.reading import Reader, inserted
 from jobs.store.statements import CLAIM, Sql, Statements
 from jobs.store.unavailable import is_unavailable_sql
+from jobs.store.uniqueness import is_duplicate, unique_column
 
 #: How often SQLite is asked whether anything has changed, in seconds.
 SQLITE_LOOK = 0.02
@@ -113,7 +115,7 @@ class SqlStore(Store[M]):
             # They are locked, but the driver can't return one of them.
             own = {name: changes[name] for name in ("state", "locked_by", "locked_at")}
             return self._in_order(self.read_each(self.ids(own, limit)))
-        return self._in_order([self._instance(self._names, row) for row in rows])
+        return self._in_order([self._instance(row) for row in rows])
 
     def _claim_by_comparing(self, state: str, worker: Reserver, limit: int) -> list[M]:
         """For databases without RETURNING: tries a few, one by one."""
@@ -139,11 +141,21 @@ class SqlStore(Store[M]):
             with transaction.atomic(using=self.alias):
                 self._insert_all(jobs)
             return []
-        except IntegrityError:
+        except IntegrityError as error:
             if len(jobs) == 1:
+                if not self._is_held(jobs[0], error):
+                    raise
                 jobs[0].pk = None
                 return jobs
-        return [refused for job in jobs for refused in self.insert([job])]
+        with transaction.atomic(using=self.alias):  # all, or none if one isn't taken
+            return [refused for job in jobs for refused in self.insert([job])]
+
+    def _is_held(self, job: Any, error: IntegrityError) -> bool:
+        """Whether its key is; the database may have named another reason first."""
+        return (
+            is_duplicate(error, self.model, unique_column(self.model))
+            or self._holder(job) is not None
+        )
 
     def _insert_all(self, jobs: list[M]) -> None:
         if len(jobs) == 1:
@@ -156,55 +168,66 @@ class SqlStore(Store[M]):
         if (pk := self.id_of(pk)) is None:
             return None
         try:
-            return next(iter(self._read(self._rows.filter(pk=pk)[:1])), None)
+            return self.find_one({"pk": pk})
         except OverflowError:
             return None
 
     def find(self, where: Conditions, limit: int) -> list[M]:
-        return self._read(self._rows.filter(**where)[:limit])
+        return self._read(where, "", limit)
 
     def glance(self, where: Conditions, names: Sequence[str], limit: int) -> list[M]:
-        return self._read(self._rows.filter(**where).only("pk", *names)[:limit])
+        return self._read(where, "", limit, self._reader.of(names))
 
     def listing(self, where: Conditions, order: str, limit: int) -> list[M]:
-        return self._read(self._rows.filter(**where).order_by(order)[:limit])
+        return self._read(where, order, limit)
 
-    def _read(self, rows: QuerySet[M]) -> list[M]:
+    def _read(
+        self, where: Conditions, order: str, limit: int, reader: Reader[M] | None = None
+    ) -> list[M]:
+        names = reader and [column.name for column in reader.columns]
+        statement = self._statements.select(where, names=names, order=order, limit=limit)
         try:
-            return self.sound(list(rows))
+            rows = self._fetch(statement)
         except Exception as error:
             if not is_unreadable(error):
                 raise
-            # A column of one of them can't be read: Django would give none of them.
-            return self.read_each(list(rows.values_list("pk", flat=True)))
+            # A column of one of them can't be read: the driver gives none of them.
+            keys = self._statements.select(where, names=["pk"], order=order, limit=limit)
+            return self.read_each([key for (key,) in self._fetch(keys)])
+        reader = reader or self._reader
+        return [reader.instance(row, self.connection) for row in rows]
+
+    def _fetch(self, statement: Sql) -> list[Any]:
+        with self._cursor() as cursor:
+            cursor.execute(*statement)
+            return cursor.fetchall()
 
     def read_each(self, pks: Iterable[Any]) -> list[M]:
         return [row for pk in pks if (row := self._read_one(pk)) is not None]
 
     def _read_one(self, pk: Any) -> M | None:
-        """The row; column by column if one of them can't be read."""
+        """The row; column by column if the driver can't return one of them."""
         try:
-            return next(iter(self.sound(list(self._rows.filter(pk=pk)))), None)
+            rows = self._fetch(self._statements.select({"pk": pk}))
+            return self._instance(rows[0]) if rows else None
         except Exception as error:
             if not is_unreadable(error):
                 raise
         values: list[Any] = []
         unreadable: list[str] = []
-        for name in self._names:
+        for name in (field.attname for field in self._fields):
             try:
-                with self._cursor() as cursor:
-                    cursor.execute(*self._statements.select_one(name, pk))
-                    found = cursor.fetchone()
+                found = self._fetch(self._statements.select({"pk": pk}, names=[name]))
             except Exception as error:
                 if not is_unreadable(error):
                     raise
                 unreadable.append(name)
                 values.append(None)
                 continue
-            if found is None:
+            if not found:
                 return None
-            values.append(found[0])
-        row = self._instance(self._names, values)
+            values.append(found[0][0])
+        row = self._instance(values)
         known = getattr(row, "unreadable", ())
         row.__dict__["unreadable"] = tuple(dict.fromkeys((*unreadable, *known)))
         return row

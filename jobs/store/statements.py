@@ -6,7 +6,7 @@ job.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING, Any
 
 from django.db import models
@@ -23,7 +23,7 @@ Sql = tuple[str, dict[str, Any]]
 COMPARISONS = {"": "=", "lt": "<", "lte": "<=", "gt": ">", "gte": ">="}
 
 UPDATE = "UPDATE {table} SET {changes} WHERE {conditions}"
-SELECT = "SELECT {column} FROM {table} WHERE {conditions}"
+SELECT = "SELECT {selected} FROM {table} WHERE {conditions}"
 DELETE = "DELETE FROM {table} WHERE {conditions}"
 
 #: The next jobs are locked and returned by one statement. PostgreSQL passes over rows
@@ -62,6 +62,10 @@ class Statements:
         self._fields: dict[str, Any] = {field.attname: field for field in meta.concrete_fields}
         self._fields["pk"] = meta.pk
         self._columns = {name: quote(field.column) for name, field in self._fields.items()}
+        self._fields_in_order = [field.attname for field in meta.concrete_fields]
+        # An expression, because the driver of SQLite makes something else of a column's
+        # value by the type that the table declares: null, where text is no instant.
+        self._raw = "+" if connection.vendor == "sqlite" else ""
         named = ("pk", "priority", "run_at", "runner", "epoch")
         self._names = {
             **{name: self._columns[name] for name in named if name in self._columns},
@@ -75,11 +79,25 @@ class Statements:
         text = UPDATE.format(**self._names, changes=assigned, conditions=conditions)
         return text, {**values, **parameters}
 
-    def select_one(self, name: str, pk: Any) -> Sql:
-        """One column of one row."""
-        conditions, parameters = self._conditions({"pk": pk})
-        column = self._columns[name]
-        return SELECT.format(**self._names, column=column, conditions=conditions), parameters
+    def select(
+        self,
+        where: Conditions,
+        *,
+        names: Iterable[str] | None = None,
+        order: str = "",
+        limit: int | None = None,
+    ) -> Sql:
+        """Rows as the database holds them: all columns, or those of `names`."""
+        conditions, parameters = self._conditions(where)
+        chosen = self._fields_in_order if names is None else names
+        selected = ", ".join(self._raw + self._columns[name] for name in chosen)
+        text = SELECT.format(**self._names, selected=selected, conditions=conditions)
+        if order:
+            direction = "DESC" if order.startswith("-") else "ASC"
+            text += f" ORDER BY {self._columns[order.removeprefix('-')]} {direction}"
+        if limit is not None:
+            text += f" {self._connection.ops.limit_offset_sql(0, limit)}"
+        return text, parameters
 
     def delete(self, where: Conditions) -> Sql:
         conditions, parameters = self._conditions(where)
@@ -113,12 +131,20 @@ class Statements:
                 parameters.update(
                     (each, self._prepared(field, item)) for each, item in items.items()
                 )
+            elif operator == "icontains":
+                parts.append(self._contains(column, key))
+                like = self._connection.ops.prep_for_like_query(value)
+                parameters[key] = f"%{like}%"
             elif value is None:
                 parts.append(f"{column} IS NULL")
             else:
                 parts.append(f"{column} {COMPARISONS[operator]} %({key})s")
                 parameters[key] = self._prepared(field, value)
         return " AND ".join(parts) or "1 = 1", parameters
+
+    def _contains(self, column: str, key: str) -> str:
+        operator = self._connection.operators["icontains"] % f"%({key})s"
+        return f"{self._connection.ops.lookup_cast('icontains') % column} {operator}"
 
     def _assignments(self, changes: Mapping[str, Any]) -> Sql:
         parts: list[str] = []

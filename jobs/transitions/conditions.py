@@ -45,12 +45,6 @@ def as_seen(job: AbstractJob) -> dict[str, Any]:
     return {**as_watcher(job), "runner": job.runner, "heartbeat_at": job.heartbeat_at}
 
 
-def as_far_as_readable(job: AbstractJob, repaired: Mapping[str, Any]) -> dict[str, Any]:
-    """The watcher's lock and epoch, without columns that had to be repaired."""
-    lock = {"locked_by": job.locked_by, "epoch": job.epoch}
-    return {name: value for name, value in lock.items() if name not in repaired}
-
-
 def runner_is_alive(job: AbstractJob) -> bool:
     """Whether the registered runner has shown a sign of life within the lease.
 

@@ -11,7 +11,6 @@ from jobs.transitions.conditions import (
     EXECUTION_OVER,
     IN_EXECUTION,
     as_executor,
-    as_far_as_readable,
     store_of,
 )
 
@@ -84,16 +83,20 @@ def fail(
     return store.apply(job, where, {**EXECUTION_OVER, **ended})
 
 
-def condemn(job: AbstractJob, error: str) -> bool:
+def condemn(job: AbstractJob, error: str, where: Mapping[str, Any] | None = None) -> bool:
     """Failed for good, because the row itself can't be worked with.
 
-    Columns that the database wouldn't take back are set to their defaults. The epoch
-    rises if it is a number, and begins again if it isn't.
+    `where` is what must still hold, by default the watcher's lock and epoch, as far as
+    these columns can be read. Columns that the database wouldn't take back are set to
+    their defaults. The epoch rises if it is a number, and begins again if it isn't.
     """
     store = store_of(job)
     now = store.now()
     repaired = store.repaired(job)
-    where = {"state__in": IN_EXECUTION, **as_far_as_readable(job, repaired)}
+    wanted = {"locked_by": job.locked_by, "epoch": job.epoch} if where is None else where
+    readable = {name: value for name, value in wanted.items() if name not in repaired}
+    if "state" not in readable:
+        readable["state__in"] = IN_EXECUTION
     ended = {
         "state": State.FAILED,
         "failed_at": now,
@@ -102,7 +105,7 @@ def condemn(job: AbstractJob, error: str) -> bool:
         "unique_key": None,
         "epoch": repaired.get("epoch", job.epoch) + 1,
     }
-    return store.apply(job, where, {**repaired, **EXECUTION_OVER, **ended})
+    return store.apply(job, readable, {**repaired, **EXECUTION_OVER, **ended})
 
 
 def has_ended(job: AbstractJob, error: str | None, *, deleted: bool) -> bool:

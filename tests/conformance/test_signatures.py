@@ -11,7 +11,8 @@ from django.db import connection
 import jobs
 from jobs import payloads
 from jobs.models import Job, State
-from jobs.operator import actions, reports
+from jobs.operator import actions, reports, signing
+from jobs.operator.signing import Seen
 from jobs.store import store_for
 from tests.handlers import RECORD, set_rows, the_job
 from tests.samples import Record
@@ -89,12 +90,12 @@ def test_the_default_keys_are_djangos(settings, calls):
 def test_a_signature_is_given_to_the_handler_that_was_seen_and_no_other(calls):
     job = jobs.enqueue(Record("restored"))
     set_rows(signature="")
-    seen = the_job()
+    seen = Seen.of(the_job())
     set_rows(handler=RECORD % '"swapped"')
     with pytest.raises(actions.Refused, match="changed meanwhile"):
-        actions.sign(seen)
+        signing.sign(seen)
     set_rows(handler=job.handler)
-    actions.sign(the_job())
+    signing.sign(Seen.of(the_job()))
     assert jobs.Worker().work_off() == (1, 0)
     assert calls == ["restored"]
 
@@ -106,7 +107,7 @@ def test_jobs_of_before_and_of_older_keys_are_signed_together_and_forged_ones_ar
     Job.objects.filter(pk=forged.pk).update(signature="0" * 64)
     settings.JOBS = {"SIGNING_KEYS": ["new", "old"]}
     jobs.enqueue(Record(4))
-    assert {job.pk for job in actions.to_be_signed()} == {older.pk, before.pk}
+    assert {job.pk for job in signing.to_be_signed()} == {older.pk, before.pk}
 
 
 def test_another_rows_handler_may_be_copied_but_not_changed():

@@ -13,6 +13,7 @@ from django.db import connection
 from django.urls import reverse
 
 import jobs
+from jobs import transitions
 from jobs.models import Job, State
 from jobs.operator import reports
 from jobs.store import store_for
@@ -126,3 +127,31 @@ def test_a_row_that_cannot_even_be_made_to_fail_stops_no_other():
     with refusing_failure(bad):
         assert jobs.Worker().work_off(5) == (1, 0)
     assert calls == ["good"]
+
+
+@pytest.mark.parametrize(
+    ("column", "value"),
+    [("heartbeat_at", 2**31), ("heartbeat_at", "now"), ("started_at", "now"), ("handed_over", "x")],
+)
+def test_a_watcher_records_the_failure_of_a_row_that_cannot_be_read(column, value):
+    job = jobs.enqueue(Record(), unique_key="k")
+    worker = jobs.Worker()
+    assert Job.objects.reserve(worker) is not None
+    write(job, **{column: value})
+    seen = row_as_it_is(job)
+    assert column in seen.unreadable
+    elsewhere = row_as_it_is(job)
+    write(job, runner="a container that registered meanwhile")
+    where = transitions.as_seen(seen)
+    assert worker.recorder.failed(seen, RuntimeError("too early"), where) is False
+    write(job, runner=elsewhere.runner)
+    assert worker.recorder.failed(elsewhere, RuntimeError("gone"), transitions.as_seen(elsewhere))
+    ended = row(job)
+    assert (ended.state, ended.epoch, ended.unique_key) == (State.FAILED, 1, None)
+    assert ended.last_error.startswith("RuntimeError: gone")
+
+
+def row_as_it_is(job: Job) -> Job:
+    found = store_for(Job).get(job.pk)
+    assert found is not None
+    return found

@@ -499,6 +499,80 @@ def test_sign_shows_asks_and_signs_what_was_shown(run, monkeypatch, calls):
     assert calls == ["restored"]
 
 
+PADDING = "x" * 5_000
+LONG = '{"padding": "%s", "fields": {"value": 1}, "class": "tests.samples.Record"}'
+
+
+@pytest.mark.parametrize(
+    ("handler", "shown"),
+    [
+        (LONG % PADDING, "tests.samples.Record"),
+        (LONG % (" " * 5_000), "tests.samples.Record"),
+        (LONG % ("\\n" * 5_000), "tests.samples.Record"),
+        ('{"class": "\\u0065vil.Job", "fields": {}}', "evil.Job"),
+        ('{"class": "good.Job", "fields": {}, "class": "evil.Job"}', "evil.Job"),
+        ('{"class": "evil.Job", "fields": {"value": NaN}}', "evil.Job"),
+        ('{"class": "\u0435vil.Job\u202e", "fields": {}}', "\\u0435vil.Job\\u202e"),
+        ('{"class": "good.Job\\n7  evil", "fields": {}}', "good.Job\\n7  evil"),
+        ('{"class": 7}', "nothing: it names no class"),
+        ("[" * 100_000, "nothing: it is not JSON"),
+    ],
+    ids=["long", "blank", "lines", "escape", "twice", "nan", "lookalike", "line", "none", "deep"],
+)
+def test_sign_says_first_what_is_called_whatever_hides_it(run, handler, shown):
+    job, other = enqueued(signature=""), enqueued(signature="")
+    set_row(job, handler=handler)
+    said = run("sign", job.pk)
+    first, _, whole = said.out.partition("\n")
+    assert first == f"{job.pk}  {shown}  ({len(handler):,} characters)"
+    assert PADDING not in handler or PADDING in whole
+    several = run("sign", job.pk, other.pk).out.splitlines()
+    assert several[0] == first
+    assert len(several) == 2
+    assert first in run("sign", job.pk, other.pk, "--full").out
+    assert f": {shown}  (up to {len(handler):,} characters)" in run("sign", "--all").out
+
+
+def test_sign_says_which_method_a_delayed_one_calls(run):
+    from posts.models import Post
+
+    job = jobs.delay(Post.objects.create(title="t")).save(using="x" * 5_000)
+    set_row(job, signature="")
+    first = run("sign", job.pk).out.partition("\n")[0]
+    assert first.startswith(f"{job.pk}  jobs.delayed.PerformableMethod ")
+    assert '"method": "save"' in first
+    assert "posts.post" in first.lower()
+
+
+def test_sign_all_asks_for_a_part_at_a_time_and_keeps_what_was_signed(run, monkeypatch):
+    monkeypatch.setattr("jobs.management.queue.signing.AT_ONCE", 2)
+    monkeypatch.setattr("jobs.operator.signing.PAGE", 2)
+    unsigned = [enqueued(signature="") for _ in range(5)]
+    monkeypatch.setattr(sys.stdin, "isatty", lambda: True, raising=False)
+    answers = iter("yyn")
+    monkeypatch.setattr("builtins.input", lambda: next(answers))
+    said = run("sign", "--all")
+    assert said.status == 1
+    assert "The others were not changed." in said.err
+    assert said.err.count("Sign 2 jobs?") == 2
+    assert [reports.is_signed(row(job)) for job in unsigned].count(True) == 4
+    assert "1 job signed." in run("sign", "--all", "--yes").out
+
+
+def test_sign_signs_nothing_that_it_has_not_shown(run, monkeypatch):
+    job = enqueued(signature="")
+
+    def change_then_say_yes() -> str:
+        set_row(job, handler='{"class": "evil.Job", "fields": {}}')
+        return "y"
+
+    monkeypatch.setattr(sys.stdin, "isatty", lambda: True, raising=False)
+    monkeypatch.setattr("builtins.input", change_then_say_yes)
+    said = run("sign", "--all")
+    assert (said.status, "changed meanwhile" in said.err) == (1, True)
+    assert row(job).signature == ""
+
+
 def test_sign_takes_several_and_names_those_that_are_none(run):
     first, second = enqueued(signature=""), enqueued(State.FAILED, signature="x")
     said = run("sign", first.pk, "nonsense", second.pk, "--yes", "--json")

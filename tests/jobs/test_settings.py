@@ -3,9 +3,10 @@ from __future__ import annotations
 from datetime import timedelta
 
 import pytest
+from django.core import checks
 
 from batchexec.checks import check_settings as check_batchexec
-from jobs.checks import check_plugins, check_settings
+from jobs.checks import check_keys, check_plugins, check_settings
 from jobs.conf import settings as options
 from tests.processes import ROOT
 
@@ -140,3 +141,62 @@ def test_a_wrong_key_is_in_no_message(settings):
     assert "SIGNING_KEYS" in error.msg
     assert "a-very-secret-key" not in error.msg
     assert options.from_environment({"JOBS_SIGNING_KEYS": "none"}) == {"SIGNING_KEYS": None}
+
+
+STRONG = "k5v9-w3r8y2u6i1o4p7a0s5d8f3g6h9j2l4z7x1c-b8n5m2q9e6t3"
+WEAK = {
+    "": "is empty",
+    STRONG[:49]: "has fewer than 50 characters",
+    "abcd" * 20: "has fewer than 5 different characters",
+    " " * 60: "has fewer than 5 different characters",
+    "django-insecure-" + STRONG: "is a development key",
+    "insecure-" + STRONG: "is a development key",
+}
+
+
+@pytest.mark.parametrize("weak", [key for key in WEAK if key])
+@pytest.mark.parametrize("place", [0, 1])
+def test_a_weak_signing_key_is_named_by_a_check_in_every_project(settings, weak, place):
+    settings.DEBUG = False
+    keys = [STRONG, STRONG[::-1]]
+    settings.JOBS = {"SIGNING_KEYS": keys}
+    assert check_keys(None) == []
+    keys[place] = weak
+    settings.JOBS = {"SIGNING_KEYS": keys}
+    (found,) = check_keys(None)
+    assert (found.id, found.level) == ("jobs.E007", checks.ERROR)
+    assert f"JOBS['SIGNING_KEYS'][{place}] {WEAK[weak]}" in found.msg
+    assert weak not in str(found)
+    settings.DEBUG = True
+    assert [(each.id, each.level) for each in check_keys(None)] == [("jobs.W005", checks.WARNING)]
+
+
+@pytest.mark.parametrize("weak", WEAK)
+def test_a_weak_key_of_djangos_is_named_where_it_signs_jobs(settings, weak):
+    settings.DEBUG, settings.JOBS = False, {}
+    settings.SECRET_KEY, settings.SECRET_KEY_FALLBACKS = STRONG, [STRONG, weak]
+    (found,) = check_keys(None)
+    assert (found.id, found.level) == ("jobs.W005", checks.WARNING)
+    assert found.msg.startswith(f"SECRET_KEY_FALLBACKS[1] {WEAK[weak]}")
+    settings.SECRET_KEY_FALLBACKS = []
+    if weak:  # Django itself refuses to be without
+        settings.SECRET_KEY = weak
+        assert [each.msg.split()[0] for each in check_keys(None)] == ["SECRET_KEY"]
+        settings.SECRET_KEY = weak.encode()
+        assert len(check_keys(None)) == 1
+        settings.JOBS = {"SIGNING_KEYS": [STRONG]}  # it signs no jobs now
+        assert check_keys(None) == []
+        settings.DEBUG, settings.JOBS = True, {}
+        assert check_keys(None) == []
+
+
+@pytest.mark.parametrize(
+    "text", [",", " ", f"{STRONG},", f",{STRONG}", '["", "x"]', '"x"', "[x", "7"]
+)
+def test_a_key_of_the_environment_is_never_dropped_in_silence(settings, text):
+    settings.DEBUG = False
+    settings.JOBS = options.from_environment({"JOBS_SIGNING_KEYS": text})
+    found = [*check_settings(None), *check_keys(None)]
+    assert [each.level for each in found] == [checks.ERROR]
+    assert "SIGNING_KEYS" in found[0].msg
+    assert STRONG not in str(found)

@@ -13,7 +13,7 @@ import pytest
 from project import databases
 from tests.servers import ROOT
 
-KEY = "k5v9-w3r8y2u6i1o4p7a0s5d8f3g6h9j2l4z7x1c"
+KEY = "k5v9-w3r8y2u6i1o4p7a0s5d8f3g6h9j2l4z7x1c-b8n5m2q9e6t3"
 PRODUCTION = {
     "DEBUG": "false",
     "SECRET_KEY": KEY,

@@ -80,6 +80,7 @@ class Command(BaseCommand):
             action="store_true",
             help="every job that has no signature at all, or one of an older key",
         )
+        found.add_argument("--full", action="store_true", help="show each handler as a whole")
         found.add_argument("--yes", action="store_true", help="don't ask")
 
         found = add(

@@ -6,7 +6,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from jobs.management.queue.console import DONE, NO_SUCH_JOB, REFUSED, Console, Options, counted
 from jobs.operator import actions, elsewhere, reports
@@ -15,22 +15,24 @@ from jobs.states import FINISHED
 if TYPE_CHECKING:
     from jobs.models import AbstractJob
 
+T = TypeVar("T")
+
 
 def retry(console: Console, options: Options) -> int:
     if options["failed"]:
         return console.report("retried", actions.retry_failed(), [], options)
-    return each(console, "retried", actions.retry, options)
+    return _each(console, "retried", actions.retry, options)
 
 
 def cancel(console: Console, options: Options) -> int:
     console.ask(f"Cancel {counted(len(options['ids']))}?", options)
-    return each(console, "cancelled", actions.cancel, options)
+    return _each(console, "cancelled", actions.cancel, options)
 
 
 def unlock(console: Console, options: Options) -> int:
     if options["worker"] is not None:
         return console.report("unlocked", actions.unlock_worker(options["worker"]), [], options)
-    return each(console, "unlocked", actions.unlock, options)
+    return _each(console, "unlocked", actions.unlock, options)
 
 
 def clear(console: Console, options: Options) -> int:
@@ -60,21 +62,42 @@ def prune(console: Console, options: Options) -> int:
     return console.report("deleted", actions.prune(options["older_than"], states), None, options)
 
 
-def each(
+class Attempts:
+    """An operation for each of several jobs; a refusal stops no other."""
+
+    def __init__(self, console: Console):
+        self._console = console
+        self._number = 0
+        self._status = DONE
+        self._refused: list[dict[str, str]] = []
+
+    def make(
+        self, pk: str, operation: Callable[..., T], *arguments: Any, counts: bool = True
+    ) -> T | None:
+        """What the operation returns; None if it is refused, which is told."""
+        try:
+            result = operation(*arguments)
+        except (actions.Refused, actions.NoSuchJob) as error:
+            status = NO_SUCH_JOB if isinstance(error, actions.NoSuchJob) else REFUSED
+            self._status = max(self._status, status)
+            self._console.complain(error)
+            self._refused.append({"id": pk, "reason": str(error)})
+            return None
+        self._number += counts
+        return result
+
+    def report(self, done: str, options: Options) -> int:
+        self._console.report(done, self._number, self._refused, options)
+        return self._status
+
+
+def _each(
     console: Console, done: str, operation: Callable[[AbstractJob], Any], options: Options
 ) -> int:
-    """The operation for each of the `ids`; a refusal stops no other."""
-    refused, status, number = [], DONE, 0
+    attempts = Attempts(console)
     for pk in dict.fromkeys(options["ids"]):
-        try:
-            operation(actions.find(pk))
-            number += 1
-        except (actions.Refused, actions.NoSuchJob) as error:
-            status = max(status, NO_SUCH_JOB if isinstance(error, actions.NoSuchJob) else REFUSED)
-            console.complain(error)
-            refused.append({"id": pk, "reason": str(error)})
-    console.report(done, number, refused, options)
-    return status
+        attempts.make(pk, lambda pk: operation(actions.find(pk)), pk)
+    return attempts.report(done, options)
 
 
 def _warn_of_executions(console: Console, number: int) -> None:

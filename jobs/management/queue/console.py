@@ -40,8 +40,10 @@ class Console:
         self._err.write(printable(str(error)))
         return status
 
-    def ask(self, question: str, options: Options) -> None:
-        """Raises Stop unless the answer, or `--yes`, is yes."""
+    def ask(
+        self, question: str, options: Options, *, otherwise: str = "Nothing was changed."
+    ) -> None:
+        """Raises Stop, which says `otherwise`, unless the answer is yes, or `--yes`."""
         if options["yes"]:
             return
         if sys.stdin is None or not sys.stdin.isatty():
@@ -53,7 +55,7 @@ class Console:
         except (EOFError, KeyboardInterrupt):
             answer = ""
         if answer.strip().lower() not in ("y", "yes"):
-            raise Stop("Nothing was changed.")
+            raise Stop(otherwise)
 
     def report(
         self, done: str, number: int, refused: list[dict[str, str]] | None, options: Options

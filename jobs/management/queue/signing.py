@@ -2,49 +2,61 @@
 
 from __future__ import annotations
 
+from collections import Counter
+from collections.abc import Iterable, Iterator
+from itertools import islice
 from typing import TYPE_CHECKING
 
-from jobs.management.queue.changing import each
+from jobs.management.queue.changing import Attempts
 from jobs.management.queue.console import Console, Options, counted
-from jobs.operator import actions, reports
+from jobs.operator import actions, reports, signing
+from jobs.operator.signing import Seen
 
 if TYPE_CHECKING:
     from jobs.models import AbstractJob
 
-#: Handlers shown before they are signed.
-MOST_SHOWN = 50
-LONGEST_LINE = 300
+#: Jobs that one question is about, at most: of each, a few hundred bytes are kept.
+AT_ONCE = 10_000
 
 
 def sign(console: Console, options: Options) -> int:
-    if options["all"]:
-        chosen = list(actions.to_be_signed())
-    else:
-        chosen = [job for pk in options["ids"] if (job := _found(pk)) is not None]
-    if chosen and not options["json"]:
-        for job in chosen[:MOST_SHOWN]:
-            console.say(f"{job.pk}  {_one_line(reports.payload_text(job))}")
-        if len(chosen) > MOST_SHOWN:
-            console.say(f"… and {len(chosen) - MOST_SHOWN:,} more")
-    if chosen:
+    attempts = Attempts(console)
+    jobs = signing.to_be_signed() if options["all"] else _named(attempts, options["ids"])
+    rest = "Nothing was changed."
+    while group := list(islice(_shown(console, jobs, options), AT_ONCE)):
+        if options["all"] and not options["json"]:
+            _say_calls(console, group)
         text = "Workers will load and perform what they say."
-        console.ask(f"Sign {counted(len(chosen))}? {text}", options)
-    as_shown = {str(job.pk): job for job in chosen}
-    ids = list(as_shown) if options["all"] else options["ids"]
-
-    def sign(found: AbstractJob) -> None:
-        actions.sign(as_shown.get(str(found.pk), found))
-
-    return each(console, "signed", sign, {**options, "ids": ids})
+        console.ask(f"Sign {counted(len(group))}? {text}", options, otherwise=rest)
+        for seen in group:
+            attempts.make(str(seen.pk), signing.sign, seen)
+        rest = "The others were not changed."
+    return attempts.report("signed", options)
 
 
-def _found(pk: str) -> AbstractJob | None:
-    try:
-        return actions.find(pk)
-    except actions.NoSuchJob:
-        return None  # named when it is its turn
+def _named(attempts: Attempts, ids: Iterable[str]) -> Iterator[AbstractJob]:
+    for pk in dict.fromkeys(ids):
+        if (job := attempts.make(pk, actions.find, pk, counts=False)) is not None:
+            yield job
 
 
-def _one_line(text: str) -> str:
-    line = " ".join(text.split())
-    return line if len(line) <= LONGEST_LINE else f"{line[: LONGEST_LINE - 1]}…"
+def _shown(console: Console, jobs: Iterable[AbstractJob], options: Options) -> Iterator[Seen]:
+    """Each job as it is shown: what it calls, and its handler if that was asked for.
+
+    Those of `--all` are shown together, by what they call.
+    """
+    whole = options["full"] or len(options["ids"]) == 1
+    for job in jobs:
+        seen = Seen.of(job)
+        if not options["json"] and (whole or not options["all"]):
+            console.say(f"{seen.pk}  {seen.calls}  ({seen.length:,} characters)")
+            if whole:
+                console.say(reports.payload_text(job, whole=True))
+        yield seen
+
+
+def _say_calls(console: Console, group: list[Seen]) -> None:
+    for calls, number in Counter(seen.calls for seen in group).most_common():
+        longest = max(seen.length for seen in group if seen.calls == calls)
+        console.say(f"{counted(number)}: {calls}  (up to {longest:,} characters)")
+    console.say("With --full you see each handler; `jobs show ID` shows one.")

@@ -1,0 +1,101 @@
+"""The documents of one collection: conditions, changes and rows, as MongoDB has them.
+
+All conditions are on plain top-level fields, so that an index serves them.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+from django.db import models
+
+if TYPE_CHECKING:
+    from jobs.store.base import Conditions, Reserver
+    from jobs.store.columns import Column
+
+Document = dict[str, Any]
+
+#: No condition would find the default in the place of these, if a document lacks one.
+NEVER_ADDED = ("epoch", "locked_by")
+
+
+class Documents:
+    def __init__(self, model: type[models.Model]):
+        meta: Any = model._meta
+        self.pk: str = meta.pk.column
+        self._fields: list[Any] = list(meta.concrete_fields)
+        self._columns: dict[str, str] = {field.attname: field.column for field in self._fields}
+        self._columns["pk"] = self.pk
+
+    def column(self, name: str) -> str:
+        return self._columns[name]
+
+    def filter(self, where: Conditions) -> Document:
+        found: Document = {}
+        for key, value in where.items():
+            name, _, operator = key.partition("__")
+            found[self._columns[name]] = _condition(operator, value)
+        return found
+
+    def one(self, pk: Any, where: Conditions) -> Document:
+        return {self.pk: pk, **self.filter(where)}
+
+    def changes(self, changes: Mapping[str, Any]) -> Document:
+        return {"$set": {self._columns[name]: value for name, value in changes.items()}}
+
+    def wanted(self, state: str, worker: Reserver) -> Document:
+        """What a job must be for `worker` to claim it."""
+        wanted: Document = {"state": state}
+        if worker.queues:
+            wanted["queue"] = (
+                worker.queues[0] if len(worker.queues) == 1 else {"$in": list(worker.queues)}
+            )
+        # Priorities are whole numbers; SecantusDB leaves out the upper bound of `$lte`
+        # where it reads a compound index.
+        bounds = {
+            "$gte": worker.min_priority,
+            "$lt": None if worker.max_priority is None else worker.max_priority + 1,
+        }
+        if any(bound is not None for bound in bounds.values()):
+            wanted["priority"] = {
+                operator: bound for operator, bound in bounds.items() if bound is not None
+            }
+        return wanted
+
+    def lock(self, worker: Reserver, changes: Mapping[str, Any]) -> list[Document]:
+        """The changes of a claim: a worker that performs jobs becomes the runner."""
+        # Literals, because a worker's name may start with a dollar sign.
+        assigned: Document = {key: {"$literal": value} for key, value in changes.items()}
+        if not worker.hands_over:
+            # Not $toString: an epoch that somebody made a list would refuse the claim.
+            epoch = {"input": "$epoch", "to": "string", "onError": "?", "onNull": "?"}
+            assigned["runner"] = {"$concat": [{"$literal": f"{worker.name}@"}, {"$convert": epoch}]}
+        return [{"$set": assigned}]
+
+    def of(self, row: models.Model, connection: Any) -> Document:
+        return {
+            field.column: field.get_db_prep_save(getattr(row, field.attname), connection)
+            for field in self._fields
+        }
+
+    def values(self, document: Document, columns: Sequence[Column]) -> list[Any]:
+        """The values of all columns, in their order.
+
+        A field that the document lacks was added to the model after it was written.
+        """
+        return [
+            document.get(column.field.column)
+            if column.field.column in document or column.name in NEVER_ADDED
+            else column.substitute()
+            for column in columns
+        ]
+
+
+def _condition(operator: str, value: Any) -> Any:
+    if not operator:
+        return value
+    if operator == "icontains":
+        return {"$regex": re.escape(value), "$options": "i"}
+    return {f"${operator}": value}
