@@ -184,7 +184,7 @@ class SqlStore(Store[M]):
     def _read(
         self, where: Conditions, order: str, limit: int, reader: Reader[M] | None = None
     ) -> list[M]:
-        names = reader and [column.name for column in reader.columns]
+        names = [column.name for column in reader.columns] if reader else None
         statement = self._statements.select(where, names=names, order=order, limit=limit)
         try:
             rows = self._fetch(statement)
