@@ -1,6 +1,8 @@
-"""Markers in Django's admin, and the way from a job to its marker and back."""
+"""Markers and traces in Django's admin, and the way from a job to them and back."""
 
 from __future__ import annotations
+
+from urllib.parse import urlencode
 
 from django.contrib import admin
 from django.contrib.admin.utils import quote
@@ -10,7 +12,8 @@ from django.utils.safestring import SafeString
 from django.utils.text import Truncator
 
 from batchexec import markers
-from batchexec.models import BatchJob
+from batchexec.executions import traces
+from batchexec.models import BatchExecutionRecord, BatchJob
 from jobs.admin import ReadOnlyAdmin, instant, links
 from jobs.compat import display
 from jobs.models import AbstractJob
@@ -44,14 +47,70 @@ class BatchJobAdmin(ReadOnlyAdmin):
 
     @display(ordering="job_id")
     def job(self, marker: BatchJob) -> SafeString | str:
-        if not marker.job_id:
-            return "-"
-        address = reverse("admin:jobs_job_change", args=[quote(marker.job_id)])
-        return format_html('<a href="{}">{}</a>', address, marker.job_id)
+        return _link_to_job(marker.job_id)
 
     @display(description="reason")
     def reason(self, marker: BatchJob) -> str:
         return Truncator(marker.status_reason).chars(80)
+
+
+@admin.register(BatchExecutionRecord)
+class BatchExecutionAdmin(ReadOnlyAdmin):
+    list_display = (
+        "job_name",
+        "job",
+        "name",
+        "outcome",
+        "status",
+        "exit_code",
+        "failure",
+        "ended",
+        "reason_shown",
+    )
+    list_filter = ("outcome", "failure")
+    lookups = ("outcome", "failure", "job_id__exact")
+    search_fields = ("job_id", "job_name", "name", "batch_job_id", "status_reason", "reason")
+    search_help_text = "Part of an id, of a name, or of a reason."
+    fieldsets = (
+        (None, {"fields": ("job", "name", "epoch", "outcome", "failure")}),
+        (
+            "In AWS Batch",
+            {"fields": ("job_name", "batch_job_id", "job_queue", "job_definition")},
+        ),
+        (
+            "How it ended",
+            {"fields": ("status", "status_reason", "exit_code", "reason", "log_stream")},
+        ),
+        ("Sizes", {"fields": ("vcpu", "memory", "gpu", "attempts")}),
+        ("Times", {"fields": ("submitted", "started", "ended", "recorded")}),
+    )
+    submitted, started = instant("submitted_at"), instant("started_at")
+    ended, recorded = instant("stopped_at"), instant("recorded_at")
+
+    @display(ordering="job_id")
+    def job(self, trace: BatchExecutionRecord) -> SafeString | str:
+        return _link_to_job(trace.job_id)
+
+    @display(description="reason")
+    def reason_shown(self, trace: BatchExecutionRecord) -> str:
+        return Truncator(trace.reason or trace.status_reason).chars(80)
+
+
+def _link_to_job(job_id: str) -> SafeString | str:
+    if not job_id:
+        return "-"
+    address = reverse("admin:jobs_job_change", args=[quote(job_id)])
+    return format_html('<a href="{}">{}</a>', address, job_id)
+
+
+def link_to_executions(job: AbstractJob) -> tuple[str, str] | None:
+    """The label and address of the list of the job's past executions."""
+    number = len(traces(str(job.pk)))
+    if not number:
+        return None
+    label = f"{number} past Batch execution{'' if number == 1 else 's'}"
+    address = reverse("admin:batchexec_batchexecutionrecord_changelist")
+    return label, f"{address}?{urlencode({'job_id__exact': str(job.pk)})}"
 
 
 def link_to_marker(job: AbstractJob) -> tuple[str, str] | None:
@@ -63,4 +122,4 @@ def link_to_marker(job: AbstractJob) -> tuple[str, str] | None:
     return label, reverse("admin:batchexec_batchjob_change", args=[marker.pk])
 
 
-links.append(link_to_marker)
+links.extend([link_to_marker, link_to_executions])

@@ -8,6 +8,7 @@ from django.apps import AppConfig
 
 from batchexec.resources import Resources, check_resources
 from jobs import runner
+from jobs.exceptions import NotKnownYet
 from jobs.payloads import codec
 from jobs.signals import enqueueing
 
@@ -19,15 +20,24 @@ class BatchexecConfig(AppConfig):
     def ready(self) -> None:
         from batchexec import checks  # noqa: F401 (registers itself)
         from batchexec.aws.container import this_container
+        from batchexec.executions import AwsBatch
+        from jobs.operator import elsewhere
 
         codec.register("$resources", Resources, _dump, _load)
         enqueueing.connect(check_resources, dispatch_uid="batchexec.check_resources")
         runner.register_container(this_container)
+        elsewhere.register(AwsBatch())
 
 
 def _dump(resources: Resources) -> Any:
-    return codec.encode(vars(resources))
+    # Without what is left out, so that older code can read what says nothing new.
+    default = vars(Resources())
+    given = {name: value for name, value in vars(resources).items() if value != default[name]}
+    return codec.encode(given)
 
 
 def _load(body: Any) -> Resources:
-    return Resources(**codec.decode(body))
+    given = codec.decode(body)
+    if isinstance(given, dict) and (unknown := set(given) - set(vars(Resources()))):
+        raise NotKnownYet(f"batchexec.Resources has no {', '.join(sorted(unknown))} here.")
+    return Resources(**given)

@@ -8,6 +8,8 @@ from django.core import checks
 
 from batchexec.conf import settings
 
+HINT = "`jobworker --batch` refuses to start like this."
+
 
 @checks.register("batchexec")
 def check_settings(app_configs: Any, **kwargs: Any) -> list[checks.CheckMessage]:
@@ -20,12 +22,15 @@ def check_aws(app_configs: Any, **kwargs: Any) -> list[checks.CheckMessage]:
 
     It gives a warning, no error: an image may be built where AWS can't be asked.
     """
-    from batchexec.aws.client import BatchClient, NotConfigured
-    from batchexec.aws.preflight import check_configuration
-
     try:
-        check_configuration(BatchClient())
+        from batchexec.aws.catalogue import Catalogue
+        from batchexec.aws.client import BatchClient
+        from batchexec.aws.errors import NotConfigured
+        from batchexec.aws.preflight import check_configuration
+    except ImportError as error:
+        return [checks.Warning(str(error), hint=HINT, id="batchexec.W001")]
+    try:
+        check_configuration(Catalogue(BatchClient()))
     except (NotConfigured, TypeError, ValueError) as error:
-        hint = "`jobworker --batch` refuses to start like this."
-        return [checks.Warning(str(error), hint=hint, id="batchexec.W001")]
+        return [checks.Warning(str(error), hint=HINT, id="batchexec.W001")]
     return []

@@ -42,7 +42,11 @@ settings = Options(
         "JOB_NAME_PREFIX": Option(string, "delayed-job"),
         # What the container runs, followed by the job's id.
         "COMMAND": Option(string_list, ["python", "manage.py", "runjob"]),
+        # How often a worker process asks the database about its jobs, and AWS Batch
+        # about those whose rows can't say how they are.
         "POLL_INTERVAL": Option(duration, 5),
+        # How long AWS Batch is not asked about a job whose row says that it runs.
+        "POLL_LONGEST": Option(duration, 60),
         # How many jobs a worker process submits a second; 0 means as many as it can.
         # AWS Batch takes 50 from an account and region.
         "SUBMIT_RATE": Option(rate, 25),
@@ -54,11 +58,20 @@ settings = Options(
         "RUNNABLE_REPORT_AFTER": Option(duration, 1800),
         # How long it may wait before it is cancelled as a failed attempt; 0: for ever.
         "RUNNABLE_DEADLINE": Option(duration, 0),
-        # How often AWS may take the machine away (Spot, a lost host) before that costs
-        # the job an attempt.
-        "INFRASTRUCTURE_RETRIES": Option(non_negative_integer, 0),
+        # How many executions of a job may be lost before it has begun, or because AWS
+        # took the machine away (Spot, a lost host), before that costs an attempt.
+        "INFRASTRUCTURE_RETRIES": Option(non_negative_integer, 3),
+        # How long the trace of an execution is kept; 0: none is.
+        "KEEP_EXECUTIONS_FOR": Option(duration, 30 * 86400),
+        # How long a Batch job may wait for its start before it goes to the next queue
+        # of Resources(queues=…), at no cost.
+        "FALLBACK_AFTER": Option(duration, 900),
         "TERMINATE_ON_CANCEL": Option(boolean, True),
+        # What sizes are checked against when a job is enqueued, and where the platform
+        # of a queue may not be asked.
         "PLATFORM": Option(platform, "FARGATE"),
+        # The share of jobs that name none, on a queue with a scheduling policy.
+        "SHARE_IDENTIFIER": Option(string, ""),
         # A part of every Batch job's name, so that two installations on one job queue
         # never adopt each other's jobs. If it is empty, the database keeps one.
         "INSTALLATION_ID": Option(string, ""),

@@ -10,6 +10,8 @@ from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from batchexec.models import BatchJob
+from jobs.exceptions import Terminated
+from jobs.states import State
 from jobs.store import store_for
 
 if TYPE_CHECKING:
@@ -34,6 +36,12 @@ def find(job: AbstractJob) -> BatchJob | None:
     return _store().find_one({"job_id": str(job.pk)})
 
 
+def of_jobs(ids: Iterable[str]) -> list[BatchJob]:
+    """The markers of these jobs."""
+    wanted = list(ids)
+    return _store().find({"job_id__in": wanted}, limit=len(wanted)) if wanted else []
+
+
 def look_up(key: str) -> BatchJob | None:
     """The marker that has this job's id, or this Batch job's."""
     if not key:
@@ -55,6 +63,27 @@ def jobs_of(model: type[J], ids: Iterable[str]) -> dict[str, J]:
     return {str(job.pk): job for job in store.find({"pk__in": keys}, limit=len(keys))}
 
 
+# What they say with their jobs
+
+
+def was_told_to_end(job: AbstractJob) -> bool:
+    """Whether the last execution recorded that it was told to end."""
+    return job.last_error.startswith(f"{Terminated.__name__}:")
+
+
+def is_undecided(marker: BatchJob, row: AbstractJob | None) -> bool:
+    """Whether AWS Batch has yet to say why the marker's container was told to end.
+
+    Until then, and until the next execution is handed over, the attempt that it counted
+    may be given back.
+    """
+    if row is None or row.epoch <= marker.epoch or not marker.batch_job_id:
+        return False
+    is_waiting = row.state in (State.SCHEDULED, State.READY)
+    is_unstarted = is_waiting or (row.state == State.RUNNING and not row.handed_over)
+    return is_unstarted and row.attempts > 0 and was_told_to_end(row)
+
+
 # Changes
 
 
@@ -65,9 +94,9 @@ def _change(marker: BatchJob, where: Mapping[str, Any], changes: Mapping[str, An
 def commit_intent(job: AbstractJob, **request: str) -> BatchJob | None:
     """Commits the intent to submit `job` under its epoch, before anything is submitted.
 
-    `request` is the Batch job's name, queue and definition. A marker of an older epoch
-    is replaced, on condition that it still is of that epoch. Returns None if another
-    worker has the intent.
+    `request` is the Batch job's name, queue and definition and, if it is not submitted
+    at once, the `status_reason`. A marker of an older epoch is replaced, on condition
+    that it still is of that epoch. Returns None if another worker has the intent.
     """
     now = _store().now()
     fresh = BatchJob(
@@ -88,15 +117,27 @@ def commit_intent(job: AbstractJob, **request: str) -> BatchJob | None:
     return found if found is not None and found.epoch == job.epoch else None
 
 
-def repeat_intent(marker: BatchJob) -> bool:
-    """Claims the next try to submit; of two workers that come to this, one has it."""
+def repeat_intent(marker: BatchJob, **place: str) -> bool:
+    """Claims the next try to submit; of two workers that come to this, one has it.
+
+    `place` is the queue and definition of that try, where they have changed.
+    """
     where = {"batch_job_id": "", "submitted_at": marker.submitted_at}
-    return _change(marker, where, {"submitted_at": _store().now()})
+    return _change(marker, where, {**place, "submitted_at": _store().now()})
+
+
+def record_delay(marker: BatchJob, reason: str) -> None:
+    """Records why the job isn't submitted yet, for people; it decides nothing."""
+    _change(marker, {"batch_job_id": ""}, {"status_reason": reason})
 
 
 def record_submission(marker: BatchJob, batch_job_id: str) -> bool:
     """Records the Batch job's id, if none is recorded yet."""
-    changes = {"batch_job_id": batch_job_id, "state": BatchJob.State.SUBMITTED}
+    changes = {
+        "batch_job_id": batch_job_id,
+        "state": BatchJob.State.SUBMITTED,
+        "status_reason": "",
+    }
     return _change(marker, {"batch_job_id": ""}, changes)
 
 
@@ -110,6 +151,15 @@ def record_status(marker: BatchJob, status: str, status_reason: str, log_stream:
     """Records what AWS Batch said last, for people to read; it decides nothing."""
     said = {"status": status, "status_reason": status_reason, "log_stream": log_stream}
     _change(marker, {}, said)
+
+
+def mark_unwanted(ids: Iterable[str]) -> int:
+    """The rows of these jobs are about to be deleted: their Batch jobs are to end.
+
+    Only once the row is gone: a job that is kept after all goes on. Returns how many
+    have a marker.
+    """
+    return _store().change_many({"job_id__in": list(ids)}, {"state": BatchJob.State.UNWANTED})
 
 
 def clear(marker: BatchJob) -> bool:

@@ -6,12 +6,17 @@ from collections.abc import Callable
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
+from batchexec.aws.catalogue import Catalogue
 from batchexec.aws.client import BatchClient
 from batchexec.aws.preflight import check_configuration
 from batchexec.handover.follow import Follower
+from batchexec.handover.leftovers import Leftovers
 from batchexec.handover.slot import Slot
 from batchexec.process.gates import Gates
 from batchexec.process.poller import Poller
+from batchexec.process.rows import Rows
+from batchexec.process.traces import Traces
+from batchexec.process.watches import Rounds, Watches
 from batchexec.upkeep.sweeper import Sweeper
 from jobs.lifecycle import Plugin
 
@@ -38,18 +43,42 @@ class BatchExecution(Plugin):
         return BatchClient()
 
     @cached_property
+    def catalogue(self) -> Catalogue:
+        return Catalogue(self.client, self._gates.pacer.throttled)
+
+    @cached_property
     def poller(self) -> Poller:
         return Poller(self.client)
 
     @cached_property
+    def watches(self) -> Watches:
+        rows = Rows(self._gates.database)
+        return Watches(
+            Rounds("batchexec-poller", self.poller.look, eager=True),
+            Rounds("batchexec-rows", rows.look, eager=False),
+        )
+
+    @cached_property
+    def traces(self) -> Traces:
+        return Traces(self.watches, self._gates.database)
+
+    @cached_property
     def sweeper(self) -> Sweeper:
-        return Sweeper(self.client)
+        return Sweeper(Leftovers(self.client, self.traces))
 
     def around_execute(self, worker: Worker, proceed: Callable[[], Any]) -> Any:
         """Refuses to start with settings for which AWS Batch would refuse jobs."""
-        check_configuration(self.client)
-        worker.on_stop(self.poller.wake_everybody)
-        return proceed()
+        check_configuration(self.catalogue)
+        worker.on_stop(self.watches.wake_everybody)
+        try:
+            return proceed()
+        finally:
+            self.close()
+
+    def close(self) -> None:
+        """Writes the traces that are still kept in memory."""
+        if "traces" in self.__dict__:
+            self.traces.close()
 
     def before_loop(self, worker: Worker) -> None:
         self.sweeper.sweep_if_due(worker.model)
@@ -57,5 +86,5 @@ class BatchExecution(Plugin):
     def around_perform(
         self, worker: Worker, job: AbstractJob, proceed: Callable[[], Any]
     ) -> bool | None:
-        slot = Slot(worker, job, self.client, self._gates)
-        return Follower(slot, self.poller).follow()
+        slot = Slot(worker, job, self.client, self.catalogue, self._gates)
+        return Follower(slot, self.watches, self.traces).follow()

@@ -22,7 +22,7 @@ from bench.suites import Suites
 from jobs.folders import make_private
 from tests.servers import ROOT
 
-SUITES = ("drain", "enqueue", "depth", "pick_up", "idle", "start_up", "slots")
+SUITES = ("drain", "enqueue", "depth", "pick_up", "idle", "start_up", "slots", "following")
 PACKAGES = ("django", "django-mongodb-backend", "pymongo", "psycopg", "SecantusDB", "boto3", "moto")
 
 

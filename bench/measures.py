@@ -130,6 +130,23 @@ def many(number: int) -> dict[str, Any]:
     return {"number": len(jobs.enqueue_many([NoOp() for _ in range(number)]))}
 
 
+def freed(number: int) -> dict[str, Any]:
+    """Seconds from the outcome of each of `number` jobs to its free slot."""
+    from bench import following
+
+    return {"seconds": following.freed(number)}
+
+
+def hour(number: int) -> dict[str, Any]:
+    """DescribeJobs calls for `number` jobs in a simulated hour, before and after rows
+    were asked.
+    """
+    from bench import following
+
+    before = following.calls_in_an_hour(number, following.POLL)
+    return {"calls_before": before, "calls": following.calls_in_an_hour(number, 60.0)}
+
+
 def count(since: float = 0.0) -> dict[str, Any]:
     """How many jobs are submitted, and how many a worker has claimed since.
 

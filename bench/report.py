@@ -71,6 +71,13 @@ interval, its part of a processor while it watches, and the time to submit all j
 25 a second). Then the worker is ended by a signal: seconds until it has ended / seconds until its
 successor of the same name watches all jobs again / second submissions."""
 
+FOLLOWING = """What a worker asks about jobs that run on AWS Batch, with a POLL_INTERVAL of 5
+seconds. *Slot free*: seconds from the outcome in a job's row to its free slot (median / longest),
+on a local AWS Batch that says only about {lag:g} seconds later that a container has ended.
+*DescribeJobs calls*: for jobs that run for an hour, by the real poller on a simulated clock.
+Before, AWS Batch was asked about each job at each look. Now the rows are, by one statement for all
+of them, and AWS Batch every POLL_LONGEST (60 seconds) while a row says that its job runs."""
+
 Rows = list[list[str]]
 
 
@@ -80,7 +87,7 @@ def write(found: dict[str, Any], folder: Path) -> None:
     `found` holds the `machine` and the `records` of benchmarks.json.
     """
     figures = Figures(found["records"])
-    sections = [_drain, _depth, _others, _enqueue, _pick_up, _idle, _start_up, _slots]
+    sections = [_drain, _depth, _others, _enqueue, _pick_up, _idle, _start_up, _slots, _following]
     parts = [_introduction(found["machine"])]
     parts += [section(figures) for section in sections]
     parts.append(Path(__file__).with_name("notes.md").read_text())
@@ -217,6 +224,26 @@ def _slots(figures: Figures) -> str:
         )
     head = ["database", "jobs", "memory", "files", "calls a poll", "processor", "submitted in"]
     return _section("Slots", SLOTS, [*head, "TERM", "KILL"], rows)
+
+
+def _following(figures: Figures) -> str:
+    rows: Rows = []
+    lag = 0.0
+    for database in figures.databases("following"):
+        found = figures.one("following", database)
+        lag = found["lag"]
+        rows.append(
+            [
+                TITLES[database],
+                f"{found['number']:,}",
+                f"{found['freed']:.1f} / {found['freed_longest']:.1f}",
+                f"{found['jobs']:,}",
+                f"{found['calls_before']:,}",
+                f"{found['calls']:,} ({100 * found['calls'] / found['calls_before']:.1f} %)",
+            ]
+        )
+    head = ["database", "jobs", "slot free", "jobs of an hour", "DescribeJobs calls before", "now"]
+    return _section("Following", FOLLOWING.format(lag=lag), head, rows)
 
 
 def _restart(found: dict[str, Any]) -> str:

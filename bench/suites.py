@@ -39,6 +39,7 @@ class Sizes:
     idle: float
     starts: int
     slots: int
+    followed: int
 
     @classmethod
     def of(cls, database: str, quick: bool) -> Sizes:
@@ -70,6 +71,7 @@ QUICK = Sizes(
     idle=3,
     starts=2,
     slots=50,
+    followed=2,
 )
 FULL = Sizes(
     rounds=7,
@@ -82,6 +84,7 @@ FULL = Sizes(
     idle=20,
     starts=15,
     slots=1000,
+    followed=12,
 )
 
 
@@ -209,6 +212,13 @@ class Suites:
 
         database = self._make("slots", peer=False)
         self._record("slots", "jobs", slots.run(database, self._sizes.slots))
+
+    def following(self) -> None:
+        from bench import following
+
+        database = self._make("following", peer=False)
+        figures = following.run(database, self._sizes.followed, self._sizes.slots)
+        self._record("following", "jobs", figures)
 
     def _make(self, name: str, *, peer: bool = True) -> Database:
         database = self._databases.make(name)

@@ -10,7 +10,7 @@ import datetime as dt
 from collections.abc import Callable, Iterator
 from typing import Any
 
-from django.contrib import admin
+from django.contrib import admin, messages
 from django.contrib.admin.views.main import ChangeList
 from django.core.exceptions import PermissionDenied
 from django.core.paginator import Paginator
@@ -25,7 +25,7 @@ from django.utils.safestring import SafeString
 from jobs import transitions
 from jobs.compat import NO_FACETS, display
 from jobs.models import FINISHED, AbstractJob, Job, State
-from jobs.operator import reports
+from jobs.operator import elsewhere, reports
 from jobs.store import store_for
 from jobs.store.columns import is_unreadable
 
@@ -235,6 +235,9 @@ class JobAdmin(ReadOnlyAdmin):
         return admin.ModelAdmin.has_delete_permission(self, request, obj)
 
     def delete_model(self, request: HttpRequest, obj: Job) -> None:
+        if elsewhere.to_be_deleted([obj.pk]):
+            text = f"Job {obj.pk} may still be executed in {elsewhere.names()}: it is ended there."
+            messages.warning(request, text)
         if not transitions.discard(obj):
             raise PermissionDenied  # it was retried meanwhile
 

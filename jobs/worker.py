@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import logging
 import threading
-import time
 from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING, Any
 
@@ -22,6 +21,7 @@ from jobs.process.listener import Listener
 from jobs.process.reaper import MAINTENANCE_INTERVAL, Reaper
 from jobs.process.shutdown import signals_handled
 from jobs.process.slots import Slots
+from jobs.process.tally import Tally
 from jobs.runner import check_name, default_name
 from jobs.store import store_for
 from jobs.store.patience import FIRST_PAUSE, brief, until_available
@@ -97,6 +97,7 @@ class Worker:
         self._claims = Claims(self, self.stopping)
         self._counting = threading.Lock()
         self._succeeded = self._failed = 0
+        self._tally = Tally()
         self._on_stop: list[Callable[[], None]] = []
         self._held: dict[int, Hold] = {}
 
@@ -150,7 +151,7 @@ class Worker:
         failures = 0
         while not self.stopping.is_set():
             self._news.clear()
-            began, failed_before = time.monotonic(), self._failed
+            self._tally.begin(self._succeeded, self._failed)
             try:
                 reserved = self.lifecycle.run("loop", _one_pass, self)
             except Exception as error:
@@ -162,17 +163,19 @@ class Worker:
                 self.stopping.wait(max(self.sleep_delay, FIRST_PAUSE))
                 continue
             failures = 0
+            self._tell_tally()
             if reserved:
-                rate = reserved / max(time.monotonic() - began, 1e-6)
-                failed = self._failed - failed_before
-                text = "[%s] %d jobs processed at %.4f j/s, %d failed"
-                logger.info(text, self, reserved, rate, failed)
-            elif self.exit_on_complete and not self._slots.busy:
+                continue
+            if self.exit_on_complete and not self._slots.busy:
                 logger.info("[%s] No more jobs available. Exiting", self)
                 break
-            else:
-                self._news.wait(self._idle_delay())
+            self._news.wait(self._idle_delay())
         self._slots.wait_until_idle()
+        self._tell_tally()
+
+    def _tell_tally(self) -> None:
+        if told := self._tally.end(self._succeeded, self._failed):
+            logger.info("[%s] %d jobs processed at %.4f j/s, %d failed", self, *told)
 
     def _idle_delay(self) -> float:
         if self.exit_on_complete and self._slots.busy:

@@ -21,6 +21,7 @@ from tests.servers import DocumentDB, Mongo, Postgres, Server, free_port, wait_f
 
 if TYPE_CHECKING:
     from batchexec.local.server import LocalBatch
+    from batchexec.plugin import BatchExecution
 
 # Processes on the tests' database
 
@@ -72,19 +73,30 @@ def server(local_batch: Callable[..., LocalBatch]) -> LocalBatch:
 
 
 @pytest.fixture
-def batch(
+def batch_with(
     transactional_db: None, monkeypatch: pytest.MonkeyPatch, local_batch: Callable[..., LocalBatch]
-) -> LocalBatch:
-    """A local AWS Batch whose containers work on the tests' database."""
-    for name, value in {**FAST, "DATABASE_URL": database_url()}.items():
-        monkeypatch.setenv(name, value)
-    server = local_batch(start_delay=0.05, stop_grace=2, max_running=8)
-    monkeypatch.setenv("AWS_ENDPOINT_URL_BATCH", server.url)
-    return server
+) -> Callable[..., LocalBatch]:
+    """Starts a local AWS Batch whose containers work on the tests' database."""
+
+    def start(**options: Any) -> LocalBatch:
+        for name, value in {**FAST, "DATABASE_URL": database_url()}.items():
+            monkeypatch.setenv(name, value)
+        usual = {"start_delay": 0.05, "stop_grace": 2, "max_running": 8}
+        server = local_batch(**{**usual, **options})
+        monkeypatch.setenv("AWS_ENDPOINT_URL_BATCH", server.url)
+        return server
+
+    return start
 
 
 @pytest.fixture
-def worker(batch: LocalBatch, settings: Any) -> Callable[..., Worker]:
+def batch(batch_with: Callable[..., LocalBatch]) -> LocalBatch:
+    """One that is as quick as this machine."""
+    return batch_with()
+
+
+@pytest.fixture
+def worker(batch: LocalBatch, settings: Any) -> Iterator[Callable[..., Worker]]:
     """Workers in this process, as quick as those in other processes."""
     from batchexec.conf import settings as batchexec_options
     from batchexec.plugin import BatchExecution
@@ -92,7 +104,22 @@ def worker(batch: LocalBatch, settings: Any) -> Callable[..., Worker]:
 
     settings.JOBS = jobs_options.from_environment(FAST)
     settings.BATCHEXEC = batchexec_options.from_environment(FAST)
-    return lambda **options: Worker(plugins=["jobs.plugins.ClearLocks", BatchExecution], **options)
+    made: list[Worker] = []
+
+    def make(**options: Any) -> Worker:
+        made.append(Worker(plugins=["jobs.plugins.ClearLocks", BatchExecution], **options))
+        return made[-1]
+
+    yield make
+    for one in made:
+        batch_execution_of(one).close()
+
+
+def batch_execution_of(worker: Worker) -> BatchExecution:
+    """The worker's plugin, with what its slots share."""
+    from batchexec.plugin import BatchExecution
+
+    return next(plugin for plugin in worker.plugins if isinstance(plugin, BatchExecution))
 
 
 @pytest.fixture

@@ -1,7 +1,8 @@
-"""The Batch job of a job that was cancelled is terminated."""
+"""Batch jobs that are to end, such as those of a job that was cancelled or deleted."""
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING
 
 from batchexec.aws.statuses import TERMINAL
@@ -11,7 +12,7 @@ if TYPE_CHECKING:
     from batchexec.aws.client import BatchClient
     from batchexec.models import BatchJob
 
-REASON = "The job was cancelled."
+REASON = "The job was cancelled or deleted."
 
 
 def ended_after_cancel(client: BatchClient, marker: BatchJob) -> bool:
@@ -22,10 +23,26 @@ def ended_after_cancel(client: BatchClient, marker: BatchJob) -> bool:
     """
     if not settings.TERMINATE_ON_CANCEL:
         return True
-    details = client.describe(_ids(client, marker)).values()
+    return terminated(client, _ids(client, marker), REASON)
+
+
+def terminated(client: BatchClient, ids: Iterable[str], reason: str) -> bool:
+    """Asks AWS Batch to terminate those that go on; returns whether all are over."""
+    return _ended(client, ids, lambda one: client.terminate(one, reason))
+
+
+def cancelled(client: BatchClient, ids: Iterable[str], reason: str) -> bool:
+    """Asks AWS Batch to end those that have not started; returns whether all are
+    over.
+    """
+    return _ended(client, ids, lambda one: client.cancel(one, reason))
+
+
+def _ended(client: BatchClient, ids: Iterable[str], end: Callable[[str], None]) -> bool:
+    details = client.describe(ids).values()
     alive = [detail["jobId"] for detail in details if detail["status"] not in TERMINAL]
     for batch_job_id in alive:
-        client.terminate(batch_job_id, REASON)
+        end(batch_job_id)
     return not alive
 
 

@@ -21,29 +21,73 @@ UNKNOWN = "unknown"
 #: Failures that neither the job nor anybody's configuration has caused.
 INFRASTRUCTURE = frozenset({HOST_LOST})
 
+
+@dataclass(frozen=True)
+class Words:
+    """Of AWS's texts: how one begins, and what it may have to contain besides."""
+
+    beginning: str
+    kind: str
+    containing: str = ""
+    cure: str = ""
+
+    def fit(self, text: str) -> bool:
+        said = text.casefold()
+        return said.startswith(self.beginning.casefold()) and self.containing.casefold() in said
+
+
+LOG_GROUP = "create the log group that the job definition names, or let it be created"
+OVERRIDES = "make the job's environment and command shorter"
+
+#: Sentences that only AWS itself writes. They count before `isCancelled` and
+#: `isTerminated`, which AWS may set, too, when it ends a Batch job by itself.
+OF_AWS: tuple[Words, ...] = (
+    Words("Job attempt duration exceeded timeout", TIMED_OUT),
+    Words("Canceled by JobStateTimeLimit", CONFIGURATION, "MISCONFIGURATION"),
+    Words("Canceled by JobStateTimeLimit", CONFIGURATION, "ACTION_REQUIRED"),
+    Words("Canceled by JobStateTimeLimit", CAPACITY),
+    Words("Host EC2", HOST_LOST),
+    Words("Your Spot Task was interrupted", HOST_LOST),
+    Words("ECS is performing maintenance on the underlying infrastructure", HOST_LOST),
+)
+
 #: The beginning of `statusReason`, or of the container's `reason`, and the class it
 #: means. The first that fits counts. The exit status alone means nothing: 137 may be
 #: any of four.
-REASONS: tuple[tuple[str, str], ...] = (
-    ("Job attempt duration exceeded timeout", TIMED_OUT),
-    ("Host EC2", HOST_LOST),
-    ("Your Spot Task was interrupted", HOST_LOST),
-    ("Timeout waiting for network interface provisioning", HOST_LOST),
-    ("OutOfMemoryError", OUT_OF_MEMORY),
-    ("Canceled by JobStateTimeLimit", CAPACITY),
-    ("CAPACITY:", CAPACITY),
-    ("MISCONFIGURATION:", CONFIGURATION),
-    ("ECS was unable to assume the role", CONFIGURATION),
-    ("ResourceInitializationError", CONFIGURATION),
-    ("CannotPullContainerError", START),
-    ("CannotStartContainerError", START),
-    ("Task failed to start", START),
-    ("Dependent job failed", CONFIGURATION),
-    ("Essential container in task exited", APPLICATION),
+REASONS: tuple[Words, ...] = (
+    Words("Timeout waiting for network interface provisioning", HOST_LOST),
+    Words("CannotInspectContainerError", HOST_LOST),
+    Words("CannotCreateContainerError", HOST_LOST),
+    Words("DockerTimeoutError", HOST_LOST),
+    Words("AGENT", HOST_LOST),
+    Words("OutOfMemoryError", OUT_OF_MEMORY),
+    Words("CAPACITY:", CAPACITY),
+    Words("UNDETERMINED", CAPACITY),
+    Words("MISCONFIGURATION:", CONFIGURATION),
+    Words("ACTION_REQUIRED", CONFIGURATION),
+    Words("Container Overrides length must be at most", CONFIGURATION, cure=OVERRIDES),
+    Words("ECS was unable to assume the role", CONFIGURATION),
+    Words("ResourceInitializationError", CONFIGURATION, "log group", LOG_GROUP),
+    Words("ResourceInitializationError", CONFIGURATION),
+    Words("CannotStartContainerError", CONFIGURATION, "log group", LOG_GROUP),
+    Words("CannotPullContainerError", START),
+    Words("CannotStartContainerError", START),
+    Words("Task failed to start", START),
+    Words("Dependent job failed", CONFIGURATION),
+    Words("Essential container in task exited", APPLICATION),
 )
 
 #: What the worker reads of a JobDetail, and of its container.
-LOOKED_AT = ("jobId", "status", "statusReason", "createdAt", "isCancelled", "isTerminated")
+LOOKED_AT = (
+    "jobId",
+    "status",
+    "statusReason",
+    "createdAt",
+    "startedAt",
+    "stoppedAt",
+    "isCancelled",
+    "isTerminated",
+)
 LOOKED_AT_OF_CONTAINER = ("exitCode", "reason", "logStreamName")
 
 
@@ -66,10 +110,10 @@ def classify(detail: Mapping[str, Any] | None) -> Failure:
     """
     if detail is None:
         return Failure(UNKNOWN, "AWS Batch no longer knows the job, and no outcome was recorded.")
-    container = _container(detail)
+    container = container_of(detail)
     status_reason = str(detail.get("statusReason") or "")
     reason = str(container.get("reason") or "")
-    kind = _kind(detail, status_reason, reason)
+    kind, cure = _kind(detail, status_reason, reason)
     facts = [
         f"Batch job {detail.get('jobId')} ended as {detail.get('status')} "
         f"without recording an outcome ({kind})",
@@ -77,6 +121,7 @@ def classify(detail: Mapping[str, Any] | None) -> Failure:
         f"container reason: {reason}" if reason else "",
         f"exit code: {container.get('exitCode', 'none')}",
         f"log stream: {container.get('logStreamName') or 'none'}",
+        f"what to do: {cure}" if cure else "",
     ]
     return Failure(kind, "; ".join(fact for fact in facts if fact))
 
@@ -86,10 +131,11 @@ def essence(detail: Mapping[str, Any]) -> dict[str, Any]:
 
     Its `attempts` is their number. Its texts are such as every database can hold.
     """
-    container = _container(detail)
+    container = container_of(detail)
     return {
         **_storable(detail, LOOKED_AT),
         "container": _storable(container, LOOKED_AT_OF_CONTAINER),
+        "sizes": sizes(detail),
         "attempts": len(detail.get("attempts", ())),
     }
 
@@ -104,25 +150,39 @@ def _storable(detail: Mapping[str, Any], names: Iterable[str]) -> dict[str, Any]
 
 def log_stream(detail: Mapping[str, Any]) -> str:
     """The name of the log stream of the last attempt; empty if it has none."""
-    return str(_container(detail).get("logStreamName") or "")
+    return str(container_of(detail).get("logStreamName") or "")
 
 
-def _kind(detail: Mapping[str, Any], status_reason: str, reason: str) -> str:
+def sizes(detail: Mapping[str, Any]) -> dict[str, str]:
+    """VCPU, MEMORY and GPU, as the Batch job got them."""
+    if "sizes" in detail:
+        return dict(detail["sizes"])
+    needs = container_of(detail).get("resourceRequirements") or ()
+    return {str(need.get("type")): str(need.get("value"))[:16] for need in needs}
+
+
+def _kind(detail: Mapping[str, Any], status_reason: str, reason: str) -> tuple[str, str]:
+    """The class, and what cures it, if that can be said."""
+    if found := _first_that_fits(OF_AWS, status_reason, reason):
+        return found.kind, found.cure
     if detail.get("isTerminated") or detail.get("isCancelled"):
-        return CANCELLED
-    for beginning, kind in REASONS:
-        # The container's own reason says more than "Essential container in task
-        # exited".
-        if reason.startswith(beginning) or status_reason.startswith(beginning):
-            return kind
-    return UNKNOWN
+        return CANCELLED, ""
+    if found := _first_that_fits(REASONS, status_reason, reason):
+        return found.kind, found.cure
+    return UNKNOWN, ""
 
 
-def _container(detail: Mapping[str, Any]) -> Mapping[str, Any]:
-    """The last attempt's container; a job with several has them in ecsProperties."""
+def _first_that_fits(known: Iterable[Words], *said: str) -> Words | None:
+    # The container's own reason says more than "Essential container in task exited".
+    return next((words for words in known if any(map(words.fit, said))), None)
+
+
+def container_of(detail: Mapping[str, Any]) -> Mapping[str, Any]:
+    """The last attempt's container, whichever kind of definition it is of."""
     if container := detail.get("container"):
         return dict(container)
-    for task in detail.get("ecsProperties", {}).get("taskProperties", []):
-        for container in task.get("containers", []):
+    pod = detail.get("eksProperties", {}).get("podProperties", {})
+    for holder in (*detail.get("ecsProperties", {}).get("taskProperties", ()), pod):
+        for container in holder.get("containers", ()):
             return dict(container)
     return {}

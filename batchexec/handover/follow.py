@@ -12,10 +12,11 @@ import time
 from typing import TYPE_CHECKING, Any
 
 from batchexec import markers
-from batchexec.aws.client import Rejected
+from batchexec.aws.errors import Rejected
 from batchexec.aws.failures import log_stream
 from batchexec.aws.statuses import TERMINAL
 from batchexec.conf import settings
+from batchexec.handover import reprieve
 from batchexec.handover.enter import Entry
 from batchexec.handover.late_start import LateStart
 from batchexec.handover.settle import Settlement
@@ -26,19 +27,21 @@ from jobs.conf import settings as jobs_settings
 if TYPE_CHECKING:
     from batchexec.handover.slot import Slot
     from batchexec.models import BatchJob
-    from batchexec.process.poller import Poller, Watch
+    from batchexec.process.traces import Traces
+    from batchexec.process.watches import Watch, Watches
 
 logger = logging.getLogger(__name__)
 
 
 class Follower:
-    """Follows the job of a slot, with the watches of its process's poller."""
+    """Follows the job of a slot, with the watches and the traces of its process."""
 
-    def __init__(self, slot: Slot, poller: Poller):
+    def __init__(self, slot: Slot, watches: Watches, traces: Traces):
         self._slot = slot
-        self._poller = poller
+        self._watches = watches
+        self._traces = traces
         self._entry = Entry(slot)
-        self._settlement = Settlement(slot, self._entry)
+        self._settlement = Settlement(slot, self._entry, traces)
         #: What AWS Batch said last.
         self._detail: dict[str, Any] | None = None
 
@@ -50,13 +53,14 @@ class Follower:
         """
         try:
             return self._follow()
-        except Ended:
-            return self._settlement.outcome_of_record(self._detail)
+        except Ended as ended:
+            return self._settlement.outcome_of_record(ended.row, self._detail)
         except LetGo:
             self._let_go()
             return None
 
     def _follow(self) -> bool:
+        reprieve.decide_before_the_next(self._slot, self._traces)
         try:
             marker = self._entry.enter()
         except Rejected as error:
@@ -70,12 +74,12 @@ class Follower:
 
         Raises Ended once the job's record has an outcome.
         """
-        watch = self._poller.watch(marker.batch_job_id)
+        watch = self._watches.begin(marker.batch_job_id, self._slot.job)
         late_start = LateStart(self._slot, self._entry)
         seen = 0
         try:
             while True:
-                self._wait_for_poll(watch, seen)
+                self._wait_for_news(watch, seen)
                 seen, self._detail = watch.polled, watch.detail
                 if self._detail is not None:
                     self._see(marker, self._detail)
@@ -85,14 +89,23 @@ class Follower:
                 if self._settlement.settle(marker, self._detail):
                     return False
                 if marker.batch_job_id != watch.batch_job_id:
-                    self._poller.unwatch(watch)
-                    watch, seen = self._poller.watch(marker.batch_job_id), 0
+                    self._watches.end(watch)
+                    watch = self._watches.begin(marker.batch_job_id, self._slot.job)
+                    seen = 0
         finally:
-            self._poller.unwatch(watch)
+            self._watches.end(watch)
 
-    def _wait_for_poll(self, watch: Watch, seen: int) -> None:
+    def _wait_for_news(self, watch: Watch, seen: int) -> None:
+        """Waits for the next poll.
+
+        Raises Ended or LetGo if the row says before that that the execution is over, or
+        that it is another's to watch.
+        """
         while watch.polled == seen:
             self._slot.check_in()
+            if watch.row_has_moved:
+                watch.row_has_moved = False
+                self._slot.row()
             watch.changed.wait(jobs_settings.LEASE / 4)
             watch.changed.clear()
 
@@ -115,7 +128,9 @@ class Follower:
         let_go = transitions.detach if job.handed_over else transitions.requeue
         if self._slot.persist(let_go, job):
             message = "[%s] Job %s was let go of"
-            logger.info(message, self._slot.watcher, job, extra=self._slot.label)
+        else:
+            message = "[%s] Job %s isn't this worker's to watch now"
+        logger.info(message, self._slot.watcher, job, extra=self._slot.label)
 
 
 def _goes_on(watch: Watch, detail: dict[str, Any] | None) -> bool:

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from batchexec.aws.statuses import NOT_STARTED
 from batchexec.conf import settings
+from batchexec.handover.fallback import DID_NOT_START
 from jobs.conf.options import duration
 from jobs.text import one_line
 
@@ -50,7 +51,7 @@ class LateStart:
         deadline = self._deadline()
         if deadline and waited >= deadline:
             self._cancelled = True
-            text = f"It did not start within {deadline:g} s: {reason}"
+            text = f"{DID_NOT_START} {deadline:g} s: {reason}"
             self._slot.ask_batch(self._slot.client.cancel, detail["jobId"], text)
 
     def _report(self, status: str, waited: float, reason: str) -> None:

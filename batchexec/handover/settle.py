@@ -2,33 +2,42 @@
 
 from __future__ import annotations
 
+import contextlib
 import logging
 from collections.abc import Mapping
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from batchexec import markers
 from batchexec.aws.cancelled import ended_after_cancel
 from batchexec.aws.container import registered_batch_job
-from batchexec.aws.failures import Failure, classify
+from batchexec.aws.failures import Failure, classify, essence
+from batchexec.aws.statuses import TERMINAL
 from batchexec.conf import settings
-from batchexec.handover import retries
+from batchexec.handover import endings, fallback, reprieve, retries
+from batchexec.models import BatchJob
+from batchexec.process.aside import aside
+from batchexec.process.traces import Trace
 from jobs import transitions
-from jobs.exceptions import Lost, Terminated
+from jobs.exceptions import Lost
 from jobs.execution.apart import Apart
-from jobs.states import State
+from jobs.states import FINISHED, State
 from jobs.text import one_line
 
 if TYPE_CHECKING:
     from batchexec.handover.enter import Entry
     from batchexec.handover.slot import Slot
-    from batchexec.models import BatchJob
+    from batchexec.process.traces import Traces
     from batchexec.resources import Resources
     from jobs.models import AbstractJob
 
 logger = logging.getLogger(__name__)
 
-#: The container's log has the error; the worker's says that there is one.
-LEVELS: dict[str, int] = {State.FAILED: logging.ERROR, State.SCHEDULED: logging.WARNING}
+#: What an execution came to, besides the states in which a job has ended: it is tried
+#: again, or somebody deleted its row.
+RESCHEDULED, DELETED = str(State.SCHEDULED), "deleted"
+#: For how many seconds a job object that is loaded is asked for an option.
+ASKED_FOR = 5.0
 
 
 class Settlement:
@@ -38,9 +47,10 @@ class Settlement:
     another's to watch.
     """
 
-    def __init__(self, slot: Slot, entry: Entry):
+    def __init__(self, slot: Slot, entry: Entry, traces: Traces):
         self._slot = slot
         self._entry = entry
+        self._traces = traces
         self._job = slot.job
 
     def settle(self, marker: BatchJob, detail: Mapping[str, Any] | None) -> bool:
@@ -60,7 +70,9 @@ class Settlement:
         failure, wishes = classify(detail), self._entry.wishes
         if not self._slot.on_database(self._record_death, row, failure, wishes):
             return False
-        self._slot.persist(markers.clear, marker)
+        if self._slot.persist(markers.clear, marker):
+            outcome = outcome_of(row, marker)
+            self._traces.add(Trace(marker, row.name, outcome, failure.kind, detail))
         return True
 
     def _record_death(self, row: AbstractJob, failure: Failure, wishes: Resources) -> bool:
@@ -68,7 +80,9 @@ class Settlement:
 
         A container that shows itself meanwhile wins.
         """
-        is_free = retries.grants_free_retry(row, failure, wishes)
+        is_free = fallback.moves_on(row, failure, wishes)
+        has_begun = bool(row.runner)
+        is_free = is_free or retries.grants_free_retry(row, failure, wishes, has_begun=has_begun)
         retries.remember_memory(row, failure, wishes)
         recorder, seen = self._slot.watcher.recorder, transitions.as_seen(row)
         return recorder.failed(row, Lost(failure.text), seen, counted=not is_free)
@@ -89,48 +103,88 @@ class Settlement:
                 self._clear_marker()
                 return True
 
-    def outcome_of_record(self, detail: Mapping[str, Any] | None) -> bool | None:
-        """Ends the watch of an execution that is over by the job's record.
+    def outcome_of_record(
+        self, row: AbstractJob | None, detail: Mapping[str, Any] | None
+    ) -> bool | None:
+        """Ends the watch of an execution that is over by the job's record, `row`.
 
         `detail` is what AWS Batch said of it last. Returns whether the job succeeded;
-        None if the worker stops before the Batch job of a cancelled job is over.
+        None if it was deleted, or the worker stops before the Batch job of a cancelled
+        job is over.
         """
-        row = self._slot.read()
-        is_cancelled = row is not None and row.state == State.CANCELLED
-        if is_cancelled and not self._ended_after_cancel():
+        marker = self._slot.marker()
+        if is_unwanted(row, marker) and not self._ended_after_cancel():
             return None
-        if row is not None and detail is not None:
-            self._refund(row, classify(detail))
-        marker = self._clear_marker()
-        state = row.state if row is not None else self._state_of_deleted(detail, marker)
-        message = "[%s] Job %s ended in Batch: %s"
-        level = LEVELS.get(state, logging.INFO)
-        logger.log(level, message, self._slot.watcher, self._job, state, extra=self._slot.label)
-        return state == State.SUCCEEDED
+        outcome = outcome_of(row, marker)
+        if row is None and outcome == State.SUCCEEDED and self._deletes_failed():
+            if (detail := self._last_word(marker, detail)) is None:
+                return None
+            outcome = State.FAILED if detail["status"] == "FAILED" else outcome
+        if marker is not None:
+            self._end_marker(marker, row, detail, outcome)
+        endings.tell(self._slot, marker, row, outcome)
+        return None if outcome == DELETED else outcome == State.SUCCEEDED
 
-    def _state_of_deleted(self, detail: Mapping[str, Any] | None, marker: BatchJob | None) -> State:
-        """How a job ended whose row is gone.
-
-        It succeeded, even if Batch says FAILED, because a second start of its container
-        was refused, or the container was killed after it recorded the success. Only if
-        failed jobs are deleted too, Batch's word is all that is left.
+    def _end_marker(
+        self,
+        marker: BatchJob,
+        row: AbstractJob | None,
+        detail: Mapping[str, Any] | None,
+        outcome: str,
+    ) -> None:
+        """Clears the marker and leaves a trace; unless AWS Batch has yet to say whether
+        the attempt counts.
         """
-        if _last_status(detail, marker) != "FAILED":
-            return State.SUCCEEDED
-        deletes_failed = self._slot.on_database(Apart().destroys, self._job)
-        return State.FAILED if deletes_failed else State.SUCCEEDED
+        trace = Trace(marker, self._job.name, outcome, detail=detail)
+        if row is not None and markers.is_undecided(marker, row):
+            decide = partial(reprieve.decide_if_waiting, marker, type(row), row.pk)
+            if not trace.is_complete():
+                trace.then = decide
+                self._traces.add(trace)
+                return
+            if self._slot.on_database(decide, trace.detail or {}):
+                self._traces.add(trace)
+        elif self._slot.persist(markers.clear, marker):
+            self._traces.add(trace)
 
-    def _refund(self, row: AbstractJob, failure: Failure) -> None:
-        """Gives back the attempt that a container counted when AWS took its machine.
+    def _deletes_failed(self) -> bool:
+        """Whether the row would be gone, too, if the job had failed for good.
 
-        The container was told to end. It had time to record that, but didn't know why.
+        Otherwise a row that is gone means success, even if Batch says FAILED, because a
+        second start of its container was refused, or the container was killed after it
+        recorded the success.
         """
-        was_told_to_end = row.last_error.startswith(f"{Terminated.__name__}:")
-        if row.epoch != self._job.epoch + 1 or not was_told_to_end:
-            return
-        wishes = self._entry.wishes
-        if self._slot.on_database(retries.grants_free_retry, row, failure, wishes):
-            self._slot.persist(transitions.refund, row)
+        job = self._job
+        if "payload" in vars(job):  # loaded before the submission
+            with contextlib.suppress(Exception):
+                return aside(lambda: job.destroys_when_failed, ASKED_FOR)
+        return self._slot.on_database(Apart().destroys, job)
+
+    def _last_word(
+        self, marker: BatchJob | None, detail: Mapping[str, Any] | None
+    ) -> Mapping[str, Any] | None:
+        """What AWS Batch says of the Batch job when it is over.
+
+        Where rows of failed jobs are deleted, it is all that is left. An empty status
+        if AWS Batch doesn't know the job; None if the worker stops before it says so.
+        """
+        unsaid = {"status": ""}
+        while detail is None or detail["status"] not in TERMINAL:
+            batch_job_id = marker.batch_job_id if marker is not None else ""
+            if not batch_job_id:
+                return unsaid
+            try:
+                found = self._slot.client.describe([batch_job_id])
+            except Exception as error:
+                message = "AWS Batch can't be asked how job %s ended: %s"
+                logger.warning(message, self._job, one_line(error), extra=self._slot.label)
+            else:
+                if not found:
+                    return unsaid
+                detail = essence(found[batch_job_id])
+            if self._slot.pause(settings.POLL_INTERVAL):
+                return None
+        return detail
 
     def _ended_after_cancel(self) -> bool:
         """Has the cancelled job's Batch job terminated, and waits until it is over.
@@ -149,16 +203,22 @@ class Settlement:
                 return False
         return True
 
-    def _clear_marker(self) -> BatchJob | None:
-        """Clears the marker of this epoch, and returns it as it last was."""
+    def _clear_marker(self) -> None:
+        """Clears the marker of this epoch, for which nothing was submitted."""
         marker = self._slot.marker()
         if marker is not None:
             self._slot.persist(markers.clear, marker)
-        return marker
 
 
-def _last_status(detail: Mapping[str, Any] | None, marker: BatchJob | None) -> str:
-    """What AWS Batch said last; empty if it has said nothing."""
-    if detail is not None:
-        return str(detail["status"])
-    return marker.status if marker is not None else ""
+def outcome_of(row: AbstractJob | None, marker: BatchJob | None) -> str:
+    """What an execution came to, by its job's row; a success if that is gone."""
+    if row is None:
+        return DELETED if is_unwanted(row, marker) else str(State.SUCCEEDED)
+    return str(row.state) if row.state in FINISHED else RESCHEDULED
+
+
+def is_unwanted(row: AbstractJob | None, marker: BatchJob | None) -> bool:
+    """Whether somebody has ended the execution: its job was cancelled, or deleted."""
+    if row is None:
+        return marker is not None and marker.state == BatchJob.State.UNWANTED
+    return bool(row.state == State.CANCELLED)

@@ -15,14 +15,15 @@ from functools import partial
 from typing import TYPE_CHECKING, Any, ParamSpec, Protocol, TypeVar, cast
 
 from batchexec import markers
-from batchexec.aws.client import Rejected, Throttled, configuration_error
+from batchexec.aws.answers import configuration_error, is_throttling
+from batchexec.aws.errors import Throttled
 from jobs.execution import outcomes
 from jobs.states import State
 from jobs.store import store_for
 from jobs.store.patience import Backoff, until_available
-from jobs.text import one_line
 
 if TYPE_CHECKING:
+    from batchexec.aws.catalogue import Catalogue
     from batchexec.aws.client import BatchClient
     from batchexec.models import BatchJob
     from batchexec.process.gates import Gates
@@ -46,7 +47,14 @@ class LetGo(Exception):
 
 
 class Ended(Exception):
-    """The execution is over, as the job's own record says."""
+    """The execution is over, as the job's own record says.
+
+    `row` is that record, None if it is gone.
+    """
+
+    def __init__(self, row: AbstractJob | None):
+        super().__init__()
+        self.row = row
 
 
 class Watcher(Protocol):
@@ -62,9 +70,19 @@ class Watcher(Protocol):
 class Slot:
     """The place of `watcher` for `job`."""
 
-    def __init__(self, watcher: Watcher, job: AbstractJob, client: BatchClient, gates: Gates):
+    def __init__(
+        self,
+        watcher: Watcher,
+        job: AbstractJob,
+        client: BatchClient,
+        catalogue: Catalogue,
+        gates: Gates,
+    ):
         self.job = job
         self.client = client
+        self.catalogue = catalogue
+        #: What keeps the jobs of this process from being submitted.
+        self.standstill = gates.standstill
         self.watcher = watcher
         #: The fields of the log records about this job.
         self.label = {"job_id": str(job.pk), "job_name": job.name, "epoch": job.epoch}
@@ -84,7 +102,7 @@ class Slot:
         """
         row = self.read()
         if row is None or row.epoch != self.job.epoch:
-            raise Ended
+            raise Ended(row)
         if row.locked_by != self.job.locked_by or row.state != State.RUNNING:
             raise LetGo
         return row
@@ -132,18 +150,19 @@ class Slot:
     def entrance(self) -> Iterator[None]:
         """One of the few slots that submit at once, in its turn.
 
-        Without it, the start of a thousand slots would be a storm.
+        Without it, the start of a thousand slots would be a storm. Don't wait in it for
+        anything but AWS Batch's answer: others need the place.
         """
         while not self._gates.entrance.acquire(timeout=LONGEST_WAIT):
             self.check_in()
         try:
-            self.wait_for_turn()
+            self.take_turn()
             yield
         finally:
             self._gates.entrance.release()
 
-    def wait_for_turn(self) -> None:
-        """Waits until the rate allows another submission."""
+    def take_turn(self) -> None:
+        """Waits until the process's pace allows another call."""
         self.pause(self._gates.pacer.turn())
         self.check_in()
 
@@ -157,23 +176,25 @@ class Slot:
         self._gates.pacer.accepted()
         return batch_job_id
 
+    def look_up(self, question: Callable[[str], T], name: str) -> T:
+        """Asks the catalogue once. Raises what boto3 raises."""
+        return self._gates.batch.do(question, name)
+
     def ask_batch(self, question: Callable[P, T], *arguments: P.args, **keywords: P.kwargs) -> T:
         """Makes a call that starts nothing, again and again until AWS Batch answers.
 
-        A wrong configuration only delays the job. Raises Rejected if the question does,
-        LetGo or Ended if the slot is not to go on.
+        Raises LetGo or Ended if the slot is not to go on.
         """
         backoff = Backoff(FIRST_PAUSE, LONGEST_PAUSE)
         while True:
             self.check_in()
             try:
                 return self._gates.batch.do(question, *arguments, **keywords)
-            except Rejected:
-                raise
             except Exception as error:
+                if is_throttling(error):
+                    self._gates.pacer.throttled()
                 text = configuration_error(error) or str(error)
-                message = "AWS Batch can't be asked about job %s: %s"
-                logger.warning(message, self.job, one_line(text), extra=self.label)
+                self.standstill.say("questions", f"AWS Batch can't be asked: {text}")
             self.pause(backoff.next())
 
     def pause(self, seconds: float) -> bool:

@@ -9,6 +9,7 @@ import threading
 
 from batchexec.process.crew import Crew
 from batchexec.process.pacer import Pacer
+from batchexec.process.standstill import Standstill
 
 #: How many connections to the database all the slots of a process share.
 DATABASE_CONNECTIONS = 5
@@ -17,10 +18,11 @@ SUBMITTING_AT_ONCE = 10
 
 
 class Gates:
-    """One for each process: its crews, its entrance to AWS Batch, and its pace."""
+    """One for each process: its crews, its entrance to AWS, its pace and its stops."""
 
     def __init__(self) -> None:
         self.database = Crew(DATABASE_CONNECTIONS, "batchexec-database")
         self.batch = Crew(SUBMITTING_AT_ONCE, "batchexec-calls")
         self.entrance = threading.BoundedSemaphore(SUBMITTING_AT_ONCE)
         self.pacer = Pacer()
+        self.standstill = Standstill()

@@ -1,127 +1,64 @@
-"""One DescribeJobs for every hundred Batch jobs that the slots of a process watch."""
+"""One DescribeJobs for every hundred Batch jobs that AWS Batch is to be asked about.
+
+The row of a job says most of what a worker wants to know, and sooner. AWS Batch is
+asked about the others, and in between, seldom, about every one.
+"""
 
 from __future__ import annotations
 
 import logging
 import random
-import threading
 import time
 from typing import Any
 
-from batchexec.aws.client import MOST_IDS, BatchClient, is_throttling
+from batchexec.aws.answers import is_throttling
+from batchexec.aws.client import MOST_IDS, BatchClient
 from batchexec.aws.failures import essence
-from batchexec.aws.statuses import TERMINAL
 from batchexec.conf import settings
+from batchexec.process.watches import Watch
 from jobs.store.patience import Backoff
 from jobs.text import one_line
 
 logger = logging.getLogger(__name__)
 
-#: Watches that begin within this many seconds share their first poll.
-GATHER = 0.1
 #: How much the time between two polls varies, as a part of it, so that many workers
 #: don't poll in step.
 JITTER = 0.1
+#: A Batch job that is due within this part of POLL_INTERVAL is asked about now.
+EARLY = 0.5
 #: The longest pause after throttling or errors, in seconds.
 LONGEST_PAUSE = 60.0
 
 
-class Watch:
-    """What the polls have found out about one Batch job.
-
-    `changed` is set after a poll that gives cause to look, and when the worker stops.
-    `polled` is raised after `detail` is written: read `polled` first, and you miss no
-    poll.
-    """
-
-    def __init__(self, batch_job_id: str):
-        self.batch_job_id = batch_job_id
-        self.detail: dict[str, Any] | None = None
-        self.polled = 0
-        #: Since when AWS Batch doesn't know it, by time.monotonic(), or None.
-        self.unknown_since: float | None = None
-        self.changed = threading.Event()
-
-    def tell(self, detail: dict[str, Any] | None, now: float) -> None:
-        """A poll has ended at `now`, by time.monotonic(): `detail` is what it found."""
-        before, self.detail = self.detail, detail
-        if detail is not None:
-            self.unknown_since = None
-        elif self.unknown_since is None:
-            self.unknown_since = now
-        self.polled += 1
-        # While the Batch job just goes on, its slot may sleep.
-        if detail is None or detail != before or detail["status"] in TERMINAL:
-            self.changed.set()
-
-
 class Poller:
-    """A thread that polls while there is something to watch.
+    """Asks AWS Batch about the watches that are due.
 
     A poll that fails changes nothing that is known of any Batch job.
     """
 
     def __init__(self, client: BatchClient):
         self._client = client
-        self._watches: dict[int, Watch] = {}
-        self._lock = threading.Lock()
-        self._wake = threading.Event()
         self._not_before = 0.0
-        self._thread: threading.Thread | None = None
         first = 2 * _interval()
         self._backoff = Backoff(first, max(first, LONGEST_PAUSE))
 
-    def watch(self, batch_job_id: str) -> Watch:
-        """Has the Batch job polled from now on, until `unwatch`."""
-        watch = Watch(batch_job_id)
-        with self._lock:
-            self._watches[id(watch)] = watch
-            if self._thread is None:
-                name = "batchexec-poller"
-                self._thread = threading.Thread(target=self._run, name=name, daemon=True)
-                self._thread.start()
-        self._wake.set()
-        return watch
-
-    def unwatch(self, watch: Watch) -> None:
-        """Ends a watch; one that has ended already is left as it is."""
-        with self._lock:
-            self._watches.pop(id(watch), None)
-            if not self._watches:
-                self._wake.set()
-
-    def wake_everybody(self) -> None:
-        """Has every slot look whether it is still to go on."""
-        with self._lock:
-            for watch in self._watches.values():
-                watch.changed.set()
-
-    def _run(self) -> None:
-        pause = 0.0
-        self._backoff.reset()
-        while True:
-            if self._wake.wait(pause):
-                # New watches are gathered, and don't wait for a whole interval; but
-                # throttling is waited out.
-                time.sleep(max(GATHER, self._not_before - time.monotonic()))
-                self._wake.clear()
-            with self._lock:
-                watches = list(self._watches.values())
-                if not watches:
-                    self._thread = None
-                    return
-            pause = self._poll(watches)
-
-    def _poll(self, watches: list[Watch]) -> float:
-        """Returns the seconds until the next poll."""
+    def look(self, watches: list[Watch]) -> float:
+        """Polls once; returns the seconds until the next poll."""
+        now = time.monotonic()
+        if now < self._not_before:  # throttling is waited out
+            return self._not_before - now
+        chosen = _chosen(watches, now)
+        if not chosen:
+            return _interval()
         try:
-            found = self._describe(sorted({watch.batch_job_id for watch in watches}))
+            found = self._describe(chosen)
         except Exception as error:
             return self._put_off(error)
         self._backoff.reset()
         now = time.monotonic()
         for watch in watches:
-            watch.tell(found.get(watch.batch_job_id), now)
+            if watch.batch_job_id in chosen:
+                watch.tell(found.get(watch.batch_job_id), now)
         return _interval()
 
     def _put_off(self, error: Exception) -> float:
@@ -131,14 +68,26 @@ class Poller:
         logger.warning("AWS Batch %s; next poll in %.0f s: %s", kind, pause, one_line(error))
         return pause
 
-    def _describe(self, ids: list[str]) -> dict[str, dict[str, Any]]:
+    def _describe(self, chosen: set[str]) -> dict[str, dict[str, Any]]:
         """The essence of each Batch job; the whole JobDetails of a call are dropped."""
         found: dict[str, dict[str, Any]] = {}
+        ids = sorted(chosen)
         for start in range(0, len(ids), MOST_IDS):
             described = self._client.describe(ids[start : start + MOST_IDS])
             for batch_job_id, detail in described.items():
                 found[batch_job_id] = essence(detail)
         return found
+
+
+def _chosen(watches: list[Watch], now: float) -> set[str]:
+    """The ids that are due, and those due next, as many as cost no further call."""
+    soon = now + settings.POLL_INTERVAL * EARLY
+    due = {watch.batch_job_id for watch in watches if watch.due <= soon}
+    if room := -len(due) % MOST_IDS:
+        in_order = sorted(watches, key=lambda watch: watch.due)
+        others = dict.fromkeys(watch.batch_job_id for watch in in_order)
+        due.update([one for one in others if one not in due][:room] if due else [])
+    return due
 
 
 def _interval() -> float:

@@ -5,31 +5,37 @@ Each says in words what was found, and has the step that mends it, if there is o
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from batchexec import markers
 from batchexec.aws import cancelled
+from batchexec.aws.failures import container_of
 from jobs import transitions
+from jobs.conf import settings as jobs_settings
 
 if TYPE_CHECKING:
     from batchexec.aws.client import BatchClient
     from batchexec.models import BatchJob
     from jobs.models import Job
 
-#: Why a Batch job that has not started is cancelled.
+#: Why a Batch job is ended.
 SUPERFLUOUS = "Another execution performs this job, or it is over."
-CANCEL = "cancel it, unless it has started"
+CANCEL, TERMINATE = "cancel it", "terminate it"
+TERMINATE_AND_CLEAR = "terminate its Batch job, then clear the marker"
+#: From here on, a CancelJob changes nothing.
+STARTED = ("STARTING", "RUNNING")
 
 
 @dataclass(frozen=True)
 class Finding:
     """Something that doesn't belong together.
 
-    `mend()` returns whether it was mended. It is None if a worker mends this by itself,
-    or only a person can.
+    `mend()` returns whether it is mended by now, and may be called again until it is.
+    It is None if a worker mends this by itself, or only a person can. One that
+    `terminates` what runs takes somebody who asks for that.
     """
 
     kind: str
@@ -38,6 +44,7 @@ class Finding:
     explanation: str
     remedy: str = ""
     mend: Callable[[], bool] | None = None
+    terminates: bool = False
 
 
 @dataclass(frozen=True)
@@ -59,18 +66,29 @@ class Stranger:
     def epoch(self) -> str:
         return environment_of(self.detail).get("JOB_EPOCH", "")
 
+    @property
+    def has_started(self) -> bool:
+        return self.detail["status"] in STARTED
+
     def found(
-        self, explanation: str, remedy: str = "", mend: Callable[[], bool] | None = None
+        self,
+        explanation: str,
+        remedy: str = "",
+        mend: Callable[[], bool] | None = None,
+        *,
+        terminates: bool = False,
     ) -> Finding:
         text = f"{self.detail['jobName']} is {self.detail['status']}: {explanation}"
         job_id = environment_of(self.detail).get("JOB_ID", "")
-        return Finding("no marker names it", job_id, self.batch_job_id, text, remedy, mend)
+        kind = "no marker names it"
+        return Finding(kind, job_id, self.batch_job_id, text, remedy, mend, terminates)
 
 
-def environment_of(detail: dict[str, Any]) -> dict[str, str]:
+def environment_of(detail: Mapping[str, Any]) -> dict[str, str]:
     """The environment that a Batch job was submitted with."""
-    pairs = detail.get("container", {}).get("environment", [])
-    return {pair["name"]: pair["value"] for pair in pairs}
+    container = container_of(detail)
+    pairs = container.get("environment") or container.get("env") or ()
+    return {pair.get("name", ""): pair.get("value", "") for pair in pairs}
 
 
 # Markers
@@ -82,10 +100,28 @@ def left_over(marker: BatchJob, job: Job | None) -> Finding:
     return _left_over(marker, job, "clear the marker", clear)
 
 
-def left_over_by_cancel(client: BatchClient, marker: BatchJob, job: Job) -> Finding:
-    """The job was cancelled, so its Batch job is to end before the marker goes."""
-    remedy = "terminate its Batch job, then clear the marker"
-    return _left_over(marker, job, remedy, partial(_terminate_and_clear, client, marker))
+def left_over_by_cancel(client: BatchClient, marker: BatchJob, job: Job | None) -> Finding:
+    """The job was cancelled or deleted, so its Batch job is to end before the marker
+    goes.
+    """
+    mend = partial(_terminate_and_clear, client, marker)
+    return _left_over(marker, job, TERMINATE_AND_CLEAR, mend)
+
+
+def of_deleted_row(client: BatchClient, marker: BatchJob, status: str) -> Finding:
+    """Nobody said that the Batch job is to end when the row was deleted."""
+    text = f"The job's row is gone, but its Batch job is {status}: nothing records its outcome."
+    mend = partial(_end_and_clear, client, marker)
+    kind, remedy = "marker left over", TERMINATE_AND_CLEAR
+    return Finding(kind, marker.job_id, marker.batch_job_id, text, remedy, mend, terminates=True)
+
+
+def undecided(marker: BatchJob) -> Finding:
+    text = (
+        "The container was told to end. The marker stays until AWS Batch says why, "
+        "because the attempt may not count: a worker with --batch sees to that."
+    )
+    return Finding("not decided yet", marker.job_id, marker.batch_job_id, text)
 
 
 def _left_over(marker: BatchJob, job: Job | None, remedy: str, mend: Callable[[], bool]) -> Finding:
@@ -104,6 +140,22 @@ def unwatched(marker: BatchJob) -> Finding:
     return Finding("nobody watches", marker.job_id, marker.batch_job_id, text)
 
 
+def ended_without_outcome(marker: BatchJob, job: Job, detail: Mapping[str, Any]) -> Finding:
+    """The worker is not idle: it gives the runner time to show itself."""
+    reason = detail.get("statusReason") or "no reason given"
+    waits = (
+        f"{job.runner} is given up once it has been silent for {jobs_settings.LEASE:g} seconds"
+        if job.runner
+        else "the next look settles it"
+    )
+    watcher = job.locked_by or "a worker with --batch"
+    text = (
+        f"The Batch job is {detail['status']} ({reason}), but the job's row has no outcome yet: "
+        f"{waits}, by {watcher}."
+    )
+    return Finding("ended in AWS Batch", marker.job_id, marker.batch_job_id, text)
+
+
 # Jobs
 
 
@@ -116,13 +168,18 @@ def not_submitted(job: Job) -> Finding:
 
 
 def of_cancelled_job(client: BatchClient, stranger: Stranger) -> Finding:
-    mend = partial(_terminate, client, stranger.batch_job_id)
-    return stranger.found("its job was cancelled.", "terminate it", mend)
+    ids = [stranger.batch_job_id]
+    mend = partial(cancelled.terminated, client, ids, cancelled.REASON)
+    return stranger.found("its job was cancelled.", TERMINATE, mend)
 
 
 def of_past_execution(client: BatchClient, stranger: Stranger) -> Finding:
     explanation = "its execution is over, so its outcome will not be recorded."
-    return stranger.found(explanation, CANCEL, partial(_cancel, client, stranger.batch_job_id))
+    ids = [stranger.batch_job_id]
+    if stranger.has_started:
+        mend = partial(cancelled.terminated, client, ids, SUPERFLUOUS)
+        return stranger.found(explanation, TERMINATE, mend, terminates=True)
+    return stranger.found(explanation, CANCEL, partial(_cancelled, client, ids))
 
 
 def runner_beside_marker(stranger: Stranger, marker: BatchJob) -> Finding:
@@ -137,8 +194,10 @@ def runner_without_marker(stranger: Stranger, job: Job) -> Finding:
 
 
 def beside_runner(client: BatchClient, stranger: Stranger, job: Job) -> Finding:
-    explanation = f"{job.runner} is the registered runner, so this one would be refused."
-    return stranger.found(explanation, CANCEL, partial(_cancel, client, stranger.batch_job_id))
+    explanation = f"{job.runner} is the registered runner, so this one is refused."
+    if stranger.has_started:  # and ends by itself
+        return stranger.found(explanation)
+    return stranger.found(explanation, CANCEL, partial(_cancelled, client, [stranger.batch_job_id]))
 
 
 def of_waiting_job(stranger: Stranger, job: Job) -> Finding:
@@ -179,11 +238,11 @@ def _adopt(job: Job, detail: dict[str, Any]) -> bool:
     return _make_marker(job, detail)
 
 
-def _terminate(client: BatchClient, batch_job_id: str) -> bool:
-    client.terminate(batch_job_id, cancelled.REASON)
-    return True
+def _end_and_clear(client: BatchClient, marker: BatchJob) -> bool:
+    if not cancelled.terminated(client, [marker.batch_job_id], SUPERFLUOUS):
+        return False
+    return markers.clear(marker)
 
 
-def _cancel(client: BatchClient, batch_job_id: str) -> bool:
-    client.cancel(batch_job_id, SUPERFLUOUS)
-    return True
+def _cancelled(client: BatchClient, ids: list[str]) -> bool:
+    return cancelled.cancelled(client, ids, SUPERFLUOUS)

@@ -6,7 +6,7 @@ for markers to be swept. What isn't understood is reported and left alone.
 
 from __future__ import annotations
 
-from collections.abc import Container, Iterable
+from collections.abc import Container, Iterable, Mapping
 from typing import TYPE_CHECKING, Any
 
 from batchexec import markers
@@ -14,6 +14,7 @@ from batchexec.aws.container import registered_batch_job
 from batchexec.aws.names import common_prefix, is_ours
 from batchexec.aws.statuses import TERMINAL
 from batchexec.conf import settings
+from batchexec.models import BatchJob
 from batchexec.upkeep import findings
 from batchexec.upkeep.findings import Finding, Stranger, environment_of
 from jobs.models import Job
@@ -22,7 +23,6 @@ from jobs.store import store_for
 
 if TYPE_CHECKING:
     from batchexec.aws.client import BatchClient
-    from batchexec.models import BatchJob
 
 
 def reconcile(client: BatchClient) -> list[Finding]:
@@ -46,19 +46,34 @@ def _of_markers(client: BatchClient, found: Iterable[BatchJob]) -> list[Finding]
 
 
 def _of_marker(
-    client: BatchClient, marker: BatchJob, job: Job | None, known: Container[str]
+    client: BatchClient, marker: BatchJob, job: Job | None, known: Mapping[str, dict[str, Any]]
 ) -> Finding | None:
+    detail = known.get(marker.batch_job_id)
     if job is None:
-        return findings.left_over(marker, job)
+        return _of_marker_without_job(client, marker, detail)
     if job.epoch != marker.epoch:
         if job.state == State.CANCELLED:
             return findings.left_over_by_cancel(client, marker, job)
+        if detail is not None and markers.is_undecided(marker, job):
+            return findings.undecided(marker)
         return findings.left_over(marker, job)
-    if marker.batch_job_id and marker.batch_job_id not in known:
+    if marker.batch_job_id and detail is None:
         return findings.unknown_to_batch(marker)
+    if detail is not None and detail["status"] in TERMINAL:
+        return findings.ended_without_outcome(marker, job, detail)
     if job.state == State.DETACHED:
         return findings.unwatched(marker)
     return None
+
+
+def _of_marker_without_job(
+    client: BatchClient, marker: BatchJob, detail: dict[str, Any] | None
+) -> Finding:
+    if marker.state == BatchJob.State.UNWANTED:
+        return findings.left_over_by_cancel(client, marker, None)
+    if detail is not None and detail["status"] not in TERMINAL:
+        return findings.of_deleted_row(client, marker, detail["status"])
+    return findings.left_over(marker, None)
 
 
 def _of_strangers(client: BatchClient, by_job: dict[str, BatchJob]) -> list[Finding]:

@@ -1,6 +1,6 @@
-"""Clears the markers that nobody watches.
+"""Finds the markers that nobody watches, and the traces that have grown old.
 
-Their job's execution ended, or was given up, while no worker was there.
+The job's execution ended, or was given up, while no worker was there.
 """
 
 from __future__ import annotations
@@ -8,18 +8,15 @@ from __future__ import annotations
 import datetime as dt
 import logging
 import time
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
 from batchexec import markers
-from batchexec.aws.cancelled import ended_after_cancel
 from batchexec.models import BatchJob
 from jobs.conf import settings as jobs_settings
-from jobs.states import State
 from jobs.store import store_for
 from jobs.text import one_line
 
 if TYPE_CHECKING:
-    from batchexec.aws.client import BatchClient
     from jobs.models import AbstractJob
 
 logger = logging.getLogger(__name__)
@@ -30,11 +27,19 @@ INTERVAL = 30.0
 BATCH = 1000
 
 
+class Clearing(Protocol):
+    """What a sweep does with what it finds."""
+
+    def clear(self, marker: BatchJob, row: AbstractJob | None) -> bool: ...
+
+    def forget_old_traces(self) -> None: ...
+
+
 class Sweeper:
     """Sweeps for one worker process."""
 
-    def __init__(self, client: BatchClient):
-        self._client = client
+    def __init__(self, clearing: Clearing):
+        self._clearing = clearing
         self._swept_at: float | None = None
 
     def sweep_if_due(self, model: type[AbstractJob]) -> None:
@@ -45,28 +50,31 @@ class Sweeper:
         self._swept_at = time.monotonic()
         try:
             self.sweep(model)
+            self._clearing.forget_old_traces()
         except Exception as error:
             logger.warning("Markers could not be swept: %s", one_line(error))
 
     def sweep(self, model: type[AbstractJob]) -> int:
         """Clears the markers whose job is gone or has another epoch; returns how many.
 
-        The marker of a cancelled job stays until its Batch job is over. A marker that
-        was touched within the lease is its watcher's business.
+        A marker that was touched within the lease is its watcher's business.
         """
         store = store_for(BatchJob)
         cutoff = store.now() - dt.timedelta(seconds=jobs_settings.LEASE)
         found = store.find({"updated_at__lt": cutoff}, limit=BATCH)
         rows = markers.jobs_of(model, [marker.job_id for marker in found])
-        return sum(self._cleared(marker, rows.get(marker.job_id)) for marker in found)
+        return sum(
+            self._cleared(marker, row)
+            for marker in found
+            if (row := rows.get(marker.job_id)) is None or row.epoch != marker.epoch
+        )
 
-    def _cleared(self, marker: BatchJob, job: AbstractJob | None) -> bool:
-        if job is not None and job.epoch == marker.epoch:
+    def _cleared(self, marker: BatchJob, row: AbstractJob | None) -> bool:
+        """One marker that can't be cleared now keeps no other from that."""
+        try:
+            return self._clearing.clear(marker, row)
+        except Exception as error:
+            if store_for(BatchJob).is_unavailable(error):
+                raise
+            logger.warning("The marker of %s is not cleared yet: %s", marker, one_line(error))
             return False
-        is_cancelled = job is not None and job.state == State.CANCELLED
-        if is_cancelled and not ended_after_cancel(self._client, marker):
-            return False
-        if not markers.clear(marker):
-            return False
-        logger.info("The marker of %s was cleared: its execution is over.", marker)
-        return True

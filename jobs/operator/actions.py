@@ -15,6 +15,7 @@ from jobs.exceptions import JobError
 from jobs.execution.outcomes import Recorder
 from jobs.lifecycle import Lifecycle, instantiate, not_handing_over
 from jobs.models import Job
+from jobs.operator import elsewhere
 from jobs.process.reaper import Reaper
 from jobs.runner import default_name
 from jobs.states import FINISHED, State
@@ -25,6 +26,8 @@ if TYPE_CHECKING:
 
 #: Rows deleted in one statement.
 BATCH = 1_000
+#: Jobs that are counted at most before they are deleted.
+MANY = 10_000
 #: Jobs that may be executed right now are deleted only if you name their state.
 BEING_EXECUTED = (State.RUNNING, State.DETACHED)
 
@@ -121,12 +124,26 @@ def clear(
 ) -> int:
     """Deletes jobs; returns how many.
 
-    Running and detached jobs are deleted only if you name their `state`.
+    Running and detached jobs are deleted only if you name their `state`. What is
+    executed elsewhere is ended there.
     """
+    return _discard(model, _to_clear(state, queue))
+
+
+def executed_elsewhere(
+    state: str | None = None, queue: str | None = None, model: type[AbstractJob] = Job
+) -> int:
+    """How many of the jobs that `clear` would delete are executed elsewhere now.
+
+    No more than MANY are counted.
+    """
+    where = {**_to_clear(state, queue), "handed_over": True}
+    return store_for(model).count(where, MANY)
+
+
+def _to_clear(state: str | None, queue: str | None) -> dict[str, Any]:
     where: dict[str, Any] = {"state__in": [state] if state else clearable()}
-    if queue is not None:
-        where["queue"] = queue
-    return _discard(model, where)
+    return where if queue is None else {**where, "queue": queue}
 
 
 def clearable() -> list[str]:
@@ -149,7 +166,7 @@ def prune(
 
 def _discard(model: type[AbstractJob], where: dict[str, Any]) -> int:
     total = 0
-    while count := transitions.discard_batch(model, where, BATCH):
+    while count := transitions.discard_batch(model, where, BATCH, elsewhere.to_be_deleted):
         total += count
     return total
 

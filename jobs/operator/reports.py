@@ -5,14 +5,16 @@ from __future__ import annotations
 import contextlib
 import datetime as dt
 import json
+from collections import defaultdict
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from jobs import payloads
 from jobs.models import Job, State
+from jobs.operator import elsewhere
 from jobs.store import store_for
 from jobs.store.base import aware
-from jobs.text import storable
+from jobs.text import one_line, storable
 
 if TYPE_CHECKING:
     from jobs.models import AbstractJob
@@ -140,13 +142,15 @@ class Check:
     max_age: float
     oldest_due_seconds: float | None = None
     detached: int = 0
+    not_begun: int = 0
     problems: list[str] = field(default_factory=list)
 
 
 def check(max_age: float, model: type[AbstractJob] = Job) -> Check:
     """Looks for jobs that nobody has taken for longer than `max_age` seconds.
 
-    Jobs that are due, and detached ones.
+    Jobs that are due, detached ones, and reserved ones whose execution elsewhere isn't
+    even asked for, each with the reason.
     """
     store = store_for(model)
     found = Check(max_age)
@@ -165,7 +169,33 @@ def check(max_age: float, model: type[AbstractJob] = Job) -> Check:
             f"{number} detached jobs have waited for more than {max_age:g} seconds: "
             "only a worker that hands over (jobworker --batch) takes them."
         )
+    _check_reserved(found, store, cutoff)
     return found
+
+
+def _check_reserved(found: Check, store: Store[Any], cutoff: dt.datetime) -> None:
+    """Reserved jobs that a worker was to hand over by now.
+
+    A renewed lease changes no `updated_at`, so it says when the job was reserved.
+    """
+    where = {"state": State.RUNNING, "runner": "", "updated_at__lt": cutoff}
+    jobs = store.glance(where, ("locked_by", "epoch", "name", "updated_at"), MANY)
+    said = elsewhere.why_not_begun(jobs)
+    by_reason: dict[str, list[AbstractJob]] = defaultdict(list)
+    for job in jobs:
+        worker = one_line(job.locked_by)
+        reason = said.get(str(job.pk), f"the worker {worker} holds it and hasn't begun it.")
+        if reason:
+            by_reason[reason].append(job)
+            found.not_begun += 1
+    found.problems.extend(_not_begun(found, waiting, why) for why, waiting in by_reason.items())
+
+
+def _not_begun(found: Check, jobs: list[AbstractJob], reason: str) -> str:
+    first, others = min(jobs, key=lambda job: job.updated_at), len(jobs) - 1
+    named = f"Job {first.pk} ({one_line(first.name)})"
+    subject = f"{named} and {others:,} more have" if others else f"{named} has"
+    return f"{subject} been reserved for more than {found.max_age:g} seconds: {reason}"
 
 
 def _longest_due(store: Store[Any]) -> Any:

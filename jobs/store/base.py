@@ -110,8 +110,7 @@ class Store(ABC, Generic[M]):
     def sound(self, rows: list[M]) -> list[M]:
         """Rows that Django read, if all their values are of their columns' types.
 
-        Raises TypeError or ValueError if one isn't: then `read_each` gives as much of
-        them as can be read.
+        Raises TypeError or ValueError if one isn't: `read_each` gives what can be read.
         """
         return self._reader.sound(rows)
 
@@ -201,6 +200,10 @@ class Store(ABC, Generic[M]):
 
     @abstractmethod
     def find(self, where: Conditions, limit: int) -> list[M]: ...
+
+    @abstractmethod
+    def glance(self, where: Conditions, names: Sequence[str], limit: int) -> list[M]:
+        """Like `find`, with only these columns and the key of each row."""
 
     def find_one(self, where: Conditions) -> M | None:
         """A row that is as `where` says; None if there is none."""

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import datetime as dt
 import threading
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any
 
@@ -223,6 +223,13 @@ class MongoStore(Store[M]):
             self._job(document)
             for document in self.collection.find(self._documents.filter(where), limit=limit)
         ]
+
+    def glance(self, where: Conditions, names: Sequence[str], limit: int) -> list[M]:
+        reader = self._reader.of(names)
+        wanted = {column.field.column: 1 for column in reader.columns}
+        found = self.collection.find(self._documents.filter(where), wanted, limit=limit)
+        rows = (self._documents.values(document, reader.columns) for document in found)
+        return [reader.instance(row, self.connection) for row in rows]
 
     def odd_leases(self, latest: dt.datetime, limit: int) -> list[M]:
         odd = {"$not": {"$type": "date"}}

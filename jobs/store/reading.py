@@ -44,6 +44,12 @@ class Reader(Generic[M]):
                 self._others.append((place, column.as_they_are, column.read))
         self._checked = [column for column in columns if column.expected]
 
+    def of(self, names: Iterable[str]) -> Reader[M]:
+        """A reader of these columns and the key; the others are deferred."""
+        wanted = set(names)
+        chosen = [one for one in self.columns if one.name in wanted or one.field.primary_key]
+        return Reader(self._model, self._alias, chosen)
+
     def instance(self, values: Sequence[Any], connection: Any) -> M:
         """Of the values of all columns, in their order.
 

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import datetime as dt
 import threading
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from functools import cached_property
 from typing import Any
@@ -20,7 +20,7 @@ from jobs.conf import settings
 from jobs.runner import worker_runner
 from jobs.store.base import ORDER, Conditions, M, Reserver, Store, aware
 from jobs.store.columns import is_unreadable
-from jobs.store.reading import inserted
+from jobs.store.reading import Reader, inserted
 from jobs.store.statements import CLAIM, Sql, Statements
 from jobs.store.unavailable import is_unavailable_sql
 from jobs.store.uniqueness import is_duplicate, unique_column
@@ -175,19 +175,27 @@ class SqlStore(Store[M]):
     def find(self, where: Conditions, limit: int) -> list[M]:
         return self._read(where, "", limit)
 
+    def glance(self, where: Conditions, names: Sequence[str], limit: int) -> list[M]:
+        return self._read(where, "", limit, self._reader.of(names))
+
     def listing(self, where: Conditions, order: str, limit: int) -> list[M]:
         return self._read(where, order, limit)
 
-    def _read(self, where: Conditions, order: str, limit: int) -> list[M]:
+    def _read(
+        self, where: Conditions, order: str, limit: int, reader: Reader[M] | None = None
+    ) -> list[M]:
+        names = [column.name for column in reader.columns] if reader else None
+        statement = self._statements.select(where, names=names, order=order, limit=limit)
         try:
-            rows = self._fetch(self._statements.select(where, order=order, limit=limit))
+            rows = self._fetch(statement)
         except Exception as error:
             if not is_unreadable(error):
                 raise
             # A column of one of them can't be read: the driver gives none of them.
             keys = self._statements.select(where, names=["pk"], order=order, limit=limit)
             return self.read_each([key for (key,) in self._fetch(keys)])
-        return [self._instance(row) for row in rows]
+        reader = reader or self._reader
+        return [reader.instance(row, self.connection) for row in rows]
 
     def _fetch(self, statement: Sql) -> list[Any]:
         with self._cursor() as cursor:

@@ -47,6 +47,7 @@ from jobs.transitions.watching import (
     adopt,
     detach,
     hand_over,
+    put_off,
     refund,
     requeue,
 )
@@ -72,6 +73,7 @@ __all__ = [
     "hand_over",
     "has_ended",
     "postpone",
+    "put_off",
     "refund",
     "register",
     "requeue",

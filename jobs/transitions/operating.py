@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any
 
 from jobs.conf import settings
@@ -93,11 +93,22 @@ def discard(job: AbstractJob) -> bool:
     return store_of(job).delete(job.pk, {"epoch": job.epoch, "state__in": list(FINISHED)})
 
 
-def discard_batch(model: type[AbstractJob], where: Mapping[str, Any], limit: int) -> int:
-    """Deletes up to `limit` rows that are as `where` says, each only if it still is."""
+def discard_batch(
+    model: type[AbstractJob],
+    where: Mapping[str, Any],
+    limit: int,
+    before: Callable[[list[Any]], object],
+) -> int:
+    """Deletes up to `limit` rows that are as `where` says, each only if it still is.
+
+    `before` is called with the keys of the chosen rows before they are deleted.
+    """
     store = store_for(model)
     chosen = store.ids(where, limit)
-    return store.delete_many({**where, "pk__in": chosen}) if chosen else 0
+    if not chosen:
+        return 0
+    before(chosen)
+    return store.delete_many({**where, "pk__in": chosen})
 
 
 def _again(now: dt.datetime) -> dict[str, Any]:

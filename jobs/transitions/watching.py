@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime as dt
 from typing import TYPE_CHECKING
 
 from jobs.states import State
@@ -45,9 +46,26 @@ def adopt(job: AbstractJob) -> bool:
 def refund(job: AbstractJob) -> bool:
     """A failed attempt that was recorded, and is to be tried again, is not counted
     after all.
+
+    Only before the next execution is handed over: that one has read the attempts.
     """
-    where = {"epoch": job.epoch, "state__in": WAITING, "attempts": job.attempts}
+    where = {
+        "epoch": job.epoch,
+        "attempts": job.attempts,
+        "state__in": [*WAITING, State.RUNNING],
+        "handed_over": False,
+        "runner": "",
+    }
     return job.attempts > 0 and store_of(job).apply(job, where, {"attempts": job.attempts - 1})
+
+
+def put_off(job: AbstractJob, run_at: dt.datetime) -> bool:
+    """The watcher leaves a job that nobody has begun to execute for later; nothing is
+    counted.
+    """
+    where = {**as_seen(job), "handed_over": False}
+    later = {"state": State.SCHEDULED, "run_at": run_at, "epoch": job.epoch + 1}
+    return store_of(job).apply(job, where, {**EXECUTION_OVER, **later})
 
 
 def requeue(job: AbstractJob) -> bool:

@@ -12,6 +12,7 @@ from batchexec.aws.client import BatchClient
 from batchexec.models import BatchJob
 from batchexec.process.pacer import RECOVERY, Pacer
 from batchexec.process.poller import Poller
+from batchexec.process.watches import Rounds, Watches
 from jobs.models import Job, State
 from tests.processes import wait_for
 from tests.samples import Append
@@ -96,10 +97,11 @@ def test_each_poll_that_is_throttled_doubles_the_pause_before_the_next(batch, se
     settings.BATCHEXEC = {"POLL_INTERVAL": 0.2}
     batch.set_faults(["DescribeJobs:429"])
     poller = Poller(BatchClient())
+    watches = Watches(Rounds("a-test", poller.look, eager=True))
     with caplog.at_level(logging.WARNING, "batchexec.process.poller"):
-        watch = poller.watch("unheard-of")
+        watch = watches.begin("unheard-of")
         wait_for(lambda: len(caplog.records) >= 2)
-    poller.unwatch(watch)
+    watches.end(watch)
     first, second = (record.args[1] for record in caplog.records[:2])
     assert 0.2 < first < 0.5
     assert second == pytest.approx(2 * first)

@@ -168,9 +168,9 @@ def test_15_after_a_restored_backup_a_running_batch_job_is_watched_before_anothe
     assert (row(job).state, row(job).handed_over) == (State.DETACHED, True)
     with released(go, once=lambda: row(job).locked_by):
         assert worker().work_off(1) == (0, 1)
-    # Its outcome could not be recorded by a runner that the row doesn't know: a failed
-    # attempt, to be tried again.
-    assert (row(job).state, row(job).attempts) == (State.SCHEDULED, 1)
+    # Its outcome could not be recorded by a runner that the row doesn't know. By the
+    # row, the execution never began: it is tried again, and costs no attempt.
+    assert (row(job).state, row(job).attempts, row(job).epoch) == (State.SCHEDULED, 0, 1)
     assert [line.split()[0] for line in lines(log)] == ["began", "ended"]
     assert batch.calls()["counts"]["SubmitJob"] == 1
 
@@ -190,6 +190,103 @@ def test_the_batch_job_of_a_cancelled_job_is_terminated_on_request(
         lambda: client_of(batch).describe_jobs(jobs=[batch_job_id])["jobs"][0]["status"] == "FAILED"
     )
     assert row(job).state == State.CANCELLED
+
+
+def running(client, batchjobs_job: Job, log) -> str:
+    """A Batch job of it, whose container has begun."""
+    batch_job_id = submit(client, batchjobs_job)
+    wait_for(lambda: lines(log), what="the container began")
+    return batch_job_id
+
+
+def taken(worker) -> Job:
+    mine = Job.objects.reserve(worker())
+    assert transitions.hand_over(mine)
+    return mine
+
+
+def marker_of(job: Job, batch_job_id: str) -> BatchJob:
+    marker = markers.commit_intent(
+        job, job_name=job_name(str(job.pk), 0), job_queue="delayed-jobs", job_definition="d:1"
+    )
+    assert marker is not None
+    assert markers.record_submission(marker, batch_job_id)
+    return marker
+
+
+def test_what_is_mended_takes_one_pass(batchjobs, batch, client_of, worker, settings, tmp_path):
+    settings.JOBS = {**settings.JOBS, "LEASE": 60}
+    job = jobs.enqueue(Wait(str(tmp_path / "log"), str(tmp_path / "never")))
+    mine = taken(worker)
+    batch_job_id = running(client_of(batch), job, tmp_path / "log")
+    marker_of(mine, batch_job_id)
+    assert transitions.cancel(row(job))
+    status, (finding,) = findings(batchjobs, "--apply")
+    assert (status, finding["kind"], finding["mended"]) == (0, "marker left over", True)
+    assert client_of(batch).describe_jobs(jobs=[batch_job_id])["jobs"][0]["status"] == "FAILED"
+    assert not BatchJob.objects.exists()
+
+
+def test_what_is_not_mended_is_said_with_exit_status_1(
+    batchjobs, batch, client_of, worker, settings, tmp_path, monkeypatch
+):
+    monkeypatch.setattr("batchexec.management.commands.batchjobs.PATIENCE", 0.0)
+    settings.JOBS = {**settings.JOBS, "LEASE": 60}
+    job = jobs.enqueue(Wait(str(tmp_path / "log"), str(tmp_path / "never")))
+    mine = taken(worker)
+    marker_of(mine, running(client_of(batch), job, tmp_path / "log"))
+    assert transitions.cancel(row(job))
+    status, output = batchjobs("reconcile", "--apply")
+    assert status == 1
+    assert "(not mended: terminate its Batch job, then clear the marker)" in output
+    assert BatchJob.objects.exists()
+
+
+@pytest.mark.parametrize("has_marker", [True, False])
+def test_a_running_batch_job_whose_row_is_gone_is_terminated_only_when_asked(
+    batchjobs, batch, client_of, worker, settings, tmp_path, has_marker
+):
+    settings.JOBS = {**settings.JOBS, "LEASE": 60}
+    job = jobs.enqueue(Wait(str(tmp_path / "log"), str(tmp_path / "never")))
+    mine = taken(worker)
+    client = client_of(batch)
+    batch_job_id = running(client, job, tmp_path / "log")
+    if has_marker:
+        marker_of(mine, batch_job_id)
+    Job.objects.all().delete()
+    status, output = batchjobs("reconcile", "--apply")
+    assert status == 1
+    assert "only with --terminate" in output
+    assert client.describe_jobs(jobs=[batch_job_id])["jobs"][0]["status"] == "RUNNING"
+    status, (finding,) = findings(batchjobs, "--apply", "--terminate")
+    assert (status, finding["mended"]) == (0, True)
+    assert client.describe_jobs(jobs=[batch_job_id])["jobs"][0]["status"] == "FAILED"
+    assert not BatchJob.objects.exists()
+    assert findings(batchjobs) == (0, [])
+
+
+def test_a_batch_job_that_failed_while_its_row_waits_for_a_lease_is_named_as_that(
+    batchjobs, batch, client_of, worker, settings, tmp_path
+):
+    settings.JOBS = {**settings.JOBS, "LEASE": 60}
+    batch.set_faults([f"Container:kill:when={tmp_path / 'lost'},times=1"])
+    job = jobs.enqueue(Wait(str(tmp_path / "log"), str(tmp_path / "never")))
+    mine = taken(worker)
+    client = client_of(batch)
+    batch_job_id = running(client, job, tmp_path / "log")
+    marker_of(mine, batch_job_id)
+    (tmp_path / "lost").touch()
+    wait_for(lambda: client.describe_jobs(jobs=[batch_job_id])["jobs"][0]["status"] == "FAILED")
+    status, (finding,) = findings(batchjobs)
+    assert (status, finding["kind"], finding["batch_job_id"]) == (
+        0,
+        "ended in AWS Batch",
+        batch_job_id,
+    )
+    explanation = str(finding["explanation"])
+    assert "Host EC2" in explanation
+    assert "silent for 60 seconds" in explanation
+    assert row(job).runner in explanation
 
 
 def test_what_is_configured_wrongly_is_one_sentence(start, batch):

@@ -16,7 +16,7 @@ from batchexec.aws import names
 from batchexec.handover.follow import _goes_on
 from batchexec.models import BatchJob
 from batchexec.plugin import BatchExecution
-from batchexec.process.poller import Watch
+from batchexec.process.watches import Watch
 from jobs import transitions
 from jobs.models import Job, State
 from jobs.store import store_for

@@ -35,7 +35,20 @@ def test_max_run_time_reaches_batch_as_its_timeout_with_a_margin():
 
 def test_batch_does_not_retry_by_itself_unless_the_job_says_so():
     assert built()["retryStrategy"] == {"attempts": 1}
-    assert built(resources=Resources(attempts=3))["retryStrategy"] == {"attempts": 3}
+    strategy = built(resources=Resources(attempts=3))["retryStrategy"]
+    assert strategy["attempts"] == 3
+    assert {(rule["onExitCode"], rule["action"]) for rule in strategy["evaluateOnExit"]} == {
+        ("1", "EXIT"),
+        ("3", "EXIT"),
+        ("4", "EXIT"),
+        ("143", "EXIT"),
+    }
+    own = [
+        {"onStatusReason": "Host EC2*", "action": "RETRY"},
+        {"onExitCode": "*", "action": "EXIT"},
+    ]
+    strategy = built(resources=Resources(attempts=2, evaluate_on_exit=own))["retryStrategy"]
+    assert strategy == {"attempts": 2, "evaluateOnExit": own}
 
 
 def test_only_what_is_asked_for_is_submitted():

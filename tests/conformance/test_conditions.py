@@ -164,7 +164,26 @@ CHANGES = {
         State.RUNNING,
     ),
     "adopt": Change(transitions.adopt, waiting, EXECUTOR, WAITING, False, State.DETACHED),
-    "refund": Change(transitions.refund, rescheduled, {"epoch", "attempts"}, WAITING),
+    "refund": Change(
+        transitions.refund,
+        rescheduled,
+        EXECUTOR | {"attempts", "handed_over"},
+        WAITING | RUNNING,
+    ),
+    "refund before the next hand-over": Change(
+        transitions.refund,
+        reserved,
+        EXECUTOR | {"attempts", "handed_over"},
+        WAITING | RUNNING,
+    ),
+    "put off": Change(
+        lambda job: transitions.put_off(job, now() + HOUR),
+        reserved,
+        AS_SEEN | {"handed_over"},
+        RUNNING,
+        True,
+        State.SCHEDULED,
+    ),
     "cancel": Change(
         transitions.cancel, in_batch, {"epoch"}, ANY - FINISHED, True, State.CANCELLED
     ),
@@ -279,7 +298,8 @@ def test_with_the_epoch_goes_all_that_belonged_to_the_execution_except_a_cancell
 ):
     change = CHANGES[name]
     before = change.before()
-    job = job_with(before if name == "requeue" else {**before, "handed_over": True})
+    is_unbegun = "handed_over" in change.goes_by
+    job = job_with(before if is_unbegun else {**before, "handed_over": True})
     assert change.act(job)
     row = Job.objects.get()
     assert (row.locked_by, row.locked_at, row.handed_over) == ("", None, False)
@@ -353,6 +373,9 @@ def test_what_is_discarded_in_batches_is_what_still_is_as_it_was_chosen(monkeypa
         return found
 
     monkeypatch.setattr(store, "ids", retry_meanwhile)
-    assert transitions.discard_batch(Job, {"state": State.FAILED}, limit=10) == 1
+    announced: list[Any] = []
+    deleted = transitions.discard_batch(Job, {"state": State.FAILED}, 10, announced.extend)
+    assert deleted == 1
+    assert set(announced) == {chosen.pk, retried.pk}
     assert [job.pk for job in Job.objects.all()] == [retried.pk]
     assert chosen.pk != retried.pk

@@ -85,10 +85,10 @@ def intend(s: State, n: int, w: Watcher, rules: Rules, bounds: Bounds) -> Steps:
         else "handing over"
     )
     if s.marker is None:
-        yield Step(
-            "commits the marker",
-            with_watcher(s._replace(marker=Marker(w.epoch)), n, w._replace(at=after)),
-        )
+        marked = s._replace(marker=Marker(w.epoch))
+        yield Step("commits the marker", with_watcher(marked, n, w._replace(at=after)))
+        if after == "submitting":
+            yield from _waits(marked, n, w)
     elif s.marker.epoch >= w.epoch:
         yield Step("finds that another has the marker, and lets go", let_go(s, n, w))
     else:
@@ -123,10 +123,19 @@ def read_own(s: State, n: int, w: Watcher, rules: Rules, bounds: Bounds) -> Step
             if rules.hand_over_before_marker or not rules.hand_over_before_submission
             else "handing over"
         )
-        yield Step(
-            "reads its marker",
-            with_watcher(s, n, w._replace(at=at, marker_epoch=marker.epoch, tries=marker.tries)),
-        )
+        w = w._replace(marker_epoch=marker.epoch, tries=marker.tries)
+        yield Step("reads its marker", with_watcher(s, n, w._replace(at=at)))
+        if at == "submitting":
+            yield from _waits(s, n, w)
+
+
+def _waits(s: State, n: int, w: Watcher) -> Steps:
+    """Entry._say_why: the marker is there, and nothing can be submitted just now.
+
+    The worker goes on as after throttling.
+    """
+    waiting = w._replace(at="throttled")
+    yield Step("waits for AWS to take jobs", with_watcher(s, n, waiting))
 
 
 def submit(s: State, n: int, w: Watcher, rules: Rules, bounds: Bounds) -> Steps:
@@ -172,7 +181,7 @@ def submit(s: State, n: int, w: Watcher, rules: Rules, bounds: Bounds) -> Steps:
 
 
 def after_throttling(s: State, n: int, w: Watcher, rules: Rules, bounds: Bounds) -> Steps:
-    """Entry._submitted_meanwhile: the next try, after a pause of any length."""
+    """Entry._take_try: the next try, after a pause of any length."""
     if (gone := not_held(s, n, w)) is not None:
         yield Step("notices that it doesn't hold the job any more", gone)
     elif rules.intent_renewed:

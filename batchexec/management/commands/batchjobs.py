@@ -4,19 +4,27 @@ from __future__ import annotations
 
 import json
 import sys
+import time
 from argparse import ArgumentParser
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from django.core.management.base import BaseCommand, CommandError
 
 from batchexec import markers
-from batchexec.aws.client import BatchClient, NotConfigured, configuration_error
+from batchexec.aws.errors import NotConfigured
+from batchexec.executions import as_dict, traces
 from batchexec.models import BatchJob
 from batchexec.upkeep.findings import Finding
 from batchexec.upkeep.reconciler import reconcile
 from jobs.management.terminal import printable, table
 
+if TYPE_CHECKING:
+    from batchexec.aws.client import BatchClient
+
 NOT_MENDED, NO_SUCH_MARKER = 1, 4
+#: For how many seconds Batch jobs that are to end are waited for, and the pause between
+#: two looks.
+PATIENCE, PAUSE = 60.0, 1.0
 COLUMNS = (
     "job_id",
     "epoch",
@@ -47,6 +55,11 @@ class Command(BaseCommand):
         reconciling.add_argument(
             "--apply", action="store_true", help="mend it; without this, nothing is changed"
         )
+        reconciling.add_argument(
+            "--terminate",
+            action="store_true",
+            help="mend it, and terminate what still runs although its job's row is gone or past it",
+        )
         for command in (listing, show, reconciling):
             command.add_argument("--json", action="store_true", help="print JSON")
 
@@ -55,7 +68,11 @@ class Command(BaseCommand):
             status = getattr(self, f"_{action}")(**options)
         except NotConfigured as error:
             raise CommandError(str(error)) from error
+        except ImportError as error:
+            raise CommandError(str(error)) from error
         except Exception as error:
+            from batchexec.aws.answers import configuration_error
+
             if text := configuration_error(error):
                 raise CommandError(text) from error
             if type(error).__module__.startswith("botocore."):
@@ -67,7 +84,7 @@ class Command(BaseCommand):
     def _list(self, json: bool, **options: Any) -> int:
         found = markers.all_markers()
         if json:
-            self._print_json([_as_json(marker) for marker in found])
+            self._print_json([as_dict(marker) for marker in found])
         elif found:
             rows = [[str(getattr(marker, name)) for name in COLUMNS] for marker in found]
             self.stdout.write(table([list(COLUMNS), *rows]))
@@ -77,30 +94,40 @@ class Command(BaseCommand):
 
     def _show(self, id: str, json: bool, **options: Any) -> int:
         marker = markers.look_up(id)
-        if marker is None:
+        past = [as_dict(trace) for trace in traces(id if marker is None else marker.job_id)]
+        if marker is None and not past:
             self.stderr.write(printable(f"Nothing is in Batch for {id!r}."))
             return NO_SUCH_MARKER
-        details = BatchClient().describe([marker.batch_job_id]) if marker.batch_job_id else {}
-        shown = {**_as_json(marker), "aws_batch": details.get(marker.batch_job_id)}
+        shown = {**self._now(marker), "executions": past}
         if json:
             self._print_json(shown)
-        else:
-            for name, value in shown.items():
-                text = _dump(value) if isinstance(value, dict) else value
+            return 0
+        for name, value in shown.items():
+            if value:
+                text = _dump(value) if isinstance(value, (dict, list)) else value
                 self.stdout.write(printable(f"{name + ':':<16} {text}"))
         return 0
 
-    def _reconcile(self, apply: bool, json: bool, **options: Any) -> int:
-        shown, left = [], False
-        for finding in reconcile(BatchClient()):
-            mended = apply and _mended(finding)
-            left = left or (finding.mend is not None and not mended)
-            shown.append({**_finding_as_json(finding), "mended": mended})
-            if not json:
-                self.stdout.write(printable(_line(finding, mended)))
+    def _now(self, marker: BatchJob | None) -> dict[str, Any]:
+        """The marker, and what AWS Batch says of its Batch job."""
+        if marker is None:
+            return {}
+        details = _client().describe([marker.batch_job_id]) if marker.batch_job_id else {}
+        return {**as_dict(marker), "aws_batch": details.get(marker.batch_job_id)}
+
+    def _reconcile(self, apply: bool, terminate: bool, json: bool, **options: Any) -> int:
+        found = reconcile(_client())
+        apply = apply or terminate
+        chosen = [one for one in found if one.mend and apply and (terminate or not one.terminates)]
+        mended = _mended(chosen)
+        left = any(one.mend is not None and one not in mended for one in found)
         if json:
+            shown = [{**_finding_as_json(one), "mended": one in mended} for one in found]
             self._print_json(shown)
-        elif not shown:
+            return NOT_MENDED if left else 0
+        for finding in found:
+            self.stdout.write(printable(_line(finding, _verb(finding, mended, apply, terminate))))
+        if not found:
             self.stdout.write("Markers, jobs and AWS Batch agree.")
         elif left and not apply:
             self.stdout.write(
@@ -112,31 +139,42 @@ class Command(BaseCommand):
         self.stdout.write(_dump(value))
 
 
+def _client() -> BatchClient:
+    """Made here, so that without boto3 there still are sub-commands, and a sentence."""
+    from batchexec.aws.client import BatchClient
+
+    return BatchClient()
+
+
 def _dump(value: Any) -> str:
     return json.dumps(value, indent=2, default=str)
-
-
-def _as_json(marker: BatchJob) -> dict[str, Any]:
-    names = [field.attname for field in BatchJob._meta.concrete_fields if not field.primary_key]
-    values = {name: getattr(marker, name) for name in names}
-    return {
-        name: value.isoformat() if hasattr(value, "isoformat") else value
-        for name, value in values.items()
-    }
 
 
 def _finding_as_json(finding: Finding) -> dict[str, Any]:
     return {name: getattr(finding, name) for name in SHOWN_OF_FINDING}
 
 
-def _mended(finding: Finding) -> bool:
-    """Mends what can be mended; returns whether it did."""
-    return finding.mend is not None and finding.mend()
+def _mended(findings: list[Finding]) -> list[Finding]:
+    """Mends all, and waits for what takes its time; returns those that are mended."""
+    deadline = time.monotonic() + PATIENCE
+    mended: list[Finding] = []
+    while left := [one for one in findings if one not in mended]:
+        mended += [one for one in left if one.mend is not None and one.mend()]
+        if len(mended) == len(findings) or time.monotonic() > deadline:
+            break
+        time.sleep(PAUSE)
+    return mended
 
 
-def _line(finding: Finding, mended: bool) -> str:
+def _verb(finding: Finding, mended: list[Finding], apply: bool, terminate: bool) -> str:
+    if finding in mended:
+        return "mended"
+    if finding.terminates and not terminate:
+        return "only with --terminate"
+    return "not mended" if apply else "would be mended"
+
+
+def _line(finding: Finding, verb: str) -> str:
     subject = f"job {finding.job_id or '?'}, Batch job {finding.batch_job_id or '-'}"
     line = f"{finding.kind}: {subject}: {finding.explanation}"
-    if not finding.remedy:
-        return line
-    return f"{line} ({'mended' if mended else 'would be mended'}: {finding.remedy})"
+    return f"{line} ({verb}: {finding.remedy})" if finding.remedy else line

@@ -9,7 +9,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from jobs.management.queue.console import DONE, NO_SUCH_JOB, REFUSED, Console, Options, counted
-from jobs.operator import actions, reports
+from jobs.operator import actions, elsewhere, reports
 from jobs.states import FINISHED
 
 if TYPE_CHECKING:
@@ -42,6 +42,7 @@ def clear(console: Console, options: Options) -> int:
     deleted = 0
     if number := sum(chosen.values()):
         parts = ", ".join(f"{count:,} {name}" for name, count in chosen.items() if count)
+        _warn_of_executions(console, actions.executed_elsewhere(state, queue))
         console.ask(f"Delete {counted(number)} ({parts})?", options)
         deleted = actions.clear(state, queue)
     left = 0 if state else sum(there[name] for name in actions.BEING_EXECUTED)
@@ -97,6 +98,14 @@ def _each(
     for pk in dict.fromkeys(options["ids"]):
         attempts.make(pk, lambda pk: operation(actions.find(pk)), pk)
     return attempts.report(done, options)
+
+
+def _warn_of_executions(console: Console, number: int) -> None:
+    if number:
+        console.complain(
+            f"{counted(number)} of these may be executed in {elsewhere.names()} now: once the "
+            "rows are deleted, a worker has that ended there, and nothing records an outcome."
+        )
 
 
 def _counts_by_state(queue: str | None) -> Counter[str]:

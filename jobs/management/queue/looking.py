@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from jobs.management.queue.console import DONE, REFUSED, Console, Options, counted
 from jobs.management.terminal import table
-from jobs.operator import actions, reports
+from jobs.operator import actions, elsewhere, reports
 from jobs.text import one_line
 
 if TYPE_CHECKING:
@@ -43,8 +43,9 @@ def list_jobs(console: Console, options: Options) -> int:
 def show(console: Console, options: Options) -> int:
     job = actions.find(options["id"])
     shown = reports.as_dict(job, full=True)
+    executions = elsewhere.executions(job)
     if options["json"]:
-        return console.say_json(shown)
+        return console.say_json({**shown, "executions": executions})
     short = {
         key: value for key, value in shown.items() if key not in (*reports.LONG, "payload", "error")
     }
@@ -58,6 +59,11 @@ def show(console: Console, options: Options) -> int:
             "\nIts signature doesn't hold, so it is never loaded. If you know who wrote "
             f"it and why: jobs sign {job.pk}"
         )
+    for execution in executions:
+        console.say(f"\nexecution in {execution.pop('place', elsewhere.names())}")
+        for key, value in execution.items():
+            if value not in (None, ""):
+                console.say(f"  {key.replace('_', ' ')}: {one_line(value)}")
     return console.say(f"\nlast error\n{job.last_error}") if job.last_error else DONE
 
 

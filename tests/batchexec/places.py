@@ -1,0 +1,73 @@
+"""Queues and job definitions of a local AWS Batch, made as anybody would make them."""
+
+from __future__ import annotations
+
+from typing import Any
+
+ROLE = "arn:aws:iam::123456789012:role/execution"
+
+
+def sized(vcpu: str, memory: str) -> list[dict[str, str]]:
+    return [{"type": "VCPU", "value": vcpu}, {"type": "MEMORY", "value": memory}]
+
+
+def add_definition(
+    client: Any, name: str, vcpu: str = "0.25", memory: str = "512", **options: Any
+) -> str:
+    """Registers a revision, for Fargate unless `options` say otherwise."""
+    container = {
+        "image": "x",
+        "command": ["true"],
+        "resourceRequirements": sized(vcpu, memory),
+        "executionRoleArn": ROLE,
+    }
+    request: dict[str, Any] = {
+        "type": "container",
+        "platformCapabilities": ["FARGATE"],
+        "containerProperties": container,
+        **options,
+    }
+    kept = {key: value for key, value in request.items() if value is not None}
+    reply = client.register_job_definition(jobDefinitionName=name, **kept)
+    return f"{name}:{reply['revision']}"
+
+
+CLUSTER = {
+    "eksClusterArn": "arn:aws:eks:us-east-1:123456789012:cluster/c",
+    "kubernetesNamespace": "jobs",
+}
+
+
+def add_queue(
+    client: Any, name: str, *, on_ec2: bool = False, on_eks: bool = False, fair: bool = False
+) -> None:
+    """A queue on the compute environment that is there, or on one of its own."""
+    environment = "localbatch"
+    if on_ec2 or on_eks:
+        environment = f"{name}-machines"
+        cluster = {"eksConfiguration": CLUSTER} if on_eks else {}
+        client.create_compute_environment(
+            computeEnvironmentName=environment, type="UNMANAGED", **cluster
+        )
+    options: dict[str, Any] = {}
+    if fair:
+        options["schedulingPolicyArn"] = client.create_scheduling_policy(name=f"{name}-policy")[
+            "arn"
+        ]
+    client.create_job_queue(
+        jobQueueName=name,
+        priority=1,
+        computeEnvironmentOrder=[{"order": 1, "computeEnvironment": environment}],
+        **options,
+    )
+
+
+def details(client: Any, batch: Any) -> list[dict[str, Any]]:
+    """The JobDetails of what was accepted, the oldest submission first."""
+    ids = [one["jobId"] for one in batch.calls()["submissions"] if one["accepted"]]
+    found = {one["jobId"]: one for one in client.describe_jobs(jobs=ids)["jobs"]} if ids else {}
+    return [found[batch_job_id] for batch_job_id in ids]
+
+
+def sizes_of(detail: dict[str, Any]) -> dict[str, str]:
+    return {need["type"]: need["value"] for need in detail["container"]["resourceRequirements"]}

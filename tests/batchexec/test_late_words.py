@@ -1,0 +1,196 @@
+"""AWS Batch says late how a Batch job ended. The job's row says it at once, so the slot
+is free, and what AWS says later is still acted upon.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+import os
+import signal
+import time
+
+import pytest
+from django.utils import timezone
+
+import jobs
+from batchexec.aws.statuses import TERMINAL
+from batchexec.handover import reprieve
+from batchexec.models import BatchHistory, BatchJob
+from jobs.models import Job, State
+from tests.fixtures import batch_execution_of
+from tests.processes import lines, released, row, wait_for
+from tests.samples import Append, Fail, Wait
+
+pytestmark = pytest.mark.django_db(transaction=True)
+
+#: Seconds, around which localbatch says that a container has ended.
+LAG = 2.0
+
+
+@pytest.fixture(params=[LAG])
+def batch(request, batch_with):
+    return batch_with(lag=request.param)
+
+
+def status_of(client, marker: BatchJob) -> str:
+    return client.describe_jobs(jobs=[marker.batch_job_id])["jobs"][0]["status"]
+
+
+class StampsItsEnd(Append):
+    """Writes when it ended."""
+
+    def perform(self):
+        with open(self.path, "a") as file:
+            file.write(f"{time.time()}\n")
+
+
+@pytest.mark.parametrize("payload", [StampsItsEnd, Fail])
+def test_a_slot_is_free_as_soon_as_the_row_says_so_whatever_the_lag(
+    batch, worker, settings, client_of, tmp_path, monkeypatch, payload
+):
+    """LEASE is long, so that it is not the renewal that notices."""
+    settings.JOBS = {**settings.JOBS, "LEASE": 60}
+    monkeypatch.setenv("JOBS_LEASE", "60")
+    settings.BATCHEXEC = {**settings.BATCHEXEC, "POLL_INTERVAL": 1}
+    log = tmp_path / "log"
+    one = payload(str(log))
+    job = jobs.enqueue(one)
+    ended = []
+    mine = worker()
+    original = batch_execution_of(mine).traces.add
+    monkeypatch.setattr(
+        batch_execution_of(mine).traces, "add", lambda t: ended.append(t) or original(t)
+    )
+    assert mine.work_off() == ((1, 0) if payload is StampsItsEnd else (0, 1))
+    freed = time.time()
+    (trace,) = ended
+    assert status_of(client_of(batch), trace.marker) not in TERMINAL
+    assert not BatchJob.objects.exists()
+    if payload is StampsItsEnd:
+        # The outcome is written after that line; a look at the rows follows within
+        # POLL_INTERVAL.
+        assert freed - float(lines(log)[0]) < 1 + 1.5
+    else:
+        assert (row(job).state, row(job).attempts) == (State.SCHEDULED, 1)
+        assert freed - row(job).updated_at.timestamp() < 1 + 0.5
+
+
+@pytest.mark.parametrize("batch", [0.5, 5.0], indirect=True)
+def test_a_reclaimed_machine_costs_no_attempt_however_late_aws_says_why(batch, worker, tmp_path):
+    log, reclaimed = tmp_path / "log", tmp_path / "reclaimed"
+    batch.set_faults([f"Container:reclaim:when={reclaimed}"])
+    job = jobs.enqueue(Wait(str(log), str(tmp_path / "never")))
+    mine = worker()
+    with released(reclaimed, once=lambda: lines(log)):
+        assert mine.work_off() == (0, 1)
+    assert row(job).last_error.startswith("Terminated: ")
+    wait_for(lambda: row(job).attempts == 0, what="the attempt was given back")
+    wait_for(lambda: not BatchJob.objects.exists())
+    assert (row(job).state, row(job).epoch) == (State.SCHEDULED, 1)
+    assert BatchHistory.objects.get().infrastructure_failures == 1
+
+
+def told_to_end(batch, start, tmp_path) -> Job:
+    """A job that recorded that it was told to end.
+
+    Its worker died before AWS said why.
+    """
+    log, reclaimed = tmp_path / "log", tmp_path / "reclaimed"
+    batch.set_faults([f"Container:reclaim:when={reclaimed},times=1"])
+    job = jobs.enqueue(Wait(str(log), str(tmp_path / "go")))
+    victim = start("jobworker", "--batch", BATCHEXEC_POLL_INTERVAL="60", JOBS_LEASE="60")
+    wait_for(lambda: lines(log), what="the container began")
+    reclaimed.touch()
+    wait_for(lambda: row(job).epoch == 1, what="the container recorded it")
+    victim.kill()
+    assert (row(job).state, row(job).attempts) == (State.SCHEDULED, 1)
+    assert BatchJob.objects.get().epoch == 0
+    return job
+
+
+def test_a_sweep_gives_the_attempt_back_after_the_workers_death(batch, worker, start, tmp_path):
+    job = told_to_end(batch, start, tmp_path)
+    Job.objects.update(run_at=timezone.now() + dt.timedelta(hours=1))
+    BatchJob.objects.update(updated_at=timezone.now() - dt.timedelta(hours=1))
+    sweeper = batch_execution_of(worker()).sweeper
+    wait_for(lambda: sweeper.sweep(Job), what="AWS said why, and the sweep acted on it")
+    assert (row(job).attempts, row(job).state) == (0, State.SCHEDULED)
+    assert not BatchJob.objects.exists()
+
+
+def test_the_next_attempt_is_put_off_until_it_is_known_whether_the_last_one_counts(
+    batch, worker, start, tmp_path, monkeypatch
+):
+    monkeypatch.setattr(reprieve, "PUT_OFF", 0.5)
+    job = told_to_end(batch, start, tmp_path)
+    Job.objects.update(state=State.READY)
+    assert worker().work_off(1) == (0, 0)  # let go of: it was put off, its slot is free
+    assert (row(job).state, row(job).epoch, row(job).attempts) == (State.SCHEDULED, 2, 1)
+    assert row(job).last_error.startswith("Terminated: ")
+    (tmp_path / "go").touch()
+    mine = worker()
+    wait_for(lambda: mine.work_off(1) == (1, 0), what="it was decided and performed")
+    assert row(job) is None
+    assert BatchHistory.objects.get().infrastructure_failures == 1
+    assert not BatchJob.objects.exists()
+
+
+def test_the_next_attempt_is_put_off_for_a_while_only(batch, worker, start, tmp_path, monkeypatch):
+    monkeypatch.setattr(reprieve, "MOST_PUT_OFFS", 0)
+    job = told_to_end(batch, start, tmp_path)
+    Job.objects.update(state=State.READY)
+    (tmp_path / "go").touch()
+    assert worker().work_off(1) == (1, 0)
+    assert row(job) is None
+    assert not BatchHistory.objects.exists()  # it counted
+
+
+def test_an_attempt_that_somebody_ended_counts(batch, worker, client_of, tmp_path):
+    log = tmp_path / "log"
+    job = jobs.enqueue(Wait(str(log), str(tmp_path / "never")))
+
+    def terminate() -> bool:
+        if not lines(log):
+            return False
+        client_of(batch).terminate_job(jobId=BatchJob.objects.get().batch_job_id, reason="I say so")
+        return True
+
+    with released(tmp_path / "unused", once=terminate):
+        assert worker().work_off() == (0, 1)
+    wait_for(lambda: not BatchJob.objects.exists(), what="AWS said why")
+    assert (row(job).state, row(job).attempts) == (State.SCHEDULED, 1)
+    assert not BatchHistory.objects.exists()
+
+
+def test_a_silent_runner_is_given_up_as_soon_as_its_lease_and_awss_word_are_there(
+    batch, worker, tmp_path, settings
+):
+    """Its host is lost while AWS Batch was hardly asked about it."""
+    settings.BATCHEXEC = {**settings.BATCHEXEC, "POLL_LONGEST": 600}
+    log, lost = tmp_path / "log", tmp_path / "lost"
+    batch.set_faults([f"Container:kill:when={lost}"])
+    job = jobs.enqueue(Wait(str(log), str(tmp_path / "never")))
+    with released(lost, once=lambda: lines(log)):
+        assert worker().work_off() == (0, 1)
+    assert "Spot or host lost" in row(job).last_error
+    since = time.time() - lost.stat().st_mtime
+    assert since < 2 * LAG + float(os.environ["JOBS_LEASE"]) + 2
+    assert (row(job).state, row(job).attempts) == (State.SCHEDULED, 0)
+
+
+def test_a_worker_that_stops_leaves_what_is_undecided_to_others(batch, start, worker, tmp_path):
+    log, reclaimed = tmp_path / "log", tmp_path / "reclaimed"
+    batch.set_faults([f"Container:reclaim:when={reclaimed},times=1"])
+    job = jobs.enqueue(Wait(str(log), str(tmp_path / "never")))
+    stopped = start("jobworker", "--batch")
+    wait_for(lambda: lines(log))
+    reclaimed.touch()
+    wait_for(lambda: row(job).epoch == 1)
+    Job.objects.update(run_at=timezone.now() + dt.timedelta(hours=1))
+    wait_for(lambda: "with Terminated" in stopped.output, what="the worker saw that")
+    stopped.send(signal.SIGTERM)
+    assert stopped.wait(30) == 0
+    BatchJob.objects.update(updated_at=timezone.now() - dt.timedelta(hours=1))
+    sweeper = batch_execution_of(worker()).sweeper
+    wait_for(lambda: sweeper.sweep(Job) or row(job).attempts == 0)
+    assert (row(job).state, row(job).attempts) == (State.SCHEDULED, 0)
