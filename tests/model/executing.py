@@ -12,6 +12,7 @@ from hypothesis.stateful import rule
 
 from jobs import transitions
 from jobs.exceptions import DeserializationError
+from jobs.execution.questions import Here
 from jobs.models import Job
 from jobs.runner import is_later_attempt
 from tests.model.actors import Container, Execution, Handle
@@ -21,6 +22,9 @@ from tests.model.watching import Watching
 from tests.model.world import with_the_next_answer_lost
 
 Write = Callable[[Execution, Job], bool]
+
+#: An executor asks its job object itself; nothing here takes so long that it is ended.
+ASKED = Here(lambda seconds: None)
 
 
 class Executing(Watching):
@@ -159,7 +163,7 @@ class Executing(Watching):
             self.some_execution(number),
             lost,
             "fail",
-            lambda x, job: x.worker.recorder.failed(job, error),
+            lambda x, job: x.worker.recorder.failed(job, error, asked=ASKED),
             self._failed,
         )
 
@@ -169,7 +173,7 @@ class Executing(Watching):
             return self.start_container(number, registers=True)
         self.tick()
         error = DeserializationError("deleted record")
-        write = lambda x, job: x.worker.recorder.failed_for_good(job, error, as_executor=True)  # noqa: E731
+        write = lambda x, job: x.worker.recorder.failed_for_good(job, error, asked=ASKED)  # noqa: E731
         self._ends(self.some_execution(number), lost, "fail for good", write, ModelJob.fail)
 
     def _succeeded(self, job: ModelJob) -> None:
