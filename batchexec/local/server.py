@@ -116,11 +116,12 @@ class LocalBatch:
         self._faults = Faults(faults)
         self._calls = Calls()
         self._shutdown_grace = shutdown_grace
+        self._lag = Lag(lag)
         self._scheduler_options: dict[str, Any] = {
             "max_running": max_running,
             "start_delay": start_delay,
             "stop_grace": stop_grace,
-            "lag": Lag(lag),
+            "lag": self._lag,
         }
         self._list_lag = Lag(list_lag)
         self._throttle = Throttle(tps)
@@ -143,6 +144,10 @@ class LocalBatch:
         Raises FaultError, and changes nothing, if one is malformed.
         """
         self._faults.replace(specs)
+
+    def set_lag(self, seconds: float) -> None:
+        """Replaces the lag, for what AWS Batch has yet to notice from now on."""
+        self._lag.set(seconds)
 
     def faults(self) -> list[dict[str, Any]]:
         """The faults in force: their `spec`, and how often they are `left`, or None."""
