@@ -5,7 +5,7 @@ The tests hold the API to what it promises here.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any, Protocol, cast
 
 from drf_spectacular.extensions import OpenApiSerializerFieldExtension
 from drf_spectacular.openapi import AutoSchema
@@ -14,9 +14,8 @@ from drf_spectacular.utils import OpenApiParameter
 from project.api import fields, ids
 
 if TYPE_CHECKING:
+    from django.db import models
     from rest_framework.serializers import Serializer
-
-    from project.api.views import ResourceViewSet
 
     Parameter = OpenApiParameter | Serializer[Any] | type[Serializer[Any]]
 
@@ -33,12 +32,23 @@ def without_tolerated_slashes(endpoints: list[tuple[Any, ...]]) -> list[tuple[An
     return [endpoint for endpoint in endpoints if not endpoint[0].endswith("/")]
 
 
-class ResourceSchema(AutoSchema):
-    """The schema of a ResourceViewSet."""
+class Resource(Protocol):
+    """What the schema needs to know of a view."""
+
+    action: str
 
     @property
-    def resource(self) -> ResourceViewSet:
-        return cast("ResourceViewSet", self.view)
+    def model(self) -> type[models.Model]: ...
+    @property
+    def model_name(self) -> str: ...
+
+
+class ResourceSchema(AutoSchema):
+    """The schema of a view that is a `Resource`."""
+
+    @property
+    def resource(self) -> Resource:
+        return cast("Resource", self.view)
 
     def get_description(self) -> str:  # type: ignore[override]  # drf-spectacular's
         if self.method in ("POST", "PUT", "PATCH"):
