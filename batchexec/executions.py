@@ -73,4 +73,4 @@ def _why(job: AbstractJob, marker: BatchJob | None) -> str:
     if marker.batch_job_id:
         return ""
     reason = marker.status_reason or "AWS Batch has not said yet whether it took the job."
-    return f"it isn't submitted: {reason}"
+    return f"it isn't submitted. {reason}"

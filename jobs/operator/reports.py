@@ -165,9 +165,10 @@ def check(max_age: float, model: type[AbstractJob] = Job) -> Check:
     found.detached = store.count({"state": State.DETACHED, "updated_at__lt": cutoff}, MANY)
     if found.detached:
         number = f"{found.detached:,}" + (" or more" if found.detached == MANY else "")
+        jobs = "job has" if found.detached == 1 else "jobs have"
         found.problems.append(
-            f"{number} detached jobs have waited for more than {max_age:g} seconds: "
-            "only a worker that hands over (jobworker --batch) takes them."
+            f"{number} detached {jobs} waited for more than {max_age:g} seconds: "
+            "only a worker that hands over (jobworker --batch) takes what is detached."
         )
     _check_reserved(found, store, cutoff)
     return found

@@ -194,6 +194,6 @@ def _renew(group: list[Hold]) -> list[Hold]:
     kept = {job.pk for job in store.find(where, limit=len(group))}
     lost = [hold for hold in group if hold.pk not in kept]
     for hold in lost:
-        text = "Job %s isn't this process's to renew now: it has ended, or is another's."
+        text = "The lease of job %s isn't renewed: it has ended, or another process has it now."
         logger.info(text, hold.pk)
     return lost

@@ -234,7 +234,7 @@ def test_check_reports_detached_jobs_that_nobody_takes(run):
     set_row(job, updated_at=timezone.now() - HOUR)
     said = run("check")
     assert said.status == 1
-    assert said.err.startswith("1 detached jobs have waited")
+    assert said.err.startswith("1 detached job has waited")
     assert run("check", "--json").json["detached"] == 1
 
 

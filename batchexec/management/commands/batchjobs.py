@@ -41,7 +41,8 @@ SHOWN_OF_FINDING = ("kind", "job_id", "batch_job_id", "explanation", "remedy")
 class Command(BaseCommand):
     help = (
         "Shows the jobs in AWS Batch, and compares them with their markers. "
-        "Exit status: 0 all is well, 1 something is left to mend, 4 no such marker."
+        "Exit status: 0 all is well, 1 something is left to repair, 4 neither a marker nor "
+        "a past execution."
     )
 
     def add_arguments(self, parser: ArgumentParser) -> None:

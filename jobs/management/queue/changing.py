@@ -104,7 +104,7 @@ def _warn_of_executions(console: Console, number: int) -> None:
     if number:
         console.complain(
             f"{counted(number)} of these may be executed in {elsewhere.names()} now: once the "
-            "rows are deleted, a worker has that ended there, and nothing records an outcome."
+            "rows are deleted, a worker ends what runs there, and nothing records its outcome."
         )
 
 
