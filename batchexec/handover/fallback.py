@@ -64,7 +64,8 @@ def moves_on(job: AbstractJob, failure: Failure, resources: Resources) -> bool:
         return False
     if (now := _index(resources, row)) > index:
         message = "Job %s goes on to the queue %s: %s"
-        logger.info(message, job, resources.queues[now], failure.kind)
+        why = "the one before had no room for it" if is_full else failure.kind
+        logger.info(message, job, resources.queues[now], why)
     return is_full
 
 

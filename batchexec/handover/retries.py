@@ -72,7 +72,7 @@ def remember_memory(job: AbstractJob, failure: Failure, resources: Resources) ->
         memory = min(memory, most)
     row = history_of(job)
     change(row, {"memory": row.memory}, {"memory": memory})
-    message = "Job %s ran out of memory with %d MiB: the next attempt gets %d."
+    message = "Job %s ran out of memory with %d MiB: the next attempt asks for %d."
     logger.info(message, job, had, memory)
 
 
