@@ -113,10 +113,13 @@ def resources_of(payload: Any) -> Resources:
     found = getattr(payload, "batch", None)
     if found is None:
         return Resources()
+    label = f"{type(payload).__qualname__}.batch"
     if isinstance(found, Mapping):
+        known = [field.name for field in dataclasses.fields(Resources)]
+        if unknown := [key for key in found if key not in known]:
+            raise TypeError(f"{label} has {unknown[0]!r}, but takes only: {', '.join(known)}.")
         return Resources(**found)
     if not isinstance(found, Resources):
-        label = f"{type(payload).__qualname__}.batch"
         raise TypeError(f"{label} must be a batchexec.Resources, not {found!r}.")
     return found
 

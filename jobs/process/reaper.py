@@ -128,8 +128,8 @@ class Reaper:
         now = self._store.now()
         detached = {**transitions.UNLOCKED, "state": State.DETACHED, "updated_at": now}
         count = self._store.change_many({**where, "handed_over": True}, detached)
-        text = "[%s] %d jobs go on without a watcher: %s"
-        logger.info(text, self._recorder, count, why)
+        which = "1 job goes" if count == 1 else f"{count} jobs go"
+        logger.info("[%s] %s on without a watcher: %s", self._recorder, which, why)
 
     def _release_odd_leases(self) -> None:
         """Leases that no worker writes, and that would never expire."""

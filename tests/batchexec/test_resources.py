@@ -222,3 +222,13 @@ def test_sizes_for_a_queue_of_the_jobs_own_are_left_to_what_that_queue_has():
     payload = Record()
     payload.batch = Resources(gpu=1, vcpu=3, memory=1000, queue="machines-with-gpus")
     assert jobs.enqueue(payload).pk
+
+
+def test_a_mapping_with_an_unknown_key_names_the_class_the_key_and_what_there_is():
+    class Misspelt:
+        batch = {"vcpus": 2}
+
+    with pytest.raises(
+        TypeError, match=r"Misspelt\.batch has 'vcpus', but takes only: vcpu, memory"
+    ):
+        resources_of(Misspelt())
