@@ -102,6 +102,10 @@ def environment(value: Any) -> None:
                 f"Resources(environment): {variable} is set by AWS Batch or by the hand-over, "
                 "so you can't choose it."
             )
+        if "=" in variable:
+            raise ValueError(
+                f"Resources(environment): {variable!r} has a '=', which ends a variable's name."
+            )
         if not variable or not text:
             raise ValueError(
                 f"Resources(environment): {variable or 'a name'!r} is empty, and AWS Batch drops "
@@ -135,6 +139,17 @@ def _strings(label: str, value: Any) -> None:
     is_mapping = isinstance(value, Mapping)
     if not is_mapping or not all(isinstance(text, str) for pair in value.items() for text in pair):
         raise TypeError(f"Resources({label}) takes strings for names and values.")
+    for key, text in value.items():
+        if not (_is_text(key) and _is_text(text)):
+            raise ValueError(
+                f"Resources({label}): {key!a} has a NUL, or half of a surrogate pair, "
+                "which no container can be given: leave it out."
+            )
+
+
+def _is_text(value: str) -> bool:
+    """Whether UTF-8 and C have it."""
+    return "\0" not in value and not any("\ud800" <= one <= "\udfff" for one in value)
 
 
 def retry_rules(value: Any) -> None:

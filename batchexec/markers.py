@@ -6,9 +6,11 @@ somebody else was first.
 
 from __future__ import annotations
 
+import datetime as dt
 from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING, Any, TypeVar
 
+from batchexec.conf import settings
 from batchexec.models import BatchJob
 from jobs.exceptions import Terminated
 from jobs.states import State
@@ -64,6 +66,16 @@ def jobs_of(model: type[J], ids: Iterable[str]) -> dict[str, J]:
 
 
 # What they say with their jobs
+
+
+def settles_at(marker: BatchJob) -> dt.datetime:
+    """From when on it means something that ListJobs doesn't show its submission."""
+    return marker.submitted_at + dt.timedelta(seconds=settings.SETTLE)
+
+
+def is_settled(marker: BatchJob) -> bool:
+    """Whether that time has come, by the database's clock."""
+    return _store().now() >= settles_at(marker)
 
 
 def was_told_to_end(job: AbstractJob) -> bool:
@@ -133,18 +145,26 @@ def record_delay(marker: BatchJob, reason: str) -> None:
 
 def record_submission(marker: BatchJob, batch_job_id: str) -> bool:
     """Records the Batch job's id, if none is recorded yet."""
-    changes = {
-        "batch_job_id": batch_job_id,
-        "state": BatchJob.State.SUBMITTED,
-        "status_reason": "",
-    }
-    return _change(marker, {"batch_job_id": ""}, changes)
+    changes = {"batch_job_id": batch_job_id, "status_reason": ""}
+    return _change_to_submitted(marker, {"batch_job_id": ""}, changes)
 
 
 def record_runner(marker: BatchJob, batch_job_id: str) -> bool:
     """Records the registered runner's Batch job in place of the recorded one."""
-    changes = {"batch_job_id": batch_job_id, "state": BatchJob.State.SUBMITTED, "status": ""}
-    return _change(marker, {"batch_job_id": marker.batch_job_id}, changes)
+    changes = {"batch_job_id": batch_job_id, "status": ""}
+    return _change_to_submitted(marker, {"batch_job_id": marker.batch_job_id}, changes)
+
+
+def _change_to_submitted(
+    marker: BatchJob, where: Mapping[str, Any], changes: Mapping[str, Any]
+) -> bool:
+    """A mark that somebody wants its Batch job to end stays."""
+    unwanted = BatchJob.State.UNWANTED
+    return _change(
+        marker,
+        {**where, "state__in": [BatchJob.State.SUBMITTING, BatchJob.State.SUBMITTED]},
+        {**changes, "state": BatchJob.State.SUBMITTED},
+    ) or _change(marker, {**where, "state": unwanted}, changes)
 
 
 def record_status(marker: BatchJob, status: str, status_reason: str, log_stream: str) -> None:

@@ -16,7 +16,7 @@ from django.db import connection, connections
 
 from jobs import Worker, databases
 from jobs.models import Job
-from tests.processes import FAST, ROOT, Process, database_url, processes
+from tests.processes import FAST, LATE, ROOT, Process, database_url, processes
 from tests.servers import DocumentDB, Mongo, Postgres, Server, free_port, wait_for_port
 
 if TYPE_CHECKING:
@@ -82,7 +82,7 @@ def batch_with(
         for name, value in {**FAST, "DATABASE_URL": database_url()}.items():
             monkeypatch.setenv(name, value)
         usual = {"start_delay": 0.05, "stop_grace": 2, "max_running": 8}
-        server = local_batch(**{**usual, **options})
+        server = local_batch(**{**usual, **LATE, **options})
         monkeypatch.setenv("AWS_ENDPOINT_URL_BATCH", server.url)
         return server
 

@@ -32,6 +32,15 @@ FAST = {
     "BATCHEXEC_GONE_AFTER": "3",
 }
 
+#: How late the local AWS Batch is, in seconds, where containers work on the tests'
+#: database; see CONTRIBUTING.md.
+BATCH_LAG = float(os.environ.get("TEST_BATCH_LAG", "0"))
+LATE: dict[str, float] = {}
+if BATCH_LAG:
+    LATE = {"lag": BATCH_LAG, "list_lag": 2 * BATCH_LAG, "tps": 50}
+    # Longer than ListJobs may be blind: a lag may be half as long again.
+    FAST["BATCHEXEC_SETTLE"] = str(2 + 1.5 * LATE["list_lag"])
+
 
 def wait_for(condition: Callable[[], T], seconds: float = 120, what: str = "") -> T:
     """The first true value of `condition()`; AssertionError after `seconds`."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING
 
+from batchexec import markers
 from batchexec.aws.statuses import TERMINAL
 from batchexec.conf import settings
 
@@ -15,15 +16,26 @@ if TYPE_CHECKING:
 REASON = "The job was cancelled or deleted."
 
 
-def ended_after_cancel(client: BatchClient, marker: BatchJob) -> bool:
+def ended_after_cancel(
+    client: BatchClient,
+    marker: BatchJob,
+    is_settled: Callable[[BatchJob], bool] = markers.is_settled,
+) -> bool:
     """Asks AWS Batch to terminate the marker's Batch job; returns whether it is over.
 
     A Batch job that AWS Batch doesn't know, or that TERMINATE_ON_CANCEL says to leave
-    alone, counts as over. Raises what boto3 raises if AWS Batch can't be asked.
+    alone, counts as over. One that was perhaps submitted is looked for by its name, and
+    counts as over once SETTLE has passed without it: `is_settled` asks the database.
+    Raises what boto3 raises if AWS Batch can't be asked.
     """
     if not settings.TERMINATE_ON_CANCEL:
         return True
-    return terminated(client, _ids(client, marker), REASON)
+    if marker.batch_job_id:
+        return terminated(client, [marker.batch_job_id], REASON)
+    is_last_look = is_settled(marker)
+    found = client.find(marker.job_queue, marker.job_name)
+    is_over = terminated(client, [one["jobId"] for one in found], REASON)
+    return is_over and (bool(found) or is_last_look)
 
 
 def terminated(client: BatchClient, ids: Iterable[str], reason: str) -> bool:
@@ -44,10 +56,3 @@ def _ended(client: BatchClient, ids: Iterable[str], end: Callable[[str], None]) 
     for batch_job_id in alive:
         end(batch_job_id)
     return not alive
-
-
-def _ids(client: BatchClient, marker: BatchJob) -> list[str]:
-    if marker.batch_job_id:
-        return [marker.batch_job_id]
-    found = client.find(marker.job_queue, marker.job_name)
-    return [summary["jobId"] for summary in found]

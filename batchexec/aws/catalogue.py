@@ -8,7 +8,7 @@ import time
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from batchexec.aws.answers import is_denied, is_throttling
+from batchexec.aws.answers import is_denied, is_refused, is_throttling
 from batchexec.aws.definitions import Definition, definition_of
 from batchexec.aws.queues import PLATFORM_OF_TYPE, Queue, queue_of
 from jobs.text import one_line
@@ -55,14 +55,14 @@ class Catalogue:
 
     def queue(self, name: str) -> Queue:
         """The queue of that name or ARN."""
-        return self._asked("queue", name, self._ask_queue)
+        return self._asked("queue", name, self._ask_queue, Queue)
 
     def definition(self, name: str) -> Definition:
         """The definition that this name or ARN means now.
 
         Without a revision, it is the latest active one.
         """
-        return self._asked("definition", name, self._ask_definition)
+        return self._asked("definition", name, self._ask_definition, Definition)
 
     def forget(self, *names: str) -> None:
         """Has these asked again, because AWS Batch refused a submission to them."""
@@ -71,12 +71,16 @@ class Catalogue:
         for entry in entries:
             entry.until = min(entry.until, 0.0)
 
-    def _asked(self, kind: str, name: str, ask: Callable[[str], T]) -> T:
+    def _asked(self, kind: str, name: str, ask: Callable[[str], T], made: Callable[..., T]) -> T:
         with self._lock:
             entry = self._entries.setdefault((kind, name), _Entry())
         with entry.lock:  # of those who want it at once, one asks
             if time.monotonic() >= entry.until:
                 self._renew(entry, name, ask)
+                if entry.error is not None and is_refused(entry.error):
+                    # Of a name that can't be one.
+                    problem = f"AWS Batch finds a fault with the {kind} {name!r}: {entry.error}"
+                    entry.answer, entry.error = made(name, problem=problem), None
             if entry.error is not None:
                 raise entry.error.with_traceback(None)
             answer: T = entry.answer

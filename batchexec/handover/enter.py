@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import datetime as dt
 import logging
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
@@ -189,7 +188,7 @@ class Entry:
             if batch_job_id := registered_batch_job(self._slot.row()):
                 self._record(marker, batch_job_id)
                 return bool(marker.batch_job_id)
-            is_last_look = self._slot.now() >= _settled_at(marker)
+            is_last_look = self._slot.persist(markers.is_settled, marker)
             if found := self._slot.ask_batch(self._look, marker.job_queue, marker.job_name):
                 self._adopt(marker, found)
                 return True
@@ -225,10 +224,6 @@ class Entry:
         """Records the Batch job, or goes on with the one that is recorded already."""
         if not self._slot.persist(markers.record_submission, marker, batch_job_id):
             self.reread(marker)
-
-
-def _settled_at(marker: BatchJob) -> dt.datetime:
-    return marker.submitted_at + dt.timedelta(seconds=settings.SETTLE)
 
 
 def _in_order_of_adoption(summary: Mapping[str, Any]) -> tuple[int, int, str]:

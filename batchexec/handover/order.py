@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import logging
 from dataclasses import dataclass
-from functools import cached_property
 from typing import TYPE_CHECKING, TypeVar
+
+# Not functools': before Python 3.12, that has one lock for all orders.
+from django.utils.functional import cached_property
 
 from batchexec.aws.answers import configuration_error, is_about_credentials, is_throttling
 from batchexec.aws.errors import (
@@ -20,7 +22,7 @@ from batchexec.aws.errors import (
 from batchexec.aws.placement import fitted, misfit, platform_of, share_missing
 from batchexec.conf import settings
 from batchexec.handover import fallback, retries
-from batchexec.process.aside import TookTooLong, aside
+from batchexec.process.aside import TookTooLong
 from batchexec.resources import Resources, resources_of
 from jobs.exceptions import DeserializationError
 from jobs.execution.error_text import summary
@@ -43,7 +45,8 @@ T = TypeVar("T")
 LOADING = 60.0
 #: What IAM may tell one submission from another by. Source: Service Authorization
 #: Reference, AWS Batch: resources and condition keys of SubmitJob, and TagResource.
-DENIED_FOR = ("queue", "queues", "definition", "tags", "environment", "share_identifier")
+#: Besides queue and definition.
+DENIED_FOR = ("tags", "environment", "share_identifier")
 #: Everything that is submitted.
 REFUSED_FOR = (
     *DENIED_FOR,
@@ -85,11 +88,11 @@ class Order:
         Raises Rejected if AWS Batch has nothing like it, DeserializationError if the
         job can't be loaded.
         """
-        return self._slot.persist(self._read)  # a payload may name rows of the database
+        return self._slot.patiently(self._read)  # a payload may name rows of the database
 
     def _read(self) -> Resources:
         try:
-            return aside(self._ask_payload, LOADING)
+            return self._slot.load(self._ask_payload, LOADING)
         except (TypeError, ValueError) as error:
             raise Rejected(str(error)) from error
         except DeserializationError:
@@ -112,6 +115,8 @@ class Order:
 
     def is_to_blame(self, refusal: Refused) -> bool:
         """Whether a refusal may be for what only this job asks for."""
+        if self._has_own_queue or self._has_own_definition:
+            return True
         names = DENIED_FOR if isinstance(refusal, Denied) else REFUSED_FOR
         plain = Resources()
         return any(getattr(self.asked, name) != getattr(plain, name) for name in names)
@@ -126,23 +131,31 @@ class Order:
     def definition_name(self) -> str:
         return self.asked.definition or settings.JOB_DEFINITION
 
+    # A job that names the settings' asks for nothing that others don't.
+
+    @property
+    def _has_own_queue(self) -> bool:
+        return bool(self.queue_name != settings.JOB_QUEUE)
+
+    @property
+    def _has_own_definition(self) -> bool:
+        return bool(self.definition_name != settings.JOB_DEFINITION)
+
     def placed(self) -> Placement:
         """Where the job goes now, with the latest that AWS Batch says of it.
 
         Raises Rejected if that can't be and is the job's own choice, NotConfigured if
         it is the settings', NotAccepted if AWS Batch can't be asked.
         """
-        queue_name, definition_name = self.queue_name, self.definition_name
-        queue = self._look_up(self._slot.catalogue.queue, queue_name)
-        definition = self._look_up(self._slot.catalogue.definition, definition_name)
+        queue = self._look_up(self._slot.catalogue.queue, self.queue_name)
+        definition = self._look_up(self._slot.catalogue.definition, self.definition_name)
         self._check(queue, definition)
-        is_plain = (queue_name, definition_name) == (settings.JOB_QUEUE, settings.JOB_DEFINITION)
+        is_plain = not (self._has_own_queue or self._has_own_definition)
         self._placed = Placement(queue, definition, self._fitted(queue, definition), is_plain)
         return self._placed
 
     def _check(self, queue: Queue, definition: Definition) -> None:
-        own_queue = bool(self.asked.queue or self.asked.queues)
-        own_definition = bool(self.asked.definition)
+        own_queue, own_definition = self._has_own_queue, self._has_own_definition
         wrong = (
             (queue.problem, own_queue),
             (definition.problem, own_definition),

@@ -194,7 +194,7 @@ class Settlement:
         marker = self._slot.marker()
         while marker is not None:
             try:
-                if ended_after_cancel(self._slot.client, marker):
+                if ended_after_cancel(self._slot.client, marker, self._is_settled):
                     return True
             except Exception as error:
                 message = "The Batch job of the cancelled job %s isn't terminated yet: %s"
@@ -202,6 +202,9 @@ class Settlement:
             if self._slot.pause(settings.POLL_INTERVAL):
                 return False
         return True
+
+    def _is_settled(self, marker: BatchJob) -> bool:
+        return self._slot.persist(markers.is_settled, marker)
 
     def _clear_marker(self) -> None:
         """Clears the marker of this epoch, for which nothing was submitted."""

@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any, ParamSpec, Protocol, TypeVar, cast
 from batchexec import markers
 from batchexec.aws.answers import configuration_error, is_throttling
 from batchexec.aws.errors import Throttled
+from batchexec.process.aside import aside
 from jobs.execution import outcomes
 from jobs.states import State
 from jobs.store import store_for
@@ -129,9 +130,19 @@ class Slot:
         `outcomes.PATIENCE`.
         """
         call = partial(step, *arguments, **keywords)
-        return self.on_database(self._patiently, call)
+        return self.on_database(self.patiently, call)
 
-    def _patiently(self, call: Callable[[], T]) -> T:
+    def load(self, question: Callable[[], T], seconds: float) -> T:
+        """Asks the job object, whose code may do anything: in a thread apart.
+
+        So it holds up neither the database work of other slots, nor for long their own
+        loading. Raises what it raises, also if the database can't be reached, or
+        TookTooLong after `seconds`.
+        """
+        return aside(question, seconds, self._gates.loading)
+
+    def patiently(self, call: Callable[[], T]) -> T:
+        """As `persist`, for what has threads of its own."""
         never = threading.Event()
         result = until_available(self._store, call, never, give_up_after=outcomes.PATIENCE)
         return cast(T, result)  # None only after `never` was set

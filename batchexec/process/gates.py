@@ -13,6 +13,8 @@ from batchexec.process.standstill import Standstill
 
 #: How many connections to the database all the slots of a process share.
 DATABASE_CONNECTIONS = 5
+#: How many job objects a process loads at once, before it submits their jobs.
+LOADING_AT_ONCE = 5
 #: How many slots of a process submit at once.
 SUBMITTING_AT_ONCE = 10
 
@@ -24,5 +26,6 @@ class Gates:
         self.database = Crew(DATABASE_CONNECTIONS, "batchexec-database")
         self.batch = Crew(SUBMITTING_AT_ONCE, "batchexec-calls")
         self.entrance = threading.BoundedSemaphore(SUBMITTING_AT_ONCE)
+        self.loading = threading.BoundedSemaphore(LOADING_AT_ONCE)
         self.pacer = Pacer()
         self.standstill = Standstill()

@@ -15,6 +15,7 @@ from batchexec.aws.statuses import TERMINAL
 from batchexec.handover import reprieve
 from batchexec.models import BatchHistory, BatchJob
 from jobs.models import Job, State
+from jobs.operator import actions
 from tests.fixtures import batch_execution_of
 from tests.processes import lines, released, row, wait_for
 from tests.samples import Append, Fail, Wait
@@ -201,3 +202,24 @@ def test_a_worker_that_stops_leaves_what_is_undecided_to_others(batch, start, wo
     sweeper = batch_execution_of(worker()).sweeper
     wait_for(lambda: sweeper.sweep(Job) or row(job).attempts == 0)
     assert (row(job).state, row(job).attempts) == (State.SCHEDULED, 0)
+
+
+@pytest.mark.parametrize("batch", [0], indirect=True)
+def test_10_a_cancelled_job_whose_reply_was_lost_leaves_no_batch_job_though_it_is_listed_late(
+    batch_with, worker, settings, client_of, tmp_path
+):
+    server = batch_with(list_lag=2, start_delay=600)
+    server.set_faults(["SubmitJob:reset-after:times=1"])
+    settings.BATCHEXEC = {**settings.BATCHEXEC, "SETTLE": 6}
+    job = jobs.enqueue(Append(str(tmp_path / "log")))
+
+    def cancelled() -> bool:
+        return bool(server.calls()["submissions"]) and actions.cancel(row(job)) is None
+
+    with released(tmp_path / "cancelled", once=cancelled):
+        worker().work_off()
+    assert row(job).state == State.CANCELLED
+    assert not BatchJob.objects.exists()
+    (submitted,) = server.calls()["submissions"]
+    (detail,) = client_of(server).describe_jobs(jobs=[submitted["jobId"]])["jobs"]
+    assert detail["status"] == "FAILED"

@@ -228,3 +228,11 @@ def test_a_repeated_intent_counts_from_now_and_one_of_two_repeats_it():
     assert markers.repeat_intent(marker)
     assert store_for(BatchJob).now() - row(marker).submitted_at < dt.timedelta(minutes=30)
     assert not markers.repeat_intent(twin)
+
+
+@pytest.mark.parametrize("recorded", [markers.record_submission, markers.record_runner])
+def test_a_mark_that_a_batch_job_is_to_end_stays_when_its_id_is_recorded(recorded):
+    marker = intended()
+    assert markers.mark_unwanted([marker.job_id]) == 1
+    assert recorded(marker, "batch-job-1")
+    assert (row(marker).batch_job_id, row(marker).state) == ("batch-job-1", "unwanted")
