@@ -26,6 +26,9 @@ STEPS: dict[str, tuple[Any, str]] = {
     "classify": (settle, "classify"),
     "reschedule": (transitions, "reschedule"),
     "clear": (markers, "clear"),
+    "put_off": (transitions, "put_off"),
+    "refund": (transitions, "refund"),
+    "terminate": (BatchClient, "terminate"),
 }
 
 
