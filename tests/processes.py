@@ -38,6 +38,8 @@ BATCH_LAG = float(os.environ.get("TEST_BATCH_LAG", "0"))
 LATE: dict[str, float] = {}
 if BATCH_LAG:
     LATE = {"lag": BATCH_LAG, "list_lag": 2 * BATCH_LAG, "tps": 50}
+    # Longer than a container takes to start and to end.
+    FAST["BATCHEXEC_GONE_AFTER"] = str(3 + 6 * BATCH_LAG)
     # Longer than ListJobs may be blind: a lag may be half as long again.
     FAST["BATCHEXEC_SETTLE"] = str(2 + 1.5 * LATE["list_lag"])
 

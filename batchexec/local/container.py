@@ -7,6 +7,7 @@ import signal
 import subprocess
 import sys
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from pathlib import Path
 
 from batchexec.local.leftovers import ProcessGroups, signal_group
@@ -85,4 +86,6 @@ class Container:
         if number == signal.SIGKILL:
             signal_group(self._process.pid, number)
         else:
-            self._process.send_signal(number)
+            # Popen's own would reap a process that has ended, which `wait` is to do.
+            with suppress(ProcessLookupError):
+                os.kill(self._process.pid, number)
