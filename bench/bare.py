@@ -89,7 +89,7 @@ class Mongo(Driver):
             "sort": [("priority", 1), ("run_at", 1), ("_id", 1)],
             "return_document": ReturnDocument.AFTER,
         }
-        self._document = store._document(_job())
+        self._document = store._documents.of([_job()], connection)[0]
         self._document.pop("_id", None)
 
     def claim(self) -> Any:
