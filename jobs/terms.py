@@ -16,7 +16,7 @@ from django.utils import timezone
 from jobs import payloads
 from jobs.conf import settings
 from jobs.execution.invoke import invoke
-from jobs.instants import in_utc
+from jobs.instants import FIRST, in_utc
 from jobs.lifecycle import Lifecycle, instantiate
 from jobs.models import MAX_NAME
 from jobs.signals import enqueueing
@@ -79,6 +79,8 @@ class Terms:
         self._delayed = settings.DELAY_JOBS
         self._sign = payloads.signer()
         self._store = store_for(model)
+        #: An instant before now.
+        self._past = FIRST
 
     def job(self, payload: Any) -> AbstractJob:
         [job] = self.jobs([payload])
@@ -86,7 +88,7 @@ class Terms:
 
     def jobs(self, batch: list[Any]) -> list[AbstractJob]:
         """The payloads as new instances, with options that can be stored."""
-        now = timezone.now()
+        self._past = now = timezone.now()
         made = alike(self._model, self._fields, now)
         return [self._filled(job, payload, now) for payload, job in zip(batch, made, strict=False)]
 
@@ -135,7 +137,8 @@ class Terms:
         if not (payloads.call_with_accepted(delayed, job) if callable(delayed) else delayed):
             self.lifecycle.run("invoke_job", invoke, job)
             return False
-        job.state = State.SCHEDULED if job.run_at > timezone.now() else State.READY
+        is_due = job.run_at <= self._past or job.run_at <= timezone.now()
+        job.state = State.READY if is_due else State.SCHEDULED
         job.being_enqueued = False
         return True
 

@@ -63,11 +63,13 @@ def _key_of(handler: Any, signature: Any) -> int | None:
 
 
 def _signature(key: str | bytes, handler: str) -> str:
-    text = handler.encode("utf-8", "surrogatepass")
-    return hmac.digest(_derived(key), text, hashlib.sha256).hex()
+    signature = _keyed(key).copy()
+    signature.update(handler.encode("utf-8", "surrogatepass"))
+    return signature.hexdigest()
 
 
 @lru_cache(maxsize=16)
-def _derived(key: str | bytes) -> bytes:
+def _keyed(key: str | bytes) -> hmac.HMAC:
+    """The beginning of every signature with this key."""
     secret = key if isinstance(key, bytes) else key.encode("utf-8", "surrogatepass")
-    return hmac.digest(secret, PURPOSE, hashlib.sha256)
+    return hmac.new(hmac.digest(secret, PURPOSE, hashlib.sha256), digestmod=hashlib.sha256)
