@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from django.db import models
 from django.db.models.base import ModelState
-from django.db.models.signals import post_init, pre_init
 from django.utils import timezone
 
 from jobs import payloads
@@ -22,6 +21,7 @@ from jobs.models import MAX_NAME
 from jobs.signals import enqueueing
 from jobs.states import State
 from jobs.store import store_for
+from jobs.store.reading import is_filled_plainly
 from jobs.text import storable
 
 if TYPE_CHECKING:
@@ -174,11 +174,7 @@ def alike(
     time.
     """
     times = {name: now for name in TIMES if name not in fields}
-    if (
-        model.__init__ is not models.Model.__init__
-        or pre_init.has_listeners(model)
-        or post_init.has_listeners(model)
-    ):
+    if not is_filled_plainly(model):
         while True:
             yield model(**times, **fields)
     blank = _blank(model, fields) if fields else _blank_of(model)

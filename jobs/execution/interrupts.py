@@ -4,6 +4,7 @@ stops.
 
 from __future__ import annotations
 
+import _signal  # type: ignore[import-not-found]  # `signal` makes enums of numbers
 import signal
 import threading
 from collections.abc import Iterator
@@ -12,6 +13,8 @@ from typing import Any
 
 from jobs.exceptions import Interruption, Terminated
 from jobs.threads import raise_in
+
+ALARM = int(getattr(signal, "SIGALRM", 0))
 
 
 @contextmanager
@@ -37,13 +40,13 @@ def _alarm(seconds: float, error: Interruption) -> Iterator[None]:
     def expire(signum: int, frame: Any) -> None:
         raise error
 
-    previous = signal.signal(signal.SIGALRM, expire)
+    previous = _signal.signal(ALARM, expire)
     signal.setitimer(signal.ITIMER_REAL, seconds)
     try:
         yield
     finally:
         signal.setitimer(signal.ITIMER_REAL, 0)
-        signal.signal(signal.SIGALRM, previous)
+        _signal.signal(ALARM, previous)
 
 
 @contextmanager
