@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime as dt
 import inspect
 from collections.abc import Callable, Iterable, Sequence
 from functools import lru_cache
@@ -86,12 +87,12 @@ class Reader(Generic[M]):
                 value = read[place]
                 if type(value) is not int or not -LARGEST <= value <= LARGEST:
                     read[place] = number(value, connection)
-            instants: dict[str, Any] = {}  # a claim writes one into several columns
+            instants: dict[Any, Any] = {}  # a claim writes one into several columns
             for place, as_they_are, other, is_instant in self._others:
                 value = read[place]
                 if type(value) in as_they_are:
                     continue
-                if is_instant and type(value) is str:
+                if is_instant and type(value) in (str, dt.datetime):
                     if value not in instants:
                         instants[value] = other(value, connection)
                     read[place] = instants[value]
