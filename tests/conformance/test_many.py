@@ -1,5 +1,5 @@
-"""Many jobs at once are stored as `enqueue` stores each, in memory that doesn't grow with
-their number.
+"""Many jobs at once are stored as `enqueue` stores each, however many they are, in the
+same memory.
 """
 
 from __future__ import annotations
