@@ -29,6 +29,8 @@ if TYPE_CHECKING:
 
 MAX_TEXT_FIELD = 255
 MAX_PRIORITY = 2**31 - 1
+#: As a row has them, without Python's enum.
+READY, SCHEDULED = str(State.READY.value), str(State.SCHEDULED.value)
 #: Columns that the queue fills itself, with what they are in a job that is enqueued.
 UNTOUCHED: dict[str, Any] = {
     "handler": "",
@@ -138,7 +140,7 @@ class Terms:
             self.lifecycle.run("invoke_job", invoke, job)
             return False
         is_due = job.run_at <= self._past or job.run_at <= timezone.now()
-        job.state = State.READY if is_due else State.SCHEDULED
+        job.state = READY if is_due else SCHEDULED
         job.being_enqueued = False
         return True
 
