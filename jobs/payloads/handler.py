@@ -80,7 +80,7 @@ def read(handler: str, fetch: codec.Fetch | None = None) -> Any:
     path, fields, options = _parsed(handler)
     cls = _performable(path)
     shape = shape_of(cls)
-    if unknown := fields.keys() - set(shape.names) | options.keys() - set(OPTIONS):
+    if unknown := (fields.keys() - shape.stored) | (options.keys() - _options):
         names = ", ".join(sorted(unknown))
         raise NotKnownYet(
             f"{path} has no field {names} in this process. "
