@@ -67,7 +67,7 @@ class Writer:
         known: dict[int, Any] = {}
         found = []
         for column, values in zip(self._columns, held, strict=True):
-            if not column.computes and values.count(values[0]) == len(values):
+            if column.are_alike(values):
                 value = column.stored(values[0], rows[0], connection, known)
                 found.append(Stored(column.field, value, None))
             else:
@@ -90,6 +90,19 @@ class _Column:
         kinds = {plain, type(None)} if plain else {type(None)} if self._is_instant else set()
         #: Types whose values are stored as they are.
         self.as_they_are = frozenset() if self.computes else frozenset(kinds)
+
+    def are_alike(self, values: Sequence[Any]) -> bool:
+        """Whether all are stored as the first is: not equal ones of different types."""
+        if self.computes:
+            return False
+        if len(set(map(id, values))) == 1:
+            return True
+        # Of other fields' values, equal ones may differ within, as 1 and True do.
+        return (
+            bool(self.as_they_are)
+            and len(set(map(type, values))) == 1
+            and values.count(values[0]) == len(values)
+        )
 
     def stored(self, value: Any, row: models.Model, connection: Any, known: dict[int, Any]) -> Any:
         """What the database takes for `value`; `known` are the instants it had."""

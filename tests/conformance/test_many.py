@@ -21,6 +21,7 @@ import jobs
 from jobs.enqueueing import BATCH_SIZE
 from jobs.models import Job
 from jobs.signals import enqueueing
+from jobs.store.writing import Writer
 from tests.samples import Record
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -176,6 +177,15 @@ def test_an_iterator_that_fails_in_a_transaction_leaves_nothing():
 def test_nothing_is_enqueued_of_nothing():
     assert jobs.enqueue_many([]) == []
     assert jobs.enqueue_many(iter(()), returning=False) == 0
+
+
+def test_what_is_equal_and_not_the_same_is_stored_as_each_is():
+    writer = Writer(Job)
+    rows = [Job(priority=1, last_error="é"), Job(priority=True, last_error="e" + chr(0x301))]
+    stored = {column.field.name: column for column in writer.columns(rows, connection)}
+    assert stored["priority"].values is not None
+    assert list(stored["last_error"].values) == [row.last_error for row in rows]
+    assert (stored["queue"].value, stored["queue"].values) == ("default", None)
 
 
 @on_sql
