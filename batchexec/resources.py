@@ -6,6 +6,7 @@ import dataclasses
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import timedelta
+from functools import lru_cache
 from typing import Any
 
 from batchexec import limits
@@ -126,10 +127,19 @@ def resources_of(payload: Any) -> Resources:
 
 def check_resources(sender: Any, job: Any, **kwargs: Any) -> None:
     """Refuses a job with impossible sizes when it is enqueued, not in a worker."""
+    command = (*settings.COMMAND, str(job.pk))
+    if getattr(job.payload, "batch", None) is None:
+        _check_command(command)
+        return
     asked = resources_of(job.payload)
-    command = [*settings.COMMAND, str(job.pk)]
     environment = limits.as_pairs(asked.environment)
-    limits.overrides("Resources(environment)", {"command": command, "environment": environment})
+    limits.overrides("Resources(environment)", {"command": [*command], "environment": environment})
     if not (asked.queue or asked.queues or asked.definition):
         # What another queue or definition has, only the worker can ask AWS.
         asked.fitted(settings.PLATFORM)
+
+
+@lru_cache(maxsize=16)
+def _check_command(command: tuple[str, ...]) -> None:
+    """Of jobs that ask for nothing else, so once for many of them."""
+    limits.overrides("Resources(environment)", {"command": [*command], "environment": []})

@@ -26,6 +26,7 @@ CLAIM = """
 """
 DELETE = "DELETE FROM jobs_job WHERE id = {mark}"
 INSERT = "INSERT INTO jobs_job ({columns}) VALUES ({marks})"
+COPY = "COPY jobs_job ({columns}) FROM STDIN"
 
 
 class Driver(ABC):
@@ -43,6 +44,10 @@ class Driver(ABC):
     def insert(self) -> None:
         """Adds a ready job."""
 
+    @abstractmethod
+    def insert_many(self, number: int) -> None:
+        """Adds ready jobs in the way that the driver has for many."""
+
 
 class Sql(Driver):
     """`mark` stands for a parameter, `lock` ends the SELECT of the claim."""
@@ -59,6 +64,7 @@ class Sql(Driver):
             field.get_db_prep_save(getattr(job, field.attname), connection) for field in fields
         ]
         columns = ", ".join(str(field.column) for field in fields)
+        self._copy = COPY.format(columns=columns)
         self._insert = INSERT.format(columns=columns, marks=", ".join([mark] * len(fields)))
 
     def claim(self) -> Any:
@@ -70,6 +76,16 @@ class Sql(Driver):
 
     def insert(self) -> None:
         self._raw.execute(self._insert, self._row)
+
+    def insert_many(self, number: int) -> None:
+        if connection.vendor == "sqlite":
+            self._raw.execute("BEGIN IMMEDIATE")
+            self._raw.executemany(self._insert, [self._row for _ in range(number)])
+            self._raw.execute("COMMIT")
+        else:
+            with self._raw.cursor().copy(self._copy) as copy:
+                for _ in range(number):
+                    copy.write_row(self._row)
 
 
 class Mongo(Driver):
@@ -89,7 +105,7 @@ class Mongo(Driver):
             "sort": [("priority", 1), ("run_at", 1), ("_id", 1)],
             "return_document": ReturnDocument.AFTER,
         }
-        self._document = store._document(_job())
+        self._document = store._documents.of([_job()], connection)[0]
         self._document.pop("_id", None)
 
     def claim(self) -> Any:
@@ -102,6 +118,9 @@ class Mongo(Driver):
 
     def insert(self) -> None:
         self._collection.insert_one(dict(self._document))
+
+    def insert_many(self, number: int) -> None:
+        self._collection.insert_many([dict(self._document) for _ in range(number)], ordered=False)
 
 
 def connect() -> Driver:
@@ -132,6 +151,12 @@ def enqueue(driver: Driver, number: int) -> int:
     """Inserts `number` rows, one at a time, and returns the number."""
     for _ in range(number):
         driver.insert()
+    return number
+
+
+def enqueue_many(driver: Driver, number: int) -> int:
+    """Inserts `number` rows together, and returns the number."""
+    driver.insert_many(number)
     return number
 
 

@@ -37,7 +37,11 @@ def drain(subject: str, jobs_number: int, enqueue: bool = True) -> dict[str, Any
 
 
 def enqueue(subject: str, jobs_number: int) -> dict[str, Any]:
-    """Jobs per second, enqueued one by one (`jobs`, `bare`) or together (`many`)."""
+    """Jobs per second, enqueued or inserted by the driver, one by one or together.
+
+    One by one: `jobs` and `bare`. Together: `many`, `lazy` (without the jobs in return)
+    and `bulk`.
+    """
     import jobs
     from bench import bare
     from bench.noop import NoOp
@@ -55,11 +59,16 @@ def enqueue(subject: str, jobs_number: int) -> dict[str, Any]:
     def together() -> int:
         return len(jobs.enqueue_many([NoOp() for _ in range(jobs_number)]))
 
-    by_the_driver = partial(bare.enqueue, bare.connect(), jobs_number)
+    def lazily() -> int:
+        return jobs.enqueue_many((NoOp() for _ in range(jobs_number)), returning=False)
+
+    driver = bare.connect()
     ways: dict[str, Callable[[], int]] = {
         "jobs": one_by_one,
+        "bare": partial(bare.enqueue, driver, jobs_number),
         "many": together,
-        "bare": by_the_driver,
+        "lazy": lazily,
+        "bulk": partial(bare.enqueue_many, driver, jobs_number),
     }
     found = _timed(jobs_number, ways[subject])
     store.delete_many({})

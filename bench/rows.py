@@ -74,7 +74,7 @@ def _insert_documents(state: str, number: int) -> None:
     from jobs.store import store_for
 
     store: Any = store_for(Job)
-    document = store._document(_like(state))
+    document = store._documents.of([_like(state)], store.connection)[0]
     document.pop("_id", None)
     for start in range(0, number, CHUNK):
         indexes = range(start, min(start + CHUNK, number))

@@ -22,6 +22,8 @@ from bench.databases import Database, Databases
 #: Keeps a record: of a suite, a database and a subject, its figures, and what else
 #: distinguishes it.
 Record = Callable[..., None]
+#: Subjects that enqueue many jobs at once.
+TOGETHER = ("bulk", "many", "lazy")
 STATES = ("ready", "scheduled", "running", "failed", "succeeded")
 
 
@@ -105,13 +107,13 @@ class Suites:
         self._in_turn("drain", "bare", "jobs")
 
     def enqueue(self) -> None:
-        self._in_turn("enqueue", "bare", "jobs", "many")
+        self._in_turn("enqueue", "bare", "jobs", *TOGETHER)
 
     def _in_turn(self, suite: str, *subjects: str) -> None:
         database = self._make(suite)
         for turn in range(self._sizes.rounds):
             for subject in _rotated(self._subjects(*subjects), turn):
-                number = self._sizes.many if subject == "many" else getattr(self._sizes, suite)
+                number = self._sizes.many if subject in TOGETHER else getattr(self._sizes, suite)
                 if subject == "peer":
                     figures = database.measure_peer(self._python, suite, jobs_number=number)
                 else:

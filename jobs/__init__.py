@@ -52,4 +52,5 @@ __all__ = [
 def __getattr__(name: str) -> Any:
     if name not in _EXPORTS:
         raise AttributeError(f"module 'jobs' has no attribute {name!r}")
-    return getattr(import_module(_EXPORTS[name]), name)
+    found = globals()[name] = getattr(import_module(_EXPORTS[name]), name)
+    return found

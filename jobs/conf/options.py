@@ -116,6 +116,7 @@ class Options:
     def __init__(self, name: str, options: Mapping[str, Option]):
         self._name = name
         self._options = options
+        self._defaults: dict[str, Any] = {}
 
     def __getattr__(self, key: str) -> Any:
         if key not in self._options:
@@ -127,15 +128,22 @@ class Options:
         return given if type(given) is dict or isinstance(given, Mapping) else {}
 
     def _read(self, key: str) -> Any:
-        option = self._options[key]
         value = self._given().get(key, MISSING)
         if value is MISSING:
-            return option.convert(option.default)
+            return self._default(key)
+        option = self._options[key]
         try:
             return option.convert(value)
         except (TypeError, ValueError) as error:
             shown = "wrong" if option.secret else repr(value)
             raise type(error)(f"{self._name}[{key!r}] is {shown}: it takes {error}.") from None
+
+    def _default(self, key: str) -> Any:
+        if key not in self._defaults:
+            option = self._options[key]
+            self._defaults[key] = option.convert(option.default)
+        found = self._defaults[key]
+        return list(found) if type(found) is list else found
 
     def check(self) -> Iterator[checks.CheckMessage]:
         """Unknown keys (`<name>.E001`) and wrong values (`<name>.E002`) as check

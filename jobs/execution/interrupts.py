@@ -4,18 +4,20 @@ stops.
 
 from __future__ import annotations
 
+import _signal  # type: ignore[import-not-found]  # `signal` makes enums of numbers
 import signal
 import threading
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from typing import Any
 
 from jobs.exceptions import Interruption, Terminated
 from jobs.threads import raise_in
 
+ALARM = int(getattr(signal, "SIGALRM", 0))
 
-@contextmanager
-def time_limit(seconds: float, error: Interruption) -> Iterator[None]:
+
+def time_limit(seconds: float, error: Interruption) -> AbstractContextManager[None]:
     """Raises `error` in the body once it has lasted `seconds`; 0 means no limit.
 
     In the main thread a timer signal does it, which also ends a system call that
@@ -23,27 +25,29 @@ def time_limit(seconds: float, error: Interruption) -> Iterator[None]:
     code that blocks in C is interrupted when it returns.
     """
     if not seconds:
-        yield
-    elif threading.current_thread() is threading.main_thread() and hasattr(signal, "setitimer"):
-        with _alarm(seconds, error):
-            yield
-    else:
-        with _timer(seconds, error):
-            yield
+        return nullcontext()
+    if threading.current_thread() is threading.main_thread() and hasattr(signal, "setitimer"):
+        return _Alarm(seconds, error)
+    return _timer(seconds, error)
 
 
-@contextmanager
-def _alarm(seconds: float, error: Interruption) -> Iterator[None]:
-    def expire(signum: int, frame: Any) -> None:
-        raise error
+class _Alarm:
+    __slots__ = ("_error", "_previous", "_seconds")
 
-    previous = signal.signal(signal.SIGALRM, expire)
-    signal.setitimer(signal.ITIMER_REAL, seconds)
-    try:
-        yield
-    finally:
+    def __init__(self, seconds: float, error: Interruption):
+        self._seconds = seconds
+        self._error = error
+
+    def __enter__(self) -> None:
+        self._previous = _signal.signal(ALARM, self._expire)
+        signal.setitimer(signal.ITIMER_REAL, self._seconds)
+
+    def __exit__(self, *error: object) -> None:
         signal.setitimer(signal.ITIMER_REAL, 0)
-        signal.signal(signal.SIGALRM, previous)
+        _signal.signal(ALARM, self._previous)
+
+    def _expire(self, signum: int, frame: Any) -> None:
+        raise self._error
 
 
 @contextmanager

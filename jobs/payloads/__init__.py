@@ -16,7 +16,7 @@ from jobs.payloads.performable import (
     performing,
     unique_key,
 )
-from jobs.payloads.signing import is_current, sign, verified
+from jobs.payloads.signing import is_current, sign, signer, verified
 
 __all__ = [
     "Performable",
@@ -36,6 +36,7 @@ __all__ = [
     "perform",
     "performing",
     "sign",
+    "signer",
     "unique_key",
     "verified",
 ]

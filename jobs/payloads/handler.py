@@ -17,6 +17,8 @@ from jobs.payloads.shapes import OPTIONS, shape_of
 from jobs.payloads.signing import verified
 
 _encoder = json.JSONEncoder(allow_nan=False)
+_text = json.encoder.encode_basestring_ascii
+_options = frozenset(OPTIONS)
 
 
 def dump(payload: Any) -> str:
@@ -29,30 +31,33 @@ def dump(payload: Any) -> str:
     shape = shape_of(type(payload))
     if shape.problem:
         raise TypeError(shape.problem)
-    stored = {"class": shape.path, "fields": _encode(payload, shape.names)}
     own = getattr(payload, "__dict__", {})
-    for name in OPTIONS:
-        if name in own:
+    handler = f'{{"class": {_text(shape.path)}, "fields": {_encode(payload, shape.names)}'
+    if not _options.isdisjoint(own):
+        given = [name for name in OPTIONS if name in own]
+        for name in given:
             check_option(type(payload), name, own[name])
-    if options := [name for name in OPTIONS if name in own and name not in shape.names]:
-        stored["options"] = _encode(payload, options)
-    handler = _encoder.encode(stored)
+        if stored := [name for name in given if name not in shape.names]:
+            handler += f', "options": {_encode(payload, stored)}'
+    handler += "}"
     if not (shape.proven and own.keys() <= shape.known):
         prove(payload, shape, lambda fetch: read(handler, fetch))
         shape.proven = shape.plain
     return handler
 
 
-def _encode(payload: Any, names: Iterable[str]) -> dict[str, Any]:
-    encoded = {}
+def _encode(payload: Any, names: Iterable[str]) -> str:
+    encoded = []
     for name in names:
         try:
-            encoded[name] = codec.encode(getattr(payload, name))
+            value = getattr(payload, name)
+            text = _text(value) if type(value) is str else _encoder.encode(codec.encode(value))
         except ValueError as error:
             raise ValueError(f"{type(payload).__qualname__}.{name}: {error}") from None
         except (TypeError, AttributeError, RecursionError) as error:
             raise TypeError(f"{type(payload).__qualname__}.{name}: {error}") from None
-    return encoded
+        encoded.append(f"{_text(name)}: {text}")
+    return f"{{{', '.join(encoded)}}}"
 
 
 def load(handler: Any, signature: Any) -> Any:
@@ -75,7 +80,7 @@ def read(handler: str, fetch: codec.Fetch | None = None) -> Any:
     path, fields, options = _parsed(handler)
     cls = _performable(path)
     shape = shape_of(cls)
-    if unknown := fields.keys() - set(shape.names) | options.keys() - set(OPTIONS):
+    if unknown := (fields.keys() - shape.stored) | (options.keys() - _options):
         names = ", ".join(sorted(unknown))
         raise NotKnownYet(
             f"{path} has no field {names} in this process. "

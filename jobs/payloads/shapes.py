@@ -52,6 +52,9 @@ class Shape:
     #: Whether an object of a plain class came back equal.
     proven: bool = False
 
+    def __post_init__(self) -> None:
+        self.stored = frozenset(self.names)
+
 
 _shapes: WeakKeyDictionary[type, Shape] = WeakKeyDictionary()
 

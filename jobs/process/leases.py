@@ -11,8 +11,8 @@ import logging
 import threading
 import time
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterable
+from contextlib import AbstractContextManager
 from typing import TYPE_CHECKING, Any
 
 from django.db import connections
@@ -75,15 +75,14 @@ class Heartbeat:
         self._stopped = threading.Event()
         self._thread: threading.Thread | None = None
 
-    @contextmanager
-    def watching(self, job: AbstractJob) -> Iterator[Hold]:
+    def watching(self, job: AbstractJob) -> AbstractContextManager[Hold]:
         """Renews the watcher's lease, if lock and epoch still are those of `job`."""
         where = {"state": str(State.RUNNING), "locked_by": job.locked_by, "epoch": job.epoch}
-        with self._held(Hold(type(job), job.pk, where, "locked_at")) as hold:
-            yield hold
+        return _Held(self, Hold(type(job), job.pk, where, "locked_at"))
 
-    @contextmanager
-    def executing(self, job: AbstractJob, limit: float | None = None) -> Iterator[Hold]:
+    def executing(
+        self, job: AbstractJob, limit: float | None = None
+    ) -> AbstractContextManager[Hold]:
         """Renews the runner's heartbeat, if `runner` still is as it is in `job`.
 
         The epoch doesn't matter, because the heartbeat goes on after a cancel. If the
@@ -92,24 +91,21 @@ class Heartbeat:
         """
         hold = Hold(type(job), job.pk, {"runner": job.runner}, "heartbeat_at")
         hold.deadline = time.monotonic() + limit if limit else None
-        with self._held(hold):
-            yield hold
+        return _Held(self, hold)
 
     def limit(self, hold: Hold, seconds: float | None) -> None:
         """From now on, the execution may last `seconds`; None: for ever."""
         hold.deadline = time.monotonic() + seconds if seconds else None
 
-    @contextmanager
-    def _held(self, hold: Hold) -> Iterator[Hold]:
+    def take(self, hold: Hold) -> None:
         with self._lock:
             self._holds[hold.number] = hold
             self._begin(hold)
-        try:
-            yield hold
-        finally:
-            with self._lock:
-                del self._holds[hold.number]
-                self._end(hold)
+
+    def let_go(self, hold: Hold) -> None:
+        with self._lock:
+            del self._holds[hold.number]
+            self._end(hold)
 
     def _begin(self, hold: Hold) -> None:
         if self._thread is None:
@@ -171,6 +167,23 @@ class Heartbeat:
             for hold in lost:
                 if hold.number in self._holds:
                     hold.lost.set()
+
+
+class _Held:
+    """A hold that is renewed in the body."""
+
+    __slots__ = ("_heartbeat", "_hold")
+
+    def __init__(self, heartbeat: Heartbeat, hold: Hold):
+        self._heartbeat = heartbeat
+        self._hold = hold
+
+    def __enter__(self) -> Hold:
+        self._heartbeat.take(self._hold)
+        return self._hold
+
+    def __exit__(self, *error: object) -> None:
+        self._heartbeat.let_go(self._hold)
 
 
 def renew(holds: Iterable[Hold]) -> list[Hold]:

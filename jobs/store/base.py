@@ -166,10 +166,10 @@ class Store(ABC, Generic[M]):
         """Each by a conditional write, so that no job is claimed by two workers."""
 
     @abstractmethod
-    def insert(self, jobs: list[M]) -> list[M]:
+    def insert(self, jobs: list[M], *, keys: bool = True) -> list[M]:
         """Inserts new rows in one round trip; returns those whose unique key is held.
 
-        Joins a transaction which the caller has open, as only `holder_of` does besides.
+        Joins a transaction that is open. Without `keys`, instances may get no keys.
         """
 
     def holder_of(self, unique_key: str) -> M | None:

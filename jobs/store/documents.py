@@ -11,6 +11,8 @@ from typing import TYPE_CHECKING, Any
 
 from django.db import models
 
+from jobs.store.writing import Writer
+
 if TYPE_CHECKING:
     from jobs.store.base import Conditions, Reserver
     from jobs.store.columns import Column
@@ -25,9 +27,12 @@ class Documents:
     def __init__(self, model: type[models.Model]):
         meta: Any = model._meta
         self.pk: str = meta.pk.column
-        self._fields: list[Any] = list(meta.concrete_fields)
-        self._columns: dict[str, str] = {field.attname: field.column for field in self._fields}
+        self._columns: dict[str, str] = {
+            field.attname: field.column for field in meta.concrete_fields
+        }
         self._columns["pk"] = self.pk
+        self._names = [field.column for field in meta.concrete_fields]
+        self._writer = Writer(model)
 
     def column(self, name: str) -> str:
         return self._columns[name]
@@ -74,11 +79,19 @@ class Documents:
             assigned["runner"] = {"$concat": [{"$literal": f"{worker.name}@"}, {"$convert": epoch}]}
         return [{"$set": assigned}]
 
-    def of(self, row: models.Model, connection: Any) -> Document:
-        return {
-            field.column: field.get_db_prep_save(getattr(row, field.attname), connection)
-            for field in self._fields
-        }
+    def of(self, rows: Sequence[models.Model], connection: Any) -> list[Document]:
+        """New documents, the primary key first."""
+        if len(rows) == 1:
+            values = self._writer.row(rows[0], connection)
+            return [dict(zip(self._names, values, strict=True))]
+        columns = self._writer.columns(rows, connection)
+        common = {column.field.column: column.value for column in columns if column.values is None}
+        names = [column.field.column for column in columns if column.values is not None]
+        differing = [column.values for column in columns if column.values is not None]
+        return [
+            {**dict(zip(names, values, strict=True)), **common}
+            for values in zip(*differing, strict=True)
+        ]
 
     def values(self, document: Document, columns: Sequence[Column]) -> list[Any]:
         """The values of all columns, in their order.

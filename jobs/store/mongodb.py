@@ -167,11 +167,11 @@ class MongoStore(Store[M]):
             self._in_order([self._job(document) for document in self.collection.find(own)]) or None
         )
 
-    def insert(self, jobs: list[M]) -> list[M]:
+    def insert(self, jobs: list[M], *, keys: bool = True) -> list[M]:
         keyless = [job for job in jobs if job.pk is None]
         for job, key in zip(keyless, self.new_keys(len(keyless)), strict=True):
             job.pk = key
-        documents = [self._documents.of(job, self.connection) for job in jobs]
+        documents = self._documents.of(jobs, self.connection)
         failures = self._insertion.insert(documents)
         for place, failure in failures.items():
             if not self._is_held(jobs[place], failure):
@@ -202,7 +202,7 @@ class MongoStore(Store[M]):
         # Four bytes is the longest character.
         if 4 * texts < self.largest_row:
             return texts
-        return len(encode(self._documents.of(job, self.connection)))
+        return len(encode(self._documents.of([job], self.connection)[0]))
 
     def get(self, pk: Any) -> M | None:
         if (pk := self.id_of(pk)) is None:

@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+import datetime as dt
+import inspect
 from collections.abc import Callable, Iterable, Sequence
+from functools import lru_cache
 from typing import Any, Generic, TypeVar
 
 from django.db import models
+from django.db.models.base import ModelState
+from django.db.models.signals import post_init, pre_init
 
 from jobs.store.columns import LARGEST, Column
 
@@ -13,6 +18,25 @@ M = TypeVar("M", bound=models.Model)
 
 #: Of a value and a connection.
 Read = Callable[[Any, Any], Any]
+
+
+def is_filled_plainly(model: type[models.Model]) -> bool:
+    """Whether making an instance does nothing but fill its attributes.
+
+    Then they can be filled directly, which takes a tenth of the time.
+    """
+    heard = pre_init.has_listeners(model) or post_init.has_listeners(model)
+    return _has_plain_attributes(model) and not heard
+
+
+@lru_cache(maxsize=64)
+def _has_plain_attributes(model: type[models.Model]) -> bool:
+    made_by: Any = (model.__init__, model.__new__, getattr(model.from_db, "__func__", None))
+    of_django: Any = models.Model
+    return made_by == (of_django.__init__, object.__new__, of_django.from_db.__func__) and not any(
+        hasattr(inspect.getattr_static(model, field.attname, None), "__set__")
+        for field in model._meta.concrete_fields
+    )
 
 
 def inserted(rows: Iterable[models.Model], alias: str) -> None:
@@ -36,12 +60,13 @@ class Reader(Generic[M]):
         self.columns = list(columns)
         self._names = [column.name for column in columns]
         self._numbers: list[tuple[int, Read]] = []
-        self._others: list[tuple[int, frozenset[type], Read]] = []
+        self._others: list[tuple[int, frozenset[type], Read, bool]] = []
         for place, column in enumerate(columns):
             if int in column.as_they_are:
                 self._numbers.append((place, column.read))
             elif column.needs_reading:
-                self._others.append((place, column.as_they_are, column.read))
+                is_instant = type(column.field) is models.DateTimeField
+                self._others.append((place, column.as_they_are, column.read, is_instant))
         self._checked = [column for column in columns if column.expected]
 
     def of(self, names: Iterable[str]) -> Reader[M]:
@@ -62,13 +87,30 @@ class Reader(Generic[M]):
                 value = read[place]
                 if type(value) is not int or not -LARGEST <= value <= LARGEST:
                     read[place] = number(value, connection)
-            for place, as_they_are, other in self._others:
+            instants: dict[Any, Any] = {}  # a claim writes one into several columns
+            for place, as_they_are, other, is_instant in self._others:
                 value = read[place]
-                if type(value) not in as_they_are:
+                if type(value) in as_they_are:
+                    continue
+                if is_instant and type(value) in (str, dt.datetime):
+                    if value not in instants:
+                        instants[value] = other(value, connection)
+                    read[place] = instants[value]
+                else:
                     read[place] = other(value, connection)
-            return self._model.from_db(self._alias, self._names, read)
+            return self._made(read)
         except Exception:
             return self._salvaged(values, connection)
+
+    def _made(self, values: list[Any]) -> M:
+        model = self._model
+        if not is_filled_plainly(model):
+            return model.from_db(self._alias, self._names, values)
+        row = model.__new__(model)
+        state = ModelState()
+        state.adding, state.db = False, self._alias
+        row.__dict__.update(zip(self._names, values, strict=True), _state=state)
+        return row
 
     def _salvaged(self, values: Sequence[Any], connection: Any) -> M:
         read, unreadable = list(values), []

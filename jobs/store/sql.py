@@ -7,12 +7,11 @@ from __future__ import annotations
 
 import datetime as dt
 import threading
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import cached_property
 from typing import Any
 
-from django.db import IntegrityError, InterfaceError, OperationalError, transaction
+from django.db import InterfaceError, OperationalError
 from django.db.models import BinaryField, QuerySet
 from django.db.models.functions import Cast
 
@@ -20,10 +19,10 @@ from jobs.conf import settings
 from jobs.runner import worker_runner
 from jobs.store.base import ORDER, Conditions, M, Reserver, Store, aware
 from jobs.store.columns import is_unreadable
-from jobs.store.reading import Reader, inserted
+from jobs.store.reading import Reader
+from jobs.store.row_insertion import RowInsertion
 from jobs.store.statements import CLAIM, Sql, Statements
 from jobs.store.unavailable import is_unavailable_sql
-from jobs.store.uniqueness import is_duplicate, unique_column
 
 #: How often SQLite is asked whether anything has changed, in seconds.
 SQLITE_LOOK = 0.02
@@ -103,7 +102,7 @@ class SqlStore(Store[M]):
             return self._claim_by_comparing(state, worker, limit)
         where, changes = _wanted(state, worker), self._claimed(worker)
         statement = self._statements.claim(worker, where, changes, limit)
-        with self._cursor() as cursor:
+        with self.cursor(self.connection) as cursor:
             try:
                 cursor.execute(*statement)
                 rows = cursor.fetchall()
@@ -132,37 +131,23 @@ class SqlStore(Store[M]):
                     break
         return claimed
 
-    def insert(self, jobs: list[M]) -> list[M]:
-        if all(getattr(job, "unique_key", "") is None for job in jobs):
-            self._insert_all(jobs)
-            return []
-        try:
-            # A refused row would otherwise end the caller's own transaction.
-            with transaction.atomic(using=self.alias):
-                self._insert_all(jobs)
-            return []
-        except IntegrityError as error:
-            if len(jobs) == 1:
-                if not self._is_held(jobs[0], error):
-                    raise
-                jobs[0].pk = None
-                return jobs
-        with transaction.atomic(using=self.alias):  # all, or none if one isn't taken
-            return [refused for job in jobs for refused in self.insert([job])]
+    def insert(self, jobs: list[M], *, keys: bool = True) -> list[M]:
+        return self._insertion.insert(jobs, keys)
 
-    def _is_held(self, job: Any, error: IntegrityError) -> bool:
-        """Whether its key is; the database may have named another reason first."""
-        return (
-            is_duplicate(error, self.model, unique_column(self.model))
-            or self._holder(job) is not None
-        )
+    @cached_property
+    def _insertion(self) -> RowInsertion[M]:
+        return RowInsertion(self)
 
-    def _insert_all(self, jobs: list[M]) -> None:
-        if len(jobs) == 1:
-            jobs[0].save(using=self.alias, force_insert=True)
-        else:
-            self._rows.bulk_create(jobs)
-            inserted(jobs, self.alias)
+    def taken(self, column: str, values: list[Any]) -> set[Any]:
+        """Which of the values some row has in that column."""
+        most = self.connection.features.max_query_params or len(values)
+        found: set[Any] = set()
+        for start in range(0, len(values), most):
+            where = {f"{column}__in": values[start : start + most]}
+            found.update(
+                row[0] for row in self._fetch(self._statements.select(where, names=[column]))
+            )
+        return found
 
     def get(self, pk: Any) -> M | None:
         if (pk := self.id_of(pk)) is None:
@@ -198,7 +183,7 @@ class SqlStore(Store[M]):
         return [reader.instance(row, self.connection) for row in rows]
 
     def _fetch(self, statement: Sql) -> list[Any]:
-        with self._cursor() as cursor:
+        with self.cursor(self.connection) as cursor:
             cursor.execute(*statement)
             return cursor.fetchall()
 
@@ -274,26 +259,21 @@ class SqlStore(Store[M]):
         return self._execute(self._statements.delete(where))
 
     def _execute(self, statement: Sql) -> int:
-        with self._cursor() as cursor:
+        with self.cursor(self.connection) as cursor:
             cursor.execute(*statement)
             return int(cursor.rowcount)
 
-    @contextmanager
-    def _cursor(self) -> Iterator[Any]:
+    def cursor(self, connection: Any) -> Any:
         """Django's cursor; on PostgreSQL one that can prepare the queue's statements.
 
         `prepare_threshold` in the database's OPTIONS switches that on. Django's own
         statements are never prepared, because it writes parameters into their text.
         """
-        connection = self.connection
         connection.ensure_connection()
         prepares = getattr(connection.connection, "prepare_threshold", None) is not None
-        if prepares and not connection.queries_logged:  # the log would lack their text
-            from django.db.backends.postgresql.base import ServerBindingCursor
+        if not prepares or connection.queries_logged:  # the log would lack their text
+            return connection.cursor()
+        from django.db.backends.postgresql.base import ServerBindingCursor
 
-            raw: Any = ServerBindingCursor(connection.connection)  # type: ignore[call-arg]
-            cursor = connection.make_cursor(raw)
-        else:
-            cursor = connection.cursor()
-        with cursor:
-            yield cursor
+        raw: Any = ServerBindingCursor(connection.connection)  # type: ignore[call-arg]
+        return connection.make_cursor(raw)

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 from django.db import models
 
 from jobs.store.base import Conditions
+from jobs.store.writing import PLAIN
 
 if TYPE_CHECKING:
     from jobs.store.base import Reserver
@@ -160,4 +161,6 @@ class Statements:
         return ", ".join(parts), parameters
 
     def _prepared(self, field: Any, value: Any) -> Any:
-        return None if value is None else field.get_db_prep_save(value, self._connection)
+        if value is None or (type(value) is str and PLAIN.get(type(field)) is str):
+            return value
+        return field.get_db_prep_save(value, self._connection)

@@ -39,8 +39,8 @@ def test_imports_point_one_way_without_a_circle():
     ("rule", "turned"),
     [
         (
-            '"enqueueing | process",\n    "execution",',
-            '"execution",\n    "enqueueing | process",',
+            '"enqueueing | process",\n    "terms",',
+            '"terms",\n    "enqueueing | process",',
         ),
         ('["posts : comments", "batchexec", "jobs"]', '["posts : comments", "jobs", "batchexec"]'),
     ],

@@ -90,6 +90,15 @@ def test_each_subject_is_shown_with_its_range_beside_the_bare_limit_and_the_peer
     assert row(page, "SQLite", "django-tasks-db")[2:] == ["100 (90-100)", "0.05", ""]
 
 
+def test_many_at_once_stand_beside_what_the_driver_has_for_many(written):
+    rates = {"bare": 100, "jobs": 70, "bulk": 1000, "many": 500, "lazy": 600}
+    found = [record("enqueue", subject, per_second=rate) for subject, rate in rates.items()]
+    page = written(*found)
+    assert row(page, "SQLite", "this queue")[3] == "0.70"
+    assert row(page, "SQLite", "this queue, enqueue_many")[3] == "0.50"
+    assert row(page, "SQLite", "this queue, enqueue_many(returning=False)")[3] == "0.60"
+
+
 def test_depth_is_the_deepest_table_beside_the_shallowest(written):
     figures = {
         ("jobs", 1000): 500,

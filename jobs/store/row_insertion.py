@@ -1,0 +1,102 @@
+"""New rows on SQL, where one row at most holds a unique key."""
+
+from __future__ import annotations
+
+from contextlib import AbstractContextManager, nullcontext
+from typing import TYPE_CHECKING, Any, Generic
+
+from django.db import IntegrityError, transaction
+
+from jobs.store.new_rows import NewRows
+from jobs.store.reading import M, inserted
+from jobs.store.uniqueness import is_duplicate, unique_column
+
+if TYPE_CHECKING:
+    from jobs.store.sql import SqlStore
+
+
+class RowInsertion(Generic[M]):
+    """Inserts the rows of a store, in the caller's transaction if one is open."""
+
+    def __init__(self, store: SqlStore[M]):
+        self._store = store
+        self._column = unique_column(store.model)
+        self._new_rows = NewRows(store.model, store.connection)
+
+    def insert(self, rows: list[M], keys: bool) -> list[M]:
+        """Returns those whose unique key is held; raises what else is refused."""
+        if all(getattr(row, self._column) is None for row in rows):
+            self._insert_all(rows, keys)
+            return []
+        # A refused row would otherwise end a transaction that is open.
+        is_alone = self._store.connection.get_autocommit()
+        try:
+            with nullcontext() if is_alone else self._atomic():
+                self._insert_all(rows, keys)
+            return []
+        except IntegrityError as error:
+            if len(rows) == 1:
+                if not self._is_held(rows[0], error):
+                    raise
+                rows[0].pk = None
+                return rows
+        with self._atomic():  # all, or none if one isn't taken
+            return self._insert_the_free(rows, keys)
+
+    def _insert_the_free(self, rows: list[M], keys: bool) -> list[M]:
+        free, refused = self._parted(rows)
+        if not refused:  # that can be seen: one by one, the database says which
+            return [one for row in rows for one in self.insert([row], keys)]
+        return [*refused, *(self.insert(free, keys) if free else ())]
+
+    def _parted(self, rows: list[M]) -> tuple[list[M], list[M]]:
+        """The rows whose keys are free, each once, and the others."""
+        column = self._column
+        keys = [key for row in rows if (key := getattr(row, column)) is not None]
+        taken = self._store.taken(column, keys)
+        free: list[M] = []
+        refused: list[M] = []
+        for row in rows:
+            key = getattr(row, column)
+            (free if key is None or key not in taken else refused).append(row)
+            taken.add(key)
+        return free, refused
+
+    def _is_held(self, row: M, error: IntegrityError) -> bool:
+        """Whether its key is; the database may have named another reason first."""
+        return (
+            is_duplicate(error, self._store.model, self._column)
+            or self._store.find_one({self._column: getattr(row, self._column)}) is not None
+        )
+
+    def _insert_all(self, rows: list[M], keys: bool) -> None:
+        alias = self._store.alias
+        connection = self._store.connection
+        statements = self._new_rows.statements(rows, connection, keys=keys)
+        if not statements:
+            self._save_all(rows)
+            return
+        together = self._atomic(savepoint=False) if len(statements) > 1 else nullcontext()
+        with together, transaction.mark_for_rollback_on_error(using=alias):
+            returned: list[Any] = []
+            for statement in statements:
+                with self._store.cursor(connection) as cursor:
+                    cursor.execute(*statement)
+                    if keys and self._new_rows.gives_keys:
+                        returned += cursor.fetchall()
+            if returned:
+                for row, (pk,) in zip(rows, returned, strict=True):
+                    row.pk = pk
+        inserted(rows, alias)
+
+    def _save_all(self, rows: list[M]) -> None:
+        """By Django, whatever the fields are, and whoever waits for a signal."""
+        alias = self._store.alias
+        if len(rows) == 1:
+            rows[0].save(using=alias, force_insert=True)
+        else:
+            self._store.model._base_manager.using(alias).bulk_create(rows)
+            inserted(rows, alias)
+
+    def _atomic(self, *, savepoint: bool = True) -> AbstractContextManager[Any]:
+        return transaction.atomic(using=self._store.alias, savepoint=savepoint)
