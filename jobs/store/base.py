@@ -179,8 +179,8 @@ class Store(ABC, Generic[M]):
     def _holder(self, row: M) -> M | None:
         """Another row that has the value of this one's unique column."""
         column = unique_column(self.model)
-        value = getattr(row, column)
-        return None if value is None else self.find_one({column: value})
+        value = None if column is None else getattr(row, column)
+        return None if column is None or value is None else self.find_one({column: value})
 
     def check_size(self, job: M) -> None:
         """Raises ValueError for a row that the database can't hold with its error."""

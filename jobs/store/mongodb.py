@@ -184,9 +184,9 @@ class MongoStore(Store[M]):
 
     def _is_held(self, job: Any, failure: dict[str, Any]) -> bool:
         """Whether its key is; the database may have named another index first."""
-        return (
-            is_duplicate_document(failure, unique_column(self.model))
-            or self._holder(job) is not None
+        column = unique_column(self.model)
+        return column is not None and (
+            is_duplicate_document(failure, column) or self._holder(job) is not None
         )
 
     def holder_of(self, unique_key: str) -> M | None:

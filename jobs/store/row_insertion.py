@@ -25,7 +25,8 @@ class RowInsertion(Generic[M]):
 
     def insert(self, rows: list[M], keys: bool) -> list[M]:
         """Returns those whose unique key is held; raises what else is refused."""
-        if all(getattr(row, self._column) is None for row in rows):
+        column = self._column
+        if column is None or all(getattr(row, column) is None for row in rows):
             self._insert_all(rows, keys)
             return []
         # A refused row would otherwise end a transaction that is open.
@@ -36,22 +37,21 @@ class RowInsertion(Generic[M]):
             return []
         except IntegrityError as error:
             if len(rows) == 1:
-                if not self._is_held(rows[0], error):
+                if not self._is_held(rows[0], column, error):
                     raise
                 rows[0].pk = None
                 return rows
         with self._atomic():  # all, or none if one isn't taken
-            return self._insert_the_free(rows, keys)
+            return self._insert_the_free(rows, column, keys)
 
-    def _insert_the_free(self, rows: list[M], keys: bool) -> list[M]:
-        free, refused = self._parted(rows)
+    def _insert_the_free(self, rows: list[M], column: str, keys: bool) -> list[M]:
+        free, refused = self._parted(rows, column)
         if not refused:  # that can be seen: one by one, the database says which
             return [one for row in rows for one in self.insert([row], keys)]
         return [*refused, *(self.insert(free, keys) if free else ())]
 
-    def _parted(self, rows: list[M]) -> tuple[list[M], list[M]]:
+    def _parted(self, rows: list[M], column: str) -> tuple[list[M], list[M]]:
         """The rows whose keys are free, each once, and the others."""
-        column = self._column
         keys = [key for row in rows if (key := getattr(row, column)) is not None]
         taken = self._store.taken(column, keys)
         free: list[M] = []
@@ -62,11 +62,11 @@ class RowInsertion(Generic[M]):
             taken.add(key)
         return free, refused
 
-    def _is_held(self, row: M, error: IntegrityError) -> bool:
+    def _is_held(self, row: M, column: str, error: IntegrityError) -> bool:
         """Whether its key is; the database may have named another reason first."""
         return (
-            is_duplicate(error, self._store.model, self._column)
-            or self._store.find_one({self._column: getattr(row, self._column)}) is not None
+            is_duplicate(error, self._store.model, column)
+            or self._store.find_one({column: getattr(row, column)}) is not None
         )
 
     def _insert_all(self, rows: list[M], keys: bool) -> None:

@@ -16,15 +16,16 @@ from django.db import IntegrityError, models
 UNIQUE_VIOLATION = "23505"
 
 
-def unique_column(model: type[models.Model]) -> str:
-    """The column that one row at most may hold a value of.
+def unique_column(model: type[models.Model]) -> str | None:
+    """The column that one row at most may hold a value of; None if there is none.
 
     `unique_key`, or the unique field of a model that has no such column.
     """
     fields = {field.attname: field for field in model._meta.concrete_fields}
     if "unique_key" in fields:
         return "unique_key"
-    return next(name for name, field in fields.items() if field.unique and not field.primary_key)
+    unique = (name for name, field in fields.items() if field.unique and not field.primary_key)
+    return next(unique, None)
 
 
 def is_duplicate(error: IntegrityError, model: type[models.Model], column: str) -> bool:
