@@ -52,7 +52,7 @@ def test_a_job_is_performed_without_any_extra(shop: Terminal) -> None:
             "CommandError: AWS Batch needs boto3: pip install 'django-delayed-batch[batch]'.",
         ),
         (
-            "python manage.py batchjobs list",
+            "python manage.py batchjobs reconcile",
             "AWS Batch needs boto3: pip install 'django-delayed-batch[batch]'.",
         ),
         (
