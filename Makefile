@@ -39,7 +39,7 @@ WORKERS ?= 3
 PYTEST = -m pytest --numprocesses $(WORKERS)
 LANES = $(MAKE) --no-print-directory --output-sync=target --jobs 2
 
-test: lint ## lint, types, and the tests on MongoDB's protocol and on SQLite, shortened to six minutes
+test: lint ## lint, types, and the tests on MongoDB's protocol and on SQLite, shortened
 	@TEST_SHORT=1 $(LANES) test-mongodb test-sqlite
 
 test-all: lint ## the same unabridged, the tests on PostgreSQL and djongo, and the wheel's
