@@ -11,7 +11,7 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import IO, Any
 
@@ -40,6 +40,27 @@ def free_port() -> int:
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         return int(probe.getsockname()[1])
+
+
+@contextlib.contextmanager
+def _interrupted_later() -> Iterator[None]:
+    """Signals that end the block of a Stack wait until the body is done."""
+    arrived: list[int] = []
+
+    def note(signum: int, frame: object) -> None:
+        arrived.append(signum)
+
+    handlers = {
+        signum: signal.signal(signum, note)
+        for signum in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+    }
+    try:
+        yield
+    finally:
+        for signum, handler in handlers.items():
+            signal.signal(signum, handler)
+    for number in arrived:
+        signal.raise_signal(number)
 
 
 class Stack:
@@ -82,16 +103,18 @@ class Stack:
         if log:
             output = (self.folder / f"{name}.log").open("ab")
             self._logs.append(output)
-        process = subprocess.Popen(
-            [sys.executable, MANAGE, *arguments],
-            cwd=ROOT,
-            env={**self.environment, **environment},
-            stdin=subprocess.DEVNULL,
-            stdout=output,
-            stderr=output and subprocess.STDOUT,
-            start_new_session=True,
-        )
-        self._processes[name] = process
+        with _interrupted_later():
+            # Else a process could be started, and not be known when all are ended.
+            process = subprocess.Popen(
+                [sys.executable, MANAGE, *arguments],
+                cwd=ROOT,
+                env={**self.environment, **environment},
+                stdin=subprocess.DEVNULL,
+                stdout=output,
+                stderr=output and subprocess.STDOUT,
+                start_new_session=True,
+            )
+            self._processes[name] = process
         return process
 
     def run(self, *arguments: str) -> str:

@@ -106,3 +106,18 @@ def test_a_process_that_does_not_end_when_it_is_told_to_is_killed(tmp_path, monk
     started._processes["deaf"] = process
     started.end("deaf")
     assert process.returncode == -signal.SIGKILL
+
+
+def test_a_process_that_is_started_when_a_signal_arrives_is_ended_too(tmp_path, monkeypatch):
+    popen = subprocess.Popen
+
+    def interrupted(*arguments, **options):
+        process = popen(*arguments, **options)
+        signal.raise_signal(signal.SIGINT)
+        return process
+
+    monkeypatch.setattr(stack.subprocess, "Popen", interrupted)
+    started = stack.Stack(tmp_path, {})
+    with pytest.raises(KeyboardInterrupt):
+        started.start("help", "help", log=False)
+    started.end("help")
