@@ -176,11 +176,12 @@ class Store(ABC, Generic[M]):
         """The job that holds the key; None if it is free."""
         return self.find_one({"unique_key": unique_key})
 
-    def _holder(self, row: M) -> M | None:
+    def rival(self, row: M) -> M | None:
         """Another row that has the value of this one's unique column."""
         column = unique_column(self.model)
-        value = None if column is None else getattr(row, column)
-        return None if column is None or value is None else self.find_one({column: value})
+        if column is None or (value := getattr(row, column)) is None:
+            return None
+        return self.find_one({column: value})
 
     def check_size(self, job: M) -> None:
         """Raises ValueError for a row that the database can't hold with its error."""

@@ -186,7 +186,7 @@ class MongoStore(Store[M]):
         """Whether its key is; the database may have named another index first."""
         column = unique_column(self.model)
         return column is not None and (
-            is_duplicate_document(failure, column) or self._holder(job) is not None
+            is_duplicate_document(failure, column) or self.rival(job) is not None
         )
 
     def holder_of(self, unique_key: str) -> M | None:

@@ -64,10 +64,7 @@ class RowInsertion(Generic[M]):
 
     def _is_held(self, row: M, column: str, error: IntegrityError) -> bool:
         """Whether its key is; the database may have named another reason first."""
-        return (
-            is_duplicate(error, self._store.model, column)
-            or self._store.find_one({column: getattr(row, column)}) is not None
-        )
+        return is_duplicate(error, self._store.model, column) or self._store.rival(row) is not None
 
     def _insert_all(self, rows: list[M], keys: bool) -> None:
         alias = self._store.alias
