@@ -29,11 +29,13 @@ class Mood:
     name: str
     read: Callable[[], Any]
     write: Callable[[Any], Any]
+    #: Whether an equal value is the same; else only the very object is.
+    by_value: bool = True
 
 
 def _attribute(module: Any, name: str) -> Mood:
     read, write = partial(getattr, module, name, None), partial(setattr, module, name)
-    return Mood(f"{module.__name__}.{name}", read, write)
+    return Mood(f"{module.__name__}.{name}", read, write, by_value=False)
 
 
 def _working_folder() -> str | None:
@@ -97,18 +99,14 @@ def _set_limits(before: list[tuple[int, int]]) -> None:
             resource.setrlimit(limit, (allowed, hard))
 
 
-#: Objects, which are compared by identity.
-OBJECTS = [
+MOODS = [
     *(_attribute(sys, name) for name in ("stdin", "stdout", "stderr")),
     *(_attribute(sys, name) for name in ("excepthook", "unraisablehook", "displayhook")),
     _attribute(threading, "excepthook"),
     _attribute(warnings, "showwarning"),
     _attribute(warnings, "filters"),
-    Mood("threading.settrace", threading.gettrace, threading.settrace),
-    Mood("threading.setprofile", threading.getprofile, threading.setprofile),
-]
-#: Values, which are compared by equality.
-VALUES = [
+    Mood("threading.settrace", threading.gettrace, threading.settrace, by_value=False),
+    Mood("threading.setprofile", threading.getprofile, threading.setprofile, by_value=False),
     Mood("the working folder", _working_folder, _change_folder),
     Mood("TZ", partial(os.environ.get, "TZ"), _set_tz),
     Mood(
@@ -141,16 +139,14 @@ class Process:
     def __init__(self) -> None:
         self._lock = threading.Lock()
         self._performing = 0
-        self._objects: list[Any] = []
-        self._values: list[Any] = []
+        self._before: list[Any] = []
         self._umask = 0
 
     def __enter__(self) -> None:
         with self._lock:
             if self._performing == 0:
                 streams.keep()
-                self._objects = [mood.read() for mood in OBJECTS]
-                self._values = [mood.read() for mood in VALUES]
+                self._before = [mood.read() for mood in MOODS]
                 # There is no other way to read it.
                 self._umask = os.umask(0o077)
                 os.umask(self._umask)
@@ -162,23 +158,14 @@ class Process:
 
     def restore(self) -> None:
         os.umask(self._umask)
-        for mood, before in zip(OBJECTS, self._objects, strict=True):
+        for mood, before in zip(MOODS, self._before, strict=True):
             try:
-                if mood.read() is not before:
+                found = mood.read()
+                if found is not before and not (mood.by_value and found == before):
                     mood.write(before)
             except BaseException as error:
-                _warn(mood, error)
-        for mood, before in zip(VALUES, self._values, strict=True):
-            try:
-                if mood.read() != before:
-                    mood.write(before)
-            except BaseException as error:
-                _warn(mood, error)
-
-
-def _warn(mood: Mood, error: BaseException) -> None:
-    text = "A job changed %s, which can't be put back: %s"
-    logger.warning(text, mood.name, one_line(error))
+                text = "A job changed %s, which can't be put back: %s"
+                logger.warning(text, mood.name, one_line(error))
 
 
 process = Process()
