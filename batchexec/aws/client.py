@@ -111,6 +111,10 @@ class BatchClient:
                 found.update({detail["jobId"]: detail for detail in reply["jobs"]})
         return found
 
+    def describe_one(self, batch_job_id: str) -> dict[str, Any] | None:
+        """The JobDetail of that id; None if AWS Batch doesn't know it."""
+        return self.describe([batch_job_id]).get(batch_job_id)
+
     def find(self, queue: str, name: str) -> list[dict[str, Any]]:
         """Every Batch job of that name in the queue, whatever its status."""
         return [summary for summary in self._list(queue, name) if summary["jobName"] == name]

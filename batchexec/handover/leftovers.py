@@ -60,8 +60,8 @@ class Leftovers:
         return True
 
     def _describe(self, marker: BatchJob) -> dict[str, Any] | None:
-        found = self._client.describe([marker.batch_job_id])
-        return essence(found[marker.batch_job_id]) if found else None
+        found = self._client.describe_one(marker.batch_job_id)
+        return None if found is None else essence(found)
 
     def _leave_trace(
         self, marker: BatchJob, row: AbstractJob | None, detail: dict[str, Any] | None

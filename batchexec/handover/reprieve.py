@@ -22,6 +22,7 @@ from batchexec.process.aside import aside
 from batchexec.process.traces import Trace
 from batchexec.resources import Resources, resources_of
 from jobs import transitions
+from jobs.execution.questions import ASKED_FOR
 from jobs.states import State
 from jobs.store import store_for
 
@@ -37,8 +38,6 @@ logger = logging.getLogger(__name__)
 #: last one ended, and how often at most: then it counts.
 PUT_OFF = 10.0
 MOST_PUT_OFFS = 30
-#: For how many seconds the job object is asked how often this may happen.
-ASKED_FOR = 5.0
 
 
 def decide(marker: BatchJob, row: AbstractJob, detail: Mapping[str, Any]) -> bool:
@@ -79,10 +78,10 @@ def decide_before_the_next(slot: Slot, traces: Traces) -> None:
     marker = slot.persist(markers.find, job)
     if marker is None or marker.epoch >= job.epoch or not marker.batch_job_id:
         return
-    found = slot.ask_batch(slot.client.describe, [marker.batch_job_id])
-    if marker.batch_job_id not in found:
+    found = slot.ask_batch(slot.client.describe_one, marker.batch_job_id)
+    if found is None:
         return  # nobody will ever say
-    detail = essence(found[marker.batch_job_id])
+    detail = essence(found)
     if detail["status"] in TERMINAL:
         if slot.on_database(decide, marker, job, detail):
             traces.add(Trace(marker, job.name, State.SCHEDULED, detail=detail))

@@ -21,6 +21,7 @@ from batchexec.process.traces import Trace
 from jobs import transitions
 from jobs.exceptions import Lost
 from jobs.execution.apart import Apart
+from jobs.execution.questions import ASKED_FOR
 from jobs.states import FINISHED, State
 from jobs.text import one_line
 
@@ -36,8 +37,6 @@ logger = logging.getLogger(__name__)
 #: What an execution came to, besides the states in which a job has ended: it is tried
 #: again, or somebody deleted its row.
 RESCHEDULED, DELETED = str(State.SCHEDULED), "deleted"
-#: For how many seconds a job object that is loaded is asked for an option.
-ASKED_FOR = 5.0
 
 
 class Settlement:
@@ -174,14 +173,14 @@ class Settlement:
             if not batch_job_id:
                 return unsaid
             try:
-                found = self._slot.client.describe([batch_job_id])
+                found = self._slot.client.describe_one(batch_job_id)
             except Exception as error:
                 message = "AWS Batch can't be asked how job %s ended: %s"
                 logger.warning(message, self._job, one_line(error), extra=self._slot.label)
             else:
-                if not found:
+                if found is None:
                     return unsaid
-                detail = essence(found[batch_job_id])
+                detail = essence(found)
             if self._slot.pause(settings.POLL_INTERVAL):
                 return None
         return detail

@@ -113,8 +113,8 @@ class Command(BaseCommand):
         """The marker, and what AWS Batch says of its Batch job."""
         if marker is None:
             return {}
-        details = _client().describe([marker.batch_job_id]) if marker.batch_job_id else {}
-        return {**as_dict(marker), "aws_batch": details.get(marker.batch_job_id)}
+        detail = _client().describe_one(marker.batch_job_id) if marker.batch_job_id else None
+        return {**as_dict(marker), "aws_batch": detail}
 
     def _reconcile(self, apply: bool, terminate: bool, json: bool, **options: Any) -> int:
         found = reconcile(_client())
