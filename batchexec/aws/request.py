@@ -29,7 +29,7 @@ RECORDED = (1, 3, 4, 143)
 
 
 def request_for(
-    job: AbstractJob, marker: BatchJob, resources: Resources, definition: Definition | None = None
+    job: AbstractJob, marker: BatchJob, resources: Resources, definition: Definition
 ) -> dict[str, Any]:
     """The arguments of SubmitJob.
 
@@ -42,7 +42,7 @@ def request_for(
         "jobDefinition": marker.job_definition,
         "retryStrategy": _retries(resources),
         "tags": dict(resources.tags),
-        **_overrides(job, resources, definition or Definition(marker.job_definition)),
+        **_overrides(job, resources, definition),
     }
     if seconds := _timeout(job, resources):
         request["timeout"] = {"attemptDurationSeconds": seconds}

@@ -7,6 +7,7 @@ import datetime as dt
 import pytest
 
 import jobs
+from batchexec.aws.definitions import Definition
 from batchexec.aws.request import MARGIN, request_for
 from batchexec.checks import check_aws
 from batchexec.models import BatchJob
@@ -21,7 +22,7 @@ def built(payload=None, resources=None) -> dict:
     marker = BatchJob(
         job_id=str(job.pk), epoch=0, job_name="n", job_queue="q", job_definition="d:3"
     )
-    return request_for(job, marker, resources or Resources())
+    return request_for(job, marker, resources or Resources(), Definition("d:3"))
 
 
 def test_max_run_time_reaches_batch_as_its_timeout_with_a_margin():
