@@ -12,6 +12,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from jobs.conf.options import duration
+from jobs.text import storable
 
 MOST_TAGS = 50
 LONGEST_TAG_KEY = 128
@@ -140,16 +141,11 @@ def _strings(label: str, value: Any) -> None:
     if not is_mapping or not all(isinstance(text, str) for pair in value.items() for text in pair):
         raise TypeError(f"Resources({label}) takes strings for names and values.")
     for key, text in value.items():
-        if not (_is_text(key) and _is_text(text)):
+        if storable(key) != key or storable(text) != text:
             raise ValueError(
                 f"Resources({label}): {key!a} has a NUL, or half of a surrogate pair, "
                 "which no container can be given: leave it out."
             )
-
-
-def _is_text(value: str) -> bool:
-    """Whether UTF-8 and C have it."""
-    return "\0" not in value and not any("\ud800" <= one <= "\udfff" for one in value)
 
 
 def retry_rules(value: Any) -> None:

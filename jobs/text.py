@@ -21,3 +21,7 @@ def one_line(text: object) -> str:
         return visible(storable(str(text)))
     except Exception:
         return f"({type(text).__name__} without a text)"
+
+
+def first_line(text: str) -> str:
+    return text.strip().partition("\n")[0]

@@ -11,7 +11,7 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from jobs.states import State
-from jobs.text import one_line
+from jobs.text import first_line, one_line
 
 if TYPE_CHECKING:
     from batchexec.handover.slot import Slot
@@ -41,7 +41,7 @@ def _error_of(job: AbstractJob, row: AbstractJob | None) -> str:
     if row is None or row.state in (State.SUCCEEDED, State.CANCELLED):
         return ""
     has_failed = row.state == State.FAILED or row.attempts > job.attempts
-    return one_line(row.last_error.strip().partition("\n")[0]) if has_failed else ""
+    return one_line(first_line(row.last_error)) if has_failed else ""
 
 
 def _log(slot: Slot, batch_job_id: str, level: int, text: str, *facts: object) -> None:

@@ -14,7 +14,7 @@ from jobs.models import Job, State
 from jobs.operator import elsewhere
 from jobs.store import store_for
 from jobs.store.base import aware
-from jobs.text import one_line, storable
+from jobs.text import first_line, one_line, storable
 
 if TYPE_CHECKING:
     from jobs.models import AbstractJob
@@ -84,10 +84,6 @@ def payload_text(job: AbstractJob, *, whole: bool = False) -> str:
 def is_signed(job: AbstractJob) -> bool:
     """Whether the handler's signature holds. Without that a worker never loads it."""
     return payloads.verified(job.handler, job.signature)
-
-
-def first_line(text: str) -> str:
-    return text.strip().partition("\n")[0]
 
 
 def age(seconds: float) -> str:

@@ -14,8 +14,9 @@ from django.core.management.base import BaseCommand
 from jobs.management.arguments import duration, limit, text
 from jobs.management.queue import changing, looking, signing
 from jobs.management.queue.console import NO_SUCH_JOB, Console, Options, Stop
-from jobs.operator import actions, reports
+from jobs.operator import actions
 from jobs.states import FINISHED, State
+from jobs.text import first_line
 
 Action = Callable[[Console, Options], int]
 
@@ -132,6 +133,6 @@ class Command(BaseCommand):
         except Exception as error:
             if options["traceback"]:
                 raise
-            status = console.complain(f"{type(error).__name__}: {reports.first_line(str(error))}")
+            status = console.complain(f"{type(error).__name__}: {first_line(str(error))}")
         if status:
             sys.exit(status)

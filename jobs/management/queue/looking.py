@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from jobs.management.queue.console import DONE, REFUSED, Console, Options, counted
 from jobs.management.terminal import table
 from jobs.operator import actions, elsewhere, reports
-from jobs.text import one_line
+from jobs.text import first_line, one_line
 
 if TYPE_CHECKING:
     from jobs.models import AbstractJob
@@ -108,5 +108,5 @@ def _row(job: AbstractJob) -> tuple[str, ...]:
         run_at,
         job.locked_by,
         job.name,
-        reports.first_line(job.last_error)[:LONGEST_ERROR],
+        first_line(job.last_error)[:LONGEST_ERROR],
     )
