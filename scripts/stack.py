@@ -20,6 +20,8 @@ from jobs.folders import make_private
 ROOT = Path(__file__).resolve().parent.parent
 MANAGE = str(ROOT / "manage.py")
 
+#: Signals that end the block of a Stack.
+ENDING = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 #: Seconds from SIGTERM to SIGKILL when a process is ended.
 GRACE = 10.0
 
@@ -50,10 +52,7 @@ def _interrupted_later() -> Iterator[None]:
     def note(signum: int, frame: object) -> None:
         arrived.append(signum)
 
-    handlers = {
-        signum: signal.signal(signum, note)
-        for signum in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
-    }
+    handlers = {signum: signal.signal(signum, note) for signum in ENDING}
     try:
         yield
     finally:
@@ -85,7 +84,7 @@ class Stack:
 
     def __exit__(self, *details: object) -> None:
         # A second Ctrl-C must not leave anything behind.
-        for signum in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+        for signum in ENDING:
             signal.signal(signum, signal.SIG_IGN)
         for name in reversed(list(self._processes)):
             self.end(name)

@@ -87,8 +87,8 @@ class Watch:
 
     def _tell_runner(self, row: AbstractJob, silent_since: dt.datetime) -> None:
         beat = row.heartbeat_at
-        beats = registered_batch_job(row) == self.batch_job_id and bool(beat)
-        beats = beats and beat is not None and beat >= silent_since
+        is_ours = registered_batch_job(row) == self.batch_job_id
+        beats = is_ours and beat is not None and beat >= silent_since
         self._is_registered = bool(row.runner)
         if beats != self._beats:
             self._beats, self._same_since = beats, time.monotonic()

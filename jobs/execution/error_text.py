@@ -66,4 +66,5 @@ def _cut(text: str, limit: int) -> str:
     if len(text) <= limit:
         return text
     head = limit // 4
-    return f"{text[:head]}\n… {len(text) - limit:,} characters left out …\n{text[head - limit :]}"
+    left_out = f"… {len(text) - limit:,} characters left out …"
+    return f"{text[:head]}\n{left_out}\n{text[head - limit :]}"

@@ -66,8 +66,8 @@ class Column:
         self.name: str = field.attname
         self.nullable: bool = field.null
         self._converters = tuple(converters)
-        expected = TYPES.get(field.get_internal_type())
-        self.expected = None if field.primary_key else expected
+        self._kind = TYPES.get(field.get_internal_type())
+        self.expected = None if field.primary_key else self._kind
         self.is_whole_number = self.expected is int
         self.as_they_are = self._as_they_are()
 
@@ -127,12 +127,11 @@ class Column:
         For a text, what was in its place, as text.
         """
         field = self.field
-        if value is not None and TYPES.get(field.get_internal_type()) is str:
+        if value is not None and self._kind is str:
             return one_line(value)[: field.max_length or MAX_TEXT]
         if self.nullable:
             return None
-        if field.get_internal_type() == "DateTimeField":
+        if self._kind is dt.datetime:
             return FIRST
         default = field.get_default()
-        expected = TYPES.get(field.get_internal_type())
-        return default if expected is None or isinstance(default, expected) else expected()
+        return default if self._kind is None or isinstance(default, self._kind) else self._kind()
