@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime as dt
 import os
 import signal
 import subprocess
@@ -15,6 +16,9 @@ from typing import Any, TypeVar
 from urllib.parse import urlsplit, urlunsplit
 
 from django.db import connection, connections
+from django.utils import timezone
+
+from jobs.models import Job, State
 
 ROOT = Path(__file__).resolve().parent.parent
 
@@ -124,6 +128,21 @@ def lines(path: Path) -> list[str]:
 
 def row(job: Any) -> Any:
     return type(job).objects.filter(pk=job.pk).first()
+
+
+def expire_leases() -> None:
+    """As if whoever watched a job had been silent for an hour."""
+    long_ago = timezone.now() - dt.timedelta(hours=1)
+    Job.objects.filter(locked_at__isnull=False).update(locked_at=long_ago)
+
+
+def make_due(job: Any) -> None:
+    """Ends the back-off of a job, as soon as it is rescheduled or gone."""
+    wait_for(
+        lambda: (found := row(job)) is None or found.state == State.SCHEDULED,
+        what="it was rescheduled",
+    )
+    Job.objects.filter(pk=job.pk, state=State.SCHEDULED).update(run_at=timezone.now())
 
 
 @contextmanager

@@ -20,7 +20,7 @@ from jobs import transitions
 from jobs.models import Job, State
 from tests.conformance.test_races import at_once
 from tests.handlers import set_handler
-from tests.processes import FAST, lines, released, row, wait_for
+from tests.processes import FAST, expire_leases, lines, released, row, wait_for
 from tests.samples import Append, Fail, Sized, Wait
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -107,6 +107,7 @@ def test_a_killed_worker_is_replaced_without_a_second_submission(batch, worker, 
     victim = start("jobworker", "--batch", "--name", "victim")
     wait_for(lambda: lines(log), what="the container began")
     victim.kill()
+    expire_leases()
     start("jobworker", "--batch", "--name", "heir")
     wait_for(lambda: row(job).locked_by == "heir", what="the heir took over")
     assert (row(job).epoch, row(job).attempts, row(job).state) == (0, 0, State.RUNNING)
