@@ -21,7 +21,7 @@ ASKED_FOR = int(os.environ.get("MODEL_EXAMPLES") or 0)
 USUAL = 200
 if SHORT:
     # The queue is the same on both databases. The stand-in for MongoDB is slow.
-    USUAL = 60 if connection.vendor == "sqlite" else 20
+    USUAL = 40 if connection.vendor == "sqlite" else 20
 
 #: What a run must have come across to be worth anything.
 INTERESTING = {
