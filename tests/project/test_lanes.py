@@ -65,6 +65,8 @@ def test_a_short_run_has_nothing_that_a_full_one_has_not(monkeypatch):
 
 def test_every_rule_names_tests_and_databases_that_there_are():
     for rule in lanes.RULES:
+        for word in re.findall(r"\w+", rule.some):
+            assert word in (lanes.ROOT / rule.tests).read_text(), word
         assert set(f"{rule.all} {rule.short}".split()) <= {*SERVERS, "sqlite"}, rule
     for tests in (*(rule.tests for rule in lanes.RULES), lanes.LONGEST):
         for part in tests.split():
