@@ -35,7 +35,7 @@ bench: $(VENV)/.dev $(VENV)-peer/.installed ## benchmarks, in half an hour; some
 
 # Two lanes run at a time, in several processes each, because the tests mostly wait. Every
 # process has its own database. WORKERS=0 runs a lane in one process.
-WORKERS ?= 3
+WORKERS ?= 4
 # A process that has nothing left takes over tests of another.
 PYTEST = -m pytest --numprocesses $(WORKERS) --dist worksteal
 LANES = $(MAKE) --no-print-directory --output-sync=target --jobs
