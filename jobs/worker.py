@@ -27,6 +27,7 @@ from jobs.process.tally import Tally
 from jobs.runner import check_name, default_name
 from jobs.store import store_for
 from jobs.store.patience import FIRST_PAUSE, brief, until_available
+from jobs.store.reserver import Paused
 from jobs.text import one_line
 
 if TYPE_CHECKING:
@@ -148,6 +149,11 @@ class Worker:
     def interrupt(self) -> None:
         """Ends the jobs in this process, and any that begins later: failed attempts."""
         self._executor.interrupt()
+
+    @property
+    def paused(self) -> Paused:
+        """The queues and names of which it begins no job."""
+        return self._claims.paused
 
     @property
     def interrupted(self) -> bool:
