@@ -11,9 +11,11 @@ from jobs.conf import settings
 from jobs.exceptions import DeserializationError
 from jobs.execution import moods
 from jobs.execution.error_text import traceback_for_log
+from jobs.execution.journal import Journal
 from jobs.execution.outcomes import Recorder
 from jobs.lifecycle import Lifecycle, Plugin, instantiate
 from jobs.models import Job
+from jobs.process.bulletin import Card
 from jobs.process.claims import Claims, check_queue, reservation_of
 from jobs.process.executor import Executor
 from jobs.process.leases import Heartbeat, Hold
@@ -24,7 +26,8 @@ from jobs.process.slots import Slots
 from jobs.process.tally import Tally
 from jobs.runner import check_name, default_name
 from jobs.store import store_for
-from jobs.store.patience import FIRST_PAUSE, brief, until_available
+from jobs.store.patience import FIRST_PAUSE, brief
+from jobs.store.reserver import Paused
 from jobs.text import one_line
 
 if TYPE_CHECKING:
@@ -39,8 +42,6 @@ MOST_AT_ONCE = 100
 #: A worker gives up after this many failed passes in a row, not counting those for
 #: which the database couldn't be reached. Delayed Job: ten errors while it reserves.
 FAILURES_IN_A_ROW = 10
-#: For how many seconds a worker that stops waits for a database that can't be reached.
-PATIENCE_AT_END = 5.0
 
 
 class Worker:
@@ -65,7 +66,7 @@ class Worker:
         concurrency: int = 1,
         plugins: Iterable[type[Plugin] | str] | None = None,
         model: type[AbstractJob] = Job,
-        heartbeat: Callable[[Callable[[], None]], Heartbeat] = Heartbeat,
+        heartbeat: Callable[[Callable[[], None], Card], Heartbeat] = Heartbeat,
     ):
         if isinstance(queues, str):
             raise TypeError(f"queues must be a list of names, not the string {queues!r}.")
@@ -84,14 +85,16 @@ class Worker:
         #: Whether jobs are executed elsewhere, so that this worker may take one over.
         self.hands_over = any(plugin.hands_over for plugin in self.plugins)
         self.lifecycle = Lifecycle(self.plugins)
-        self.recorder = Recorder(self.name, self.lifecycle, self)
+        self.journal = Journal()
+        self.recorder = Recorder(self.name, self.lifecycle, self, self.journal)
         self.stopping = threading.Event()
         #: Set when there may be something to do: ready jobs, or a stop.
         self._news = threading.Event()
         self._reaper = Reaper(model, self.recorder)
         # With the heartbeat, so that leases are reaped while every slot is busy for
         # hours.
-        self.heartbeat = heartbeat(self._reaper.reap)
+        card = Card(self.name, self.queues, concurrency, self.hands_over)
+        self.heartbeat = heartbeat(self._reaper.reap, card)
         self._executor = Executor(self.recorder, self.lifecycle, self.heartbeat)
         self._slots = Slots(concurrency)
         self._claims = Claims(self, self.stopping)
@@ -114,15 +117,17 @@ class Worker:
         interrupts the jobs in this process, too.
         """
         logger.info("[%s] Starting job worker", self)
-        with signals_handled(self):
+        with signals_handled(self), self.journal:
             try:
                 if self._name_is_fixed:
                     # What a killed worker of this name held need not wait for its
                     # lease.
                     self.let_go_of_all()
+                self.heartbeat.appear()
                 with Listener(self._store, self._news.set):
                     self.lifecycle.run("execute", Worker._loop, self)
             finally:
+                self.heartbeat.disappear()
                 self.heartbeat.stop()
         logger.info("[%s] Stopped", self)
 
@@ -142,6 +147,11 @@ class Worker:
     def interrupt(self) -> None:
         """Ends the jobs in this process, and any that begins later: failed attempts."""
         self._executor.interrupt()
+
+    @property
+    def paused(self) -> Paused:
+        """The queues and names of which it begins no job."""
+        return self._claims.paused
 
     @property
     def interrupted(self) -> bool:
@@ -194,6 +204,7 @@ class Worker:
             self._slots.wait_until_idle()
         finally:
             self.heartbeat.stop()
+            self.journal.write()
         return self._succeeded - before[0], self._failed - before[1]
 
     def _pass(self, number: int) -> int:
@@ -272,18 +283,7 @@ class Worker:
 
     def let_go_of_all(self) -> None:
         """Frees every job that is locked by this worker's name."""
-
-        def release() -> None:
-            self._reaper.release_all(self.name)
-
-        never = threading.Event()
-        try:
-            until_available(self._store, release, never, give_up_after=PATIENCE_AT_END)
-        except Exception as error:
-            if not self._store.is_unavailable(error):
-                raise
-            text = "[%s] Its locks could not be released, so they expire (%s)"
-            logger.warning(text, self, brief(error))
+        self._reaper.let_go_of_all(self.name)
 
 
 def run(worker: Worker, job: AbstractJob) -> bool | None:

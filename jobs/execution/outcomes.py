@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import datetime as dt
 import logging
-import threading
 from collections.abc import Callable, Mapping
 from functools import partial
 from typing import TYPE_CHECKING, Any
@@ -17,20 +16,20 @@ from jobs.conf import settings
 from jobs.exceptions import DeserializationError, NotKnownYet
 from jobs.execution.apart import Apart
 from jobs.execution.error_text import describe, for_log, traceback_for_log
+from jobs.execution.journal import AtOnce
+from jobs.execution.writes import Once, offer
 from jobs.store.base import aware
-from jobs.store.patience import until_available
 from jobs.text import one_line
 
 if TYPE_CHECKING:
+    from jobs.execution.journal import Journal
+    from jobs.execution.notes import Attempt
     from jobs.execution.questions import Asked
     from jobs.lifecycle import Lifecycle
     from jobs.models import AbstractJob
 
 logger = logging.getLogger(__name__)
 
-#: For how many seconds an outcome is offered to a database that can't be reached. The
-#: work of hours is not given up in minutes.
-PATIENCE = 3600.0
 #: For how many seconds a job is put back that this process's code may be too old for:
 #: half its age, between these.
 SHORTEST_POSTPONEMENT, LONGEST_POSTPONEMENT = 5.0, 60.0
@@ -41,11 +40,15 @@ class Recorder:
 
     `worker` is what the plugins' `error` and `failure` callbacks get. Leave it out if
     no worker is there, as in the keeper or for an operator: they get the recorder,
-    which has a `name`, too.
+    which has a `name`, too. What is recorded is noted in the `journal`, by default at
+    once.
     """
 
-    def __init__(self, name: str, lifecycle: Lifecycle, worker: Any = None):
+    def __init__(
+        self, name: str, lifecycle: Lifecycle, worker: Any = None, journal: Journal | None = None
+    ):
         self.name = name
+        self.journal = AtOnce() if journal is None else journal
         self._lifecycle = lifecycle
         self._worker = self if worker is None else worker
 
@@ -58,7 +61,7 @@ class Recorder:
 
     def _succeeded(self, job: AbstractJob, seconds: float) -> bool:
         deletes = not job.succeeded_rows_are_kept
-        recorded = _offer(
+        recorded = offer(
             job,
             partial(transitions.succeed, job),
             partial(transitions.has_ended, job, None, deleted=deletes),
@@ -66,6 +69,7 @@ class Recorder:
         if recorded:
             text = "[%s] Job %s COMPLETED after %.4f"
             logger.info(text, self, job, seconds, extra=_extra(job))
+            self.journal.succeeded(job, seconds)
         return recorded
 
     def failed(
@@ -89,7 +93,7 @@ class Recorder:
         if job.unreadable:  # conditions on what can't be read would never hold
             return self.condemned(job, error, where)
         record = partial(self._failed, job, error, where, counted, asked or Apart())
-        return self._or_condemned(job, record)
+        return self._noted_or_condemned(job, error, record)
 
     def _failed(
         self,
@@ -98,7 +102,9 @@ class Recorder:
         where: Mapping[str, Any] | None,
         counted: bool,
         asked: Asked,
+        attempt: Attempt,
     ) -> bool:
+        attempt.counted = counted
         where = transitions.as_executor(job) if where is None else where
         prior = job.attempts
         text = "[%s] Job %s FAILED (%s prior attempts) with %s"
@@ -106,10 +112,11 @@ class Recorder:
         attempts = prior + 1
         verdict, described = asked.verdict(job, attempts, counted=counted), describe(error)
         if verdict.run_at is None:
+            attempt.last, attempt.deleted = True, verdict.destroy
             fail = partial(self._fail, job, error, where, attempts, verdict.destroy, asked)
             return self._through("error", fail, job)
         record = partial(
-            _offer,
+            offer,
             job,
             partial(
                 transitions.reschedule,
@@ -136,9 +143,8 @@ class Recorder:
         if job.unreadable:
             return self.condemned(job, error)
         where = transitions.as_seen(job) if asked is None else transitions.as_executor(job)
-        return self._or_condemned(
-            job, partial(self._not_loaded, job, error, where, asked or Apart())
-        )
+        record = partial(self._not_loaded, job, error, where, asked or Apart())
+        return self._noted_or_condemned(job, error, record)
 
     def condemned(
         self, job: AbstractJob, error: BaseException, where: Mapping[str, Any] | None = None
@@ -148,11 +154,10 @@ class Recorder:
         The last resort: all columns that can't be used are set to their defaults. If
         the database refuses even that, the row is left alone.
         """
-        described = describe(error)
+        described, attempt = describe(error), self.journal.attempt(job, self.name, error)
+        attempt.last = True
         try:
-            recorded = _offer(
-                job, partial(transitions.condemn, job, described, where), lambda: True
-            )
+            recorded = offer(job, partial(transitions.condemn, job, described, where), lambda: True)
         except Exception as refusal:
             if transitions.store_of(job).is_unavailable(refusal):
                 raise
@@ -162,7 +167,17 @@ class Recorder:
         if recorded:
             text = "[%s] Job %s FAILED permanently, because its row is broken: %s"
             logger.error(text, self, job, for_log(error), extra=_extra(job))
-        return recorded
+        return recorded and self.journal.failed(job, attempt)
+
+    def _noted_or_condemned(
+        self, job: AbstractJob, error: BaseException, record: Callable[[Attempt], bool]
+    ) -> bool:
+        attempt = self.journal.attempt(job, self.name, error)
+
+        def record_and_note() -> bool:
+            return record(attempt) and self.journal.failed(job, attempt)
+
+        return self._or_condemned(job, record_and_note)
 
     def _or_condemned(self, job: AbstractJob, record: Callable[[], bool]) -> bool:
         """A row whose values stop the record of its outcome stops nothing else."""
@@ -181,10 +196,14 @@ class Recorder:
         error: DeserializationError,
         where: Mapping[str, Any],
         asked: Asked,
+        attempt: Attempt,
     ) -> bool:
         if isinstance(error, NotKnownYet) and (age := _young(job)) is not None:
+            attempt.postponed = True
             return self._postpone(job, error, where, age)
-        return self._fail(job, error, where, job.attempts, asked.destroys(job), asked)
+        attempt.last, attempt.counted = True, False
+        attempt.deleted = destroy = asked.destroys(job)
+        return self._fail(job, error, where, job.attempts, destroy, asked)
 
     def _postpone(
         self, job: AbstractJob, error: NotKnownYet, where: Mapping[str, Any], age: float
@@ -192,7 +211,7 @@ class Recorder:
         pause = min(max(age / 2, SHORTEST_POSTPONEMENT), LONGEST_POSTPONEMENT)
         run_at = transitions.store_of(job).now() + dt.timedelta(seconds=pause)
         described = describe(error)
-        recorded = _offer(
+        recorded = offer(
             job,
             partial(transitions.postpone, job, where, run_at, described),
             partial(transitions.has_ended, job, described, deleted=False),
@@ -208,7 +227,7 @@ class Recorder:
         """
         text = "[%s] Job %s is not this execution's any more: its outcome is dropped"
         logger.warning(text, self, job, extra=_extra(job))
-        _offer(job, partial(transitions.clear_runner, job), lambda: True)
+        offer(job, partial(transitions.clear_runner, job), lambda: True)
 
     def _fail(
         self,
@@ -222,7 +241,7 @@ class Recorder:
         described = describe(error)
         write = partial(transitions.fail, job, where, described, attempts=attempts, destroy=destroy)
         ended = partial(transitions.has_ended, job, described, deleted=destroy)
-        recorded = self._through("failure", partial(_offer, job, write, ended), job)
+        recorded = self._through("failure", partial(offer, job, write, ended), job)
         if recorded:
             text = "[%s] Job %s FAILED permanently with %s"
             logger.error(text, self, job, for_log(error), extra=_extra(job))
@@ -232,7 +251,7 @@ class Recorder:
 
     def _through(self, event: str, write: Callable[[], bool], job: AbstractJob) -> bool:
         """Runs the event around the write, which happens even if a plugin raises."""
-        record = _Once(write)
+        record = Once(write)
         try:
             self._lifecycle.run(event, record, self._worker, job)
         except BaseException as error:
@@ -251,39 +270,6 @@ def _young(job: AbstractJob) -> float | None:
     age = (transitions.store_of(job).now() - aware(job.created_at)).total_seconds()
     # Clocks may disagree, but a job from a far future would never grow old.
     return age if -window < age < window else None
-
-
-class _Once:
-    """A write that happens at most once, however often it is called."""
-
-    def __init__(self, write: Callable[[], bool]):
-        self._write = write
-        self.result: bool | None = None
-        self.raised: BaseException | None = None
-
-    def __call__(self, *arguments: Any) -> bool:
-        if self.result is None:
-            try:
-                self.result = self._write()
-            except BaseException as error:
-                self.raised = error
-                raise
-        return self.result
-
-
-def _offer(job: AbstractJob, write: Callable[[], bool], carried_out: Callable[[], bool]) -> bool:
-    """Offers the write until the database can be reached.
-
-    A repeated write that finds nothing to change asks `carried_out` whether the earlier
-    one, whose answer was lost, was carried out.
-    """
-
-    def again() -> bool:
-        return write() or carried_out()
-
-    store = transitions.store_of(job)
-    recorded = until_available(store, write, threading.Event(), give_up_after=PATIENCE, again=again)
-    return bool(recorded)
 
 
 def _extra(job: AbstractJob) -> dict[str, Any]:
