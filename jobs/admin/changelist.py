@@ -1,0 +1,153 @@
+"""The list of jobs: a filter that is in the URL, and pages that cost the same however
+many jobs there are.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+from urllib.parse import urlencode
+
+from django.contrib import messages
+from django.contrib.admin.views.main import ORDER_VAR, ChangeList
+from django.core.paginator import Paginator
+from django.db import models
+from django.http import HttpRequest
+
+from jobs.operator import lists
+from jobs.operator.filters import BadFilter, Filter
+from jobs.operator.lists import JobList
+from jobs.states import State
+from jobs.store import store_for
+from jobs.store.pages import Window, pages_for
+
+#: The filter's fields by their names in the URL.
+PARAMETERS = {
+    "state": "state",
+    "queue": "queue",
+    "name": "name",
+    "failed_within": "failed_within",
+    "waiting": "waiting_longer_than",
+    "unique_key": "unique_key",
+    "q": "text",
+    "error": "error",
+}
+#: As links of earlier releases had it.
+OLD = {"state__exact": "state"}
+#: Counted at most beside a state, and queues that are offered.
+COUNTED = 10_000
+OFFERED = 100
+
+
+def filter_of(given: Mapping[str, str]) -> Filter:
+    """Of the parameters of a URL or a form. Raises BadFilter."""
+    found = {field: given.get(name, "") for name, field in PARAMETERS.items()}
+    for name, field in OLD.items():
+        found[field] = found[field] or given.get(name, "")
+    return Filter.parse(found)
+
+
+def parameters_of(chosen: Filter) -> dict[str, str]:
+    given = chosen.given()
+    return {name: given[field] for name, field in PARAMETERS.items() if field in given}
+
+
+def query_of(chosen: Filter) -> str:
+    """The URL's query for the jobs of that filter."""
+    return f"?{urlencode(parameters_of(chosen))}"
+
+
+class JobChangeList(ChangeList):
+    #: None if it can't be understood: then nothing is listed.
+    chosen: Filter | None
+
+    def get_filters_params(self, params: Any = None) -> dict[str, Any]:
+        own = (*PARAMETERS, *OLD)
+        others = super().get_filters_params(params)
+        return {name: value for name, value in others.items() if name not in own}
+
+    def get_queryset(self, request: HttpRequest, **options: Any) -> models.QuerySet[Any]:
+        self.get_filters(request)  # which refuses other parameters
+        self.filter_specs: list[Any] = []
+        self.has_filters = self.has_active_filters = False
+        try:
+            self.chosen = filter_of(request.GET)
+        except BadFilter as error:
+            self.chosen = None
+            messages.error(request, str(error))
+        return self.root_queryset.none()
+
+    def get_results(self, request: HttpRequest) -> None:
+        size = self.list_per_page
+        found = None if self.chosen is None else self._found(request)
+        number = 0 if found is None else found.count(self.model_admin.paginator.most)
+        paginator = Paginator(range(number), size)
+        self.page_num = min(max(self.page_num, 1), paginator.num_pages)
+        skip = (self.page_num - 1) * size
+        self.result_list = [] if found is None else found.page(min(size, number - skip) or 1, skip)
+        self.paginator = paginator
+        self.result_count = number
+        self.full_result_count = None
+        self.show_full_result_count = False
+        self.show_admin_actions = True
+        self.can_show_all = False
+        self.multi_page = number > size
+        self.is_bounded = number == self.model_admin.paginator.most
+        self.is_cut = found is not None and found.is_cut
+        self.looked_at = lists.LOOKED_AT
+
+    def _found(self, request: HttpRequest) -> JobList:
+        order = self.get_ordering(request, self.queryset) if self.params.get(ORDER_VAR) else ()
+        fields = {field.name for field in self.model._meta.concrete_fields} | {"pk"}
+        order = [
+            name for name in order if isinstance(name, str) and name.removeprefix("-") in fields
+        ]
+        assert self.chosen is not None
+        return JobList(self.chosen, order, self.model)
+
+    # What the page's own form needs
+
+    @property
+    def counted(self) -> str:
+        """`1,234`, or `10,000+` if no more are counted."""
+        return f"{self.result_count:,}{'+' if self.is_bounded else ''}"
+
+    @property
+    def given(self) -> dict[str, str]:
+        """The filter's fields as they are in the URL, also if they make no sense."""
+        names = {**{name: name for name in PARAMETERS}, **OLD}
+        return {names[name]: value for name, value in self.params.items() if name in names}
+
+    @property
+    def parameters(self) -> list[tuple[str, str]]:
+        return [] if self.chosen is None else list(parameters_of(self.chosen).items())
+
+    def tabs(self) -> list[dict[str, Any]]:
+        """A link for every state, with how many jobs there are."""
+        pages = pages_for(self.model)
+        chosen = self.chosen or Filter()
+        found = [{"label": "All", "query": "?", "count": "", "current": not chosen.states}]
+        for state in State.values:
+            number = pages.count(Window({"state": state}, (), COUNTED), {}, COUNTED)
+            found.append(
+                {
+                    "label": state.capitalize(),
+                    "query": f"?{urlencode({'state': state})}",
+                    "count": f"{number:,}{'+' if number == COUNTED else ''}",
+                    "current": chosen.state == state,
+                }
+            )
+        return found
+
+    def queues(self) -> list[str]:
+        """Some of the queues that have jobs."""
+        store = store_for(self.model)
+        found: set[str] = set()
+        for state in State.values:
+            if len(found) < OFFERED:
+                found |= store.queues(state, OFFERED)
+        return sorted(found)[:OFFERED]
+
+    def names(self) -> list[str]:
+        """Of the jobs on this page."""
+        return sorted({str(job.name) for job in self.result_list})
