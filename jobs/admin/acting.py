@@ -17,7 +17,7 @@ from django.contrib.admin.models import CHANGE, DELETION, LogEntry
 from django.contrib.admin.utils import quote
 from django.contrib.contenttypes.models import ContentType
 from django.core.exceptions import PermissionDenied
-from django.http import HttpRequest, HttpResponseBase, HttpResponseRedirect
+from django.http import HttpRequest, HttpResponse, HttpResponseRedirect, QueryDict
 from django.template.response import TemplateResponse
 from django.urls import reverse
 from django.utils import timezone
@@ -126,7 +126,7 @@ class Acts:
             and offer.suits(chosen or Filter())
         ]
 
-    def act(self, request: HttpRequest) -> HttpResponseBase:
+    def act(self, request: HttpRequest) -> HttpResponse:
         """Answers a form that says what to do to which jobs."""
         offer = BY_NAME.get(request.POST.get("action", ""))
         if offer is None:
@@ -147,7 +147,7 @@ class Acts:
 
     def _selection(self, request: HttpRequest) -> Selection:
         given = request.POST if "confirmed" in request.POST else request.GET
-        chosen = filter_of({**given.dict(), **_posted_filter(request)})
+        chosen = filter_of({**_texts(given), **_posted_filter(request)}, self.model)
         seen_at = None
         if text := request.POST.get("seen_at"):
             try:
@@ -163,7 +163,7 @@ class Acts:
             raise Unclear(f"Nothing was done: at most {MOST_IDS:,} jobs can be ticked.")
         return Selection(Filter(), list(dict.fromkeys(ids)), seen_at, self.model)
 
-    def _ask(self, request: HttpRequest, offer: Offer, selection: Selection) -> HttpResponseBase:
+    def _ask(self, request: HttpRequest, offer: Offer, selection: Selection) -> HttpResponse:
         counts = selection.count_by_state(COUNTED)
         taken = {state: number for state, number in counts.items() if state in offer.states}
         left = {state: number for state, number in counts.items() if state not in offer.states}
@@ -196,7 +196,7 @@ class Acts:
 
     def _done(
         self, request: HttpRequest, offer: Offer, action: Action, outcome: Outcome
-    ) -> HttpResponseBase:
+    ) -> HttpResponse:
         if outcome.done:
             messages.success(request, f"{_jobs(outcome.done)} {action.done}.")
         if outcome.left:
@@ -205,7 +205,7 @@ class Acts:
             messages.warning(request, "Nothing was done: there is no such job now.")
         return HttpResponseRedirect(self._address_back(request, deleted=action.name == "delete"))
 
-    def _back(self, request: HttpRequest, text: str) -> HttpResponseBase:
+    def _back(self, request: HttpRequest, text: str) -> HttpResponse:
         messages.warning(request, text)
         return HttpResponseRedirect(self._address_back(request))
 
@@ -217,7 +217,9 @@ class Acts:
         if pk and not deleted and store_for(self.model).get(pk) is not None:
             return reverse(f"{name}_change", args=[quote(pk)], current_app=site)
         try:
-            query = query_of(filter_of({**request.GET.dict(), **_posted_filter(request)}))
+            query = query_of(
+                filter_of({**_texts(request.GET), **_posted_filter(request)}, self.model)
+            )
         except BadFilter:
             query = "?"
         return reverse(f"{name}_changelist", current_app=site) + (query if len(query) > 1 else "")
@@ -251,7 +253,12 @@ class Acts:
 
 def _posted_filter(request: HttpRequest) -> dict[str, str]:
     """The filter that a form carries in fields of its own, as on the page of errors."""
-    return {name[2:]: value for name, value in request.POST.items() if name.startswith("f_")}
+    posted = _texts(request.POST)
+    return {name[2:]: value for name, value in posted.items() if name.startswith("f_")}
+
+
+def _texts(given: QueryDict) -> dict[str, str]:
+    return {name: str(value) for name, value in given.items()}
 
 
 def _action_of(offer: Offer, request: HttpRequest) -> Action:

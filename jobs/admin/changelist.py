@@ -5,7 +5,7 @@ many jobs there are.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
 from urllib.parse import urlencode
 
 from django.contrib import messages
@@ -14,12 +14,16 @@ from django.core.paginator import Paginator
 from django.db import models
 from django.http import HttpRequest
 
+from jobs.compat import FIRST_PAGE
 from jobs.operator import lists
 from jobs.operator.filters import BadFilter, Filter
 from jobs.operator.lists import JobList
 from jobs.states import State
 from jobs.store import store_for
 from jobs.store.pages import Window, pages_for
+
+if TYPE_CHECKING:
+    from jobs.models import AbstractJob
 
 #: The filter's fields by their names in the URL.
 PARAMETERS = {
@@ -31,6 +35,8 @@ PARAMETERS = {
     "unique_key": "unique_key",
     "q": "text",
     "error": "error",
+    # By an id itself, and never by a text that was one when it was looked for.
+    "job": "id",
 }
 #: As links of earlier releases had it.
 OLD = {"state__exact": "state"}
@@ -39,12 +45,17 @@ COUNTED = 10_000
 OFFERED = 100
 
 
-def filter_of(given: Mapping[str, str]) -> Filter:
-    """Of the parameters of a URL or a form. Raises BadFilter."""
+def filter_of(given: Mapping[str, str], model: type[AbstractJob]) -> Filter:
+    """Of the parameters of a URL or a form. Raises BadFilter.
+
+    The id of a job in the place of a text finds that job.
+    """
     found = {field: given.get(name, "") for name, field in PARAMETERS.items()}
     for name, field in OLD.items():
         found[field] = found[field] or given.get(name, "")
-    return Filter.parse(found)
+    chosen = Filter.parse(found)
+    is_id = chosen.text is not None and store_for(model).get(chosen.text) is not None
+    return chosen.but(id=chosen.text, text=None) if is_id else chosen
 
 
 def parameters_of(chosen: Filter) -> dict[str, str]:
@@ -58,6 +69,8 @@ def query_of(chosen: Filter) -> str:
 
 
 class JobChangeList(ChangeList):
+    model: type[AbstractJob]
+    model_admin: Any
     #: None if it can't be understood: then nothing is listed.
     chosen: Filter | None
 
@@ -66,12 +79,14 @@ class JobChangeList(ChangeList):
         others = super().get_filters_params(params)
         return {name: value for name, value in others.items() if name not in own}
 
-    def get_queryset(self, request: HttpRequest, **options: Any) -> models.QuerySet[Any]:
+    def get_queryset(
+        self, request: HttpRequest, exclude_parameters: Any = None
+    ) -> models.QuerySet[Any]:
         self.get_filters(request)  # which refuses other parameters
         self.filter_specs: list[Any] = []
         self.has_filters = self.has_active_filters = False
         try:
-            self.chosen = filter_of(request.GET)
+            self.chosen = filter_of(request.GET, self.model)
         except BadFilter as error:
             self.chosen = None
             messages.error(request, str(error))
@@ -82,8 +97,9 @@ class JobChangeList(ChangeList):
         found = None if self.chosen is None else self._found(request)
         number = 0 if found is None else found.count(self.model_admin.paginator.most)
         paginator = Paginator(range(number), size)
-        self.page_num = min(max(self.page_num, 1), paginator.num_pages)
-        skip = (self.page_num - 1) * size
+        last = paginator.num_pages - 1
+        self.page_num = FIRST_PAGE + min(max(self.page_num - FIRST_PAGE, 0), last)
+        skip = (self.page_num - FIRST_PAGE) * size
         self.result_list = [] if found is None else found.page(min(size, number - skip) or 1, skip)
         self.paginator = paginator
         self.result_count = number
@@ -97,11 +113,11 @@ class JobChangeList(ChangeList):
         self.looked_at = lists.LOOKED_AT
 
     def _found(self, request: HttpRequest) -> JobList:
-        order = self.get_ordering(request, self.queryset) if self.params.get(ORDER_VAR) else ()
+        wanted: Any = (
+            self.get_ordering(request, self.queryset) if self.params.get(ORDER_VAR) else ()
+        )
         fields = {field.name for field in self.model._meta.concrete_fields} | {"pk"}
-        order = [
-            name for name in order if isinstance(name, str) and name.removeprefix("-") in fields
-        ]
+        order = [str(name) for name in wanted if str(name).removeprefix("-") in fields]
         assert self.chosen is not None
         return JobList(self.chosen, order, self.model)
 

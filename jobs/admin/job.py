@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from typing import Any
 
+from django import forms
 from django.contrib import admin, messages
 from django.contrib.admin.views.main import ChangeList
 from django.core.exceptions import PermissionDenied
-from django.http import HttpRequest, HttpResponseBase
+from django.http import HttpRequest, HttpResponse
 from django.template.response import TemplateResponse
 from django.urls import path
 from django.utils.html import format_html
@@ -78,16 +79,10 @@ class JobAdmin(Acts, ReadOnlyAdmin):
         instant, ("created_at", "updated_at", "failed_at", "finished_at")
     )
 
-    class Media:
-        css = {"all": ["jobs/admin.css"]}
-        js = ["jobs/admin.js"]
-
     @property
     def media(self) -> Any:
         # Without Django's script for its own actions, which expects their form.
-        from django import forms
-
-        return forms.Media(css=self.Media.css, js=self.Media.js)
+        return forms.Media(css={"all": ["jobs/admin.css"]}, js=["jobs/admin.js"])
 
     # The list
 
@@ -100,7 +95,7 @@ class JobAdmin(Acts, ReadOnlyAdmin):
 
     def changelist_view(
         self, request: HttpRequest, extra_context: dict[str, Any] | None = None
-    ) -> HttpResponseBase:
+    ) -> HttpResponse:
         if request.method == "POST":
             return self.act(request)
         response = super().changelist_view(request, extra_context)
@@ -160,7 +155,7 @@ class JobAdmin(Acts, ReadOnlyAdmin):
         object_id: str,
         form_url: str = "",
         extra_context: dict[str, Any] | None = None,
-    ) -> HttpResponseBase:
+    ) -> HttpResponse:
         context = dict(extra_context or {})
         if self.has_view_permission(request):
             job = self.get_object(request, admin.utils.unquote(object_id))
@@ -177,7 +172,7 @@ class JobAdmin(Acts, ReadOnlyAdmin):
         own = [path("errors/", self.admin_site.admin_view(self.errors_view), name=name)]
         return [*own, *super().get_urls()]
 
-    def errors_view(self, request: HttpRequest) -> HttpResponseBase:
+    def errors_view(self, request: HttpRequest) -> HttpResponse:
         if not self.has_view_permission(request):
             raise PermissionDenied
         found, others = errors.groups(self.model)

@@ -48,7 +48,7 @@ class Selection:
         """
         if self.ids is not None:
             return sum(len(rows) for rows in self.thousands())
-        where = self.filter.conditions(store_for(self.model).now())
+        where = self.filter.conditions(store_for(self.model))
         return pages_for(self.model).count(Window(where, (), most), {}, most)
 
     def count_by_state(self, most: int) -> dict[str, int]:
@@ -56,7 +56,7 @@ class Selection:
         if self.ids is not None:
             return Counter(row.state for rows in self.thousands() for row in rows)
         pages, found = pages_for(self.model), {}
-        conditions = self.filter.conditions(store_for(self.model).now())
+        conditions = self.filter.conditions(store_for(self.model))
         conditions.pop("state__in", None)
         for state in self.filter.states or State.values:
             where = {**conditions, "state": str(state)}
@@ -68,12 +68,12 @@ class Selection:
         """How many of them have an execution elsewhere now."""
         if self.ids is not None:
             return sum(row.handed_over for rows in self.thousands() for row in rows)
-        where = {**self.filter.conditions(store_for(self.model).now()), "handed_over": True}
+        where = {**self.filter.conditions(store_for(self.model)), "handed_over": True}
         return pages_for(self.model).count(Window(where, (), most), {}, most)
 
     def thousands(self) -> Iterator[list[Any]]:
         """Their keys and states, for one statement at a time, in the order of keys."""
-        where = self.filter.conditions(store_for(self.model).now())
+        where = self.filter.conditions(store_for(self.model))
         names = ("state", "handed_over")
         pages = pages_for(self.model)
         if self.ids is not None:

@@ -6,11 +6,14 @@ import datetime as dt
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, fields, replace
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from jobs.exceptions import JobError
 from jobs.states import State
 from jobs.text import storable
+
+if TYPE_CHECKING:
+    from jobs.store.base import Store
 
 #: Longest text, in characters, because databases limit patterns.
 LONGEST_TEXT = 255
@@ -46,6 +49,8 @@ class Filter:
     #: A part of the name, the queue, the worker, the unique key, the error or the
     #: payload, in any case.
     text: str | None = None
+    #: Of one job. An id that none can have finds none.
+    id: Any = None
     #: The error of a group of failed jobs: `Failures.key`.
     error: str | None = None
 
@@ -108,19 +113,20 @@ class Filter:
             return (State.READY, State.SCHEDULED)
         return () if self.state is None else (self.state,)
 
-    def on_index(self, now: dt.datetime) -> dict[str, Any]:
-        """The conditions that an index serves, but for the queue; `now` is the
-        database's time.
-        """
+    def on_index(self, store: Store[Any]) -> dict[str, Any]:
+        """The conditions that an index serves, but for the queue."""
         found: dict[str, Any] = {}
+        if self.id is not None:
+            pk = store.id_of(self.id)
+            found["pk__in"] = [] if pk is None else [pk]
         if len(self.states) == 1:
             found["state"] = str(self.states[0])
         elif self.states:
             found["state__in"] = [str(state) for state in self.states]
         if self.failed_within is not None:
-            found["finished_at__gte"] = now - self.failed_within
+            found["finished_at__gte"] = store.now() - self.failed_within
         if self.waiting_longer_than is not None:
-            found["run_at__lte"] = now - self.waiting_longer_than
+            found["run_at__lte"] = store.now() - self.waiting_longer_than
         if self.unique_key is not None:
             found["unique_key"] = self.unique_key
         if self.error is not None:
@@ -136,10 +142,10 @@ class Filter:
             found[f"{SEARCHED}__icontains"] = self.text
         return found
 
-    def conditions(self, now: dt.datetime) -> dict[str, Any]:
+    def conditions(self, store: Store[Any]) -> dict[str, Any]:
         """All of them, as a store takes them."""
         queue = {} if self.queue is None else {"queue": self.queue}
-        return {**self.on_index(now), **queue, **self.on_rows()}
+        return {**self.on_index(store), **queue, **self.on_rows()}
 
 
 def length_of_time(text: str) -> dt.timedelta:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import datetime as dt
 from collections.abc import Sequence
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
@@ -42,7 +41,6 @@ class JobList:
         self._pages = pages_for(model)
         self._where = chosen.on_rows()
         self._order = tuple(order)
-        self._now: dt.datetime = store_for(model).now()
 
     def count(self, most: int = MOST) -> int:
         """How many there are; no more than `most` are counted."""
@@ -70,7 +68,7 @@ class JobList:
 
     @cached_property
     def _window(self) -> Window:
-        where = self.filter.on_index(self._now)
+        where = self.filter.on_index(store_for(self.model))
         if self.filter.queue is None:
             most = LOOKED_AT if self._where or self._order else max(MOST, LOOKED_AT)
             return Window(where, _natural_order(self.filter), most)
