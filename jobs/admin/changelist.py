@@ -135,6 +135,10 @@ class JobChangeList(ChangeList):
         return {names[name]: value for name, value in self.params.items() if name in names}
 
     @property
+    def searched(self) -> str:
+        return self.given.get("q", "") or self.given.get("job", "")
+
+    @property
     def parameters(self) -> list[tuple[str, str]]:
         return [] if self.chosen is None else list(parameters_of(self.chosen).items())
 

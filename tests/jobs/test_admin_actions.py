@@ -94,16 +94,6 @@ def test_all_that_match_are_retried_after_a_question_and_nothing_else(admin_clie
     ("action", "state", "after"),
     [("cancel", "ready", "cancelled"), ("delete", "failed", None), ("delete", "ready", None)],
 )
-def test_an_id_that_was_looked_for_is_never_taken_for_a_text(admin_client):
-    job = enqueued("failed")
-    other = enqueued("failed", last_error=f"RuntimeError: job {job.pk} broke")
-    asked = post(admin_client, "delete", query=f"?q={job.pk}", select_across="1")
-    Job.objects.filter(pk=job.pk).delete()  # by somebody else
-    [message] = said(confirmed(admin_client, asked), admin_client)
-    assert message == "Nothing was done: there is no such job now."
-    assert state_of(other) == "failed"
-
-
 def test_what_destroys_says_how_many_and_asks(admin_client, action, state, after):
     chosen, other = [enqueued(state), enqueued(state)], enqueued(state)
     asked = post(admin_client, action, *chosen)
@@ -113,6 +103,16 @@ def test_what_destroys_says_how_many_and_asks(admin_client, action, state, after
     assert said(confirmed(admin_client, asked), admin_client)[0].startswith("2 jobs ")
     assert [state_of(job) for job in chosen] == [after, after]
     assert state_of(other) == state
+
+
+def test_an_id_that_was_looked_for_is_never_taken_for_a_text(admin_client):
+    job = enqueued("failed")
+    other = enqueued("failed", last_error=f"RuntimeError: job {job.pk} broke")
+    asked = post(admin_client, "delete", query=f"?q={job.pk}", select_across="1")
+    Job.objects.filter(pk=job.pk).delete()  # by somebody else
+    [message] = said(confirmed(admin_client, asked), admin_client)
+    assert message == "Nothing was done: there is no such job now."
+    assert state_of(other) == "failed"
 
 
 def test_a_question_about_jobs_that_can_not_is_no_question(admin_client):
