@@ -10,11 +10,11 @@ from typing import Any
 
 from django.http import HttpRequest
 from django.utils import timezone
-from django.utils.safestring import SafeString
 
 from jobs.admin import shown
 from jobs.models import AbstractJob
-from jobs.operator import reports
+from jobs.operator import history, reports
+from jobs.records import FailedAttempt
 from jobs.states import FINISHED, State
 from jobs.text import first_line, storable
 
@@ -80,14 +80,16 @@ class Attempt:
 
 def context(request: HttpRequest, job: AbstractJob) -> dict[str, Any]:
     """What the page shows besides the columns of the row."""
+    kept = history.failed_attempts(job)
     return {
         "job": job,
         "badge": shown.badge(job.state),
         "when": shown.when(job),
         "attempts": shown.attempts_of(job),
         "error": shown.error_in_short(job),
-        "timeline": timeline(job),
-        "failed_attempts": failed_attempts(job),
+        "timeline": timeline(job, kept),
+        "failed_attempts": failed_attempts(job, kept),
+        "progress": bar_of(job),
         "payload": reports.payload_text(job),
         "is_signed": reports.is_signed(job),
         "not_signed": NOT_SIGNED,
@@ -96,22 +98,70 @@ def context(request: HttpRequest, job: AbstractJob) -> dict[str, Any]:
     }
 
 
-def failed_attempts(job: AbstractJob) -> list[Attempt]:
-    """The newest first."""
-    if not job.last_error:
-        return []
+def failed_attempts(job: AbstractJob, kept: Sequence[FailedAttempt]) -> list[Attempt]:
+    """The newest first; the row's own error, if that isn't among those that are
+    kept.
+    """
+    found = [_attempt(one) for one in kept]
     text = storable(str(job.last_error))
-    return [Attempt("Last error", first_line(text), text)]
+    if text and not (kept and kept[0].error == job.last_error):
+        found.insert(0, Attempt("Last error", first_line(text), text))
+    return found
 
 
-def timeline(job: AbstractJob) -> list[Event]:
-    """The job's life as far as its row tells it, in order."""
+def _attempt(one: FailedAttempt) -> Attempt:
+    rows: list[tuple[str, Any]] = [
+        ("Failed", shown.in_current_zone(one.failed_at)),
+        ("Ran for", _ran_for(one)),
+        ("Worker", one.worker),
+        ("Executed by", one.runner if one.runner != one.worker else ""),
+        ("Batch job", one.place),
+    ]
+    title = f"Attempt {one.number}" + ("" if one.is_counted else " (not counted)")
+    return Attempt(
+        title, first_line(one.error) or one.summary, one.error, [row for row in rows if row[1]]
+    )
+
+
+def _ran_for(one: FailedAttempt) -> str:
+    if one.started_at is None:
+        return ""
+    return reports.age((one.failed_at - one.started_at).total_seconds())
+
+
+@dataclass(frozen=True)
+class Bar:
+    """How far an execution has come."""
+
+    text: str
+    done: float
+    total: float | None
+
+
+def bar_of(job: AbstractJob) -> Bar | None:
+    found = history.progress(job)
+    if found is None:
+        return None
+    text = f"{found.done:,g}" + (f" of {found.total:,g}" if found.total else "")
+    if found.total and found.total > 0:
+        text += f" ({min(100, max(0, round(100 * found.done / found.total)))} %)"
+    return Bar(f"{text} {found.message}".strip(), found.done, found.total)
+
+
+def timeline(job: AbstractJob, kept: Sequence[FailedAttempt]) -> list[Event]:
+    """The job's life as far as its row and its failed attempts tell it, in order."""
     events = [Event("enqueued", "Enqueued", job.created_at)]
+    for one in kept:
+        if one.started_at is not None:
+            events.append(Event("started", f"Attempt {one.number} began", one.started_at))
+        error = first_line(one.error)[: shown.SHORT_ERROR]
+        events.append(Event("attempt", f"Attempt {one.number} failed", one.failed_at, detail=error))
     if job.run_at != job.created_at and job.state in (State.SCHEDULED, State.READY):
-        label = "Due" if job.run_at <= timezone.now() else "Due then"
-        events.append(Event("due", label, job.run_at))
-    if job.started_at is not None:
-        events.append(Event("started", "Started", job.started_at, detail=job.runner))
+        is_due = job.run_at <= timezone.now()
+        events.append(Event("due", "Due" if is_due else "Will be due", job.run_at))
+    told = {one.started_at for one in kept}
+    if job.started_at is not None and job.started_at not in told:
+        events.append(Event("started", "Began", job.started_at, detail=job.runner))
     if job.finished_at is not None and job.state in FINISHED:
         events.append(Event(job.state, job.state.capitalize(), job.finished_at))
     elif job.state in (State.RUNNING, State.DETACHED):
@@ -122,7 +172,3 @@ def timeline(job: AbstractJob) -> list[Event]:
         doing = "ran for" if event.kind == "started" else "waited"
         event.until_next = f"{doing} {reports.age(took)}" if took >= 1 else ""
     return events
-
-
-def preformatted(text: str) -> SafeString:
-    return shown.preformatted(text)

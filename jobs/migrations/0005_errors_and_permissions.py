@@ -5,7 +5,7 @@ from jobs.store.indexes import PartialIndex
 
 
 class Migration(migrations.Migration):
-    dependencies = [("jobs", "0003_signature")]
+    dependencies = [("jobs", "0004_records")]
 
     operations = [
         migrations.AlterModelOptions(

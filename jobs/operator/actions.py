@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import datetime as dt
 from collections.abc import Iterable
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from jobs import transitions
@@ -166,14 +167,16 @@ def prune(
 
 
 def _discard(model: type[AbstractJob], where: dict[str, Any]) -> int:
-    def before(pks: list[Any]) -> None:
-        elsewhere.to_be_deleted(pks)
-        forget_jobs(model, pks)
-
     total = 0
-    while count := transitions.discard_batch(model, where, BATCH, before):
+    while count := transitions.discard_batch(model, where, BATCH, partial(forget, model)):
         total += count
     return total
+
+
+def forget(model: type[AbstractJob], pks: list[Any]) -> None:
+    """The rows are about to be deleted, so what else is known of the jobs is, too."""
+    elsewhere.to_be_deleted(pks)
+    forget_jobs(model, pks)
 
 
 def reap(model: type[AbstractJob]) -> None:

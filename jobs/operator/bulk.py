@@ -11,12 +11,12 @@ import datetime as dt
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from jobs import transitions
 from jobs.models import Job
-from jobs.operator import elsewhere
-from jobs.operator.actions import BATCH, reap
+from jobs.operator.actions import BATCH, forget, reap
 from jobs.operator.filters import Filter
 from jobs.states import FINISHED, UNFINISHED, State
 from jobs.store import store_for
@@ -179,8 +179,8 @@ def delete(*, being_executed: bool = False) -> Action:
     states = State.values if being_executed else [*transitions.WAITING, *FINISHED]
 
     def write(model: type[AbstractJob], keys: list[Any], seen_at: dt.datetime | None) -> int:
-        ended = elsewhere.to_be_deleted
-        return transitions.discard_several(model, keys, seen_at, states, ended)
+        before = partial(forget, model)
+        return transitions.discard_several(model, keys, seen_at, states, before)
 
     return Action("delete", "Delete", "deleted", states, write, destroys=True)
 

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import datetime as dt
+import re
+from dataclasses import dataclass
 from typing import Any
 
 import pytest
@@ -13,6 +15,7 @@ import jobs
 from jobs import transitions
 from jobs.admin import BoundedPaginator, JobAdmin
 from jobs.models import Job, State
+from jobs.records import FailedAttempt, Progress, job_key
 from tests.processes import row
 from tests.samples import Fail, Record
 
@@ -272,3 +275,112 @@ def test_any_instant_that_is_stored_is_shown_in_any_time_zone(admin_client, sett
             assert admin_client.get(url).status_code in (200, 403)
         page = admin_client.get(page_of(job)).content.decode()
         assert f"{instant.year:04d}-" in page or f"{instant.year + 1:04d}-" in page
+
+
+# A job's own page
+
+
+def failed_attempt(job: Any, number: int, **fields: Any) -> None:
+    at = timezone.now() - dt.timedelta(hours=10 - number)
+    wanted = {
+        "key": f"{job._meta.label}:{job.pk}:{number}",
+        "job_model": job._meta.label,
+        "job_id": str(job.pk),
+        "epoch": number,
+        "number": number,
+        "queue": "default",
+        "name": job.name,
+        "summary": "E",
+        "error": f"KeyError: {number}\nTraceback {number}",
+        "worker": "host:a pid:7",
+        "started_at": at - dt.timedelta(minutes=3),
+        "failed_at": at,
+    }
+    FailedAttempt.objects.create(**{**wanted, **fields})
+
+
+def test_a_jobs_page_tells_its_life_with_each_failed_attempt(admin_client):
+    job = enqueued(
+        State.FAILED,
+        last_error="KeyError: 2\nTraceback 2",
+        attempts=2,
+        created_at=timezone.now() - dt.timedelta(hours=20),
+        finished_at=timezone.now() - dt.timedelta(hours=7),
+    )
+    failed_attempt(job, 1)
+    failed_attempt(job, 2, error=f"{HOSTILE}\nTraceback 2")
+    response = admin_client.get(page_of(job))
+    page = response.content.decode()
+    assert [event.kind for event in response.context["timeline"]] == [
+        "enqueued",
+        "started",
+        "attempt",
+        "started",
+        "attempt",
+        "failed",
+    ]
+    assert "ran for 3 m" in page
+    # The row's own error isn't among the attempts that are kept.
+    assert [one.title for one in response.context["failed_attempts"]] == [
+        "Last error",
+        "Attempt 2",
+        "Attempt 1",
+    ]
+    set_row(job, last_error=f"{HOSTILE}\nTraceback 2")
+    response = admin_client.get(page_of(job))
+    assert [one.title for one in response.context["failed_attempts"]] == ["Attempt 2", "Attempt 1"]
+    assert "<script>alert" not in response.content.decode()
+    assert response.context["attempts"] == "2 of 25"
+
+
+def test_a_jobs_page_shows_how_far_it_has_come(admin_client):
+    job = enqueued(State.RUNNING, epoch=3)
+    Progress.objects.create(
+        key=job_key(job), epoch=3, done=1500, total=6000, message=f"page {HOSTILE}"
+    )
+    page = admin_client.get(page_of(job)).content.decode()
+    assert "1,500 of 6,000 (25 %) page &lt;script&gt;" in page
+    set_row(job, epoch=4)  # it is another execution's
+    assert "1,500 of 6,000" not in admin_client.get(page_of(job)).content.decode()
+
+
+@pytest.mark.parametrize("state", State.values)
+def test_a_jobs_page_and_its_row_have_a_badge_and_a_time_in_every_state(admin_client, state):
+    job = enqueued(state, started_at=timezone.now(), finished_at=timezone.now())
+    for url in (LIST, page_of(job)):
+        page = admin_client.get(url).content.decode()
+        assert f'class="job-state job-state-{state}">{state}</span>' in page
+        assert re.search(r'<time datetime="[^"]+Z" title="\d{4}-[^"]+">', page)
+
+
+def test_the_payloads_first_fields_and_the_errors_last_line_are_in_the_list(admin_client):
+    enqueued(payload=Record({"text": "hé"}), last_error="RuntimeError: out of paper\nTraceback")
+    page = admin_client.get(LIST).content.decode()
+    assert "value={&quot;text&quot;: &quot;h" in page
+    assert "RuntimeError: out of paper</td>" in page
+    assert "0 of 25" in page
+
+
+def test_the_most_attempts_are_those_of_the_class(admin_client):
+    enqueued(payload=Impatient())
+    assert "0 of 3" in admin_client.get(LIST).content.decode()
+
+
+@dataclass
+class Impatient(jobs.Performable):
+    max_attempts = 3
+
+    def perform(self) -> None: ...
+
+
+def test_no_page_has_a_script_or_a_style_in_its_text(admin_client):
+    job = enqueued(State.FAILED, last_error="E: x")
+    errors = reverse("admin:jobs_job_errors")
+    asked = admin_client.post(LIST, {"action": "delete", "_selected_action": [str(job.pk)]})
+    pages = [admin_client.get(url) for url in (LIST, page_of(job), errors)]
+    for response in (*pages, asked):
+        page = response.content.decode()
+        assert all("src=" in tag for tag in re.findall("<script[^>]*>", page))
+        assert not re.search(r"<[^>]+\s(on\w+|style)=", page)
+        assert "<style" not in page
+        assert re.search(r'href="[^"]*jobs/admin[^"]*\.css"', page)

@@ -64,8 +64,10 @@
         into.textContent = "…";
         try {
           const answer = await fetch(link.href, { headers: { Accept: "text/plain" } });
-          const text = await answer.text();
-          into.textContent = answer.ok ? text : "It could not be read (" + answer.status + ").";
+          const isText = (answer.headers.get("Content-Type") || "").startsWith("text/plain");
+          into.textContent = isText
+            ? await answer.text()
+            : "It could not be read (" + answer.status + ").";
         } catch (error) {
           into.textContent = "It could not be read: " + error.message;
         }
