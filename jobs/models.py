@@ -187,7 +187,7 @@ class AbstractJob(models.Model):
             ),
             # Failed jobs by their error, with the times that a look at all needs.
             PartialIndex(
-                fields=["error_key", "id", "finished_at"],
+                fields=["state", "error_key", "id", "finished_at"],
                 name="%(app_label)s_%(class)s_error",
                 condition=Q(state=State.FAILED),
             ),

@@ -115,7 +115,8 @@ class JobChangeList(ChangeList):
         last = paginator.num_pages - 1
         self.page_num = FIRST_PAGE + min(max(self.page_num - FIRST_PAGE, 0), last)
         skip = (self.page_num - FIRST_PAGE) * size
-        self.result_list = [] if found is None else found.page(min(size, number - skip) or 1, skip)
+        some = found is not None and number > skip
+        self.result_list = found.page(min(size, number - skip), skip) if found and some else []
         self.paginator = paginator
         self.result_count = number
         self.full_result_count = None

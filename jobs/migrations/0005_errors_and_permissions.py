@@ -33,7 +33,7 @@ class Migration(migrations.Migration):
         migrations.AddIndex(
             model_name="job",
             index=PartialIndex(
-                fields=["error_key", "id", "finished_at"],
+                fields=["state", "error_key", "id", "finished_at"],
                 name="jobs_job_error",
                 condition=Q(state="failed"),
             ),

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
+from jobs.instants import FIRST
 from jobs.models import Job
 from jobs.operator.filters import Filter
 from jobs.states import FINISHED, State
@@ -20,6 +21,10 @@ LOOKED_AT = 20_000
 #: Rows that are counted and paged, at most.
 MOST = 10_000
 NEWEST = ("-pk",)
+ENDED = ("-finished_at", "-pk")
+#: Says that there is such an instant, as the index of these rows demands.
+HAS_ENDED = {"finished_at__gte": FIRST}
+IN_QUEUE = ("priority", "run_at", "pk")
 
 
 class JobList:
@@ -70,15 +75,33 @@ class JobList:
     def _window(self) -> Window:
         where = self.filter.on_index(store_for(self.model))
         if self.filter.queue is None:
-            most = LOOKED_AT if self._where or self._order else max(MOST, LOOKED_AT)
-            return Window(where, _natural_order(self.filter), most)
-        if "state" not in where and "state__in" not in where:
-            where["state__in"] = list(State.values)  # with it, the index of queues serves
+            order = _natural_order(self.filter)
+            if order == ENDED:
+                if not self._have_all_ended(where):
+                    return Window(where, NEWEST, LOOKED_AT)
+                where = {**HAS_ENDED, **where}
+            return Window(where, order, LOOKED_AT)
+        has_state = "state" in where
+        if not has_state:  # the index of queues begins with it
+            where.setdefault("state__in", list(State.values))
         where["queue"] = self.filter.queue
-        few = self._pages.count(Window(where, (), LOOKED_AT), {}, LOOKED_AT) < LOOKED_AT
-        # All of a short queue are looked at. A long one is read in the queue's order,
-        # because the index has it.
-        return Window(where, () if few else ("priority", "run_at", "pk"), LOOKED_AT)
+        if self._pages.count(Window(where, (), LOOKED_AT), {}, LOOKED_AT) < LOOKED_AT:
+            return Window(where, (), LOOKED_AT)  # all of a short queue are looked at
+        if has_state:
+            return Window(where, IN_QUEUE, LOOKED_AT)  # the index has this order
+        del where["state__in"]
+        return Window({**where, **self.filter.on_index(store_for(self.model))}, NEWEST, LOOKED_AT)
+
+    def _have_all_ended(self, where: dict[str, Any]) -> bool:
+        """Whether they have the time that they are ordered by; as far as is counted.
+
+        The queue itself leaves no finished job without it.
+        """
+        all_of_them, ended = (
+            self._pages.count(Window(some, (), MOST), {}, MOST)
+            for some in (where, {**HAS_ENDED, **where})
+        )
+        return all_of_them == ended
 
 
 def _natural_order(chosen: Filter) -> tuple[str, ...]:
@@ -86,7 +109,7 @@ def _natural_order(chosen: Filter) -> tuple[str, ...]:
     if chosen.error is not None:
         return NEWEST
     if len(states) == 1 and states[0] in FINISHED:
-        return ("-finished_at", "-pk")
+        return ENDED
     if chosen.waiting_longer_than is not None or states == (State.SCHEDULED,):
         return ("run_at", "pk")
     return NEWEST

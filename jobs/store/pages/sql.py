@@ -22,7 +22,7 @@ COUNTED = "SELECT COUNT(*) FROM ({keys}) AS counted"
 FAILURES = """
     SELECT {error_key}, CASE WHEN {at} >= %(since)s THEN {hour} END AS hour, COUNT(*),
         MIN({at}), MAX({at}), MAX({pk})
-    FROM {table} WHERE {state} = 'failed' AND {at} IS NOT NULL GROUP BY 1, 2
+    FROM {table} WHERE {state} = 'failed' GROUP BY 1, 2
 """
 
 #: The hour of a failure as text or an instant, by database: its functions for that are
@@ -59,6 +59,8 @@ class PagesOf(Pages[M]):
         return [narrowed.instance(row, connection) for row in rows]
 
     def count(self, window: Window, where: Conditions, limit: int) -> int:
+        if not where:  # then any of the rows will do
+            window = Window(window.where, (), window.most)
         keys, parameters = self._keys(window, where, (), limit, 0)
         return int(self._store._fetch((COUNTED.format(keys=keys), parameters))[0][0])
 
