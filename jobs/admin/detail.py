@@ -155,14 +155,16 @@ def timeline(job: AbstractJob, kept: Sequence[FailedAttempt]) -> list[Event]:
         if one.started_at is not None:
             events.append(Event("started", f"Attempt {one.number} began", one.started_at))
         error = first_line(one.error)[: shown.SHORT_ERROR]
-        events.append(Event("attempt", f"Attempt {one.number} failed", one.failed_at, detail=error))
+        label = f"Attempt {one.number} failed" + (" for good" if one.is_last else "")
+        events.append(Event("attempt", label, one.failed_at, detail=error))
     if job.run_at != job.created_at and job.state in (State.SCHEDULED, State.READY):
         is_due = job.run_at <= timezone.now()
         events.append(Event("due", "Due" if is_due else "Will be due", job.run_at))
     told = {one.started_at for one in kept}
     if job.started_at is not None and job.started_at not in told:
         events.append(Event("started", "Began", job.started_at, detail=job.runner))
-    if job.finished_at is not None and job.state in FINISHED:
+    ended_by = kept[0] if kept and kept[0].is_last and kept[0].epoch + 1 == job.epoch else None
+    if job.finished_at is not None and job.state in FINISHED and not ended_by:
         events.append(Event(job.state, job.state.capitalize(), job.finished_at))
     elif job.state in (State.RUNNING, State.DETACHED):
         events.append(Event(job.state, job.state.capitalize(), timezone.now(), detail="now"))
