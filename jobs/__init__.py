@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from jobs.models import Job
     from jobs.operator.api import cancel, delete, move, reschedule, retry, unlock
     from jobs.operator.filters import BadFilter
-    from jobs.payloads import Performable
+    from jobs.payloads import Performable, progress, track
     from jobs.worker import Worker
 
 # Loaded on first use: models can't be imported before Django's app registry is ready,
@@ -40,6 +40,8 @@ _EXPORTS = {
     "reschedule": "jobs.operator.api",
     "retry": "jobs.operator.api",
     "unlock": "jobs.operator.api",
+    "progress": "jobs.payloads",
+    "track": "jobs.payloads",
 }
 
 __all__ = [
@@ -59,8 +61,10 @@ __all__ = [
     "enqueue_many",
     "handle_asynchronously",
     "move",
+    "progress",
     "reschedule",
     "retry",
+    "track",
     "unlock",
 ]
 

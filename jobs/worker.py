@@ -15,6 +15,7 @@ from jobs.execution.journal import Journal
 from jobs.execution.outcomes import Recorder
 from jobs.lifecycle import Lifecycle, Plugin, instantiate
 from jobs.models import Job
+from jobs.process.bulletin import Card
 from jobs.process.claims import Claims, check_queue, reservation_of
 from jobs.process.executor import Executor
 from jobs.process.leases import Heartbeat, Hold
@@ -26,6 +27,7 @@ from jobs.process.tally import Tally
 from jobs.runner import check_name, default_name
 from jobs.store import store_for
 from jobs.store.patience import FIRST_PAUSE, brief, until_available
+from jobs.store.reserver import Paused
 from jobs.text import one_line
 
 if TYPE_CHECKING:
@@ -66,7 +68,7 @@ class Worker:
         concurrency: int = 1,
         plugins: Iterable[type[Plugin] | str] | None = None,
         model: type[AbstractJob] = Job,
-        heartbeat: Callable[[Callable[[], None]], Heartbeat] = Heartbeat,
+        heartbeat: Callable[[Callable[[], None], Card], Heartbeat] = Heartbeat,
     ):
         if isinstance(queues, str):
             raise TypeError(f"queues must be a list of names, not the string {queues!r}.")
@@ -93,7 +95,8 @@ class Worker:
         self._reaper = Reaper(model, self.recorder)
         # With the heartbeat, so that leases are reaped while every slot is busy for
         # hours.
-        self.heartbeat = heartbeat(self._reaper.reap)
+        card = Card(self.name, self.queues, concurrency, self.hands_over)
+        self.heartbeat = heartbeat(self._reaper.reap, card)
         self._executor = Executor(self.recorder, self.lifecycle, self.heartbeat)
         self._slots = Slots(concurrency)
         self._claims = Claims(self, self.stopping)
@@ -122,9 +125,11 @@ class Worker:
                     # What a killed worker of this name held need not wait for its
                     # lease.
                     self.let_go_of_all()
+                self.heartbeat.appear()
                 with Listener(self._store, self._news.set):
                     self.lifecycle.run("execute", Worker._loop, self)
             finally:
+                self.heartbeat.disappear()
                 self.heartbeat.stop()
         logger.info("[%s] Stopped", self)
 
@@ -144,6 +149,11 @@ class Worker:
     def interrupt(self) -> None:
         """Ends the jobs in this process, and any that begins later: failed attempts."""
         self._executor.interrupt()
+
+    @property
+    def paused(self) -> Paused:
+        """The queues and names of which it begins no job."""
+        return self._claims.paused
 
     @property
     def interrupted(self) -> bool:

@@ -17,7 +17,7 @@ from django.db import models
 from django.http import HttpRequest
 
 from jobs.compat import FIRST_PAGE
-from jobs.operator import lists
+from jobs.operator import lists, monitoring, reports
 from jobs.operator.filters import BadFilter, Filter
 from jobs.operator.lists import JobList
 from jobs.states import State
@@ -117,6 +117,9 @@ class JobChangeList(ChangeList):
         skip = (self.page_num - FIRST_PAGE) * size
         some = found is not None and number > skip
         self.result_list = found.page(min(size, number - skip), skip) if found and some else []
+        told = monitoring.progress_of(self.result_list)
+        for job in self.result_list:
+            job.progress_shown = reports.progress_text(told[job.pk]) if job.pk in told else ""
         self.paginator = paginator
         self.result_count = number
         self.full_result_count = None

@@ -13,7 +13,8 @@ from django.utils import timezone
 
 from jobs.admin import shown
 from jobs.models import AbstractJob
-from jobs.operator import history, reports
+from jobs.operator import monitoring, reports
+from jobs.operator.monitoring import Failure
 from jobs.records import FailedAttempt
 from jobs.states import FINISHED, State
 from jobs.text import first_line, storable
@@ -80,7 +81,9 @@ class Attempt:
 
 def context(request: HttpRequest, job: AbstractJob) -> dict[str, Any]:
     """What the page shows besides the columns of the row."""
-    kept = history.failed_attempts(job)
+    failures = monitoring.attempts(job)[::-1]
+    kept = [failure.attempt for failure in failures]
+    progress = monitoring.progress_of([job]).get(job.pk)
     return {
         "job": job,
         "badge": shown.badge(job.state),
@@ -88,8 +91,9 @@ def context(request: HttpRequest, job: AbstractJob) -> dict[str, Any]:
         "attempts": shown.attempts_of(job),
         "error": shown.error_in_short(job),
         "timeline": timeline(job, kept),
-        "failed_attempts": failed_attempts(job, kept),
-        "progress": bar_of(job),
+        "failed_attempts": failed_attempts(job, failures),
+        "progress": progress,
+        "progress_text": reports.progress_text(progress) if progress else "",
         "payload": reports.payload_text(job),
         "is_signed": reports.is_signed(job),
         "not_signed": NOT_SIGNED,
@@ -98,54 +102,36 @@ def context(request: HttpRequest, job: AbstractJob) -> dict[str, Any]:
     }
 
 
-def failed_attempts(job: AbstractJob, kept: Sequence[FailedAttempt]) -> list[Attempt]:
+def failed_attempts(job: AbstractJob, failures: Sequence[Failure]) -> list[Attempt]:
     """The newest first; the row's own error, if that isn't among those that are
     kept.
     """
-    found = [_attempt(one) for one in kept]
+    found = [_attempt(one) for one in failures]
     text = storable(str(job.last_error))
-    if text and not (kept and kept[0].error == job.last_error):
+    if text and not (failures and failures[0].attempt.error == job.last_error):
         found.insert(0, Attempt("Last error", first_line(text), text))
     return found
 
 
-def _attempt(one: FailedAttempt) -> Attempt:
+def _attempt(failure: Failure) -> Attempt:
+    one, execution = failure.attempt, failure.execution or {}
     rows: list[tuple[str, Any]] = [
         ("Failed", shown.in_current_zone(one.failed_at)),
         ("Ran for", _ran_for(one)),
         ("Worker", one.worker),
         ("Executed by", one.runner if one.runner != one.worker else ""),
-        ("Batch job", one.place),
+        ("Batch job", execution.get("batch_job_id") or one.place),
+        ("Log stream", execution.get("log_stream")),
     ]
     title = f"Attempt {one.number}" + ("" if one.is_counted else " (not counted)")
-    return Attempt(
-        title, first_line(one.error) or one.summary, one.error, [row for row in rows if row[1]]
-    )
+    error = first_line(one.error) or one.summary
+    return Attempt(title, error, one.error, [row for row in rows if row[1]])
 
 
 def _ran_for(one: FailedAttempt) -> str:
     if one.started_at is None:
         return ""
     return reports.age((one.failed_at - one.started_at).total_seconds())
-
-
-@dataclass(frozen=True)
-class Bar:
-    """How far an execution has come."""
-
-    text: str
-    done: float
-    total: float | None
-
-
-def bar_of(job: AbstractJob) -> Bar | None:
-    found = history.progress(job)
-    if found is None:
-        return None
-    text = f"{found.done:,g}" + (f" of {found.total:,g}" if found.total else "")
-    if found.total and found.total > 0:
-        text += f" ({min(100, max(0, round(100 * found.done / found.total)))} %)"
-    return Bar(f"{text} {found.message}".strip(), found.done, found.total)
 
 
 def timeline(job: AbstractJob, kept: Sequence[FailedAttempt]) -> list[Event]:

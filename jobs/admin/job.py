@@ -136,8 +136,11 @@ class JobAdmin(Acts, ReadOnlyAdmin):
         return shown.attempts_of(job)
 
     @display(description="when", ordering="run_at")
-    def when(self, job: Job) -> SafeString | str:
-        return shown.when(job)
+    def when(self, job: Any) -> SafeString | str:
+        if not job.progress_shown:
+            return shown.when(job)
+        progress = '{}<div class="job-payload">{}</div>'
+        return format_html(progress, shown.when(job), job.progress_shown)
 
     @display(description="enqueued", ordering="created_at")
     def age(self, job: Job) -> SafeString | str:

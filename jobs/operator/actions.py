@@ -13,7 +13,6 @@ from typing import TYPE_CHECKING, Any
 from jobs import transitions
 from jobs.conf import settings
 from jobs.exceptions import JobError
-from jobs.execution.notes import forget_jobs
 from jobs.execution.outcomes import Recorder
 from jobs.lifecycle import Lifecycle, instantiate, not_handing_over
 from jobs.models import Job
@@ -167,16 +166,11 @@ def prune(
 
 
 def _discard(model: type[AbstractJob], where: dict[str, Any]) -> int:
+    before = partial(elsewhere.to_be_deleted, model=model)
     total = 0
-    while count := transitions.discard_batch(model, where, BATCH, partial(forget, model)):
+    while count := transitions.discard_batch(model, where, BATCH, before):
         total += count
     return total
-
-
-def forget(model: type[AbstractJob], pks: list[Any]) -> None:
-    """The rows are about to be deleted, so what else is known of the jobs is, too."""
-    elsewhere.to_be_deleted(pks)
-    forget_jobs(model, pks)
 
 
 def reap(model: type[AbstractJob]) -> None:

@@ -16,7 +16,8 @@ from typing import TYPE_CHECKING, Any
 
 from jobs import transitions
 from jobs.models import Job
-from jobs.operator.actions import BATCH, forget, reap
+from jobs.operator import elsewhere
+from jobs.operator.actions import BATCH, reap
 from jobs.operator.filters import Filter
 from jobs.states import FINISHED, UNFINISHED, State
 from jobs.store import store_for
@@ -179,7 +180,7 @@ def delete(*, being_executed: bool = False) -> Action:
     states = State.values if being_executed else [*transitions.WAITING, *FINISHED]
 
     def write(model: type[AbstractJob], keys: list[Any], seen_at: dt.datetime | None) -> int:
-        before = partial(forget, model)
+        before = partial(elsewhere.to_be_deleted, model=model)
         return transitions.discard_several(model, keys, seen_at, states, before)
 
     return Action("delete", "Delete", "deleted", states, write, destroys=True)

@@ -339,7 +339,7 @@ def test_a_jobs_page_shows_how_far_it_has_come(admin_client):
         key=job_key(job), epoch=3, done=1500, total=6000, message=f"page {HOSTILE}"
     )
     page = admin_client.get(page_of(job)).content.decode()
-    assert "1,500 of 6,000 (25 %) page &lt;script&gt;" in page
+    assert "1,500 of 6,000 (25 %): page &lt;script&gt;" in page
     set_row(job, epoch=4)  # it is another execution's
     assert "1,500 of 6,000" not in admin_client.get(page_of(job)).content.decode()
 
