@@ -144,8 +144,8 @@ class JobChangeList(ChangeList):
 
     @property
     def counted(self) -> str:
-        """`1,234`, or `10,000+` if no more are counted."""
-        return f"{self.result_count:,}{'+' if self.is_bounded else ''}"
+        """`1,234`, or `10,000+` if there may be more."""
+        return f"{self.result_count:,}{'+' if self.is_bounded or self.is_cut else ''}"
 
     @property
     def given(self) -> dict[str, str]:
