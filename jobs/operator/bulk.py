@@ -68,14 +68,16 @@ class Selection:
     def executed_elsewhere(self, most: int) -> int:
         """How many of them have an execution elsewhere now."""
         if self.ids is not None:
-            return sum(row.handed_over for rows in self.thousands() for row in rows)
+            rows = (row for some in self.thousands(("handed_over",)) for row in some)
+            return sum(row.handed_over for row in rows)
         where = {**self.filter.conditions(store_for(self.model)), "handed_over": True}
         return pages_for(self.model).count(Window(where, (), most), {}, most)
 
-    def thousands(self) -> Iterator[list[Any]]:
-        """Their keys and states, for one statement at a time, in the order of keys."""
+    def thousands(self, names: Sequence[str] = ("state",)) -> Iterator[list[Any]]:
+        """Their keys and these columns, for one statement at a time, in the order of
+        keys.
+        """
         where = self.filter.conditions(store_for(self.model))
-        names = ("state", "handed_over")
         pages = pages_for(self.model)
         if self.ids is not None:
             id_of = store_for(self.model).id_of
