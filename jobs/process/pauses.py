@@ -24,6 +24,7 @@ class Pauses:
     def __init__(self) -> None:
         self.now = Paused()
         self._next = -math.inf
+        self._complained = False
 
     def refresh(self) -> None:
         """Reads them, if that is due. Raises only what says that the database is
@@ -37,9 +38,12 @@ class Pauses:
         except Exception as error:
             if store.is_unavailable(error):
                 raise
-            text = "What is paused can't be read, so what was read last holds: %s"
-            logger.warning(text, brief(error))
+            if not self._complained:  # once, until it has worked again
+                text = "What is paused can't be read, so what was read last holds: %s"
+                logger.warning(text, brief(error))
+            self._complained = True
         else:
+            self._complained = False
             of = {kind: frozenset(one.value for one in found if one.kind == kind) for kind in KINDS}
             self.now = Paused(of[Pause.Kind.QUEUE], of[Pause.Kind.NAME])
         self._next = time.monotonic() + INTERVAL
