@@ -47,6 +47,7 @@ UNTOUCHED: dict[str, Any] = {
     "failed_at": None,
     "finished_at": None,
     "last_error": "",
+    "error_key": "",
 }
 UNTOUCHED_VALUES = tuple(UNTOUCHED.values())
 #: Columns that say when the job was enqueued, unless you do.
@@ -149,9 +150,9 @@ def _check_options(job: AbstractJob) -> None:
     """Raises TypeError or ValueError for a value that the row can't hold as it is
     meant.
     """
-    job.queue = _text("queue", job.queue)
-    job.priority = _priority(job.priority)
-    job.unique_key = None if job.unique_key is None else _text("unique_key", job.unique_key)
+    job.queue = checked_text("queue", job.queue)
+    job.priority = checked_priority(job.priority)
+    job.unique_key = None if job.unique_key is None else checked_text("unique_key", job.unique_key)
     job.name = storable(str(job.name))[:MAX_NAME]
     job.run_at = in_utc("run_at", job.run_at)
     job.__dict__["checked"] = _options(job.__dict__)
@@ -226,7 +227,7 @@ def _lifecycle_of(plugins: tuple[str, ...]) -> Lifecycle:
     return Lifecycle(instantiate(plugins))
 
 
-def _priority(value: Any) -> int:
+def checked_priority(value: Any) -> int:
     if type(value) is not int:
         raise TypeError(f"priority must be a whole number, not {value!r}.")
     if not -MAX_PRIORITY <= value <= MAX_PRIORITY:
@@ -236,7 +237,7 @@ def _priority(value: Any) -> int:
     return value
 
 
-def _text(label: str, value: Any) -> str:
+def checked_text(label: str, value: Any) -> str:
     if not isinstance(value, str):
         raise TypeError(f"{label} must be a string, not {value!r}.")
     if len(value) > MAX_TEXT_FIELD or storable(value) != value:
