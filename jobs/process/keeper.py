@@ -10,7 +10,6 @@ nothing is renewed for it.
 from __future__ import annotations
 
 import contextlib
-import logging
 import marshal
 import os
 import select
@@ -28,11 +27,12 @@ from django.db import connections
 
 from jobs.conf import settings
 from jobs.execution import apart
+from jobs.logs import get_logger
 from jobs.payloads import codec
 from jobs.process import overdue
 from jobs.process.leases import HURRY, Heartbeat, Hold, renew
 
-logger = logging.getLogger(__name__)
+logger = get_logger(__name__)
 
 #: A message in the pipe is its length, then its marshalled fields.
 LENGTH = struct.Struct("=I")
