@@ -12,6 +12,7 @@ from django.utils.functional import cached_property
 from jobs import payloads
 from jobs.conf import settings
 from jobs.exceptions import DeserializationError
+from jobs.records import Activity, FailedAttempt, Pause, Progress, WorkerRecord
 from jobs.states import FINISHED, UNFINISHED, State
 from jobs.store import store_for
 from jobs.store.indexes import PartialIndex
@@ -28,9 +29,14 @@ __all__ = [
     "OWN_COLUMNS",
     "UNFINISHED",
     "AbstractJob",
+    "Activity",
+    "FailedAttempt",
     "Job",
     "JobManager",
+    "Pause",
+    "Progress",
     "State",
+    "WorkerRecord",
 ]
 
 #: Longest text kept in `name`, in characters.
