@@ -13,7 +13,7 @@ from jobs.execution.outcomes import Recorder
 from jobs.lifecycle import Lifecycle, Plugin, instantiate
 from jobs.logs import about_the_job, get_logger
 from jobs.models import Job
-from jobs.process.claims import Claims, check_queue, reservation_of
+from jobs.process.claims import Claims, check_bounds, check_queue, reservation_of
 from jobs.process.executor import Executor
 from jobs.process.leases import Heartbeat, Hold
 from jobs.process.listener import Listener
@@ -76,6 +76,7 @@ class Worker:
         self.queues = tuple(check_queue(queue) for queue in queues or settings.QUEUES)
         self.min_priority = _given(min_priority, "MIN_PRIORITY")
         self.max_priority = _given(max_priority, "MAX_PRIORITY")
+        check_bounds(self.min_priority, self.max_priority)
         self.sleep_delay = _given(sleep_delay, "SLEEP_DELAY")
         self.exit_on_complete = _given(exit_on_complete, "EXIT_ON_COMPLETE")
         self.model = model

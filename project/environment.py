@@ -41,9 +41,7 @@ class Environment(environ.Env):  # type: ignore[misc]  # it has no types
             return super().bool(var, default)
         value = BOOLEANS.get(self.ENVIRON[var].strip().lower())
         if value is None:
-            raise ImproperlyConfigured(
-                f"{var} is {self.ENVIRON[var]!r}: it takes true or false."
-            )
+            raise ImproperlyConfigured(f"{var} is {self.ENVIRON[var]!r}: it takes true or false.")
         return value
 
     def whole_number(self, var: str, default: int) -> int:

@@ -10,8 +10,10 @@ from typing import Any
 
 from django.apps import apps
 from django.core.management.base import BaseCommand, CommandError
+from django.db import DatabaseError
 
 from jobs.conf import settings
+from jobs.conf.options import integer
 from jobs.exceptions import JobError
 from jobs.runner import check_name
 
@@ -22,6 +24,13 @@ def positive(text: str) -> int:
     if not text.isdecimal() or int(text) < 1:
         raise argparse.ArgumentTypeError(f"{text!r} is not a whole number, 1 or more")
     return int(text)
+
+
+def priority(text: str) -> int:
+    try:
+        return integer(int(text))
+    except ValueError:
+        raise argparse.ArgumentTypeError(f"{text!r} is not a priority: a whole number") from None
 
 
 def seconds(text: str) -> float:
@@ -85,8 +94,8 @@ class Command(BaseCommand):
             metavar="N",
             help="jobs at once in a process; default: 1",
         )
-        parser.add_argument("--min-priority", type=int, metavar="N")
-        parser.add_argument("--max-priority", type=int, metavar="N")
+        parser.add_argument("--min-priority", type=priority, metavar="N")
+        parser.add_argument("--max-priority", type=priority, metavar="N")
         parser.add_argument(
             "--sleep-delay",
             type=seconds,
@@ -110,6 +119,9 @@ class Command(BaseCommand):
                 "--pool says which queues and how many processes: "
                 "leave out --queues and --processes."
             )
+        from jobs.management.failures import require_migrated
+
+        require_migrated()
         if options["pool"] or options["processes"]:
             from jobs.process.supervisor import Supervisor, this_command
 
@@ -142,6 +154,12 @@ class Command(BaseCommand):
                 end_process(0, threads)
         except (ValueError, TypeError, ImportError, JobError) as error:
             raise CommandError(str(error)) from error
+        except DatabaseError as error:
+            from jobs.management.failures import of_the_database
+
+            if text := of_the_database(error):
+                raise CommandError(text) from error
+            raise
 
 
 def _plugins(batch: bool) -> list[str]:
