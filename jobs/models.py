@@ -136,6 +136,8 @@ class AbstractJob(models.Model):
     already_enqueued = False
     #: Set while `enqueue` has yet to store the job.
     being_enqueued = False
+    #: Set on a job that has told its progress.
+    has_reported = False
 
     class Meta:
         abstract = True

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 from jobs.conf import settings
 from jobs.exceptions import DeserializationError
 from jobs.execution import moods
+from jobs.execution.journal import Journal
 from jobs.execution.outcomes import Recorder
 from jobs.lifecycle import Lifecycle, Plugin, instantiate
 from jobs.logs import about_the_job, get_logger
@@ -84,7 +85,8 @@ class Worker:
         #: Whether jobs are executed elsewhere, so that this worker may take one over.
         self.hands_over = any(plugin.hands_over for plugin in self.plugins)
         self.lifecycle = Lifecycle(self.plugins)
-        self.recorder = Recorder(self.name, self.lifecycle, self)
+        self.journal = Journal()
+        self.recorder = Recorder(self.name, self.lifecycle, self, self.journal)
         self.stopping = threading.Event()
         #: Set when there may be something to do: ready jobs, or a stop.
         self._news = threading.Event()
@@ -114,7 +116,7 @@ class Worker:
         interrupts the jobs in this process, too.
         """
         logger.info("[%s] Starting job worker", self)
-        with signals_handled(self):
+        with signals_handled(self), self.journal:
             try:
                 if self._name_is_fixed:
                     # What a killed worker of this name held need not wait for its
@@ -194,6 +196,7 @@ class Worker:
             self._slots.wait_until_idle()
         finally:
             self.heartbeat.stop()
+            self.journal.write()
         return self._succeeded - before[0], self._failed - before[1]
 
     def _pass(self, number: int) -> int:

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 from jobs import transitions
 from jobs.conf import settings
 from jobs.exceptions import JobError
+from jobs.execution.notes import forget_jobs
 from jobs.execution.outcomes import Recorder
 from jobs.lifecycle import Lifecycle, instantiate, not_handing_over
 from jobs.models import Job
@@ -165,8 +166,12 @@ def prune(
 
 
 def _discard(model: type[AbstractJob], where: dict[str, Any]) -> int:
+    def before(pks: list[Any]) -> None:
+        elsewhere.to_be_deleted(pks)
+        forget_jobs(model, pks)
+
     total = 0
-    while count := transitions.discard_batch(model, where, BATCH, elsewhere.to_be_deleted):
+    while count := transitions.discard_batch(model, where, BATCH, before):
         total += count
     return total
 

@@ -17,8 +17,10 @@ from typing import TYPE_CHECKING, Any
 from jobs import transitions
 from jobs.conf import settings
 from jobs.exceptions import Lost
+from jobs.execution.notes import forget_jobs
 from jobs.logs import about_the_job, get_logger
 from jobs.logs.error_text import for_log
+from jobs.process.pruner import Pruner
 from jobs.runner import worker_runner
 from jobs.states import State
 from jobs.store import store_for
@@ -52,6 +54,7 @@ class Reaper:
         self._maintained_at = -math.inf
         self._forgot_at = -math.inf
         self._odd_at = time.monotonic()
+        self._pruner = Pruner()
 
     @property
     def _store(self) -> Store[Any]:
@@ -64,7 +67,7 @@ class Reaper:
         if not always and time.monotonic() - self._maintained_at < MAINTENANCE_INTERVAL:
             return
         self._maintained_at = time.monotonic()
-        for step in (self.promote, self.reap, self.forget_succeeded):
+        for step in (self.promote, self.reap, self.forget_succeeded, self._pruner.prune):
             until_available(self._store, step, stopping)
 
     def promote(self) -> int:
@@ -104,7 +107,11 @@ class Reaper:
             return
         self._forgot_at = time.monotonic()
         cutoff = self._store.now() - dt.timedelta(seconds=kept)
-        self._store.delete_many({"state": State.SUCCEEDED, "finished_at__lt": cutoff})
+        old = {"state": State.SUCCEEDED, "finished_at__lt": cutoff}
+        while ids := self._store.ids({**old, "attempts__gt": 0}, BATCH):
+            forget_jobs(self._model, ids)
+            self._store.delete_many({**old, "pk__in": ids})
+        self._store.delete_many(old)
 
     def release_all(self, worker_name: str) -> None:
         """Releases every job that is locked by the worker of that name."""
