@@ -14,6 +14,7 @@ from jobs.execution.outcomes import Recorder
 from jobs.lifecycle import Lifecycle, Plugin, instantiate
 from jobs.logs import about_the_job, get_logger
 from jobs.models import Job
+from jobs.process.bulletin import Card
 from jobs.process.claims import Claims, check_bounds, check_queue, reservation_of
 from jobs.process.executor import Executor
 from jobs.process.leases import Heartbeat, Hold
@@ -65,7 +66,7 @@ class Worker:
         concurrency: int = 1,
         plugins: Iterable[type[Plugin] | str] | None = None,
         model: type[AbstractJob] = Job,
-        heartbeat: Callable[[Callable[[], None]], Heartbeat] = Heartbeat,
+        heartbeat: Callable[[Callable[[], None], Card], Heartbeat] = Heartbeat,
     ):
         if isinstance(queues, str):
             raise TypeError(f"queues must be a list of names, not the string {queues!r}.")
@@ -93,7 +94,8 @@ class Worker:
         self._reaper = Reaper(model, self.recorder)
         # With the heartbeat, so that leases are reaped while every slot is busy for
         # hours.
-        self.heartbeat = heartbeat(self._reaper.reap)
+        card = Card(self.name, self.queues, concurrency, self.hands_over)
+        self.heartbeat = heartbeat(self._reaper.reap, card)
         self._executor = Executor(self.recorder, self.lifecycle, self.heartbeat)
         self._slots = Slots(concurrency)
         self._claims = Claims(self, self.stopping)
@@ -122,9 +124,11 @@ class Worker:
                     # What a killed worker of this name held need not wait for its
                     # lease.
                     self.let_go_of_all()
+                self.heartbeat.appear()
                 with Listener(self._store, self._news.set):
                     self.lifecycle.run("execute", Worker._loop, self)
             finally:
+                self.heartbeat.disappear()
                 self.heartbeat.stop()
         logger.info("[%s] Stopped", self)
 

@@ -17,7 +17,7 @@ from jobs.store.base import aware
 from jobs.text import first_line, one_line, storable
 
 if TYPE_CHECKING:
-    from jobs.models import AbstractJob
+    from jobs.models import AbstractJob, FailedAttempt, Progress
     from jobs.store.base import Store
 
 #: Longest payload shown, in characters.
@@ -46,6 +46,30 @@ def as_dict(job: AbstractJob, *, full: bool = False) -> dict[str, Any]:
         found["payload"] = _parsed(job.handler)
         found["signature_valid"] = is_signed(job)
     return found
+
+
+def attempt_as_dict(attempt: FailedAttempt) -> dict[str, Any]:
+    """A failed attempt for JSON."""
+    own = ("key", "job_model", "job_id")
+    fields = [field.name for field in attempt._meta.concrete_fields if field.name not in own]
+    return {name: _plain(getattr(attempt, name)) for name in fields}
+
+
+def progress_as_dict(progress: Progress) -> dict[str, Any]:
+    """Progress for JSON."""
+    names = ("done", "total", "message", "updated_at")
+    return {name: _plain(getattr(progress, name)) for name in names}
+
+
+def progress_text(progress: Progress) -> str:
+    """`30 of 120 (25 %): message`."""
+    parts = [f"{progress.done:,.10g}"]
+    if progress.total is not None:
+        parts.append(f"of {progress.total:,.10g}")
+    if progress.total:
+        parts.append(f"({min(100 * progress.done / progress.total, 100):.0f} %)")
+    text = " ".join(parts)
+    return one_line(f"{text}: {progress.message}" if progress.message else text)
 
 
 def listed(

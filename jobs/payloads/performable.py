@@ -13,6 +13,7 @@ from typing import Any
 from jobs.conf import settings
 from jobs.conf.options import duration
 from jobs.payloads.asynchronous import finished
+from jobs.payloads.reporting import progress
 
 #: What the queue calls at the stations of a job's life.
 HOOKS = ("enqueue", "before", "success", "error", "after", "failure")
@@ -39,6 +40,10 @@ class Performable:
 
     def _require_known(self) -> None:
         """Raises NotKnownYet if this process's code lacks what the object names."""
+
+    def progress(self, done: float, total: float | None = None, message: str = "") -> None:
+        """Tells how far it has come, as `jobs.progress` does."""
+        progress(done, total, message)
 
     def __new__(cls, *args: Any, **kwargs: Any) -> Performable:
         # Not in __init_subclass__, because a decorator that comes later would find the

@@ -14,6 +14,8 @@ from jobs.execution.leftovers import left_as_found
 from jobs.execution.outcomes import PATIENCE
 from jobs.execution.questions import GRACE, Here
 from jobs.logs import get_logger
+from jobs.payloads import reported_to
+from jobs.process.reporter import Reporter
 from jobs.runner import worker_runner
 
 if TYPE_CHECKING:
@@ -88,7 +90,8 @@ class Executor:
         limit = load(job)
         if limit != settings.MAX_RUN_TIME:
             self._heartbeat.limit(hold, _ended_after(limit))
-        invoke(job, limit)
+        with reported_to(Reporter(job, partial(self._heartbeat.report, hold))):
+            invoke(job, limit)
 
 
 def _ended_after(limit: float) -> float | None:

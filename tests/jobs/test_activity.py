@@ -178,8 +178,8 @@ def test_old_activity_and_attempts_are_deleted_by_the_workers_maintenance(settin
     assert Activity.objects.exists()
     pruner = worker._reaper._pruner
     old = store_for(Job).now() - dt.timedelta(days=29)
-    Activity.objects.update(minute=old)
-    FailedAttempt.objects.update(failed_at=old)
+    store_for(Activity).change_many({}, {"minute": old})
+    store_for(FailedAttempt).change_many({}, {"failed_at": old})
     pruner._next = 0
     worker.work_off()
     assert Activity.objects.exists()

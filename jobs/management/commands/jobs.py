@@ -12,7 +12,7 @@ from typing import Any
 from django.core.management.base import BaseCommand
 
 from jobs.management.arguments import duration, limit, take_negatives, text
-from jobs.management.queue import changing, looking, signing
+from jobs.management.queue import changing, looking, signing, watching
 from jobs.management.queue.console import NO_SUCH_JOB, Console, Options, Stop
 from jobs.operator import actions
 from jobs.states import FINISHED, State
@@ -114,6 +114,23 @@ class Command(BaseCommand):
             default=dt.timedelta(minutes=5),
             metavar="S",
             help="seconds; default: 300",
+        )
+
+        found = add("workers", watching.workers, "Lists the workers that run.")
+        found.add_argument(
+            "--check",
+            type=text,
+            nargs="?",
+            const="",
+            metavar="NAME",
+            help="exit 1 if the worker of that name gives no sign of life; "
+            "default: any worker of this host",
+        )
+        found.add_argument(
+            "--max-silence",
+            type=duration,
+            metavar="DURATION",
+            help="for --check; default: the worker's lease",
         )
 
         add("stats", looking.stats, "Counts jobs by queue and state.")
