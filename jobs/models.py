@@ -131,6 +131,8 @@ class AbstractJob(models.Model):
     #: The columns of the row that can't be read; set by the store.
     unreadable: tuple[str, ...] = ()
     _load_failure: BaseException | None = None
+    #: Texts by name that a plugin wants beside the job object, set before it is stored.
+    _carried: dict[str, str] | None = None
 
     #: Set on the job that `enqueue` returns if its unique key was held already.
     already_enqueued = False

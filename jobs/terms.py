@@ -133,7 +133,7 @@ class Terms:
         payloads.call_hook(payload, "enqueue", job)
         enqueueing.send(sender=self._model, job=job)
         _check_again(job)
-        job.handler = payloads.dump(job.payload)
+        job.handler = payloads.dump(job.payload, job._carried)
         job.signature = self._sign(job.handler)
         self._store.check_size(job)
         delayed = self._delayed

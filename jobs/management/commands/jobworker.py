@@ -15,6 +15,7 @@ from django.db import DatabaseError
 from jobs.conf import settings
 from jobs.conf.options import integer
 from jobs.exceptions import JobError
+from jobs.management.arguments import port
 from jobs.runner import check_name
 
 BATCH_PLUGIN = "batchexec.plugin.BatchExecution"
@@ -111,6 +112,19 @@ class Command(BaseCommand):
             default=None,
             help="leave when nothing is left to do",
         )
+        parser.add_argument(
+            "--metrics-port",
+            type=port,
+            metavar="N",
+            help="serve the figures of this process to Prometheus; each further process of "
+            "--processes or --pool has the next port",
+        )
+        parser.add_argument(
+            "--metrics-address",
+            default="127.0.0.1",
+            metavar="A",
+            help="where to serve them; default: %(default)s",
+        )
         parser.add_argument("--supervisor", type=int, help=argparse.SUPPRESS)
 
     def handle(self, *args: Any, **options: Any) -> None:
@@ -148,6 +162,8 @@ class Command(BaseCommand):
             )
             if options["supervisor"]:
                 watch_parent(options["supervisor"], worker.stop)
+            if options["metrics_port"]:
+                _serve_metrics(options["metrics_port"], options["metrics_address"])
             threads = set(threading.enumerate())
             worker.start()
             if getattr(self, "_called_from_command_line", False):
@@ -172,6 +188,21 @@ def _plugins(batch: bool) -> list[str]:
     return plugins
 
 
+def _serve_metrics(port: int, address: str) -> None:
+    try:
+        from jobs.metrics import serve
+
+        serve(port, address)
+    except ImportError:
+        raise CommandError(
+            "--metrics-port needs prometheus-client: pip install 'django-delayed-batch[metrics]'."
+        ) from None
+    except OSError as error:
+        raise CommandError(
+            f"Port {port} of {address} can't be listened on: {error.strerror}."
+        ) from None
+
+
 def _children(options: dict[str, Any]) -> Iterator[list[str]]:
     """The arguments of each worker process, numbered as in Delayed Job."""
     pools = options["pool"] or [(options["queues"], options["processes"])]
@@ -181,6 +212,9 @@ def _children(options: dict[str, Any]) -> Iterator[list[str]]:
         for flag in ("min_priority", "max_priority", "sleep_delay"):
             if options[flag] is not None:
                 arguments.append(f"--{flag.replace('_', '-')}={options[flag]}")
+        if options["metrics_port"]:
+            arguments += ["--metrics-port", str(options["metrics_port"] + index)]
+            arguments += ["--metrics-address", options["metrics_address"]]
         if options["name"]:
             arguments += ["--name", f"{options['name']}.{index}"]
         arguments += [
