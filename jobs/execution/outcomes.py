@@ -119,7 +119,7 @@ class Recorder:
         if verdict.run_at is None:
             attempt.last, attempt.deleted = True, verdict.destroy
             fail = partial(self._fail, job, error, where, attempts, verdict.destroy, asked)
-            return self._through("error", fail, job)
+            return self._through("error", fail, job, error)
         record = partial(
             _offer,
             job,
@@ -133,7 +133,7 @@ class Recorder:
             ),
             partial(transitions.has_ended, job, described, deleted=False),
         )
-        return self._through("error", record, job)
+        return self._through("error", record, job, error)
 
     def failed_for_good(
         self, job: AbstractJob, error: DeserializationError, *, asked: Asked | None = None
@@ -250,7 +250,7 @@ class Recorder:
         trace = _raised(error) if attempts == job.attempts else None
         write = partial(transitions.fail, job, where, described, attempts=attempts, destroy=destroy)
         ended = partial(transitions.has_ended, job, described, deleted=destroy)
-        recorded = self._through("failure", partial(_offer, job, write, ended), job)
+        recorded = self._through("failure", partial(_offer, job, write, ended), job, error)
         if recorded:
             text = "[%s] Job %s FAILED permanently with %s"
             logger.error(text, self, job, for_log(error), exc_info=trace)
@@ -258,16 +258,24 @@ class Recorder:
             asked.call_failure_hook(job)
         return recorded
 
-    def _through(self, event: str, write: Callable[[], bool], job: AbstractJob) -> bool:
-        """Runs the event around the write, which happens even if a plugin raises."""
+    def _through(
+        self, event: str, write: Callable[[], bool], job: AbstractJob, error: BaseException
+    ) -> bool:
+        """Runs the event around the write, which happens even if a plugin raises.
+
+        Meanwhile plugins find the attempt's `error` with the job.
+        """
         record = Once(write)
+        before, job._error = job._error, error
         try:
             self._lifecycle.run(event, record, self._worker, job)
-        except BaseException as error:
-            if record.raised is error:
+        except BaseException as raised:
+            if record.raised is raised:
                 raise
             text = "[%s] A plugin raised while the outcome of job %s was recorded:"
-            logger.error(text, self, job, exc_info=error)
+            logger.error(text, self, job, exc_info=raised)
+        finally:
+            job._error = before
         return record()
 
 
