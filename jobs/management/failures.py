@@ -52,7 +52,8 @@ def require_migrated() -> None:
             return
         raise
     finally:
-        connection.close()
+        if not connection.in_atomic_block:
+            connection.close()  # a supervisor needs it no more, and forks
     labels = [label for label in ("jobs", "batchexec") if label in apps.app_configs]
     missing = [
         f"{label}.{name}"
