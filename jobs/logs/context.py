@@ -9,13 +9,14 @@ from __future__ import annotations
 
 import logging
 from contextvars import ContextVar
-from typing import Any
-
-from django.db.models import Model
+from typing import TYPE_CHECKING, Any
 
 from jobs.logs.error_text import traceback_for_log
 from jobs.runner import place_of
 from jobs.text import one_line
+
+if TYPE_CHECKING:
+    from django.db.models import Model
 
 #: The attributes of a record about a job. `attempt` counts from 1. What isn't known is
 #: an empty text.
