@@ -21,7 +21,7 @@ from jobs.text import one_line
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from jobs.store.base import Reserver
+    from jobs.store.reserver import Reserver
 
 __all__ = [
     "FINISHED",

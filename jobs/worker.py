@@ -25,7 +25,8 @@ from jobs.process.slots import Slots
 from jobs.process.tally import Tally
 from jobs.runner import check_name, default_name
 from jobs.store import store_for
-from jobs.store.patience import FIRST_PAUSE, brief, until_available
+from jobs.store.patience import FIRST_PAUSE, brief
+from jobs.store.reserver import Paused
 from jobs.text import one_line
 
 if TYPE_CHECKING:
@@ -40,8 +41,6 @@ MOST_AT_ONCE = 100
 #: A worker gives up after this many failed passes in a row, not counting those for
 #: which the database couldn't be reached. Delayed Job: ten errors while it reserves.
 FAILURES_IN_A_ROW = 10
-#: For how many seconds a worker that stops waits for a database that can't be reached.
-PATIENCE_AT_END = 5.0
 
 
 class Worker:
@@ -148,6 +147,11 @@ class Worker:
     def interrupt(self) -> None:
         """Ends the jobs in this process, and any that begins later: failed attempts."""
         self._executor.interrupt()
+
+    @property
+    def paused(self) -> Paused:
+        """The queues and names of which it begins no job."""
+        return self._claims.paused
 
     @property
     def interrupted(self) -> bool:
@@ -280,18 +284,7 @@ class Worker:
 
     def let_go_of_all(self) -> None:
         """Frees every job that is locked by this worker's name."""
-
-        def release() -> None:
-            self._reaper.release_all(self.name)
-
-        never = threading.Event()
-        try:
-            until_available(self._store, release, never, give_up_after=PATIENCE_AT_END)
-        except Exception as error:
-            if not self._store.is_unavailable(error):
-                raise
-            text = "[%s] Its locks could not be released, so they expire (%s)"
-            logger.warning(text, self, brief(error))
+        self._reaper.let_go_of_all(self.name)
 
 
 def run(worker: Worker, job: AbstractJob) -> bool | None:

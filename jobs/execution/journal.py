@@ -120,6 +120,9 @@ class Journal:
                         self._thread = None
                         return
         finally:
+            with self._lock:
+                if self._thread is threading.current_thread():
+                    self._thread = None
             connections.close_all()
 
     def write(self, patience: float | None = None) -> None:

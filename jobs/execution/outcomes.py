@@ -6,7 +6,6 @@ Nothing here raises what the job contains.
 from __future__ import annotations
 
 import datetime as dt
-import threading
 from collections.abc import Callable, Mapping
 from functools import partial
 from typing import TYPE_CHECKING, Any
@@ -16,11 +15,10 @@ from jobs.conf import settings
 from jobs.exceptions import DeserializationError, NotKnownYet
 from jobs.execution.apart import Apart
 from jobs.execution.journal import AtOnce
-from jobs.execution.once import Once
+from jobs.execution.writes import Once, offer
 from jobs.logs import get_logger
 from jobs.logs.error_text import describe, for_log
 from jobs.store.base import aware
-from jobs.store.patience import until_available
 from jobs.text import one_line
 
 if TYPE_CHECKING:
@@ -32,9 +30,6 @@ if TYPE_CHECKING:
 
 logger = get_logger(__name__)
 
-#: For how many seconds an outcome is offered to a database that can't be reached. The
-#: work of hours is not given up in minutes.
-PATIENCE = 3600.0
 #: For how many seconds a job is put back that this process's code may be too old for:
 #: half its age, between these.
 SHORTEST_POSTPONEMENT, LONGEST_POSTPONEMENT = 5.0, 60.0
@@ -66,7 +61,7 @@ class Recorder:
 
     def _succeeded(self, job: AbstractJob, seconds: float) -> bool:
         deletes = not job.succeeded_rows_are_kept
-        recorded = _offer(
+        recorded = offer(
             job,
             partial(transitions.succeed, job),
             partial(transitions.has_ended, job, None, deleted=deletes),
@@ -121,7 +116,7 @@ class Recorder:
             fail = partial(self._fail, job, error, where, attempts, verdict.destroy, asked)
             return self._through("error", fail, job, error)
         record = partial(
-            _offer,
+            offer,
             job,
             partial(
                 transitions.reschedule,
@@ -162,9 +157,7 @@ class Recorder:
         described, attempt = describe(error), self.journal.attempt(job, self.name, error)
         attempt.last = True
         try:
-            recorded = _offer(
-                job, partial(transitions.condemn, job, described, where), lambda: True
-            )
+            recorded = offer(job, partial(transitions.condemn, job, described, where), lambda: True)
         except Exception as refusal:
             if transitions.store_of(job).is_unavailable(refusal):
                 raise
@@ -218,7 +211,7 @@ class Recorder:
         pause = min(max(age / 2, SHORTEST_POSTPONEMENT), LONGEST_POSTPONEMENT)
         run_at = transitions.store_of(job).now() + dt.timedelta(seconds=pause)
         described = describe(error)
-        recorded = _offer(
+        recorded = offer(
             job,
             partial(transitions.postpone, job, where, run_at, described),
             partial(transitions.has_ended, job, described, deleted=False),
@@ -234,7 +227,7 @@ class Recorder:
         """
         text = "[%s] Job %s is not this execution's any more: its outcome is dropped"
         logger.warning(text, self, job)
-        _offer(job, partial(transitions.clear_runner, job), lambda: True)
+        offer(job, partial(transitions.clear_runner, job), lambda: True)
 
     def _fail(
         self,
@@ -250,7 +243,7 @@ class Recorder:
         trace = _raised(error) if attempts == job.attempts else None
         write = partial(transitions.fail, job, where, described, attempts=attempts, destroy=destroy)
         ended = partial(transitions.has_ended, job, described, deleted=destroy)
-        recorded = self._through("failure", partial(_offer, job, write, ended), job, error)
+        recorded = self._through("failure", partial(offer, job, write, ended), job, error)
         if recorded:
             text = "[%s] Job %s FAILED permanently with %s"
             logger.error(text, self, job, for_log(error), exc_info=trace)
@@ -287,21 +280,6 @@ def _young(job: AbstractJob) -> float | None:
     age = (transitions.store_of(job).now() - aware(job.created_at)).total_seconds()
     # Clocks may disagree, but a job from a far future would never grow old.
     return age if -window < age < window else None
-
-
-def _offer(job: AbstractJob, write: Callable[[], bool], carried_out: Callable[[], bool]) -> bool:
-    """Offers the write until the database can be reached.
-
-    A repeated write that finds nothing to change asks `carried_out` whether the earlier
-    one, whose answer was lost, was carried out.
-    """
-
-    def again() -> bool:
-        return write() or carried_out()
-
-    store = transitions.store_of(job)
-    recorded = until_available(store, write, threading.Event(), give_up_after=PATIENCE, again=again)
-    return bool(recorded)
 
 
 def _raised(error: BaseException) -> BaseException | None:

@@ -7,12 +7,12 @@ from __future__ import annotations
 
 import datetime as dt
 from collections.abc import Iterable
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from jobs import transitions
 from jobs.conf import settings
 from jobs.exceptions import JobError
-from jobs.execution.notes import forget_jobs
 from jobs.execution.outcomes import Recorder
 from jobs.lifecycle import Lifecycle, instantiate, not_handing_over
 from jobs.models import Job
@@ -166,10 +166,7 @@ def prune(
 
 
 def _discard(model: type[AbstractJob], where: dict[str, Any]) -> int:
-    def before(pks: list[Any]) -> None:
-        elsewhere.to_be_deleted(pks)
-        forget_jobs(model, pks)
-
+    before = partial(elsewhere.to_be_deleted, model=model)
     total = 0
     while count := transitions.discard_batch(model, where, BATCH, before):
         total += count

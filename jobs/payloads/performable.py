@@ -26,6 +26,17 @@ performing: ContextVar[bool] = ContextVar("performing", default=False)
 _making = threading.RLock()
 
 
+class _Progress:
+    """`jobs.progress`, for instances alone: a dataclass takes what its class has for
+    the default of a field of that name.
+    """
+
+    def __get__(self, instance: Any, owner: type | None = None) -> Callable[..., None]:
+        if instance is None:
+            raise AttributeError("progress")
+        return progress
+
+
 class Performable:
     """The base of job objects: dataclasses, decorated or not, with a `perform()`
     method.
@@ -41,9 +52,8 @@ class Performable:
     def _require_known(self) -> None:
         """Raises NotKnownYet if this process's code lacks what the object names."""
 
-    def progress(self, done: float, total: float | None = None, message: str = "") -> None:
-        """Tells how far it has come, as `jobs.progress` does."""
-        progress(done, total, message)
+    #: Tells how far the job has come: `self.progress(done, total, "message")`.
+    progress = _Progress()
 
     def __new__(cls, *args: Any, **kwargs: Any) -> Performable:
         # Not in __init_subclass__, because a decorator that comes later would find the

@@ -11,8 +11,8 @@ from jobs.conf import settings
 from jobs.execution.interrupts import Stretches
 from jobs.execution.invoke import invoke, is_of_loading, load
 from jobs.execution.leftovers import left_as_found
-from jobs.execution.outcomes import PATIENCE
 from jobs.execution.questions import GRACE, Here
+from jobs.execution.writes import PATIENCE
 from jobs.logs import get_logger
 from jobs.payloads import reported_to
 from jobs.process.reporter import Reporter

@@ -12,6 +12,7 @@ import datetime as dt
 import math
 import threading
 import time
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from jobs import transitions
@@ -24,7 +25,7 @@ from jobs.process.pruner import Pruner
 from jobs.runner import worker_runner
 from jobs.states import State
 from jobs.store import store_for
-from jobs.store.patience import until_available
+from jobs.store.patience import brief, until_available
 
 if TYPE_CHECKING:
     from jobs.execution.outcomes import Recorder
@@ -39,6 +40,8 @@ MAINTENANCE_INTERVAL = 1.0
 FORGET_INTERVAL = 60.0
 #: Leases that no worker writes are looked for this often, in seconds.
 ODD_INTERVAL = 60.0
+#: For how many seconds a worker that stops waits for a database that can't be reached.
+PATIENCE_AT_END = 5.0
 #: Expired leases read at once.
 BATCH = 500
 
@@ -113,9 +116,20 @@ class Reaper:
             self._store.delete_many({**old, "pk__in": ids})
         self._store.delete_many(old)
 
-    def release_all(self, worker_name: str) -> None:
-        """Releases every job that is locked by the worker of that name."""
-        self._release({"state": State.RUNNING, "locked_by": worker_name}, "it was let go of")
+    def let_go_of_all(self, worker_name: str) -> None:
+        """Releases every job that is locked by the worker of that name.
+
+        If the database can't be reached for a while, the locks expire.
+        """
+        where = {"state": State.RUNNING, "locked_by": worker_name}
+        release, never = partial(self._release, where, "it was let go of"), threading.Event()
+        try:
+            until_available(self._store, release, never, give_up_after=PATIENCE_AT_END)
+        except Exception as error:
+            if not self._store.is_unavailable(error):
+                raise
+            text = "[%s] Its locks could not be released, so they expire (%s)"
+            logger.warning(text, self._recorder, brief(error))
 
     def _release(self, where: dict[str, Any], why: str) -> None:
         seen: set[Any] = set()

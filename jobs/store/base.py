@@ -12,7 +12,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import cached_property
 from operator import attrgetter
-from typing import Any, Generic, Protocol, TypeVar
+from typing import Any, Generic, TypeVar
 
 from django.db import connections, models
 from django.utils import timezone
@@ -21,31 +21,17 @@ from jobs.states import State
 from jobs.store.clock import DatabaseClock, ticks
 from jobs.store.columns import Column, Converter
 from jobs.store.reading import Reader
+from jobs.store.reserver import Reserver, begins_none
 from jobs.store.uniqueness import unique_column
 
 M = TypeVar("M", bound=models.Model)
 
-#: Field names to values; a name may end in `__in`, `__lt`, `__lte`, `__gte` or
-#: `__icontains`.
+#: Field names to values; a name may end in `__in`, `__nin`, `__lt`, `__lte`,
+#: `__gte` or `__icontains`.
 Conditions = Mapping[str, Any]
 
 #: The order of the queue.
 ORDER = ("priority", "run_at", "pk")
-
-
-class Reserver(Protocol):
-    """What a claim needs to know of a worker."""
-
-    @property
-    def name(self) -> str: ...
-    @property
-    def queues(self) -> tuple[str, ...]: ...
-    @property
-    def min_priority(self) -> int | None: ...
-    @property
-    def max_priority(self) -> int | None: ...
-    @property
-    def hands_over(self) -> bool: ...
 
 
 class Store(ABC, Generic[M]):
@@ -81,7 +67,7 @@ class Store(ABC, Generic[M]):
         any.
         """
         claimed = self._claim("detached", worker, limit) if worker.hands_over else []
-        if len(claimed) < limit:
+        if len(claimed) < limit and not begins_none(worker):
             claimed += self._claim("ready", worker, limit - len(claimed))
         return claimed
 

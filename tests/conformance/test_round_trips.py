@@ -126,13 +126,13 @@ def statements_for(rows: int) -> int:
     return -(-rows // ((connection.features.max_query_params - common) // len(differing)))
 
 
-def test_a_pass_over_an_empty_queue_costs_three(counting):
-    """Promotion, reaping, and a claim: each one statement."""
+def test_a_pass_over_an_empty_queue_costs_four(counting):
+    """Promotion, reaping, what is paused, and a claim: each one statement."""
     store_for(Job).now()
     worker = jobs.Worker()
     with counting() as sent:
         assert worker.work_off() == (0, 0)
-    assert len(sent) == 3
+    assert len(sent) == 4
 
 
 def test_a_hundred_jobs_cost_two_round_trips_each(counting, monkeypatch):
@@ -142,7 +142,7 @@ def test_a_hundred_jobs_cost_two_round_trips_each(counting, monkeypatch):
     store_for(Job).now()  # the clock is asked once in a while, at no job's cost
     with counting() as sent:
         assert worker.work_off(100) == (100, 0)
-    assert len(sent) == 200 + 2  # promotion and reaping, once
+    assert len(sent) == 200 + 3  # promotion, reaping and what is paused, once
 
 
 def test_what_is_kept_of_a_hundred_jobs_costs_two_statements_after_them(counting, monkeypatch):
@@ -157,7 +157,7 @@ def test_what_is_kept_of_a_hundred_jobs_costs_two_statements_after_them(counting
     store_for(Job).now()
     with counting() as sent:
         assert worker.work_off(100) == (50, 50)
-    assert len(sent) == 200 + 2 + 2
+    assert len(sent) == 200 + 3 + 2
     with counting() as sent:
         worker.journal.write()
     assert sent == []

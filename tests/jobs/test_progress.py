@@ -17,10 +17,11 @@ import jobs
 from jobs.models import Job, Progress, State
 from jobs.operator import monitoring
 from jobs.process.bulletin import Bulletin, Report
+from jobs.process.leases import Heartbeat
 from jobs.process.reporter import Reporter
 from jobs.records import job_key
 from tests.processes import row, wait_for
-from tests.samples import append
+from tests.samples import append, calls
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -192,9 +193,7 @@ class Tracks(jobs.Performable):
 
 def test_track_yields_every_item_and_tells_their_number(monkeypatch):
     sent = []
-    monkeypatch.setattr(
-        "jobs.process.leases.Heartbeat.report", lambda self, hold, one: sent.append(one)
-    )
+    monkeypatch.setattr(Heartbeat, "report", lambda self, hold, one: sent.append(one))
     jobs.enqueue(Tracks())
     assert jobs.Worker().work_off() == (1, 0)
     reports = [(one.done, one.total, one.message) for one in sent]
@@ -202,6 +201,25 @@ def test_track_yields_every_item_and_tells_their_number(monkeypatch):
     assert (3, 3, "letters") in reports
     assert (1000, 1000, "") in reports
     assert reports[-1] == (5, 5, "x" * 200)
+
+
+@dataclass
+class HasItsOwn(jobs.Performable):
+    progress: int  # without a default
+
+    def perform(self) -> None:
+        calls.append(self.progress)
+        jobs.progress(1, 4)
+
+
+def test_a_class_may_have_a_field_of_that_name(monkeypatch):
+    sent = []
+    monkeypatch.setattr(Heartbeat, "report", lambda self, hold, one: sent.append(one.total))
+    with pytest.raises(TypeError, match="missing 1 required positional argument: 'progress'"):
+        HasItsOwn()
+    jobs.enqueue(HasItsOwn(7))
+    assert jobs.Worker().work_off() == (1, 0)
+    assert (calls, sent) == ([7], [4])
 
 
 async def aprogress() -> None:
@@ -221,9 +239,7 @@ class Method:
 
 def test_a_coroutine_and_a_delayed_method_tell_theirs_too(monkeypatch):
     sent = []
-    monkeypatch.setattr(
-        "jobs.process.leases.Heartbeat.report", lambda self, hold, one: sent.append(one)
-    )
+    monkeypatch.setattr(Heartbeat, "report", lambda self, hold, one: sent.append(one))
     jobs.enqueue(Asynchronous(), priority=-1)
     jobs.delay(Method).tells()
     assert jobs.Worker().work_off() == (2, 0)

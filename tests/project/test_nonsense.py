@@ -165,9 +165,8 @@ def test_a_value_that_makes_no_sense_is_named(command, sentence):
     assert sentence in str(caught.value)
 
 
-def test_bounds_that_no_job_is_between_are_refused(tmp_path):
-    url = f"sqlite:///{tmp_path}/db.sqlite3"
-    assert manage("migrate", "--verbosity", "0", DATABASE_URL=url).returncode == 0
+def test_bounds_that_no_job_is_between_are_refused(empty):
+    url = empty
     result = manage("jobworker", "--min-priority", "5", "--max-priority", "1", DATABASE_URL=url)
     assert result.returncode == 1
     assert result.stderr == (

@@ -12,7 +12,7 @@ from typing import Any
 from django.core.management.base import BaseCommand
 
 from jobs.management.arguments import duration, limit, take_negatives, text
-from jobs.management.queue import changing, looking, signing, watching
+from jobs.management.queue import changing, looking, pausing, signing, watching
 from jobs.management.queue.console import NO_SUCH_JOB, Console, Options, Stop
 from jobs.operator import actions
 from jobs.states import FINISHED, State
@@ -115,6 +115,17 @@ class Command(BaseCommand):
             metavar="S",
             help="seconds; default: 300",
         )
+
+        for name, action, help in (
+            ("pause", pausing.pause, "Has workers begin no more jobs of a queue, or of a class."),
+            ("resume", pausing.resume, "Has workers begin them again."),
+        ):
+            found = add(name, action, help)
+            which = found.add_mutually_exclusive_group(required=True)
+            which.add_argument("queue", type=text, nargs="?", metavar="QUEUE")
+            which.add_argument("--name", type=text, help="jobs of exactly this name")
+            if name == "pause":
+                found.add_argument("--reason", type=text, default="", help="shown to others")
 
         found = add("workers", watching.workers, "Lists the workers that run.")
         found.add_argument(

@@ -133,17 +133,17 @@ class Command(BaseCommand):
                 "--pool says which queues and how many processes: "
                 "leave out --queues and --processes."
             )
-        from jobs.management.failures import require_migrated
-
-        require_migrated()
         if options["pool"] or options["processes"]:
+            from jobs.management.failures import require_migrated
             from jobs.process.supervisor import Supervisor, this_command
 
+            require_migrated()  # or every worker would say so
             sys.exit(Supervisor(list(_children(options)), this_command()).run())
         self._work(options)
 
     def _work(self, options: dict[str, Any]) -> None:
         from jobs.execution.endings import end_process
+        from jobs.management.failures import of_the_database, require_migrated
         from jobs.process.keeper import heartbeat
         from jobs.process.supervisor import watch_parent
         from jobs.worker import Worker
@@ -160,6 +160,7 @@ class Command(BaseCommand):
                 plugins=_plugins(options["batch"]),
                 heartbeat=heartbeat(),
             )
+            require_migrated()
             if options["supervisor"]:
                 watch_parent(options["supervisor"], worker.stop)
             if options["metrics_port"]:
@@ -171,8 +172,6 @@ class Command(BaseCommand):
         except (ValueError, TypeError, ImportError, JobError) as error:
             raise CommandError(str(error)) from error
         except DatabaseError as error:
-            from jobs.management.failures import of_the_database
-
             if text := of_the_database(error):
                 raise CommandError(text) from error
             raise

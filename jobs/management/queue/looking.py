@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from jobs.management.queue.console import DONE, REFUSED, Console, Options, counted
 from jobs.management.terminal import table
@@ -82,9 +82,10 @@ def check(console: Console, options: Options) -> int:
     found = reports.check(options["max_age"].total_seconds())
     if options["json"]:
         console.say_json({"ok": not found.problems, **vars(found)})
-    elif not found.problems:
-        console.say("Jobs are taken in time.")
     else:
+        if not found.problems:
+            console.say("Jobs are taken in time.")
+        _say_paused(console, found.paused)
         for problem in found.problems:
             console.complain(problem)
     return REFUSED if found.problems else DONE
@@ -102,10 +103,18 @@ def stats(console: Console, options: Options) -> int:
         ]
         console.say(table([("STATE", "QUEUE", "JOBS"), *rows]) + "\n")
     console.say(f"{counted(found['total'])}, {found['detached']:,} of them detached.")
+    _say_paused(console, found["paused"])
     oldest = found["oldest_due_seconds"]
     if oldest is None:
         return console.say("No job is due.")
     return console.say(f"The oldest job that is due has waited for {oldest:.0f} seconds.")
+
+
+def _say_paused(console: Console, paused: list[dict[str, Any]]) -> None:
+    for one in paused:
+        reason = f": {one['reason']}" if one["reason"] else ""
+        what = f"The {'queue' if one['kind'] == 'queue' else 'job'} {one['value']}"
+        console.say(one_line(f"{what} is paused since {one['since']}{reason}"))
 
 
 def _row(job: AbstractJob) -> tuple[str, ...]:
