@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from batchexec import markers
 from batchexec.models import BatchExecutionRecord, BatchHistory, BatchJob
+from jobs.logs import about
 from jobs.operator.elsewhere import Place
 from jobs.store import store_for
 from jobs.text import one_line
@@ -36,6 +37,20 @@ def as_dict(row: models.Model) -> dict[str, Any]:
     fields = [field for field in row._meta.concrete_fields if not field.primary_key]
     values = {field.attname: getattr(row, field.attname) for field in fields}
     return {name: _plain(value) for name, value in values.items()}
+
+
+def about_execution(marker: BatchJob, row: AbstractJob | None = None) -> about:
+    """What is logged in the body is about the execution of that marker.
+
+    `row` is its job's, if that is still there.
+    """
+    return about(
+        job_id=marker.job_id,
+        job_name="" if row is None else one_line(row.name),
+        queue="" if row is None else one_line(row.queue),
+        epoch=marker.epoch,
+        batch_job_id=marker.batch_job_id,
+    )
 
 
 def _plain(value: Any) -> Any:

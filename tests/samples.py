@@ -6,7 +6,9 @@ from __future__ import annotations
 
 import ctypes
 import datetime as dt
+import logging
 import os
+import threading
 import time
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -82,6 +84,19 @@ class Append(jobs.Performable):
 
     def perform(self) -> None:
         append(self.path, self.text)
+
+
+@dataclass
+class Speak(jobs.Performable):
+    """Logs a line in its thread, and one in a thread of its own, and fails."""
+
+    def perform(self) -> None:
+        logger = logging.getLogger("tests.speak")
+        logger.warning("in the job's thread\nCRITICAL forged")
+        thread = threading.Thread(target=logger.warning, args=("in a thread",))
+        thread.start()
+        thread.join()
+        raise RuntimeError("no\nluck")
 
 
 @dataclass

@@ -8,7 +8,7 @@ from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
-from batchexec.aws import answers, credentials
+from batchexec.aws import answers, calls, credentials
 from batchexec.aws.boto import Config, boto3, exceptions
 from batchexec.aws.errors import NotConfigured
 
@@ -61,6 +61,7 @@ class BatchClient:
         client = session.client("batch", config=config, region_name=region)
         client.meta.events.register("provide-client-params.batch", self._begins)
         client.meta.events.register("before-send.batch", self._is_sent)
+        client.meta.events.register("response-received.batch", calls.count)
         return client
 
     def _begins(self, **event: Any) -> None:

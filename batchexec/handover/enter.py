@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
@@ -20,12 +19,13 @@ from batchexec.handover.slot import LetGo
 from batchexec.models import BatchJob
 from batchexec.resources import Resources
 from jobs import transitions
+from jobs.logs import get_logger
 from jobs.text import one_line, storable
 
 if TYPE_CHECKING:
     from batchexec.handover.slot import Slot
 
-logger = logging.getLogger(__name__)
+logger = get_logger(__name__)
 
 #: How often, within SETTLE, AWS Batch is asked for a submission without a reply.
 LOOKS = 6
@@ -113,7 +113,7 @@ class Entry:
                         return marker
             except Unknown as error:
                 message = "Job %s may be submitted or not: %s"
-                logger.warning(message, self._job, one_line(error), extra=self._slot.label)
+                logger.warning(message, self._job, one_line(error))
             except (NotAccepted, NotConfigured, Refused) as error:
                 reason = delays.after(error)
                 if not isinstance(error, Throttled):

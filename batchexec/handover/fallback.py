@@ -8,12 +8,12 @@ job's history counts that. On the last queue it stays.
 from __future__ import annotations
 
 import dataclasses
-import logging
 from typing import TYPE_CHECKING
 
 from batchexec.aws import failures
 from batchexec.conf import settings
 from batchexec.handover import retries
+from jobs.logs import get_logger
 
 if TYPE_CHECKING:
     from batchexec.aws.failures import Failure
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from batchexec.resources import Resources
     from jobs.models import AbstractJob
 
-logger = logging.getLogger(__name__)
+logger = get_logger(__name__)
 
 #: How many hosts may be lost on a queue before a job goes on to the next.
 LOST_HOSTS = 2

@@ -7,7 +7,6 @@ explains the order.
 
 from __future__ import annotations
 
-import logging
 import time
 from typing import TYPE_CHECKING, Any
 
@@ -23,6 +22,7 @@ from batchexec.handover.settle import Settlement
 from batchexec.handover.slot import Ended, LetGo
 from jobs import transitions
 from jobs.conf import settings as jobs_settings
+from jobs.logs import get_logger
 
 if TYPE_CHECKING:
     from batchexec.handover.slot import Slot
@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from batchexec.process.traces import Traces
     from batchexec.process.watches import Watch, Watches
 
-logger = logging.getLogger(__name__)
+logger = get_logger(__name__)
 
 
 class Follower:
@@ -130,7 +130,7 @@ class Follower:
             message = "[%s] Job %s was let go of"
         else:
             message = "[%s] Job %s isn't this worker's to watch now"
-        logger.info(message, self._slot.watcher, job, extra=self._slot.label)
+        logger.info(message, self._slot.watcher, job)
 
 
 def _goes_on(watch: Watch, detail: dict[str, Any] | None) -> bool:

@@ -5,7 +5,6 @@ They are cancelled only at a deadline, if the job or the settings set one.
 
 from __future__ import annotations
 
-import logging
 import time
 from typing import TYPE_CHECKING, Any
 
@@ -13,13 +12,14 @@ from batchexec.aws.statuses import NOT_STARTED
 from batchexec.conf import settings
 from batchexec.handover.fallback import DID_NOT_START
 from jobs.conf.options import duration
+from jobs.logs import get_logger
 from jobs.text import one_line
 
 if TYPE_CHECKING:
     from batchexec.handover.enter import Entry
     from batchexec.handover.slot import Slot
 
-logger = logging.getLogger(__name__)
+logger = get_logger(__name__)
 
 
 class LateStart:
@@ -57,7 +57,7 @@ class LateStart:
     def _report(self, status: str, waited: float, reason: str) -> None:
         message = "Job %s has been %s in Batch for %.0f s: %s"
         facts = (self._slot.job, status, waited, one_line(reason))
-        logger.warning(message, *facts, extra=self._slot.label)
+        logger.warning(message, *facts)
 
     def _waited_before(self, detail: dict[str, Any]) -> float:
         """Seconds since the submission.

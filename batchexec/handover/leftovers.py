@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 from typing import TYPE_CHECKING, Any
 
 from batchexec import markers
@@ -12,6 +11,7 @@ from batchexec.aws.statuses import TERMINAL
 from batchexec.handover import reprieve
 from batchexec.handover.settle import is_unwanted, outcome_of
 from batchexec.process.traces import Trace, forget_old
+from jobs.logs import get_logger
 
 if TYPE_CHECKING:
     from batchexec.aws.client import BatchClient
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from batchexec.process.traces import Traces
     from jobs.models import AbstractJob
 
-logger = logging.getLogger(__name__)
+logger = get_logger(__name__)
 
 
 class Leftovers:

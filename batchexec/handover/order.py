@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, TypeVar
 
@@ -25,7 +24,8 @@ from batchexec.handover import fallback, retries
 from batchexec.process.aside import TookTooLong
 from batchexec.resources import Resources, resources_of
 from jobs.exceptions import DeserializationError
-from jobs.execution.error_text import summary
+from jobs.logs import get_logger
+from jobs.logs.error_text import summary
 from jobs.store import store_for
 
 if TYPE_CHECKING:
@@ -36,7 +36,7 @@ if TYPE_CHECKING:
     from batchexec.handover.slot import Slot
     from batchexec.models import BatchHistory, BatchJob
 
-logger = logging.getLogger(__name__)
+logger = get_logger(__name__)
 
 T = TypeVar("T")
 
@@ -177,7 +177,7 @@ class Order:
         if self._placed is None and found.sizes not in (asked.sizes, merged):
             message = "%s has no %s vCPU with %s MiB: rounded up to %s with %s."
             sizes = (merged.vcpu, merged.memory, found.vcpu, found.memory)
-            logger.info(message, platform, *sizes, extra=self._slot.label)
+            logger.info(message, platform, *sizes)
         return fallback.with_deadline(found, self._history)
 
     def _look_up(self, question: Callable[[str], T], name: str) -> T:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import logging
 from collections.abc import Mapping
 from functools import partial
 from typing import TYPE_CHECKING, Any
@@ -22,6 +21,7 @@ from jobs import transitions
 from jobs.exceptions import Lost
 from jobs.execution.apart import Apart
 from jobs.execution.questions import ASKED_FOR
+from jobs.logs import get_logger
 from jobs.states import FINISHED, State
 from jobs.text import one_line
 
@@ -32,7 +32,7 @@ if TYPE_CHECKING:
     from batchexec.resources import Resources
     from jobs.models import AbstractJob
 
-logger = logging.getLogger(__name__)
+logger = get_logger(__name__)
 
 #: What an execution came to, besides the states in which a job has ended: it is tried
 #: again, or somebody deleted its row.
@@ -176,7 +176,7 @@ class Settlement:
                 found = self._slot.client.describe_one(batch_job_id)
             except Exception as error:
                 message = "AWS Batch can't be asked how job %s ended: %s"
-                logger.warning(message, self._job, one_line(error), extra=self._slot.label)
+                logger.warning(message, self._job, one_line(error))
             else:
                 if found is None:
                     return unsaid
@@ -197,7 +197,7 @@ class Settlement:
                     return True
             except Exception as error:
                 message = "The Batch job of the cancelled job %s isn't terminated yet: %s"
-                logger.warning(message, self._job, one_line(error), extra=self._slot.label)
+                logger.warning(message, self._job, one_line(error))
             if self._slot.pause(settings.POLL_INTERVAL):
                 return False
         return True
