@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 from batchexec import markers
 from batchexec.models import BatchExecutionRecord, BatchHistory, BatchJob
 from jobs.logs import about
-from jobs.operator.elsewhere import Place
+from jobs.operator.elsewhere import Log, NoLog, Place
 from jobs.store import store_for
 from jobs.text import one_line
 
@@ -58,7 +58,7 @@ def _plain(value: Any) -> Any:
 
 
 class AwsBatch(Place):
-    """AWS Batch, as the commands and the admin of `jobs` ask it. It calls no AWS."""
+    """AWS Batch, as the commands and the admin of `jobs` ask it. Only a log calls AWS."""
 
     name = "AWS Batch"
 
@@ -73,6 +73,17 @@ class AwsBatch(Place):
     def why_not_begun(self, jobs: Sequence[AbstractJob]) -> dict[str, str]:
         found = {marker.job_id: marker for marker in markers.of_jobs(str(job.pk) for job in jobs)}
         return {str(job.pk): _why(job, found.get(str(job.pk))) for job in jobs}
+
+    def log_of(self, pk: str) -> Log | None:
+        marker, past = markers.look_up(pk), traces(pk)
+        newest = marker or (past[-1] if past else None)
+        if newest is None:
+            return None
+        try:
+            from batchexec.aws.logs import ContainerLog
+        except ImportError as error:  # without boto3
+            raise NoLog(str(error)) from error
+        return ContainerLog(newest.batch_job_id, newest.log_stream)
 
     def to_be_deleted(self, ids: Sequence[str]) -> int:
         where: Mapping[str, Any] = {"job_id__in": list(ids)}

@@ -104,6 +104,7 @@ def others(repeat: int) -> dict[str, Any]:
 
     import jobs
     from jobs.operator import actions, reports
+    from jobs.operator.filters import Filter
     from jobs.process.reaper import Reaper
 
     worker = jobs.Worker()
@@ -113,8 +114,8 @@ def others(repeat: int) -> dict[str, Any]:
         "reaping": reaper.reap,
         "pruning": lambda: actions.prune(dt.timedelta(days=1)),
         "stats": reports.stats,
-        "list": lambda: reports.listed(limit=50),
-        "list of failed": lambda: reports.listed("failed", limit=50),
+        "list": lambda: reports.listed(Filter(), 50),
+        "list of failed": lambda: reports.listed(Filter(state="failed"), 50),
     }
     found = {}
     for name, step in steps.items():

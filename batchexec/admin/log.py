@@ -9,6 +9,7 @@ from django.core.exceptions import PermissionDenied
 from django.http import Http404, HttpRequest, HttpResponse
 from django.urls import path
 
+from jobs.operator.elsewhere import NoLog
 from jobs.text import visible
 
 LINES = 200
@@ -39,8 +40,8 @@ class WithLog:
         except ImportError as error:
             return _text(str(error), 502)
         try:
-            lines = logs.tail(row.batch_job_id, row.log_stream, LINES)
-        except logs.NoLog as error:
+            lines = logs.ContainerLog(row.batch_job_id, row.log_stream).read(LINES)
+        except NoLog as error:
             return _text(str(error), 502)
         text = "\n".join(visible(line, keep="\t") for line in lines)
         return _text(text or "Nothing has been logged yet.")

@@ -16,7 +16,9 @@ HIGHEST_PORT = 65_535
 UNITS = {"": "seconds", "s": "seconds", "m": "minutes", "h": "hours", "d": "days"}
 LONGEST = dt.timedelta(days=36_500)
 MOST = 100_000
+MOST_LINES = 10_000
 LONGEST_TEXT = 255
+SHORTEST_PAUSE, LONGEST_PAUSE = 0.2, 3600.0
 
 
 def duration(value: str) -> dt.timedelta:
@@ -30,6 +32,16 @@ def duration(value: str) -> dt.timedelta:
             f"{value!r} is not a length of time: 7d, 12h, 30m, 45s, or seconds; at most 100 years."
         )
     return found
+
+
+def pause(value: str) -> float:
+    """Seconds between two looks at something."""
+    match = re.fullmatch(r"[0-9]{1,4}(?:\.[0-9]{1,3})?", value)
+    if match is None or not SHORTEST_PAUSE <= float(value) <= LONGEST_PAUSE:
+        raise ArgumentTypeError(
+            f"{value!r} is not a number of seconds from {SHORTEST_PAUSE:g} to {LONGEST_PAUSE:g}."
+        )
+    return float(value)
 
 
 def take_negatives(parser: ArgumentParser) -> None:
@@ -55,6 +67,14 @@ def limit(value: str) -> int:
     if not re.fullmatch(r"[0-9]{1,6}", value) or not 1 <= int(value) <= MOST:
         raise ArgumentTypeError(f"{value!r} is not a whole number between 1 and {MOST:,}.")
     return int(value)
+
+
+def log_lines(value: str) -> int:
+    """No more than CloudWatch Logs gives at once."""
+    found = limit(value)
+    if found > MOST_LINES:
+        raise ArgumentTypeError(f"{value!r} is more than {MOST_LINES:,} lines.")
+    return found
 
 
 def text(value: str) -> str:

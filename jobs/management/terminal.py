@@ -3,9 +3,19 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Sequence
+import unicodedata
+from collections.abc import Mapping, Sequence
 
 from jobs.text import visible
+
+#: Columns are made no narrower than this, in cells, so that something can be read.
+NARROWEST = 8
+GAP = "  "
+#: Ways to stress a word, by the numbers of ECMA-48.
+BOLD, DIM, RED, GREEN, YELLOW, BLUE, CYAN = 1, 2, 31, 32, 33, 34, 36
+
+#: By a column's title, and the whole of an entry: how it is stressed.
+Paint = Mapping[str, Mapping[str, int]]
 
 
 def printable(text: str) -> str:
@@ -18,19 +28,76 @@ def printable(text: str) -> str:
     return shown.encode(encoding, "backslashreplace").decode(encoding)
 
 
-def table(rows: Sequence[Sequence[str]]) -> str:
+def cells(text: str) -> int:
+    """How many cells of a terminal the text takes: some characters take two, some
+    none.
+    """
+    return len(text) if text.isascii() else sum(map(_cells_of, text))
+
+
+def _cells_of(char: str) -> int:
+    if unicodedata.category(char) in ("Mn", "Me", "Cf"):
+        return 0
+    return 2 if unicodedata.east_asian_width(char) in "WF" else 1
+
+
+def cut(text: str, most: int) -> str:
+    """`text`, with an ellipsis at its end if it takes more cells than `most`."""
+    if cells(text) <= most:
+        return text
+    mark = "…" if printable("…") == "…" else "~"
+    kept, taken = [], 1
+    for char in text:
+        taken += _cells_of(char)
+        if taken > most:
+            break
+        kept.append(char)
+    return "".join(kept) + mark
+
+
+def painted(text: str, way: int) -> str:
+    return f"\x1b[{way}m{text}\x1b[0m"
+
+
+def table(
+    rows: Sequence[Sequence[str]], *, width: int | None = None, paint: Paint | None = None
+) -> str:
     """Columns as wide as their longest entry, one row a line.
 
-    A column that is empty below its title is left out.
+    A column that is empty below its title is left out. With a `width`, the widest
+    columns are cut until a line has no more cells than that; the first one, which names
+    the row, is whole. With `paint` there are colours.
     """
     shown = [
         [printable(entry).replace("\n", "\\n").replace("\t", "\\t") for entry in row]
         for row in rows
     ]
     columns = [column for column in zip(*shown, strict=True) if any(column[1:])]
-    widths = [max(map(len, column)) for column in columns]
-    padded = [
-        [entry.ljust(width) for entry, width in zip(row, widths, strict=True)]
-        for row in zip(*columns, strict=True)
-    ]
-    return "\n".join("  ".join(row).rstrip() for row in padded)
+    widths = [max(map(cells, column)) for column in columns]
+    if width is not None:
+        _narrow(widths, width)
+        columns = [
+            tuple(cut(entry, most) for entry in column)
+            for column, most in zip(columns, widths, strict=True)
+        ]
+    laid_out = [_laid_out(*each, paint) for each in zip(columns, widths, strict=True)]
+    return "\n".join(GAP.join(row).rstrip() for row in zip(*laid_out, strict=True))
+
+
+def _narrow(widths: list[int], most: int) -> None:
+    """Takes from the widest but the first, as long as there is something to take."""
+    excess = sum(widths) + len(GAP) * (len(widths) - 1) - most
+    while excess > 0 and len(widths) > 1:
+        widest = max(range(1, len(widths)), key=widths.__getitem__)
+        if widths[widest] <= NARROWEST:
+            return
+        widths[widest] -= 1
+        excess -= 1
+
+
+def _laid_out(column: Sequence[str], width: int, paint: Paint | None) -> list[str]:
+    title, *entries = column
+    ways = (paint or {}).get(title, {})
+    found = [painted(title, BOLD) if paint is not None and title else title]
+    found += [painted(entry, ways[entry]) if entry in ways else entry for entry in entries]
+    return [text + " " * (width - cells(entry)) for text, entry in zip(found, column, strict=True)]

@@ -17,6 +17,7 @@ from jobs.execution.outcomes import Recorder
 from jobs.lifecycle import Lifecycle, instantiate, not_handing_over
 from jobs.models import Job
 from jobs.operator import elsewhere
+from jobs.operator.filters import Filter
 from jobs.process.reaper import Reaper
 from jobs.runner import default_name
 from jobs.states import FINISHED, State
@@ -27,10 +28,6 @@ if TYPE_CHECKING:
 
 #: Rows deleted in one statement.
 BATCH = 1_000
-#: Jobs that are counted at most before they are deleted.
-MANY = 10_000
-#: Jobs that may be executed right now are deleted only if you name their state.
-BEING_EXECUTED = (State.RUNNING, State.DETACHED)
 
 
 class Refused(JobError):
@@ -75,11 +72,6 @@ def retry(job: AbstractJob) -> None:
     raise _changed(now)
 
 
-def retry_failed(model: type[AbstractJob] = Job) -> int:
-    """Every failed job; returns how many there were."""
-    return transitions.retry_failed(model)
-
-
 def cancel(job: AbstractJob) -> None:
     """An unfinished job ends as cancelled; if it is being executed, its outcome is
     dropped.
@@ -110,67 +102,55 @@ def unlock(job: AbstractJob) -> AbstractJob | None:
     return store_for(type(job)).get(job.pk)
 
 
-def unlock_worker(name: str, model: type[AbstractJob] = Job) -> int:
-    """Like `unlock` for every job that the worker of that name has locked; returns how
-    many.
-    """
-    count = transitions.expire_all(model, name)
-    if count:
-        reap(model)
-    return count
-
-
-def clear(
-    state: str | None = None, queue: str | None = None, model: type[AbstractJob] = Job
-) -> int:
-    """Deletes jobs; returns how many.
-
-    Running and detached jobs are deleted only if you name their `state`. What is
-    executed elsewhere is ended there.
-    """
-    return _discard(model, _to_clear(state, queue))
-
-
-def executed_elsewhere(
-    state: str | None = None, queue: str | None = None, model: type[AbstractJob] = Job
-) -> int:
-    """How many of the jobs that `clear` would delete are executed elsewhere now.
-
-    No more than MANY are counted.
-    """
-    where = {**_to_clear(state, queue), "handed_over": True}
-    return store_for(model).count(where, MANY)
-
-
-def _to_clear(state: str | None, queue: str | None) -> dict[str, Any]:
-    where: dict[str, Any] = {"state__in": [state] if state else clearable()}
-    return where if queue is None else {**where, "queue": queue}
-
-
-def clearable() -> list[str]:
-    """The states that `clear` deletes if you name none."""
-    return [state for state in State.values if state not in BEING_EXECUTED]
-
-
 def prune(
-    age: dt.timedelta, states: Iterable[str] = FINISHED, model: type[AbstractJob] = Job
+    age: dt.timedelta,
+    states: Iterable[str] = FINISHED,
+    model: type[AbstractJob] = Job,
+    chosen: Filter | None = None,
 ) -> int:
-    """Deletes jobs that ended longer ago than `age`; returns how many.
+    """Deletes jobs that ended longer ago than `age`, and meet `chosen`; returns how
+    many.
 
     Raises ValueError for a state of jobs that have not ended.
     """
-    if unfinished := set(states) - set(FINISHED):
-        raise ValueError(f"{', '.join(sorted(unfinished))}: only jobs that have ended are pruned.")
-    cutoff = store_for(model).now() - age
-    return sum(_discard(model, {"state": state, "finished_at__lt": cutoff}) for state in states)
-
-
-def _discard(model: type[AbstractJob], where: dict[str, Any]) -> int:
     before = partial(elsewhere.to_be_deleted, model=model)
     total = 0
-    while count := transitions.discard_batch(model, where, BATCH, before):
-        total += count
+    for where in _to_prune(age, states, model, chosen):
+        while count := transitions.discard_batch(model, where, BATCH, before):
+            total += count
     return total
+
+
+def to_prune(
+    age: dt.timedelta,
+    states: Iterable[str] = FINISHED,
+    model: type[AbstractJob] = Job,
+    chosen: Filter | None = None,
+    *,
+    most: int,
+) -> dict[str, int]:
+    """How many jobs `prune` would delete, by their states; up to `most` of each."""
+    store = store_for(model)
+    found = _to_prune(age, states, model, chosen)
+    return {where["state"]: store.count(where, most) for where in found}
+
+
+def _to_prune(
+    age: dt.timedelta,
+    states: Iterable[str],
+    model: type[AbstractJob],
+    chosen: Filter | None,
+) -> list[dict[str, Any]]:
+    """The conditions, for each state by itself, as the index of what has ended wants
+    them.
+    """
+    if unfinished := set(states) - set(FINISHED):
+        raise ValueError(f"{', '.join(sorted(unfinished))}: only jobs that have ended are pruned.")
+    store, chosen = store_for(model), chosen or Filter()
+    conditions = {**chosen.conditions(store), "finished_at__lt": store.now() - age}
+    conditions.pop("state__in", None)
+    possible = chosen.states or tuple(states)
+    return [{**conditions, "state": str(state)} for state in states if state in possible]
 
 
 def reap(model: type[AbstractJob]) -> None:

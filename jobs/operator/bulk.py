@@ -66,7 +66,7 @@ class Selection:
         return found
 
     def executed_elsewhere(self, most: int) -> int:
-        """How many of them have an execution elsewhere now."""
+        """How many of them have an execution elsewhere now; up to `most`."""
         if self.ids is not None:
             rows = (row for some in self.thousands(("handed_over",)) for row in some)
             return sum(row.handed_over for row in rows)

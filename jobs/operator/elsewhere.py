@@ -7,8 +7,9 @@ of them, and the commands and the admin ask here.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol
 
+from jobs.exceptions import JobError
 from jobs.execution.notes import forget_jobs
 from jobs.models import Job
 
@@ -17,6 +18,26 @@ if TYPE_CHECKING:
 
 #: Jobs that a place is asked about at once.
 AT_ONCE = 1000
+
+
+class NoLog(JobError):
+    """There is no log to be read, or it can't be; the text says why."""
+
+
+class NotYet(NoLog):
+    """There will be one later."""
+
+
+class Log(Protocol):
+    """What one execution has logged."""
+
+    #: Of the execution, unique in its place.
+    name: str
+
+    def read(self, lines: int) -> list[str]:
+        """The last `lines` that were logged; later, what was logged since the last
+        call. Raises NoLog.
+        """
 
 
 class Place:
@@ -39,6 +60,13 @@ class Place:
         Empty for a job that was accepted, and only waits for its start.
         """
         return {}
+
+    def log_of(self, pk: str) -> Log | None:
+        """Of the newest execution of the job with that id, which may be deleted.
+
+        None if it never was executed here. Raises NoLog.
+        """
+        return None
 
     def to_be_deleted(self, ids: Sequence[str]) -> int:
         """The rows of these jobs are about to be deleted.
@@ -70,6 +98,11 @@ def why_not_begun(jobs: Sequence[AbstractJob]) -> dict[str, str]:
         for place in _places:
             said.update(place.why_not_begun(jobs[start : start + AT_ONCE]))
     return said
+
+
+def log_of(pk: str) -> Log | None:
+    """As `Place.log_of`, by the first place that has one."""
+    return next((log for place in _places if (log := place.log_of(pk)) is not None), None)
 
 
 def to_be_deleted(ids: Sequence[Any], model: type[AbstractJob] = Job) -> int:

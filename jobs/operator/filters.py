@@ -6,6 +6,7 @@ import datetime as dt
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, fields, replace
+from itertools import combinations
 from typing import TYPE_CHECKING, Any
 
 from jobs.exceptions import JobError
@@ -53,9 +54,11 @@ class Filter:
     id: Any = None
     #: The error of a group of failed jobs: `Failures.key`.
     error: str | None = None
+    #: The name of the worker that holds it now.
+    worker: str | None = None
 
     def __post_init__(self) -> None:
-        for name in ("state", "queue", "name", "unique_key", "text", "error"):
+        for name in ("state", "queue", "name", "unique_key", "text", "error", "worker"):
             _check_text(name, getattr(self, name))
         for name in ("failed_within", "waiting_longer_than"):
             _check_length(name, getattr(self, name))
@@ -65,16 +68,22 @@ class Filter:
         self._refuse_contradictions()
 
     def _refuse_contradictions(self) -> None:
-        failed = self.failed_within is not None or self.error is not None
-        if failed and self.state not in (None, State.FAILED):
-            raise BadFilter(f"No job is {self.state} and has failed: leave one of the two out.")
-        if self.waiting_longer_than is None:
-            return
-        if failed or self.state not in (None, State.READY, State.SCHEDULED):
-            other = "failed" if failed else self.state
-            raise BadFilter(
-                f"No job is {other} and waits for its execution: leave one of the two out."
-            )
+        for (one, its), (other, others) in combinations(self._implied().items(), 2):
+            if not set(its) & set(others):
+                raise BadFilter(f"No job {one} and {other}: leave one of the two out.")
+
+    def _implied(self) -> dict[str, tuple[str, ...]]:
+        """What each condition says of a job, and the states in which that can be."""
+        found: dict[str, tuple[str, ...]] = {}
+        if self.state is not None:
+            found[f"is {self.state}"] = (self.state,)
+        if self.failed_within is not None or self.error is not None:
+            found["has failed"] = (State.FAILED,)
+        if self.waiting_longer_than is not None:
+            found["waits for its execution"] = (State.READY, State.SCHEDULED)
+        if self.worker is not None:
+            found["is held by a worker"] = (State.RUNNING,)
+        return found
 
     @classmethod
     def parse(cls, given: Mapping[str, str]) -> Filter:
@@ -107,11 +116,7 @@ class Filter:
     @property
     def states(self) -> tuple[str, ...]:
         """The states in which a job can meet it; empty if any."""
-        if self.failed_within is not None or self.error is not None:
-            return (State.FAILED,)
-        if self.waiting_longer_than is not None and self.state is None:
-            return (State.READY, State.SCHEDULED)
-        return () if self.state is None else (self.state,)
+        return min(self._implied().values(), key=len, default=())
 
     def on_index(self, store: Store[Any]) -> dict[str, Any]:
         """The conditions that an index serves, but for the queue."""
@@ -131,6 +136,8 @@ class Filter:
             found["unique_key"] = self.unique_key
         if self.error is not None:
             found["error_key"] = self.error
+        if self.worker is not None:
+            found["locked_by"] = self.worker
         return found
 
     def on_rows(self) -> dict[str, Any]:

@@ -12,9 +12,11 @@ from typing import TYPE_CHECKING, Any
 from jobs import payloads
 from jobs.models import Job, State
 from jobs.operator import elsewhere
+from jobs.operator.filters import Filter
 from jobs.operator.pausing import paused
 from jobs.store import store_for
 from jobs.store.base import aware
+from jobs.store.pages import Window, pages_for
 from jobs.text import first_line, one_line, storable
 
 if TYPE_CHECKING:
@@ -78,17 +80,10 @@ def progress_text(progress: Progress) -> str:
     return one_line(f"{text}: {progress.message}" if progress.message else text)
 
 
-def listed(
-    state: str | None = None,
-    queue: str | None = None,
-    name: str | None = None,
-    limit: int = 50,
-    model: type[AbstractJob] = Job,
-) -> list[AbstractJob]:
-    """Jobs, the youngest first; `name` is part of the job's name, in any case."""
-    wanted = {"state": state, "queue": queue, "name__icontains": name}
-    where = {key: value for key, value in wanted.items() if value is not None}
-    return store_for(model).listing(where, "-pk", limit)
+def listed(chosen: Filter, limit: int, model: type[AbstractJob] = Job) -> list[AbstractJob]:
+    """All jobs that the filter finds, the youngest first, with long texts cut."""
+    window = Window(chosen.conditions(store_for(model)), ("-pk",), limit)
+    return list(pages_for(model).page(window, {}, window.order, limit))
 
 
 def payload_text(job: AbstractJob, *, whole: bool = False) -> str:

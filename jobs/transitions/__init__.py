@@ -32,7 +32,6 @@ from jobs.transitions.operating import (
     expire,
     expire_all,
     retry,
-    retry_failed,
     sign,
 )
 from jobs.transitions.outcomes import (
@@ -92,7 +91,6 @@ __all__ = [
     "reschedule",
     "reschedule_several",
     "retry",
-    "retry_failed",
     "retry_several",
     "runner_is_alive",
     "sign",

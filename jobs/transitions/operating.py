@@ -57,18 +57,6 @@ def retry(job: AbstractJob) -> bool:
     return store.apply(job, where, again(store.now()))
 
 
-def retry_failed(model: type[AbstractJob]) -> int:
-    """Every failed job is ready again, with all its attempts; returns how many there
-    were.
-
-    One statement, because their runners are gone.
-    """
-    store = store_for(model)
-    now = store.now()
-    where = {"state": State.FAILED, "runner": ""}
-    return store.change_many(where, {**again(now), "updated_at": now})
-
-
 def sign(job: AbstractJob, signature: str) -> bool:
     """The handler gets a signature, if it still is the one that was read."""
     where = {"handler": job.handler, "signature": job.signature}

@@ -338,21 +338,6 @@ def test_no_attempt_is_refunded_that_was_never_counted():
     assert Job.objects.get().attempts == 0
 
 
-def test_every_failed_job_begins_again_except_where_a_runner_is_named():
-    failed, named = (
-        job_with({"state": State.FAILED, "epoch": 1}),
-        job_with({"state": State.FAILED, "runner": "r"}),
-    )
-    others = [job_with({"state": state}) for state in State if state != State.FAILED]
-    assert transitions.retry_failed(Job) == 1
-    assert Job.objects.get(pk=failed.pk).state == State.READY
-    assert Job.objects.get(pk=failed.pk).epoch == 1
-    assert Job.objects.get(pk=named.pk).state == State.FAILED
-    assert [Job.objects.get(pk=job.pk).state for job in others] == [
-        state for state in State if state != State.FAILED
-    ]
-
-
 def test_all_leases_of_one_worker_end_and_no_other():
     mine, others = job_with(performed()), job_with({**performed(), "locked_by": "other"})
     ended = job_with({"state": State.CANCELLED, "locked_by": "w"})

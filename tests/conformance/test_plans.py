@@ -20,6 +20,7 @@ from django.utils import timezone
 import jobs
 from jobs.models import Job, State
 from jobs.operator import actions, reports
+from jobs.operator.filters import Filter
 from jobs.process.reaper import Reaper
 from jobs.store import store_for
 
@@ -49,7 +50,7 @@ STEPS: dict[str, tuple[str, Callable[[], Any]]] = {
     "promotion": ("jobs_job_due", lambda: reaper().promote()),
     "reaping": ("jobs_job_lease", lambda: reaper().reap()),
     "pruning": ("jobs_job_ended", lambda: actions.prune(MINUTE)),
-    "listing": ("jobs_job_(list|pkey)", lambda: reports.listed(State.FAILED, None, None, 20)),
+    "listing": ("jobs_job_(list|pkey)", lambda: reports.listed(Filter(state="failed"), 20)),
     "counting": ("jobs_job_claim_queue", reports.counts),
     "the oldest that is due": ("jobs_job_due", reports.stats),
     "release": ("jobs_job_locked_by", lambda: reaper().let_go_of_all("worker 3")),

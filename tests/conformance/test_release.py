@@ -11,7 +11,6 @@ import pytest
 
 import jobs
 from jobs.models import Job, State
-from jobs.operator import actions
 from jobs.store import store_for
 from tests.model.world import after_the_next_read
 from tests.samples import Record
@@ -66,7 +65,7 @@ def let_go() -> None:
 
 
 def unlock() -> None:
-    actions.unlock_worker("w")
+    jobs.unlock(worker="w")
 
 
 COUNTED, DETACHED, READY = (State.SCHEDULED, 4, 2), (State.DETACHED, 3, 1), (State.READY, 4, 1)

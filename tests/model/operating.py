@@ -10,7 +10,9 @@ from hypothesis.stateful import rule
 from jobs import transitions
 from jobs.exceptions import JobError
 from jobs.models import Job
-from jobs.operator import actions
+from jobs.operator import actions, bulk
+from jobs.operator.bulk import Selection
+from jobs.operator.filters import Filter
 from tests.model.actors import Handle
 from tests.model.base import STALE, mostly, picks
 from tests.model.model import FINISHED, SILENT_AFTER, UNFINISHED, ModelJob
@@ -73,7 +75,7 @@ class Operating(Settling):
     def retry_all_failed(self) -> None:
         self.tick()
         failed = self.model.in_states("failed")
-        assert actions.retry_failed() == len(failed)
+        assert bulk.perform(bulk.retry(), Selection(Filter(state="failed"))).done == len(failed)
         for job in failed:
             self._begin_again(job)
             self.happened("retry all failed")
@@ -105,7 +107,7 @@ class Operating(Settling):
         self.tick()
         name = self.pick(self.workers, number).name
         locked = [job for job in self.model.in_states("running") if job.locked_by == name]
-        assert actions.unlock_worker(name) == len(locked)
+        assert bulk.perform(bulk.unlock(), Selection(Filter(worker=name))).done == len(locked)
         for job in locked:
             job.locked_at = self.now - 2 * SILENT_AFTER
         if locked:

@@ -6,18 +6,17 @@ import datetime as dt
 import os
 import sys
 from argparse import ArgumentParser
-from collections.abc import Callable
 from typing import Any
 
 from django.core.management.base import BaseCommand
 
-from jobs.management.arguments import duration, limit, take_negatives, text
-from jobs.management.queue import changing, looking, pausing, signing, watching
-from jobs.management.queue.console import NO_SUCH_JOB, Console, Options, Stop
+from jobs.management.arguments import duration, limit, log_lines, pause, take_negatives, text
+from jobs.management.queue import changing, errors, logs, looking, pausing, signing, watching
+from jobs.management.queue.choosing import take_conditions, take_ids_or_conditions
+from jobs.management.queue.console import NO_SUCH_JOB, Console, Stop
+from jobs.management.queue.repeating import Action, repeat
 from jobs.operator import actions
-from jobs.states import FINISHED, State
-
-Action = Callable[[Console, Options], int]
+from jobs.states import FINISHED, UNFINISHED
 
 
 class Command(BaseCommand):
@@ -29,45 +28,77 @@ class Command(BaseCommand):
     def add_arguments(self, parser: ArgumentParser) -> None:
         commands = parser.add_subparsers(dest="action", required=True, metavar="COMMAND")
 
-        def add(name: str, action: Action, help: str) -> ArgumentParser:
+        def add(
+            name: str, action: Action, help: str, *, watch: bool = False, asks: bool = False
+        ) -> ArgumentParser:
             added: ArgumentParser = commands.add_parser(name, help=help, description=help)
             added.add_argument("--json", action="store_true", help="print JSON")
+            if watch:
+                added.add_argument(
+                    "--watch",
+                    type=pause,
+                    nargs="?",
+                    const=2.0,
+                    metavar="S",
+                    help="look again every S seconds until Ctrl-C; default: 2",
+                )
+            if asks:
+                added.add_argument("--yes", action="store_true", help="don't ask")
+                added.add_argument(
+                    "--dry-run", action="store_true", help="say what would be done, and do nothing"
+                )
             take_negatives(added)
             added.set_defaults(run=action)
             return added
 
-        found = add("list", looking.list_jobs, "Lists jobs, the youngest first.")
-        found.add_argument("--state", choices=State.values)
-        found.add_argument("--queue", type=text)
-        found.add_argument("--name", type=text, help="part of the name, in any case")
+        found = add("list", looking.list_jobs, "Lists jobs, the youngest first.", watch=True)
+        take_conditions(found)
         found.add_argument("--limit", type=limit, default=50, metavar="N", help="default: 50")
 
-        found = add("show", looking.show, "Shows all that is known of a job.")
+        found = add("show", looking.show, "Shows all that is known of a job.", watch=True)
         found.add_argument("id")
+
+        found = add(
+            "errors",
+            errors.list_errors,
+            "Counts failed jobs by their error, the most frequent first.",
+            watch=True,
+        )
+        found.add_argument("--limit", type=limit, default=20, metavar="N", help="default: 20")
+
+        found = add("logs", logs.show_log, "Shows what an execution on AWS Batch has logged.")
+        found.add_argument("id")
+        found.add_argument(
+            "--follow", action="store_true", help="go on with new lines until the job has ended"
+        )
+        found.add_argument(
+            "--lines", type=log_lines, default=100, metavar="N", help="the last N; default: 100"
+        )
 
         found = add(
             "retry",
             changing.retry,
             "Makes failed, cancelled or succeeded jobs ready again, with all their attempts.",
+            asks=True,
         )
-        which = found.add_mutually_exclusive_group(required=True)
-        which.add_argument("ids", nargs="*", default=[], metavar="ID")
-        which.add_argument("--failed", action="store_true", help="every failed job")
+        found.add_argument("--failed", action="store_true", help="like --state failed")
+        take_ids_or_conditions(found, "waiting_longer_than", "worker", states=FINISHED)
 
         found = add(
-            "cancel", changing.cancel, "Ends unfinished jobs; their rows are kept as cancelled."
+            "cancel",
+            changing.cancel,
+            "Ends unfinished jobs; their rows are kept as cancelled.",
+            asks=True,
         )
-        found.add_argument("ids", nargs="+", metavar="ID")
-        found.add_argument("--yes", action="store_true", help="don't ask")
+        take_ids_or_conditions(found, "failed_within", "error", states=UNFINISHED)
 
         found = add(
-            "unlock", changing.unlock, "Lets go of jobs' locks, as if their leases had expired."
+            "unlock",
+            changing.unlock,
+            "Lets go of jobs' locks, as if their leases had expired.",
+            asks=True,
         )
-        which = found.add_mutually_exclusive_group(required=True)
-        which.add_argument("ids", nargs="*", default=[], metavar="ID")
-        which.add_argument(
-            "--worker", type=text, metavar="NAME", help="every job that this worker has locked"
-        )
+        take_ids_or_conditions(found, "state", "failed_within", "waiting_longer_than", "error")
 
         found = add(
             "sign",
@@ -88,12 +119,11 @@ class Command(BaseCommand):
             "clear",
             changing.clear,
             "Deletes jobs; running and detached ones only where --state names theirs.",
+            asks=True,
         )
-        found.add_argument("--state", choices=State.values)
-        found.add_argument("--queue", type=text)
-        found.add_argument("--yes", action="store_true", help="don't ask")
+        take_conditions(found, "worker")
 
-        found = add("prune", changing.prune, "Deletes jobs that ended a while ago.")
+        found = add("prune", changing.prune, "Deletes jobs that ended a while ago.", asks=True)
         found.add_argument(
             "--older-than",
             type=duration,
@@ -101,12 +131,13 @@ class Command(BaseCommand):
             metavar="DURATION",
             help="7d, 12h, 30m, 45s or seconds",
         )
-        found.add_argument(
-            "--state", choices=[str(state) for state in FINISHED], help="default: all three"
-        )
+        take_conditions(found, "waiting_longer_than", "worker", states=FINISHED)
 
         found = add(
-            "check", looking.check, "Exits 1 where jobs wait that no worker takes; for monitoring."
+            "check",
+            looking.check,
+            "Exits 1 where jobs wait that no worker takes; for monitoring.",
+            watch=True,
         )
         found.add_argument(
             "--max-age",
@@ -127,7 +158,7 @@ class Command(BaseCommand):
             if name == "pause":
                 found.add_argument("--reason", type=text, default="", help="shown to others")
 
-        found = add("workers", watching.workers, "Lists the workers that run.")
+        found = add("workers", watching.workers, "Lists the workers that run.", watch=True)
         found.add_argument(
             "--check",
             type=text,
@@ -144,14 +175,19 @@ class Command(BaseCommand):
             help="for --check; default: the worker's lease",
         )
 
-        add("stats", looking.stats, "Counts jobs by queue and state.")
+        add("stats", looking.stats, "Counts jobs by queue and state.", watch=True)
 
     def handle(self, *args: Any, run: Action, **options: Any) -> None:
-        console = Console(self.stdout, self.stderr)
+        console = Console.of(self.stdout, self.stderr, options)
         try:
-            status = run(console, options)
+            if options.get("watch") is not None:
+                status = repeat(run, self.stdout, console, options)
+            else:
+                status = run(console, options)
             self.stdout.flush()
-        except (Stop, actions.Refused) as error:
+        except Stop as error:
+            status = console.complain(error, error.status)
+        except actions.Refused as error:
             status = console.complain(error)
         except actions.NoSuchJob as error:
             status = console.complain(error, NO_SUCH_JOB)

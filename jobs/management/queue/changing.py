@@ -4,62 +4,142 @@ them.
 
 from __future__ import annotations
 
-from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from dataclasses import replace
+from functools import partial
 from typing import TYPE_CHECKING, Any, TypeVar
 
+from jobs.management.queue.choosing import chosen, filter_of
 from jobs.management.queue.console import DONE, NO_SUCH_JOB, REFUSED, Console, Options, counted
-from jobs.operator import actions, elsewhere, reports
-from jobs.states import FINISHED
+from jobs.models import Job
+from jobs.operator import actions, bulk, elsewhere
+from jobs.operator.bulk import Action, Outcome, Selection
+from jobs.operator.filters import Filter
+from jobs.states import FINISHED, State
+from jobs.store import store_for
 
 if TYPE_CHECKING:
     from jobs.models import AbstractJob
 
 T = TypeVar("T")
+#: Jobs of a state that are counted at most before somebody is asked.
+COUNTED = 1_000_000
 
 
 def retry(console: Console, options: Options) -> int:
-    if options["failed"]:
-        return console.report("retried", actions.retry_failed(), [], options)
-    return _each(console, "retried", actions.retry, options)
+    return _change(console, options, bulk.retry(), actions.retry)
 
 
 def cancel(console: Console, options: Options) -> int:
-    console.ask(f"Cancel {counted(len(options['ids']))}?", options)
-    return _each(console, "cancelled", actions.cancel, options)
+    return _change(console, options, bulk.cancel(), actions.cancel)
 
 
 def unlock(console: Console, options: Options) -> int:
-    if options["worker"] is not None:
-        return console.report("unlocked", actions.unlock_worker(options["worker"]), [], options)
-    return _each(console, "unlocked", actions.unlock, options)
+    # Scripts have always done these unasked.
+    unattended = filter_of(options) == Filter(worker=options["worker"])
+    return _change(console, options, bulk.unlock(), actions.unlock, unattended=unattended)
 
 
 def clear(console: Console, options: Options) -> int:
-    state, queue = options["state"], options["queue"]
-    there = _counts_by_state(queue)
-    chosen = {name: there[name] for name in ([state] if state else actions.clearable())}
-    deleted = 0
-    if number := sum(chosen.values()):
-        parts = ", ".join(f"{count:,} {name}" for name, count in chosen.items() if count)
-        _warn_of_executions(console, actions.executed_elsewhere(state, queue))
-        console.ask(f"Delete {counted(number)} ({parts})?", options)
-        deleted = actions.clear(state, queue)
-    left = 0 if state else sum(there[name] for name in actions.BEING_EXECUTED)
+    jobs = Selection(filter_of(options))
+    named = set(jobs.filter.states) & set(bulk.BEING_EXECUTED)
+    action = bulk.delete(being_executed=bool(named))
+    if named:
+        _warn_of_executions(console, jobs)
+    if not options["dry_run"]:
+        jobs = _agreed(console, jobs, action, options)
+    return _say_cleared(console, bulk.perform(action, jobs, dry_run=options["dry_run"]), options)
+
+
+def _say_cleared(console: Console, outcome: Outcome, options: Options) -> int:
+    left, dry = outcome.refused.total(), options["dry_run"]
     if options["json"]:
-        return console.say_json({"deleted": deleted, "left": left})
-    console.say(f"{counted(deleted)} deleted.")
+        told = {"deleted": outcome.done, "left": left + outcome.changed}
+        return console.say_json({**told, "dry_run": True} if dry else told)
+    console.report("deleted", outcome.done, None, options)
     if left:
         console.say(
             f"{counted(left)} left, because they are being executed: "
             "name them with --state running or detached."
         )
+    if outcome.changed:
+        console.say(f"{counted(outcome.changed)} left, because they changed meanwhile.")
     return DONE
 
 
 def prune(console: Console, options: Options) -> int:
     states = [options["state"]] if options["state"] else FINISHED
-    return console.report("deleted", actions.prune(options["older_than"], states), None, options)
+    which = options["older_than"], states, Job, filter_of(options)
+    if options["dry_run"] or not options["yes"]:
+        counts = actions.to_prune(*which, most=COUNTED)
+        if options["dry_run"]:
+            return console.report("deleted", sum(counts.values()), None, options)
+        if any(counts.values()):
+            # Nightly scripts have always done this unasked.
+            console.ask(_question(bulk.delete(), counts), options, unattended=True)
+    return console.report("deleted", actions.prune(*which), None, options)
+
+
+def _change(
+    console: Console,
+    options: Options,
+    action: Action,
+    each: Callable[[AbstractJob], Any],
+    *,
+    unattended: bool = False,
+) -> int:
+    """Does it to the jobs that are named, or to all that meet the conditions; asks
+    before something is lost.
+    """
+    jobs = chosen(options)
+    if jobs.ids is not None:
+        if options["dry_run"]:
+            each = partial(_require_suiting, action)
+        elif action.destroys:
+            question = f"{action.verb} {counted(len(jobs.ids))}?"
+            console.ask(question, options, unattended=unattended)
+        return _each(console, action.done, each, jobs.ids, options)
+    if action.destroys and not options["dry_run"]:
+        jobs = _agreed(console, jobs, action, options, unattended=unattended)
+    outcome = bulk.perform(action, jobs, dry_run=options["dry_run"])
+    return _report(console, action, outcome, options)
+
+
+def _agreed(
+    console: Console,
+    jobs: Selection,
+    action: Action,
+    options: Options,
+    *,
+    unattended: bool = False,
+) -> Selection:
+    """Those of the jobs that somebody has agreed to. Raises Stop if nobody does."""
+    if options["yes"]:
+        return jobs
+    seen = replace(jobs, seen_at=store_for(Job).now())
+    counts = seen.count_by_state(COUNTED)
+    if suiting := {state: counts[state] for state in counts if state in action.states}:
+        console.ask(_question(action, suiting), options, unattended=unattended)
+    return seen
+
+
+def _require_suiting(action: Action, job: AbstractJob) -> None:
+    if job.state not in action.states:
+        raise actions.Refused(f"Job {job.pk} is {job.state}, so it would not be {action.done}.")
+
+
+def _report(console: Console, action: Action, outcome: Outcome, options: Options) -> int:
+    """What came of it, and of the jobs that were left alone how many and why."""
+    reasons = {f"they are {state}": number for state, number in outcome.refused.items()}
+    if outcome.changed:
+        reasons["they changed meanwhile, or are still being executed"] = outcome.changed
+    if options["json"]:
+        refused = [{"jobs": number, "reason": reason} for reason, number in reasons.items()]
+        return console.report(action.done, outcome.done, refused, options)
+    console.report(action.done, outcome.done, None, options)
+    for reason, number in reasons.items():
+        console.say(f"{counted(number)} left alone, because {reason}.")
+    return DONE
 
 
 class Attempts:
@@ -69,7 +149,7 @@ class Attempts:
         self._console = console
         self._number = 0
         self._status = DONE
-        self._refused: list[dict[str, str]] = []
+        self._refused: list[dict[str, Any]] = []
 
     def make(
         self, pk: str, operation: Callable[..., T], *arguments: Any, counts: bool = True
@@ -92,25 +172,33 @@ class Attempts:
 
 
 def _each(
-    console: Console, done: str, operation: Callable[[AbstractJob], Any], options: Options
+    console: Console,
+    done: str,
+    operation: Callable[[AbstractJob], Any],
+    ids: Any,
+    options: Options,
 ) -> int:
     attempts = Attempts(console)
-    for pk in dict.fromkeys(options["ids"]):
+    for pk in ids:
         attempts.make(pk, lambda pk: operation(actions.find(pk)), pk)
     return attempts.report(done, options)
 
 
-def _warn_of_executions(console: Console, number: int) -> None:
-    if number:
+def _warn_of_executions(console: Console, jobs: Selection) -> None:
+    if number := jobs.executed_elsewhere(COUNTED):
         console.complain(
             f"{counted(number)} of these may be executed in {elsewhere.names()} now: once the "
             "rows are deleted, a worker ends what runs there, and nothing records its outcome."
         )
 
 
-def _counts_by_state(queue: str | None) -> Counter[str]:
-    counts: Counter[str] = Counter()
-    for row in reports.counts():
-        if queue is None or row["queue"] == queue:
-            counts[row["state"]] += row["count"]
-    return counts
+def _question(action: Action, counts: Mapping[str, int]) -> str:
+    """`Delete 3 jobs (2 failed, 1 ready)?`, in a job's order of life."""
+    parts = [
+        f"{counts[state]:,}{'+' * (counts[state] == COUNTED)} {state}"
+        for state in State.values
+        if counts.get(state)
+    ]
+    number = sum(counts.values())
+    most = number if COUNTED in counts.values() else None
+    return f"{action.verb} {counted(number, most)} ({', '.join(parts)})?"

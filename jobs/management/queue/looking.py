@@ -5,9 +5,11 @@ from __future__ import annotations
 import datetime as dt
 from typing import TYPE_CHECKING, Any
 
+from jobs.management.queue.choosing import filter_of
 from jobs.management.queue.console import DONE, REFUSED, Console, Options, counted
-from jobs.management.terminal import table
+from jobs.management.terminal import BLUE, CYAN, DIM, GREEN, RED, YELLOW
 from jobs.operator import actions, elsewhere, monitoring, reports
+from jobs.states import State
 from jobs.text import first_line, one_line
 
 if TYPE_CHECKING:
@@ -24,19 +26,29 @@ TITLES = (
     "NAME",
     "ERROR",
 )
+PAINT = {
+    "STATE": {
+        State.SCHEDULED.value: BLUE,
+        State.RUNNING.value: CYAN,
+        State.DETACHED.value: YELLOW,
+        State.SUCCEEDED.value: GREEN,
+        State.FAILED.value: RED,
+        State.CANCELLED.value: DIM,
+    }
+}
 #: Characters of an error in a list.
 LONGEST_ERROR = 60
 
 
 def list_jobs(console: Console, options: Options) -> int:
     most = options["limit"]
-    found = reports.listed(options["state"], options["queue"], options["name"], most + 1)
+    found = reports.listed(filter_of(options), most + 1)
     jobs, more = found[:most], len(found) > most
     if options["json"]:
         return console.say_json([reports.as_dict(job) for job in jobs])
     if not jobs:
         return console.say("No jobs.")
-    console.say(table([TITLES, *(_row(job) for job in jobs)]))
+    console.say_table([TITLES, *(_row(job) for job in jobs)], PAINT)
     return console.say(f"… and more: --limit is {most}.") if more else DONE
 
 
@@ -101,7 +113,8 @@ def stats(console: Console, options: Options) -> int:
             (row["state"], row["queue"], f"{row['count']:,}{'+' * (row['count'] == most)}")
             for row in found["counts"]
         ]
-        console.say(table([("STATE", "QUEUE", "JOBS"), *rows]) + "\n")
+        console.say_table([("STATE", "QUEUE", "JOBS"), *rows], PAINT)
+        console.say("")
     console.say(f"{counted(found['total'])}, {found['detached']:,} of them detached.")
     _say_paused(console, found["paused"])
     oldest = found["oldest_due_seconds"]

@@ -6,7 +6,7 @@ import datetime as dt
 from typing import Any
 
 from jobs.management.queue.console import DONE, REFUSED, Console, Options
-from jobs.management.terminal import table
+from jobs.management.terminal import RED
 from jobs.models import WorkerRecord
 from jobs.operator import monitoring
 from jobs.operator.monitoring import Sign
@@ -14,6 +14,7 @@ from jobs.operator.reports import age
 from jobs.store import store_for
 
 TITLES = ("NAME", "HOST", "PID", "QUEUES", "IN HAND", "STARTED", "LAST SEEN", "VERSION", "")
+PAINT = {"": {"SILENT": RED}}
 
 
 def workers(console: Console, options: Options) -> int:
@@ -24,7 +25,7 @@ def workers(console: Console, options: Options) -> int:
         return console.say_json([_plain(sign) for sign in found])
     if not found:
         return console.say("No worker is running.")
-    return console.say(table([TITLES, *(_row(sign) for sign in found)]))
+    return console.say_table([TITLES, *(_row(sign) for sign in found)], PAINT)
 
 
 def _check(console: Console, options: Options) -> int:

@@ -1,0 +1,60 @@
+"""`jobs errors`: failed jobs by their error."""
+
+from __future__ import annotations
+
+import datetime as dt
+from typing import Any
+
+from jobs import likeness
+from jobs.management.queue.console import Console, Options
+from jobs.operator import errors
+from jobs.operator.errors import ErrorGroup
+
+TITLES = ("KEY", "JOBS", "THIS HOUR", "24 HOURS", "FIRST", "LAST", "NAME", "ERROR")
+
+
+def list_errors(console: Console, options: Options) -> int:
+    found = errors.grouped(limit=options["limit"])
+    if options["json"]:
+        return console.say_json([_plain(group, found.since) for group in found.groups])
+    if not found.groups:
+        return console.say("No failed jobs.")
+    console.say_table([TITLES, *(_row(group) for group in found.groups)])
+    if found.others:
+        console.say(f"… and {found.others:,} more errors: --limit is {options['limit']}.")
+    return console.say("With --error KEY, `jobs list`, `retry` and `clear` take those jobs.")
+
+
+def _row(group: ErrorGroup) -> tuple[str, ...]:
+    return (
+        group.key or "-",
+        f"{group.count:,}",
+        f"{group.hours.get(errors.HOURS - 1, 0):,}",
+        f"{sum(group.hours.values()):,}",
+        _short(group.first),
+        _short(group.last),
+        group.name,
+        likeness.normalised(group.error) if group.key else "(of before errors were grouped)",
+    )
+
+
+def _plain(group: ErrorGroup, since: dt.datetime) -> dict[str, Any]:
+    """`hours` has a number for each of the last 24 hours, this one last."""
+    return {
+        "key": group.key,
+        "count": group.count,
+        "first": _iso(group.first),
+        "last": _iso(group.last),
+        "hours_since": _iso(since),
+        "hours": [group.hours.get(hour, 0) for hour in range(errors.HOURS)],
+        "name": group.name,
+        "error": group.error,
+    }
+
+
+def _short(instant: dt.datetime) -> str:
+    return instant.astimezone(dt.timezone.utc).strftime("%Y-%m-%d %H:%M:%S")
+
+
+def _iso(instant: dt.datetime) -> str:
+    return instant.astimezone(dt.timezone.utc).isoformat(timespec="milliseconds")
