@@ -58,7 +58,7 @@ def _plain(value: Any) -> Any:
 
 
 class AwsBatch(Place):
-    """AWS Batch, as the commands and the admin of `jobs` ask it. Only a log calls AWS."""
+    """AWS Batch, as `jobs` asks it. Nothing but reading a log calls AWS."""
 
     name = "AWS Batch"
 

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import os
 import sys
 import unicodedata
 from collections.abc import Mapping, Sequence
+from typing import Any
 
 from jobs.text import visible
 
@@ -53,6 +55,11 @@ def cut(text: str, most: int) -> str:
             break
         kept.append(char)
     return "".join(kept) + mark
+
+
+def is_for_a_bar(stream: Any) -> bool:
+    """Whether it is a terminal that can go back in a line."""
+    return stream is not None and stream.isatty() and os.environ.get("TERM") != "dumb"
 
 
 def painted(text: str, way: int) -> str:

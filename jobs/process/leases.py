@@ -37,6 +37,8 @@ HURRY = 5
 
 #: What is renewed of a job that is watched.
 WATCHED = "locked_at"
+#: What is renewed of a job that is executed in this process.
+EXECUTED = "heartbeat_at"
 
 _numbers = itertools.count(1)
 
@@ -58,6 +60,8 @@ class Hold:
         #: interrupted; None: never.
         self.deadline: float | None = None
         self.lost = threading.Event()
+        #: For a sentence.
+        self.job: AbstractJob | None = None
 
     @property
     def group(self) -> tuple[Any, ...]:
@@ -99,7 +103,8 @@ class Heartbeat:
         process has a keeper, that ends it once the job has lasted longer than `limit`
         seconds.
         """
-        hold = Hold(type(job), job.pk, {"runner": job.runner}, "heartbeat_at")
+        hold = Hold(type(job), job.pk, {"runner": job.runner}, EXECUTED)
+        hold.job = job
         hold.deadline = time.monotonic() + limit if limit else None
         return _Held(self, hold)
 
@@ -135,6 +140,13 @@ class Heartbeat:
     def _in_hand(self) -> int:
         holds = list(self._holds.values())
         return sum(hold.changed == WATCHED for hold in holds)
+
+    def still_running(self) -> tuple[list[AbstractJob], int]:
+        """The jobs that this process executes, and how many it watches elsewhere."""
+        holds = list(self._holds.values())
+        here = {hold.pk: hold.job for hold in holds if hold.changed == EXECUTED}
+        elsewhere = sum(hold.changed == WATCHED and hold.pk not in here for hold in holds)
+        return [job for job in here.values() if job is not None], elsewhere
 
     def limit(self, hold: Hold, seconds: float | None) -> None:
         """From now on, the execution may last `seconds`; None: for ever."""

@@ -6,18 +6,28 @@ import signal
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 from jobs.conf import settings
 from jobs.logs import get_logger
 
+if TYPE_CHECKING:
+    from jobs.models import AbstractJob
+    from jobs.process.leases import Heartbeat
+
 logger = get_logger(__name__)
+
+#: Jobs that are named at most.
+NAMED = 10
 
 
 class Stoppable(Protocol):
     def stop(self) -> None: ...
 
     def interrupt(self) -> None: ...
+
+    @property
+    def heartbeat(self) -> Heartbeat: ...
 
 
 @contextmanager
@@ -36,8 +46,10 @@ def signals_handled(worker: Stoppable) -> Iterator[None]:
         received.append(signum)
         # In a thread, because this handler may have interrupted the very code that
         # holds the lock which stopping takes.
-        threading.Thread(target=_stop, args=(worker, signum), daemon=True).start()
-        if len(received) > 1 or _interrupts_at_once(signum):
+        again, at_once = len(received) > 1, _interrupts_at_once(signum)
+        arguments = (worker, signum, again or at_once)
+        threading.Thread(target=_stop, args=arguments, daemon=True).start()
+        if again or at_once:
             worker.interrupt()
 
     stops = (signal.SIGTERM, signal.SIGINT)
@@ -49,9 +61,23 @@ def signals_handled(worker: Stoppable) -> Iterator[None]:
             signal.signal(signum, handler)
 
 
-def _stop(worker: Stoppable, signum: int) -> None:
+def _stop(worker: Stoppable, signum: int, interrupts: bool) -> None:
+    here, elsewhere = worker.heartbeat.still_running()
     logger.info("[%s] %s received: exiting", worker, signal.Signals(signum).name)
+    if here:
+        then = "they are interrupted" if interrupts else "a second signal interrupts them"
+        what = "1 job is" if len(here) == 1 else f"{len(here):,} jobs are"
+        text = "[%s] %s still running in this process, and waited for; %s: %s"
+        logger.info(text, worker, what, then, _named(here))
+    if elsewhere:
+        what = "1 job goes" if elsewhere == 1 else f"{elsewhere:,} jobs go"
+        logger.info("[%s] %s on elsewhere, for another worker to take over", worker, what)
     worker.stop()
+
+
+def _named(jobs: list[AbstractJob]) -> str:
+    shown = ", ".join(str(job) for job in jobs[:NAMED])
+    return f"{shown}, …" if len(jobs) > NAMED else shown
 
 
 def _interrupts_at_once(signum: int) -> bool:

@@ -15,7 +15,9 @@ from django.db import DatabaseError
 from jobs.conf import settings
 from jobs.conf.options import integer
 from jobs.exceptions import JobError
+from jobs.lifecycle import Plugin
 from jobs.management.arguments import port
+from jobs.management.terminal import is_for_a_bar
 from jobs.runner import check_name
 
 BATCH_PLUGIN = "batchexec.plugin.BatchExecution"
@@ -157,7 +159,7 @@ class Command(BaseCommand):
                 sleep_delay=options["sleep_delay"],
                 exit_on_complete=options["exit_on_complete"],
                 concurrency=options["concurrency"],
-                plugins=_plugins(options["batch"]),
+                plugins=[*_progress(options), *_plugins(options["batch"])],
                 heartbeat=heartbeat(),
             )
             require_migrated()
@@ -175,6 +177,16 @@ class Command(BaseCommand):
             if text := of_the_database(error):
                 raise CommandError(text) from error
             raise
+
+
+def _progress(options: dict[str, Any]) -> list[type[Plugin]]:
+    """A bar, for somebody who waits at a terminal for the last job."""
+    exits = options["exit_on_complete"] or settings.EXIT_ON_COMPLETE
+    if not exits or options["supervisor"] or not is_for_a_bar(sys.stderr):
+        return []
+    from jobs.management.progress import ProgressBar
+
+    return [ProgressBar]
 
 
 def _plugins(batch: bool) -> list[str]:

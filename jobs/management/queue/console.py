@@ -108,8 +108,9 @@ class Console:
     def report(
         self, done: str, number: int, refused: list[dict[str, Any]] | None, options: Options
     ) -> int:
-        """How many jobs were `done`, or would be in a dry run; `refused` is None if none
-        can be.
+        """How many jobs were `done`, or would be in a dry run.
+
+        `refused` is None if none can be.
         """
         dry = options.get("dry_run", False)
         if options["json"]:
