@@ -68,6 +68,14 @@ class Footer:
                 self._put(ERASE)
                 self._is_drawn = False
 
+    def finish(self, text: str) -> None:
+        """The line stays, and what comes later appears below it."""
+        self.draw(text)
+        with self._locked():
+            if self._is_drawn:
+                self._put("\n")
+                self._is_drawn = False
+
     def above(self, write: Callable[[str], Any], text: str) -> Any:
         with self._locked():
             self.erase()
@@ -140,10 +148,14 @@ class ProgressBar(Plugin):
             )
             thread.start()
             try:
-                return proceed()
+                result = proceed()
+                if not worker.stopping.is_set():
+                    self._left = 0  # that is why it ends
+                return result
             finally:
                 self._over.set()
                 thread.join(timeout=2)
+                footer.finish(self.text())
 
     def around_perform(self, worker: Worker, job: AbstractJob, proceed: Callable[[], Any]) -> Any:
         with self._lock:

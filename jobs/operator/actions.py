@@ -22,6 +22,7 @@ from jobs.process.reaper import Reaper
 from jobs.runner import default_name
 from jobs.states import FINISHED, State
 from jobs.store import store_for
+from jobs.store.pages import Window, pages_for
 
 if TYPE_CHECKING:
     from jobs.models import AbstractJob
@@ -113,12 +114,9 @@ def prune(
 
     Raises ValueError for a state of jobs that have not ended.
     """
-    before = partial(elsewhere.to_be_deleted, model=model)
-    total = 0
-    for where in _to_prune(age, states, model, chosen):
-        while count := transitions.discard_batch(model, where, BATCH, before):
-            total += count
-    return total
+    by_index = chosen is None or not chosen.on_rows()
+    discard = _discard if by_index else _discard_by_keys
+    return sum(discard(model, where) for where in _to_prune(age, states, model, chosen))
 
 
 def to_prune(
@@ -130,9 +128,9 @@ def to_prune(
     most: int,
 ) -> dict[str, int]:
     """How many jobs `prune` would delete, by their states; up to `most` of each."""
-    store = store_for(model)
+    pages = pages_for(model)
     found = _to_prune(age, states, model, chosen)
-    return {where["state"]: store.count(where, most) for where in found}
+    return {where["state"]: pages.count(Window(where, (), most), {}, most) for where in found}
 
 
 def _to_prune(
@@ -151,6 +149,25 @@ def _to_prune(
     conditions.pop("state__in", None)
     possible = chosen.states or tuple(states)
     return [{**conditions, "state": str(state)} for state in states if state in possible]
+
+
+def _discard(model: type[AbstractJob], where: dict[str, Any]) -> int:
+    before = partial(elsewhere.to_be_deleted, model=model)
+    total = 0
+    while count := transitions.discard_batch(model, where, BATCH, before):
+        total += count
+    return total
+
+
+def _discard_by_keys(model: type[AbstractJob], where: dict[str, Any]) -> int:
+    """For conditions that no index serves, so that no row is looked at twice."""
+    before = partial(elsewhere.to_be_deleted, model=model)
+    pages, total = pages_for(model), 0
+    while rows := pages.following(where, ("state",), BATCH):
+        keys = [row.pk for row in rows]
+        total += transitions.discard_several(model, keys, None, [where["state"]], before)
+        where = {**where, "pk__gt": keys[-1]}
+    return total
 
 
 def reap(model: type[AbstractJob]) -> None:

@@ -8,12 +8,9 @@ import datetime as dt
 import json
 import subprocess
 import sys
-from collections.abc import Callable
-from dataclasses import dataclass
 from typing import Any
 
 import pytest
-from django.core.management import load_command_class
 from django.urls import reverse
 from django.utils import timezone
 
@@ -21,6 +18,7 @@ import jobs
 from jobs import payloads
 from jobs.models import Job, State
 from jobs.operator import actions, reports
+from tests.jobs.commanding import enqueued, set_row
 from tests.processes import ROOT, environment, row
 from tests.samples import Fail, Record
 
@@ -39,51 +37,6 @@ NO_IDS = [
     "../x",
     "{$ne: 1}",
 ]
-
-
-@dataclass
-class Said:
-    status: int
-    out: str
-    err: str
-
-    @property
-    def json(self) -> Any:
-        return json.loads(self.out)
-
-
-Run = Callable[..., Said]
-
-
-@pytest.fixture
-def run(capsys) -> Run:
-    """The command as it is typed."""
-
-    def run(*arguments: Any) -> Said:
-        status: Any = 0
-        try:
-            load_command_class("jobs", "jobs").run_from_argv(
-                ["manage.py", "jobs", *map(str, arguments)]
-            )
-        except SystemExit as left:
-            status = left.code
-        said = capsys.readouterr()
-        assert "Traceback" not in said.err
-        return Said(status or 0, said.out, said.err)
-
-    return run
-
-
-def set_row(job: Any, **changes: Any) -> None:
-    Job.objects.filter(pk=job.pk).update(**changes)
-
-
-def enqueued(
-    state: str = State.READY, payload: Any = None, queue: str = "default", **changes: Any
-) -> Any:
-    job = jobs.enqueue(payload or Record("x"), queue=queue)
-    set_row(job, state=state, **changes)
-    return job
 
 
 # Looking
