@@ -14,7 +14,7 @@ from batchexec.models import BatchExecutionRecord, BatchHistory, BatchJob
 from jobs.logs import about
 from jobs.operator.elsewhere import Log, NoLog, Place
 from jobs.store import store_for
-from jobs.text import one_line
+from jobs.text import one_line, storable
 
 if TYPE_CHECKING:
     from django.db import models
@@ -27,6 +27,8 @@ MOST = 100
 
 def traces(key: str) -> list[BatchExecutionRecord]:
     """Of a job or a Batch job, by its id, the oldest first."""
+    if storable(key) != key:
+        return []
     store = store_for(BatchExecutionRecord)
     found = store.find({"job_id": key}, MOST) or store.find({"batch_job_id": key}, MOST)
     return sorted(found, key=lambda trace: (trace.epoch, trace.recorded_at))

@@ -15,6 +15,7 @@ from batchexec.models import BatchJob
 from jobs.exceptions import Terminated
 from jobs.states import State
 from jobs.store import store_for
+from jobs.text import storable
 
 if TYPE_CHECKING:
     from jobs.models import AbstractJob
@@ -46,8 +47,8 @@ def of_jobs(ids: Iterable[str]) -> list[BatchJob]:
 
 def look_up(key: str) -> BatchJob | None:
     """The marker that has this job's id, or this Batch job's."""
-    if not key:
-        return None
+    if not key or storable(key) != key:
+        return None  # no database has it, and some refuse to look
     return _store().find_one({"job_id": key}) or _store().find_one({"batch_job_id": key})
 
 
