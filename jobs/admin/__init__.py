@@ -9,9 +9,10 @@ from django.contrib import admin
 
 from jobs.admin.detail import Link, Section, links, sections
 from jobs.admin.job import JobAdmin
+from jobs.admin.pauses import PauseAdmin
 from jobs.admin.readonly import BoundedPaginator, ReadOnlyAdmin
 from jobs.admin.shown import instant
-from jobs.models import Job
+from jobs.models import Job, Pause
 
 __all__ = [
     "BoundedPaginator",
@@ -25,3 +26,4 @@ __all__ = [
 ]
 
 admin.site.register(Job, JobAdmin)
+admin.site.register(Pause, PauseAdmin)
