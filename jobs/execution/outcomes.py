@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import datetime as dt
 import logging
-import threading
 from collections.abc import Callable, Mapping
 from functools import partial
 from typing import TYPE_CHECKING, Any
@@ -17,20 +16,18 @@ from jobs.conf import settings
 from jobs.exceptions import DeserializationError, NotKnownYet
 from jobs.execution.apart import Apart
 from jobs.execution.error_text import describe, for_log, traceback_for_log
+from jobs.execution.offers import offer
 from jobs.store.base import aware
-from jobs.store.patience import until_available
 from jobs.text import one_line
 
 if TYPE_CHECKING:
+    from jobs.execution.offers import Through
     from jobs.execution.questions import Asked
     from jobs.lifecycle import Lifecycle
     from jobs.models import AbstractJob
 
 logger = logging.getLogger(__name__)
 
-#: For how many seconds an outcome is offered to a database that can't be reached. The
-#: work of hours is not given up in minutes.
-PATIENCE = 3600.0
 #: For how many seconds a job is put back that this process's code may be too old for:
 #: half its age, between these.
 SHORTEST_POSTPONEMENT, LONGEST_POSTPONEMENT = 5.0, 60.0
@@ -52,16 +49,22 @@ class Recorder:
     def __repr__(self) -> str:
         return f"Worker({one_line(self.name)})"
 
-    def succeeded(self, job: AbstractJob, seconds: float) -> bool:
-        """Records success after `seconds`; False if the execution is over."""
-        return self._or_condemned(job, partial(self._succeeded, job, seconds))
+    def succeeded(
+        self, job: AbstractJob, seconds: float, *, through: Through | None = None
+    ) -> bool:
+        """Records success after `seconds`; False if the execution is over.
 
-    def _succeeded(self, job: AbstractJob, seconds: float) -> bool:
+        `through` may give what is to write it, in the place of the store.
+        """
+        return self._or_condemned(job, partial(self._succeeded, job, seconds, through))
+
+    def _succeeded(self, job: AbstractJob, seconds: float, through: Through | None) -> bool:
         deletes = not job.succeeded_rows_are_kept
-        recorded = _offer(
+        recorded = offer(
             job,
             partial(transitions.succeed, job),
             partial(transitions.has_ended, job, None, deleted=deletes),
+            through,
         )
         if recorded:
             text = "[%s] Job %s COMPLETED after %.4f"
@@ -76,6 +79,7 @@ class Recorder:
         *,
         counted: bool = True,
         asked: Asked | None = None,
+        through: Through | None = None,
     ) -> bool:
         """Records a failed attempt: rescheduled with its back-off, or, after the last
         one, failed for good.
@@ -84,11 +88,12 @@ class Recorder:
         `where` is what must still hold of the row; by default, that the job's runner is
         its executor. Returns False if it doesn't: then nothing was changed and no hook
         was called. The job object is `asked` what becomes of it, in a process apart by
-        default, because it may never answer.
+        default, because it may never answer. `through` may give what is to write a job
+        that is rescheduled, in the place of the store.
         """
         if job.unreadable:  # conditions on what can't be read would never hold
             return self.condemned(job, error, where)
-        record = partial(self._failed, job, error, where, counted, asked or Apart())
+        record = partial(self._failed, job, error, where, counted, asked or Apart(), through)
         return self._or_condemned(job, record)
 
     def _failed(
@@ -98,6 +103,7 @@ class Recorder:
         where: Mapping[str, Any] | None,
         counted: bool,
         asked: Asked,
+        through: Through | None,
     ) -> bool:
         where = transitions.as_executor(job) if where is None else where
         prior = job.attempts
@@ -109,7 +115,7 @@ class Recorder:
             fail = partial(self._fail, job, error, where, attempts, verdict.destroy, asked)
             return self._through("error", fail, job)
         record = partial(
-            _offer,
+            offer,
             job,
             partial(
                 transitions.reschedule,
@@ -120,6 +126,7 @@ class Recorder:
                 attempts=attempts if counted else prior,
             ),
             partial(transitions.has_ended, job, described, deleted=False),
+            through,
         )
         return self._through("error", record, job)
 
@@ -150,9 +157,7 @@ class Recorder:
         """
         described = describe(error)
         try:
-            recorded = _offer(
-                job, partial(transitions.condemn, job, described, where), lambda: True
-            )
+            recorded = offer(job, partial(transitions.condemn, job, described, where), lambda: True)
         except Exception as refusal:
             if transitions.store_of(job).is_unavailable(refusal):
                 raise
@@ -192,7 +197,7 @@ class Recorder:
         pause = min(max(age / 2, SHORTEST_POSTPONEMENT), LONGEST_POSTPONEMENT)
         run_at = transitions.store_of(job).now() + dt.timedelta(seconds=pause)
         described = describe(error)
-        recorded = _offer(
+        recorded = offer(
             job,
             partial(transitions.postpone, job, where, run_at, described),
             partial(transitions.has_ended, job, described, deleted=False),
@@ -208,7 +213,7 @@ class Recorder:
         """
         text = "[%s] Job %s is not this execution's any more: its outcome is dropped"
         logger.warning(text, self, job, extra=_extra(job))
-        _offer(job, partial(transitions.clear_runner, job), lambda: True)
+        offer(job, partial(transitions.clear_runner, job), lambda: True)
 
     def _fail(
         self,
@@ -222,7 +227,7 @@ class Recorder:
         described = describe(error)
         write = partial(transitions.fail, job, where, described, attempts=attempts, destroy=destroy)
         ended = partial(transitions.has_ended, job, described, deleted=destroy)
-        recorded = self._through("failure", partial(_offer, job, write, ended), job)
+        recorded = self._through("failure", partial(offer, job, write, ended), job)
         if recorded:
             text = "[%s] Job %s FAILED permanently with %s"
             logger.error(text, self, job, for_log(error), extra=_extra(job))
@@ -269,21 +274,6 @@ class _Once:
                 self.raised = error
                 raise
         return self.result
-
-
-def _offer(job: AbstractJob, write: Callable[[], bool], carried_out: Callable[[], bool]) -> bool:
-    """Offers the write until the database can be reached.
-
-    A repeated write that finds nothing to change asks `carried_out` whether the earlier
-    one, whose answer was lost, was carried out.
-    """
-
-    def again() -> bool:
-        return write() or carried_out()
-
-    store = transitions.store_of(job)
-    recorded = until_available(store, write, threading.Event(), give_up_after=PATIENCE, again=again)
-    return bool(recorded)
 
 
 def _extra(job: AbstractJob) -> dict[str, Any]:

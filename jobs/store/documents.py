@@ -14,8 +14,9 @@ from django.db import models
 from jobs.store.writing import Writer
 
 if TYPE_CHECKING:
-    from jobs.store.base import Conditions, Reserver
+    from jobs.store.base import Reserver
     from jobs.store.columns import Column
+    from jobs.store.row_writes import Conditions
 
 Document = dict[str, Any]
 

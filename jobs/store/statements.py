@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from django.db import models
 
-from jobs.store.base import Conditions
+from jobs.store.row_writes import Conditions
 from jobs.store.writing import PLAIN
 
 if TYPE_CHECKING:
@@ -49,6 +49,13 @@ CLAIM = {
         RETURNING {columns}
     """,
 }
+#: On PostgreSQL, a write of one row and a claim that see the same rows. It returns how
+#: many rows the first has found, and beside it the job, if there is one.
+END_AND_CLAIM = """
+    WITH ended AS ({end} RETURNING 1), claimed AS ({claim})
+    SELECT (SELECT count(*) FROM ended), claimed.*
+    FROM (SELECT 1) AS always LEFT JOIN claimed ON TRUE
+"""
 #: A worker that performs jobs itself becomes the runner in the claim.
 RUNNER = "{runner} = CAST(%(worker)s AS varchar) || CAST({epoch} AS varchar)"
 
@@ -107,8 +114,8 @@ class Statements:
     def claim(
         self, worker: Reserver, where: Conditions, changes: Mapping[str, Any], limit: int
     ) -> Sql:
-        assigned, values = self._assignments(changes)
-        conditions, parameters = self._conditions(where)
+        assigned, values = self._assignments(changes, "claimed_")
+        conditions, parameters = self._conditions(where, "wanted_")
         if not worker.hands_over:
             assigned += ", " + RUNNER.format(**self._names)
             values["worker"] = f"{worker.name}@"
@@ -116,11 +123,16 @@ class Statements:
         text = template.format(**self._names, changes=assigned, conditions=conditions)
         return text, {**values, **parameters, "most": limit}
 
-    def _conditions(self, where: Conditions) -> Sql:
+    def end_and_claim(self, end: Sql, claim: Sql) -> Sql:
+        """Both as one statement, of an `update` or a `delete` and a `claim`."""
+        return END_AND_CLAIM.format(end=end[0], claim=claim[0]), {**end[1], **claim[1]}
+
+    def _conditions(self, where: Conditions, prefix: str = "") -> Sql:
         parts: list[str] = []
         parameters: dict[str, Any] = {}
-        for key, value in where.items():
-            name, _, operator = key.partition("__")
+        for column_and_operator, value in where.items():
+            name, _, operator = column_and_operator.partition("__")
+            key = prefix + column_and_operator
             column, field = self._columns[name], self._fields[name]
             if name == "state" and not operator and value.isalpha():
                 # Written out, so that the planner sees which partial index serves it.
@@ -147,7 +159,7 @@ class Statements:
         operator = self._connection.operators["icontains"] % f"%({key})s"
         return f"{self._connection.ops.lookup_cast('icontains') % column} {operator}"
 
-    def _assignments(self, changes: Mapping[str, Any]) -> Sql:
+    def _assignments(self, changes: Mapping[str, Any], prefix: str = "new_") -> Sql:
         parts: list[str] = []
         parameters: dict[str, Any] = {}
         prepared: dict[tuple[type, int], Any] = {}  # a claim writes one instant several times
@@ -156,8 +168,8 @@ class Statements:
             known = type(field), id(value)
             if known not in prepared:
                 prepared[known] = self._prepared(field, value)
-            parts.append(f"{self._columns[name]} = %(new_{name})s")
-            parameters[f"new_{name}"] = prepared[known]
+            parts.append(f"{self._columns[name]} = %({prefix}{name})s")
+            parameters[f"{prefix}{name}"] = prepared[known]
         return ", ".join(parts), parameters
 
     def _prepared(self, field: Any, value: Any) -> Any:
