@@ -20,6 +20,9 @@ if TYPE_CHECKING:
 #: work of hours is not given up in minutes.
 PATIENCE = 3600.0
 
+#: Never set: nobody stops an outcome from being offered.
+_never = threading.Event()
+
 
 def offer(
     job: AbstractJob,
@@ -48,5 +51,5 @@ def offer(
     def again() -> bool:
         return write() or carried_out()
 
-    recorded = until_available(store, first, threading.Event(), give_up_after=PATIENCE, again=again)
+    recorded = until_available(store, first, _never, give_up_after=PATIENCE, again=again)
     return bool(recorded)

@@ -86,7 +86,7 @@ class SqlStore(SqlRows[M]):
             return self._claim_by_comparing(state, worker, limit)
         changes = self._claimed(worker)
         statement = self._statements.claim(worker, _wanted(state, worker), changes, limit)
-        with self.cursor(self.connection) as cursor:
+        with self.cursor_of_statements(self.connection) as cursor:
             try:
                 cursor.execute(*statement)
                 rows = cursor.fetchall()
@@ -111,37 +111,33 @@ class SqlStore(SqlRows[M]):
     def end_and_claim(
         self, pk: Any, where: Conditions, changes: Mapping[str, Any] | None, worker: Reserver
     ) -> tuple[bool, list[M]]:
-        statements, where = self._statements, {"pk": pk, **where}
+        statements, connection = self._statements, self.connection
+        where = {"pk": pk, **where}
         end = statements.delete(where) if changes is None else statements.update(where, changes)
-        wanted = _wanted("ready", worker)
-        claim = statements.claim(worker, wanted, self._claimed(worker), 1)
-        step = self._one_statement if self.connection.vendor == "postgresql" else self._in_turn
-        ended, rows = step(end, claim)
-        return ended == 1, [self._instance(row) for row in rows]
+        wanted, claimed = _wanted("ready", worker), self._claimed(worker)
+        claim = statements.claim(worker, wanted, claimed, 1)
+        as_one = connection.vendor == "postgresql"
+        ended, rows = (self._as_one if as_one else self._in_turn)(connection, end, claim)
+        return ended == 1, [self._reader.instance(row, connection) for row in rows]
 
-    def _one_statement(self, end: Sql, claim: Sql) -> tuple[int, list[Any]]:
-        [(ended, *row)] = self._fetch(self._statements.end_and_claim(end, claim))
+    def _as_one(self, connection: Any, end: Sql, claim: Sql) -> tuple[int, list[Any]]:
+        with self.cursor_of_statements(connection) as cursor:
+            cursor.execute(*self._statements.end_and_claim(end, claim))
+            [(ended, *row)] = cursor.fetchall()
         return ended, [] if row[self._place_of_key] is None else [row]
 
-    def _in_turn(self, end: Sql, claim: Sql) -> tuple[int, list[Any]]:
+    def _in_turn(self, connection: Any, end: Sql, claim: Sql) -> tuple[int, list[Any]]:
         """One transaction: SQLite has no statement that writes two rows differently."""
-        connection = self.connection
-        with self.cursor(connection) as cursor:
+        with self.cursor_of_statements(connection) as cursor:
             cursor.execute("BEGIN IMMEDIATE")
             try:
                 ended = cursor.execute(*end).rowcount
                 rows = cursor.execute(*claim).fetchall()
                 cursor.execute("COMMIT")
             except BaseException:
-                self._roll_back()
+                _roll_back(connection)
                 raise
         return ended, rows
-
-    def _roll_back(self) -> None:
-        try:
-            self.connection.connection.rollback()
-        except Exception:  # what is written next must not wait for a commit
-            self.connection.close()
 
     @cached_property
     def _place_of_key(self) -> int:
@@ -182,6 +178,13 @@ class SqlStore(SqlRows[M]):
         return self._execute(self._statements.delete(where))
 
     def _execute(self, statement: Sql) -> int:
-        with self.cursor(self.connection) as cursor:
+        with self.cursor_of_statements(self.connection) as cursor:
             cursor.execute(*statement)
             return int(cursor.rowcount)
+
+
+def _roll_back(connection: Any) -> None:
+    try:
+        connection.connection.rollback()
+    except Exception:  # what is written next must not wait for a commit
+        connection.close()

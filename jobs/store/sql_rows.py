@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from functools import cached_property
+from functools import cache, cached_property
 from typing import Any
 
 from django.db.models import BinaryField, QuerySet
@@ -38,10 +38,16 @@ class SqlRows(Store[M]):
         prepares = getattr(connection.connection, "prepare_threshold", None) is not None
         if not prepares or connection.queries_logged:  # the log would lack their text
             return connection.cursor()
-        from django.db.backends.postgresql.base import ServerBindingCursor
+        return connection.make_cursor(_server_binding()(connection.connection))
 
-        raw: Any = ServerBindingCursor(connection.connection)  # type: ignore[call-arg]
-        return connection.make_cursor(raw)
+    def cursor_of_statements(self, connection: Any) -> Any:
+        """The same for the texts of `Statements`: on SQLite they are the driver's."""
+        if connection.vendor != "sqlite":
+            return self.cursor(connection)
+        connection.ensure_connection()
+        raw = connection.connection.cursor()
+        logs = connection.queries_logged
+        return (connection.make_debug_cursor if logs else connection.make_cursor)(raw)
 
     def taken(self, column: str, values: list[Any]) -> set[Any]:
         """Which of the values some row has in that column."""
@@ -88,7 +94,7 @@ class SqlRows(Store[M]):
         return [reader.instance(row, self.connection) for row in rows]
 
     def _fetch(self, statement: Sql) -> list[Any]:
-        with self.cursor(self.connection) as cursor:
+        with self.cursor_of_statements(self.connection) as cursor:
             cursor.execute(*statement)
             return cursor.fetchall()
 
@@ -157,3 +163,10 @@ def _decoded(name: Any) -> str | None:
         return bytes(name).decode()
     except UnicodeError:
         return None
+
+
+@cache
+def _server_binding() -> Any:
+    from django.db.backends.postgresql.base import ServerBindingCursor
+
+    return ServerBindingCursor

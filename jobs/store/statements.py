@@ -35,7 +35,7 @@ CLAIM = {
         UPDATE {table} SET {changes}
         WHERE {pk} = ANY(ARRAY(
             SELECT {pk} FROM {table} WHERE {conditions}
-            ORDER BY {priority}, {run_at}, {pk} LIMIT %(most)s
+            ORDER BY {priority}, {run_at}, {pk} LIMIT {most}
             FOR UPDATE SKIP LOCKED
         ))
         RETURNING {columns}
@@ -44,7 +44,7 @@ CLAIM = {
         UPDATE {table} SET {changes}
         WHERE {pk} IN (
             SELECT {pk} FROM {table} WHERE {conditions}
-            ORDER BY {priority}, {run_at}, {pk} LIMIT %(most)s
+            ORDER BY {priority}, {run_at}, {pk} LIMIT {most}
         )
         RETURNING {columns}
     """,
@@ -57,7 +57,13 @@ END_AND_CLAIM = """
     FROM (SELECT 1) AS always LEFT JOIN claimed ON TRUE
 """
 #: A worker that performs jobs itself becomes the runner in the claim.
-RUNNER = "{runner} = CAST(%(worker)s AS varchar) || CAST({epoch} AS varchar)"
+RUNNER = "{runner} = CAST({worker} AS varchar) || CAST({epoch} AS varchar)"
+#: How a statement names a parameter: as SQLite's driver reads it, so that Django need
+#: not write the text anew each time, or as all others' do.
+MARKS = {"sqlite": ":{}"}
+MARK = "%({})s"
+#: Claims whose texts are kept.
+MOST_KEPT = 256
 
 
 class Statements:
@@ -74,11 +80,13 @@ class Statements:
         # An expression, because the driver of SQLite makes something else of a column's
         # value by the type that the table declares: null, where text is no instant.
         self._raw = "+" if connection.vendor == "sqlite" else ""
+        self._mark = MARKS.get(connection.vendor, MARK).format
+        self._claims: dict[tuple[Any, ...], Sql] = {}
         named = ("pk", "priority", "run_at", "runner", "epoch")
         self._names = {
             **{name: self._columns[name] for name in named if name in self._columns},
             "table": quote(meta.db_table),
-            "columns": ", ".join(quote(field.column) for field in meta.concrete_fields),
+            "columns": ", ".join(self._raw + quote(field.column) for field in meta.concrete_fields),
         }
 
     def update(self, where: Conditions, changes: Mapping[str, Any]) -> Sql:
@@ -114,13 +122,41 @@ class Statements:
     def claim(
         self, worker: Reserver, where: Conditions, changes: Mapping[str, Any], limit: int
     ) -> Sql:
-        assigned, values = self._assignments(changes, "claimed_")
+        """The text is made once for a worker: only the instants differ, which are all
+        that of `locked_at`.
+        """
+        key = (
+            worker.name,
+            worker.hands_over,
+            worker.queues,
+            worker.min_priority,
+            worker.max_priority,
+            where["state"],
+            limit,
+        )
+        if (known := self._claims.get(key)) is None:
+            if len(self._claims) >= MOST_KEPT:
+                self._claims.clear()
+            known = self._claims[key] = self._claim(worker, where, changes, limit)
+        text, parameters = known
+        now = self._prepared(self._fields["locked_at"], changes["locked_at"])
+        return text, {**parameters, "now": now}
+
+    def _claim(
+        self, worker: Reserver, where: Conditions, changes: Mapping[str, Any], limit: int
+    ) -> Sql:
+        now = changes["locked_at"]
+        fixed = {name: value for name, value in changes.items() if value is not now}
+        assigned, values = self._assignments(fixed, "claimed_")
+        for name in (name for name in changes if name not in fixed):
+            assigned += f", {self._columns[name]} = {self._mark('now')}"
         conditions, parameters = self._conditions(where, "wanted_")
         if not worker.hands_over:
-            assigned += ", " + RUNNER.format(**self._names)
+            assigned += ", " + RUNNER.format(**self._names, worker=self._mark("worker"))
             values["worker"] = f"{worker.name}@"
-        template = CLAIM[self._connection.vendor]
-        text = template.format(**self._names, changes=assigned, conditions=conditions)
+        text = CLAIM[self._connection.vendor].format(
+            **self._names, changes=assigned, conditions=conditions, most=self._mark("most")
+        )
         return text, {**values, **parameters, "most": limit}
 
     def end_and_claim(self, end: Sql, claim: Sql) -> Sql:
@@ -139,7 +175,7 @@ class Statements:
                 parts.append(f"{column} = '{value}'")
             elif operator == "in":
                 items = {f"{key}_{index}": item for index, item in enumerate(value)}
-                listed = ", ".join(f"%({each})s" for each in items) or "NULL"
+                listed = ", ".join(map(self._mark, items)) or "NULL"
                 parts.append(f"{column} IN ({listed})")
                 parameters.update(
                     (each, self._prepared(field, item)) for each, item in items.items()
@@ -151,12 +187,12 @@ class Statements:
             elif value is None:
                 parts.append(f"{column} IS NULL")
             else:
-                parts.append(f"{column} {COMPARISONS[operator]} %({key})s")
+                parts.append(f"{column} {COMPARISONS[operator]} {self._mark(key)}")
                 parameters[key] = self._prepared(field, value)
         return " AND ".join(parts) or "1 = 1", parameters
 
     def _contains(self, column: str, key: str) -> str:
-        operator = self._connection.operators["icontains"] % f"%({key})s"
+        operator = self._connection.operators["icontains"] % self._mark(key)
         return f"{self._connection.ops.lookup_cast('icontains') % column} {operator}"
 
     def _assignments(self, changes: Mapping[str, Any], prefix: str = "new_") -> Sql:
@@ -168,7 +204,7 @@ class Statements:
             known = type(field), id(value)
             if known not in prepared:
                 prepared[known] = self._prepared(field, value)
-            parts.append(f"{self._columns[name]} = %({prefix}{name})s")
+            parts.append(f"{self._columns[name]} = {self._mark(prefix + name)}")
             parameters[f"{prefix}{name}"] = prepared[known]
         return ", ".join(parts), parameters
 
