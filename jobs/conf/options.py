@@ -125,7 +125,7 @@ class Options:
 
     def _given(self) -> Mapping[str, Any]:
         # Django keeps there what was read of its settings until one of them is set.
-        given = vars(settings).get(self._name)
+        given = object.__getattribute__(settings, "__dict__").get(self._name)
         if given is None:
             given = getattr(settings, self._name, {})
         return given if type(given) is dict or isinstance(given, Mapping) else {}

@@ -86,15 +86,11 @@ class SqlStore(SqlRows[M]):
             return self._claim_by_comparing(state, worker, limit)
         changes = self._claimed(worker)
         statement = self._statements.claim(worker, _wanted(state, worker), changes, limit)
-        with self.cursor_of_statements(self.connection) as cursor:
-            try:
-                cursor.execute(*statement)
-                rows = cursor.fetchall()
-            except Exception as error:
-                if not is_unreadable(error):
-                    raise
-                rows = None
-        if rows is None:
+        try:
+            rows = self._fetch(statement)
+        except Exception as error:
+            if not is_unreadable(error):
+                raise
             # They are locked, but the driver can't return one of them.
             own = {name: changes[name] for name in ("state", "locked_by", "locked_at")}
             return self._in_order(self.read_each(self.ids(own, limit)))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from contextlib import suppress
 from functools import cache, cached_property
 from typing import Any
 
@@ -35,19 +36,30 @@ class SqlRows(Store[M]):
         statements are never prepared, because it writes parameters into their text.
         """
         connection.ensure_connection()
-        prepares = getattr(connection.connection, "prepare_threshold", None) is not None
-        if not prepares or connection.queries_logged:  # the log would lack their text
-            return connection.cursor()
+        if not _prepares(connection) or connection.queries_logged:
+            return connection.cursor()  # the log would lack their text
         return connection.make_cursor(_server_binding()(connection.connection))
 
     def cursor_of_statements(self, connection: Any) -> Any:
-        """The same for the texts of `Statements`: on SQLite they are the driver's."""
-        if connection.vendor != "sqlite":
-            return self.cursor(connection)
+        """The same for the texts of `Statements`, which on SQLite are in the driver's
+        own format.
+
+        It is the driver's own cursor, unless Django is to log or to look after what is
+        sent.
+        """
         connection.ensure_connection()
-        raw = connection.connection.cursor()
-        logs = connection.queries_logged
-        return (connection.make_debug_cursor if logs else connection.make_cursor)(raw)
+        sqlite = connection.vendor == "sqlite"
+        if connection.execute_wrappers or connection.queries_logged or connection.in_atomic_block:
+            if not sqlite:
+                return self.cursor(connection)
+            raw = connection.connection.cursor()
+            logs = connection.queries_logged
+            return (connection.make_debug_cursor if logs else connection.make_cursor)(raw)
+        if sqlite:
+            return OwnCursor(connection, connection.connection.cursor())
+        if _prepares(connection):
+            return OwnCursor(connection, _server_binding()(connection.connection))
+        return connection.cursor()
 
     def taken(self, column: str, values: list[Any]) -> set[Any]:
         """Which of the values some row has in that column."""
@@ -163,6 +175,29 @@ def _decoded(name: Any) -> str | None:
         return bytes(name).decode()
     except UnicodeError:
         return None
+
+
+class OwnCursor:
+    """The driver's own cursor. What it raises becomes Django's errors in the end."""
+
+    __slots__ = ("_connection", "_cursor")
+
+    def __init__(self, connection: Any, cursor: Any):
+        self._connection = connection
+        self._cursor = cursor
+
+    def __enter__(self) -> Any:
+        return self._cursor
+
+    def __exit__(self, kind: Any, error: Any, trace: Any) -> None:
+        with suppress(self._connection.Database.Error):  # of a connection that broke
+            self._cursor.close()
+        if error is not None:
+            self._connection.wrap_database_errors.__exit__(kind, error, trace)
+
+
+def _prepares(connection: Any) -> bool:
+    return getattr(connection.connection, "prepare_threshold", None) is not None
 
 
 @cache
