@@ -82,6 +82,8 @@ class Worker:
         #: Whether jobs are executed elsewhere, so that this worker may take one over.
         self.hands_over = any(plugin.hands_over for plugin in self.plugins)
         self.lifecycle = Lifecycle(self.plugins)
+        #: Whether no plugin comes between a job's lease and its execution.
+        self._performs_at_once = not self.lifecycle.is_heard("perform")
         self.recorder = Recorder(self.name, self.lifecycle, self)
         self.stopping = threading.Event()
         #: Set when there may be something to do: ready jobs, or a stop.
@@ -227,7 +229,7 @@ class Worker:
         Returns whether it succeeded; None if the outcome isn't known here, because the
         job was let go of or isn't this worker's now.
         """
-        with self.heartbeat.watching(job) as hold:
+        with self.heartbeat.watching(job, with_execution=self._performs_at_once) as hold:
             self._held[id(job)] = hold
             try:
                 job.require_readable()

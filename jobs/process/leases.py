@@ -35,11 +35,38 @@ HURRY = 5
 _numbers = itertools.count(1)
 
 
+class Flag:
+    """Something that is so from some moment on. Nobody waits for it."""
+
+    __slots__ = ("_is_set",)
+
+    def __init__(self) -> None:
+        self._is_set = False
+
+    def is_set(self) -> bool:
+        return self._is_set
+
+    def set(self) -> None:
+        self._is_set = True
+
+
 class Hold:
     """One job that this process watches or executes.
 
     `lost` is set once the database says that it no longer does.
     """
+
+    __slots__ = (
+        "changed",
+        "deadline",
+        "lost",
+        "model",
+        "number",
+        "pk",
+        "where",
+        "with_execution",
+        "within_watch",
+    )
 
     def __init__(self, model: type[AbstractJob], pk: Any, where: dict[str, Any], changed: str):
         #: Unique in this process.
@@ -51,7 +78,10 @@ class Hold:
         #: When, by time.monotonic(), the process is ended if the job can't be
         #: interrupted; None: never.
         self.deadline: float | None = None
-        self.lost = threading.Event()
+        self.lost = Flag()
+        #: Of a watch: its execution begins right after it, and of an execution: its
+        #: watch ends right after it.
+        self.with_execution = self.within_watch = False
 
     @property
     def group(self) -> tuple[Any, ...]:
@@ -71,14 +101,24 @@ class Heartbeat:
     def __init__(self, also: Callable[[], None] | None = None):
         self._also = also
         self._holds: dict[int, Hold] = {}
+        #: Jobs whose watch and execution begin and end together.
+        self._together: set[Any] = set()
         self._lock = threading.Lock()
         self._stopped = threading.Event()
         self._thread: threading.Thread | None = None
 
-    def watching(self, job: AbstractJob) -> AbstractContextManager[Hold]:
-        """Renews the watcher's lease, if lock and epoch still are those of `job`."""
+    def watching(
+        self, job: AbstractJob, *, with_execution: bool = False
+    ) -> AbstractContextManager[Hold]:
+        """Renews the watcher's lease, if lock and epoch still are those of `job`.
+
+        `with_execution` says that nothing comes between this and `executing`, neither
+        when they begin nor when they end.
+        """
         where = {"state": str(State.RUNNING), "locked_by": job.locked_by, "epoch": job.epoch}
-        return _Held(self, Hold(type(job), job.pk, where, "locked_at"))
+        hold = Hold(type(job), job.pk, where, "locked_at")
+        hold.with_execution = with_execution
+        return _Held(self, hold)
 
     def executing(
         self, job: AbstractJob, limit: float | None = None
@@ -100,11 +140,17 @@ class Heartbeat:
     def take(self, hold: Hold) -> None:
         with self._lock:
             self._holds[hold.number] = hold
+            if hold.with_execution:
+                self._together.add(hold.pk)
+            elif hold.pk in self._together:
+                hold.within_watch = True
             self._begin(hold)
 
     def let_go(self, hold: Hold) -> None:
         with self._lock:
             del self._holds[hold.number]
+            if hold.with_execution:
+                self._together.discard(hold.pk)
             self._end(hold)
 
     def _begin(self, hold: Hold) -> None:
