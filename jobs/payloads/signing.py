@@ -6,7 +6,6 @@ so that jobs which are stored already outlive a change of the key.
 
 from __future__ import annotations
 
-import hashlib
 import hmac
 from collections.abc import Callable, Sequence
 from functools import lru_cache, partial
@@ -63,13 +62,11 @@ def _key_of(handler: Any, signature: Any) -> int | None:
 
 
 def _signature(key: str | bytes, handler: str) -> str:
-    signature = _keyed(key).copy()
-    signature.update(handler.encode("utf-8", "surrogatepass"))
-    return signature.hexdigest()
+    return hmac.digest(_derived(key), handler.encode("utf-8", "surrogatepass"), "sha256").hex()
 
 
 @lru_cache(maxsize=16)
-def _keyed(key: str | bytes) -> hmac.HMAC:
-    """The beginning of every signature with this key."""
+def _derived(key: str | bytes) -> bytes:
+    """The key of the queue's signatures, made of one of the project's."""
     secret = key if isinstance(key, bytes) else key.encode("utf-8", "surrogatepass")
-    return hmac.new(hmac.digest(secret, PURPOSE, hashlib.sha256), digestmod=hashlib.sha256)
+    return hmac.digest(secret, PURPOSE, "sha256")

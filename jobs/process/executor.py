@@ -66,19 +66,22 @@ class Executor:
         with self._heartbeat.executing(job, _ended_after(settings.MAX_RUN_TIME)) as hold:
             error = self._execute(job, hold)
             self._lift_deadline(hold)
-            asked = Here(partial(self._heartbeat.limit, hold))
             if error is None:
                 onward = partial(self._onward, False)
                 seconds = time.monotonic() - began
                 recorded = self._recorder.succeeded(job, seconds, through=onward)
-            elif is_of_loading(error, job):
-                recorded = self._recorder.failed_for_good(job, error, asked=asked)
             else:
-                onward = partial(self._onward, True)
-                recorded = self._recorder.failed(job, error, asked=asked, through=onward)
+                recorded = self._failed(job, error, hold)
             if not recorded:
                 self._recorder.dropped(job)
         return error is None if recorded else None
+
+    def _failed(self, job: AbstractJob, error: BaseException, hold: Hold) -> bool:
+        asked = Here(partial(self._heartbeat.limit, hold))
+        if is_of_loading(error, job):
+            return self._recorder.failed_for_good(job, error, asked=asked)
+        onward = partial(self._onward, True)
+        return self._recorder.failed(job, error, asked=asked, through=onward)
 
     def _execute(self, job: AbstractJob, hold: Hold) -> BaseException | None:
         """Performs the job, puts back what it changed, and returns what it raised."""
