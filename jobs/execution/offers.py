@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import logging
 import threading
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 from jobs import transitions
-from jobs.store.patience import until_available
+from jobs.store.patience import brief, until_available
 
 if TYPE_CHECKING:
     from jobs.models import AbstractJob
@@ -15,6 +16,8 @@ if TYPE_CHECKING:
 
     #: Asked right before an outcome is written: what writes it, if not the store.
     Through = Callable[[], RowWrites[Any] | None]
+
+logger = logging.getLogger(__name__)
 
 #: For how many seconds an outcome is offered to a database that can't be reached. The
 #: work of hours is not given up in minutes.
@@ -46,6 +49,8 @@ def offer(
         except Exception as error:
             if store.is_unavailable(error):
                 raise
+            text = "The outcome of job %s is written by itself, because more failed: %s"
+            logger.info(text, job, brief(error))
             return again()
 
     def again() -> bool:

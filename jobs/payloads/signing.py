@@ -6,6 +6,7 @@ so that jobs which are stored already outlive a change of the key.
 
 from __future__ import annotations
 
+import hashlib
 import hmac
 from collections.abc import Callable, Sequence
 from functools import lru_cache, partial
@@ -62,11 +63,13 @@ def _key_of(handler: Any, signature: Any) -> int | None:
 
 
 def _signature(key: str | bytes, handler: str) -> str:
-    return hmac.digest(_derived(key), handler.encode("utf-8", "surrogatepass"), "sha256").hex()
+    signature = _keyed(key).copy()
+    signature.update(handler.encode("utf-8", "surrogatepass"))
+    return signature.hexdigest()
 
 
 @lru_cache(maxsize=16)
-def _derived(key: str | bytes) -> bytes:
-    """The key of the queue's signatures, made of one of the project's."""
+def _keyed(key: str | bytes) -> hmac.HMAC:
+    """The beginning of every signature with this key."""
     secret = key if isinstance(key, bytes) else key.encode("utf-8", "surrogatepass")
-    return hmac.digest(secret, PURPOSE, "sha256")
+    return hmac.new(hmac.digest(secret, PURPOSE, hashlib.sha256), digestmod=hashlib.sha256)

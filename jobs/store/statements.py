@@ -81,6 +81,8 @@ class Statements:
         # value by the type that the table declares: null, where text is no instant.
         self._raw = "+" if connection.vendor == "sqlite" else ""
         self._mark = MARKS.get(connection.vendor, MARK).format
+        # Of whole numbers, PostgreSQL is told how large their columns are.
+        self._plain = (int, str) if connection.vendor == "sqlite" else (str,)
         self._claims: dict[tuple[Any, ...], Sql] = {}
         named = ("pk", "priority", "run_at", "runner", "epoch")
         self._names = {
@@ -209,6 +211,7 @@ class Statements:
         return ", ".join(parts), parameters
 
     def _prepared(self, field: Any, value: Any) -> Any:
-        if value is None or (type(value) is str and PLAIN.get(type(field)) is str):
+        kind = type(value)
+        if value is None or (kind in self._plain and PLAIN.get(type(field)) is kind):
             return value
         return field.get_db_prep_save(value, self._connection)
