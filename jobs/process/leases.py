@@ -41,11 +41,38 @@ WATCHED = "locked_at"
 _numbers = itertools.count(1)
 
 
+class Flag:
+    """Something that is so from some moment on. Nobody waits for it."""
+
+    __slots__ = ("_is_set",)
+
+    def __init__(self) -> None:
+        self._is_set = False
+
+    def is_set(self) -> bool:
+        return self._is_set
+
+    def set(self) -> None:
+        self._is_set = True
+
+
 class Hold:
     """One job that this process watches or executes.
 
     `lost` is set once the database says that it no longer does.
     """
+
+    __slots__ = (
+        "changed",
+        "deadline",
+        "lost",
+        "model",
+        "number",
+        "pk",
+        "where",
+        "with_execution",
+        "within_watch",
+    )
 
     def __init__(self, model: type[AbstractJob], pk: Any, where: dict[str, Any], changed: str):
         #: Unique in this process.
@@ -57,7 +84,10 @@ class Hold:
         #: When, by time.monotonic(), the process is ended if the job can't be
         #: interrupted; None: never.
         self.deadline: float | None = None
-        self.lost = threading.Event()
+        self.lost = Flag()
+        #: Of a watch: its execution begins right after it, and of an execution: its
+        #: watch ends right after it.
+        self.with_execution = self.within_watch = False
 
     @property
     def group(self) -> tuple[Any, ...]:
@@ -81,14 +111,24 @@ class Heartbeat:
         self._teller = Teller(self._bulletin, self._in_hand)
         self._is_present = False
         self._holds: dict[int, Hold] = {}
+        #: Jobs whose watch and execution begin and end together.
+        self._together: set[Any] = set()
         self._lock = threading.Lock()
         self._stopped = threading.Event()
         self._thread: threading.Thread | None = None
 
-    def watching(self, job: AbstractJob) -> AbstractContextManager[Hold]:
-        """Renews the watcher's lease, if lock and epoch still are those of `job`."""
+    def watching(
+        self, job: AbstractJob, *, with_execution: bool = False
+    ) -> AbstractContextManager[Hold]:
+        """Renews the watcher's lease, if lock and epoch still are those of `job`.
+
+        `with_execution` says that nothing comes between this and `executing`, neither
+        when they begin nor when they end.
+        """
         where = {"state": str(State.RUNNING), "locked_by": job.locked_by, "epoch": job.epoch}
-        return _Held(self, Hold(type(job), job.pk, where, WATCHED))
+        hold = Hold(type(job), job.pk, where, WATCHED)
+        hold.with_execution = with_execution
+        return _Held(self, hold)
 
     def executing(
         self, job: AbstractJob, limit: float | None = None
@@ -143,11 +183,17 @@ class Heartbeat:
     def take(self, hold: Hold) -> None:
         with self._lock:
             self._holds[hold.number] = hold
+            if hold.with_execution:
+                self._together.add(hold.pk)
+            elif hold.pk in self._together:
+                hold.within_watch = True
             self._begin(hold)
 
     def let_go(self, hold: Hold) -> None:
         with self._lock:
             del self._holds[hold.number]
+            if hold.with_execution:
+                self._together.discard(hold.pk)
             self._end(hold)
 
     def _begin(self, hold: Hold) -> None:

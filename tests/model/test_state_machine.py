@@ -7,6 +7,7 @@ from __future__ import annotations
 import os
 
 import pytest
+from django.db import connection
 from hypothesis import HealthCheck, settings
 
 from tests.lanes import SHORT
@@ -26,6 +27,11 @@ INTERESTING = {
     "register: a twin is refused",
     "take over",
 }
+if connection.vendor not in ("mongodb", "djongo"):
+    INTERESTING |= {
+        "the next job is claimed with the outcome",
+        "end and go on, and the answer is lost",
+    }
 
 
 class TestWhoeverActsTheRowsAreAsTheModelHasThem(QueueMachine.TestCase):
