@@ -17,7 +17,8 @@ from jobs.models import Job
 from jobs.process.bulletin import Card
 from jobs.process.claims import check_queue
 from jobs.process.executor import Executor
-from jobs.process.leases import Heartbeat, Hold
+from jobs.process.holds import Hold
+from jobs.process.leases import Heartbeat
 from jobs.process.listener import Listener
 from jobs.process.passes import Passes
 from jobs.process.reaper import MAINTENANCE_INTERVAL, Reaper

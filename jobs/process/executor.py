@@ -23,7 +23,8 @@ if TYPE_CHECKING:
     from jobs.execution.outcomes import Recorder
     from jobs.lifecycle import Lifecycle
     from jobs.models import AbstractJob
-    from jobs.process.leases import Heartbeat, Hold
+    from jobs.process.holds import Hold
+    from jobs.process.leases import Heartbeat
     from jobs.store.row_writes import RowWrites
 
 logger = logging.getLogger(__name__)

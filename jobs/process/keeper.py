@@ -29,7 +29,8 @@ from jobs.conf import settings
 from jobs.execution import apart
 from jobs.process import overdue
 from jobs.process.bulletin import Bulletin, Card, Report
-from jobs.process.leases import HURRY, Heartbeat, Hold, renew
+from jobs.process.holds import Hold
+from jobs.process.leases import HURRY, Heartbeat, renew
 from jobs.process.told import Told, instant, is_stopped, number_of
 
 logger = logging.getLogger(__name__)

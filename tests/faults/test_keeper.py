@@ -14,8 +14,9 @@ import pytest
 import jobs
 from jobs.models import FailedAttempt, Job, State
 from jobs.process.bulletin import Bulletin
+from jobs.process.holds import Hold
 from jobs.process.keeper import LENGTH, Keeper, _Child
-from jobs.process.leases import Heartbeat, Hold
+from jobs.process.leases import Heartbeat
 from jobs.process.told import Told
 from tests.processes import row
 from tests.samples import Record
