@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from jobs.exceptions import DeserializationError, InvalidCallback, JobError, WorkerTimeout
     from jobs.lifecycle import Plugin
     from jobs.models import Job
-    from jobs.payloads import Performable
+    from jobs.payloads import Performable, progress, track
     from jobs.worker import Worker
 
 # Loaded on first use: models can't be imported before Django's app registry is ready,
@@ -31,6 +31,8 @@ _EXPORTS = {
     "enqueue": "jobs.enqueueing",
     "enqueue_many": "jobs.enqueueing",
     "handle_asynchronously": "jobs.delayed",
+    "progress": "jobs.payloads",
+    "track": "jobs.payloads",
 }
 
 __all__ = [
@@ -46,6 +48,8 @@ __all__ = [
     "enqueue",
     "enqueue_many",
     "handle_asynchronously",
+    "progress",
+    "track",
 ]
 
 

@@ -12,6 +12,7 @@ from django.utils.functional import cached_property
 from jobs import payloads
 from jobs.conf import settings
 from jobs.exceptions import DeserializationError
+from jobs.records import Activity, FailedAttempt, Pause, Progress, WorkerRecord
 from jobs.states import FINISHED, UNFINISHED, State
 from jobs.store import store_for
 from jobs.store.indexes import PartialIndex
@@ -20,7 +21,7 @@ from jobs.text import one_line
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from jobs.store.base import Reserver
+    from jobs.store.reserver import Reserver
 
 __all__ = [
     "FINISHED",
@@ -28,9 +29,14 @@ __all__ = [
     "OWN_COLUMNS",
     "UNFINISHED",
     "AbstractJob",
+    "Activity",
+    "FailedAttempt",
     "Job",
     "JobManager",
+    "Pause",
+    "Progress",
     "State",
+    "WorkerRecord",
 ]
 
 #: Longest text kept in `name`, in characters.
@@ -130,6 +136,8 @@ class AbstractJob(models.Model):
     already_enqueued = False
     #: Set while `enqueue` has yet to store the job.
     being_enqueued = False
+    #: Set on a job that has told its progress.
+    has_reported = False
 
     class Meta:
         abstract = True

@@ -141,6 +141,7 @@ def _perform(worker: Worker, job: AbstractJob) -> bool | None:
         performed: bool | None = worker.lifecycle.run("perform", run, worker, job)
     finally:
         worker.heartbeat.stop()
+        worker.journal.close()
     return performed
 
 

@@ -10,12 +10,15 @@ from typing import TYPE_CHECKING, Any
 from jobs.conf import settings
 from jobs.exceptions import DeserializationError
 from jobs.execution.error_text import traceback_for_log
+from jobs.execution.journal import Journal
 from jobs.execution.outcomes import Recorder
 from jobs.lifecycle import Lifecycle, Plugin, instantiate
 from jobs.models import Job
+from jobs.process.bulletin import Card
 from jobs.process.claims import check_queue
 from jobs.process.executor import Executor
-from jobs.process.leases import Heartbeat, Hold
+from jobs.process.holds import Hold
+from jobs.process.leases import Heartbeat
 from jobs.process.listener import Listener
 from jobs.process.passes import Passes
 from jobs.process.reaper import MAINTENANCE_INTERVAL, Reaper
@@ -24,7 +27,8 @@ from jobs.process.slots import Slots
 from jobs.process.tally import Tally
 from jobs.runner import check_name, default_name
 from jobs.store import store_for
-from jobs.store.patience import FIRST_PAUSE, brief, until_available
+from jobs.store.patience import FIRST_PAUSE, brief
+from jobs.store.reserver import Paused
 from jobs.text import one_line
 
 if TYPE_CHECKING:
@@ -37,8 +41,6 @@ PASS = 100
 #: A worker gives up after this many failed passes in a row, not counting those for
 #: which the database couldn't be reached. Delayed Job: ten errors while it reserves.
 FAILURES_IN_A_ROW = 10
-#: For how many seconds a worker that stops waits for a database that can't be reached.
-PATIENCE_AT_END = 5.0
 
 
 class Worker:
@@ -63,7 +65,7 @@ class Worker:
         concurrency: int = 1,
         plugins: Iterable[type[Plugin] | str] | None = None,
         model: type[AbstractJob] = Job,
-        heartbeat: Callable[[Callable[[], None]], Heartbeat] = Heartbeat,
+        heartbeat: Callable[[Callable[[], None], Card], Heartbeat] = Heartbeat,
     ):
         if isinstance(queues, str):
             raise TypeError(f"queues must be a list of names, not the string {queues!r}.")
@@ -84,14 +86,16 @@ class Worker:
         self.lifecycle = Lifecycle(self.plugins)
         #: Whether no plugin comes between a job's lease and its execution.
         self._performs_at_once = not self.lifecycle.is_heard("perform")
-        self.recorder = Recorder(self.name, self.lifecycle, self)
+        self.journal = Journal()
+        self.recorder = Recorder(self.name, self.lifecycle, self, self.journal)
         self.stopping = threading.Event()
         #: Set when there may be something to do: ready jobs, or a stop.
         self._news = threading.Event()
         self._reaper = Reaper(model, self.recorder)
         # With the heartbeat, so that leases are reaped while every slot is busy for
         # hours.
-        self.heartbeat = heartbeat(self._reaper.reap)
+        card = Card(self.name, self.queues, concurrency, self.hands_over)
+        self.heartbeat = heartbeat(self._reaper.reap, card)
         self._slots = Slots(concurrency)
         self._passes = Passes(self, model, self.lifecycle, self._slots, self._reaper, self.stopping)
         self._executor = Executor(
@@ -116,15 +120,17 @@ class Worker:
         interrupts the jobs in this process, too.
         """
         logger.info("[%s] Starting job worker", self)
-        with signals_handled(self):
+        with signals_handled(self), self.journal:
             try:
                 if self._name_is_fixed:
                     # What a killed worker of this name held need not wait for its
                     # lease.
                     self.let_go_of_all()
+                self.heartbeat.appear()
                 with Listener(self._store, self._news.set):
                     self.lifecycle.run("execute", Worker._loop, self)
             finally:
+                self.heartbeat.disappear()
                 self.heartbeat.stop()
         logger.info("[%s] Stopped", self)
 
@@ -144,6 +150,11 @@ class Worker:
     def interrupt(self) -> None:
         """Ends the jobs in this process, and any that begins later: failed attempts."""
         self._executor.interrupt()
+
+    @property
+    def paused(self) -> Paused:
+        """The queues and names of which it begins no job."""
+        return self._passes.paused
 
     @property
     def interrupted(self) -> bool:
@@ -196,6 +207,7 @@ class Worker:
             self._slots.wait_until_idle()
         finally:
             self.heartbeat.stop()
+            self.journal.write()
         return self._succeeded - before[0], self._failed - before[1]
 
     @property
@@ -259,18 +271,7 @@ class Worker:
 
     def let_go_of_all(self) -> None:
         """Frees every job that is locked by this worker's name."""
-
-        def release() -> None:
-            self._reaper.release_all(self.name)
-
-        never = threading.Event()
-        try:
-            until_available(self._store, release, never, give_up_after=PATIENCE_AT_END)
-        except Exception as error:
-            if not self._store.is_unavailable(error):
-                raise
-            text = "[%s] Its locks could not be released, so they expire (%s)"
-            logger.warning(text, self, brief(error))
+        self._reaper.let_go_of_all(self.name)
 
 
 def run(worker: Worker, job: AbstractJob) -> bool | None:

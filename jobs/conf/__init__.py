@@ -85,6 +85,10 @@ settings = Options(
         "LEASE": Option(lease, 60),
         # How long a succeeded job's row is kept; 0 deletes it, as Delayed Job does.
         "KEEP_SUCCEEDED_FOR": Option(duration, 0),
+        # How long it is kept for the person on call what became of jobs, by the minute,
+        # and each failed attempt; 0: not at all.
+        "KEEP_ACTIVITY_FOR": Option(duration, 30 * 86_400),
+        "KEEP_ATTEMPTS_FOR": Option(duration, 30 * 86_400),
         # How long after it was enqueued a job may name a class or a field that a worker
         # doesn't know yet; 0: it fails at once.
         "DEPLOY_WINDOW": Option(duration, 15 * 60),

@@ -16,11 +16,15 @@ from jobs.conf import settings
 from jobs.exceptions import DeserializationError, NotKnownYet
 from jobs.execution.apart import Apart
 from jobs.execution.error_text import describe, for_log, traceback_for_log
+from jobs.execution.journal import AtOnce
 from jobs.execution.offers import offer
+from jobs.execution.once import Once
 from jobs.store.base import aware
 from jobs.text import one_line
 
 if TYPE_CHECKING:
+    from jobs.execution.journal import Journal
+    from jobs.execution.notes import Attempt
     from jobs.execution.offers import Through
     from jobs.execution.questions import Asked
     from jobs.lifecycle import Lifecycle
@@ -38,11 +42,15 @@ class Recorder:
 
     `worker` is what the plugins' `error` and `failure` callbacks get. Leave it out if
     no worker is there, as in the keeper or for an operator: they get the recorder,
-    which has a `name`, too.
+    which has a `name`, too. What is recorded is noted in the `journal`, by default at
+    once.
     """
 
-    def __init__(self, name: str, lifecycle: Lifecycle, worker: Any = None):
+    def __init__(
+        self, name: str, lifecycle: Lifecycle, worker: Any = None, journal: Journal | None = None
+    ):
         self.name = name
+        self.journal = AtOnce() if journal is None else journal
         self._lifecycle = lifecycle
         self._worker = self if worker is None else worker
 
@@ -69,6 +77,7 @@ class Recorder:
         if recorded:
             text = "[%s] Job %s COMPLETED after %.4f"
             logger.info(text, self, job, seconds, extra=_extra(job))
+            self.journal.succeeded(job, seconds)
         return recorded
 
     def failed(
@@ -94,7 +103,7 @@ class Recorder:
         if job.unreadable:  # conditions on what can't be read would never hold
             return self.condemned(job, error, where)
         record = partial(self._failed, job, error, where, counted, asked or Apart(), through)
-        return self._or_condemned(job, record)
+        return self._noted_or_condemned(job, error, record)
 
     def _failed(
         self,
@@ -104,7 +113,9 @@ class Recorder:
         counted: bool,
         asked: Asked,
         through: Through | None,
+        attempt: Attempt,
     ) -> bool:
+        attempt.counted = counted
         where = transitions.as_executor(job) if where is None else where
         prior = job.attempts
         text = "[%s] Job %s FAILED (%s prior attempts) with %s"
@@ -112,6 +123,7 @@ class Recorder:
         attempts = prior + 1
         verdict, described = asked.verdict(job, attempts, counted=counted), describe(error)
         if verdict.run_at is None:
+            attempt.last, attempt.deleted = True, verdict.destroy
             fail = partial(self._fail, job, error, where, attempts, verdict.destroy, asked)
             return self._through("error", fail, job)
         record = partial(
@@ -143,9 +155,8 @@ class Recorder:
         if job.unreadable:
             return self.condemned(job, error)
         where = transitions.as_seen(job) if asked is None else transitions.as_executor(job)
-        return self._or_condemned(
-            job, partial(self._not_loaded, job, error, where, asked or Apart())
-        )
+        record = partial(self._not_loaded, job, error, where, asked or Apart())
+        return self._noted_or_condemned(job, error, record)
 
     def condemned(
         self, job: AbstractJob, error: BaseException, where: Mapping[str, Any] | None = None
@@ -155,7 +166,8 @@ class Recorder:
         The last resort: all columns that can't be used are set to their defaults. If
         the database refuses even that, the row is left alone.
         """
-        described = describe(error)
+        described, attempt = describe(error), self.journal.attempt(job, self.name, error)
+        attempt.last = True
         try:
             recorded = offer(job, partial(transitions.condemn, job, described, where), lambda: True)
         except Exception as refusal:
@@ -167,7 +179,17 @@ class Recorder:
         if recorded:
             text = "[%s] Job %s FAILED permanently, because its row is broken: %s"
             logger.error(text, self, job, for_log(error), extra=_extra(job))
-        return recorded
+        return recorded and self.journal.failed(job, attempt)
+
+    def _noted_or_condemned(
+        self, job: AbstractJob, error: BaseException, record: Callable[[Attempt], bool]
+    ) -> bool:
+        attempt = self.journal.attempt(job, self.name, error)
+
+        def record_and_note() -> bool:
+            return record(attempt) and self.journal.failed(job, attempt)
+
+        return self._or_condemned(job, record_and_note)
 
     def _or_condemned(self, job: AbstractJob, record: Callable[[], bool]) -> bool:
         """A row whose values stop the record of its outcome stops nothing else."""
@@ -186,10 +208,14 @@ class Recorder:
         error: DeserializationError,
         where: Mapping[str, Any],
         asked: Asked,
+        attempt: Attempt,
     ) -> bool:
         if isinstance(error, NotKnownYet) and (age := _young(job)) is not None:
+            attempt.postponed = True
             return self._postpone(job, error, where, age)
-        return self._fail(job, error, where, job.attempts, asked.destroys(job), asked)
+        attempt.last, attempt.counted = True, False
+        attempt.deleted = destroy = asked.destroys(job)
+        return self._fail(job, error, where, job.attempts, destroy, asked)
 
     def _postpone(
         self, job: AbstractJob, error: NotKnownYet, where: Mapping[str, Any], age: float
@@ -237,7 +263,7 @@ class Recorder:
 
     def _through(self, event: str, write: Callable[[], bool], job: AbstractJob) -> bool:
         """Runs the event around the write, which happens even if a plugin raises."""
-        record = _Once(write)
+        record = Once(write)
         try:
             self._lifecycle.run(event, record, self._worker, job)
         except BaseException as error:
@@ -256,24 +282,6 @@ def _young(job: AbstractJob) -> float | None:
     age = (transitions.store_of(job).now() - aware(job.created_at)).total_seconds()
     # Clocks may disagree, but a job from a far future would never grow old.
     return age if -window < age < window else None
-
-
-class _Once:
-    """A write that happens at most once, however often it is called."""
-
-    def __init__(self, write: Callable[[], bool]):
-        self._write = write
-        self.result: bool | None = None
-        self.raised: BaseException | None = None
-
-    def __call__(self, *arguments: Any) -> bool:
-        if self.result is None:
-            try:
-                self.result = self._write()
-            except BaseException as error:
-                self.raised = error
-                raise
-        return self.result
 
 
 def _extra(job: AbstractJob) -> dict[str, Any]:

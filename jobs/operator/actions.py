@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import datetime as dt
 from collections.abc import Iterable
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from jobs import transitions
@@ -165,8 +166,9 @@ def prune(
 
 
 def _discard(model: type[AbstractJob], where: dict[str, Any]) -> int:
+    before = partial(elsewhere.to_be_deleted, model=model)
     total = 0
-    while count := transitions.discard_batch(model, where, BATCH, elsewhere.to_be_deleted):
+    while count := transitions.discard_batch(model, where, BATCH, before):
         total += count
     return total
 

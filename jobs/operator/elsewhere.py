@@ -9,6 +9,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
+from jobs.execution.notes import forget_jobs
+from jobs.models import Job
+
 if TYPE_CHECKING:
     from jobs.models import AbstractJob
 
@@ -69,8 +72,12 @@ def why_not_begun(jobs: Sequence[AbstractJob]) -> dict[str, str]:
     return said
 
 
-def to_be_deleted(ids: Sequence[Any]) -> int:
-    """Call it before rows are deleted; returns how many are executed elsewhere."""
+def to_be_deleted(ids: Sequence[Any], model: type[AbstractJob] = Job) -> int:
+    """Call it before rows are deleted; returns how many are executed elsewhere.
+
+    What is kept of these jobs, such as their failed attempts, is deleted with them.
+    """
+    forget_jobs(model, ids)
     return sum(place.to_be_deleted([str(pk) for pk in ids]) for place in _places)
 
 

@@ -12,12 +12,13 @@ from typing import TYPE_CHECKING, Any
 from jobs import payloads
 from jobs.models import Job, State
 from jobs.operator import elsewhere
+from jobs.operator.pausing import paused
 from jobs.store import store_for
 from jobs.store.base import aware
 from jobs.text import first_line, one_line, storable
 
 if TYPE_CHECKING:
-    from jobs.models import AbstractJob
+    from jobs.models import AbstractJob, FailedAttempt, Pause, Progress
     from jobs.store.base import Store
 
 #: Longest payload shown, in characters.
@@ -46,6 +47,35 @@ def as_dict(job: AbstractJob, *, full: bool = False) -> dict[str, Any]:
         found["payload"] = _parsed(job.handler)
         found["signature_valid"] = is_signed(job)
     return found
+
+
+def attempt_as_dict(attempt: FailedAttempt) -> dict[str, Any]:
+    """A failed attempt for JSON."""
+    own = ("key", "job_model", "job_id")
+    fields = [field.name for field in attempt._meta.concrete_fields if field.name not in own]
+    return {name: _plain(getattr(attempt, name)) for name in fields}
+
+
+def pause_as_dict(pause: Pause) -> dict[str, Any]:
+    """A pause for JSON: `kind` is "queue" or "name"."""
+    return {name: _plain(getattr(pause, name)) for name in ("kind", "value", "since", "reason")}
+
+
+def progress_as_dict(progress: Progress) -> dict[str, Any]:
+    """Progress for JSON."""
+    names = ("done", "total", "message", "updated_at")
+    return {name: _plain(getattr(progress, name)) for name in names}
+
+
+def progress_text(progress: Progress) -> str:
+    """`30 of 120 (25 %): message`."""
+    parts = [f"{progress.done:,.10g}"]
+    if progress.total is not None:
+        parts.append(f"of {progress.total:,.10g}")
+    if progress.total:
+        parts.append(f"({min(100 * progress.done / progress.total, 100):.0f} %)")
+    text = " ".join(parts)
+    return one_line(f"{text}: {progress.message}" if progress.message else text)
 
 
 def listed(
@@ -115,7 +145,8 @@ def counts(model: type[AbstractJob] = Job) -> list[dict[str, Any]]:
 
 
 def stats(model: type[AbstractJob] = Job) -> dict[str, Any]:
-    """`counts`, their `total`, how many are `detached`, and `oldest_due_seconds`.
+    """`counts`, their `total`, how many are `detached`, `oldest_due_seconds`, and what
+    is `paused`.
 
     That is for how long a due job has waited, or None. A count that equals
     `counted_up_to` may be higher in truth.
@@ -128,6 +159,7 @@ def stats(model: type[AbstractJob] = Job) -> dict[str, Any]:
         "total": sum(row["count"] for row in rows),
         "oldest_due_seconds": None if oldest is None else _waited(store_for(model), oldest.run_at),
         "detached": sum(row["count"] for row in rows if row["state"] == State.DETACHED),
+        "paused": [pause_as_dict(one) for one in paused()],
     }
 
 
@@ -139,6 +171,8 @@ class Check:
     oldest_due_seconds: float | None = None
     detached: int = 0
     not_begun: int = 0
+    #: Queues and names that are paused, whose jobs may wait.
+    paused: list[dict[str, Any]] = field(default_factory=list)
     problems: list[str] = field(default_factory=list)
 
 
@@ -149,8 +183,8 @@ def check(max_age: float, model: type[AbstractJob] = Job) -> Check:
     even asked for, each with the reason.
     """
     store = store_for(model)
-    found = Check(max_age)
-    oldest = _longest_due(store)
+    found = Check(max_age, paused=[pause_as_dict(one) for one in paused()])
+    oldest = _longest_due(store, **_not(found.paused))
     if oldest is not None:
         found.oldest_due_seconds = waited = _waited(store, oldest.run_at)
         if waited > max_age:
@@ -195,12 +229,20 @@ def _not_begun(found: Check, jobs: list[AbstractJob], reason: str) -> str:
     return f"{subject} been reserved for more than {found.max_age:g} seconds: {reason}"
 
 
-def _longest_due(store: Store[Any]) -> Any:
+def _not(paused: list[dict[str, Any]]) -> dict[str, Any]:
+    """The conditions of a job that isn't paused."""
+    of: dict[str, list[str]] = {}
+    for one in paused:
+        of.setdefault(f"{one['kind']}__nin", []).append(one["value"])
+    return of
+
+
+def _longest_due(store: Store[Any], **where: Any) -> Any:
     now = store.now()
     due = [
         job
         for state in (State.SCHEDULED, State.READY)
-        for job in store.listing({"state": state, "run_at__lte": now}, "run_at", limit=1)
+        for job in store.listing({"state": state, "run_at__lte": now, **where}, "run_at", limit=1)
     ]
     return min(due, key=lambda job: job.run_at, default=None)
 

@@ -16,6 +16,7 @@ from jobs.payloads.performable import (
     performing,
     unique_key,
 )
+from jobs.payloads.reporting import progress, reported_to, track
 from jobs.payloads.signing import is_current, sign, signer, verified
 
 __all__ = [
@@ -35,8 +36,11 @@ __all__ = [
     "path_of",
     "perform",
     "performing",
+    "progress",
+    "reported_to",
     "sign",
     "signer",
+    "track",
     "unique_key",
     "verified",
 ]

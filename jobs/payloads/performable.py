@@ -13,6 +13,7 @@ from typing import Any
 from jobs.conf import settings
 from jobs.conf.options import duration
 from jobs.payloads.asynchronous import finished
+from jobs.payloads.reporting import progress
 
 #: What the queue calls at the stations of a job's life.
 HOOKS = ("enqueue", "before", "success", "error", "after", "failure")
@@ -23,6 +24,17 @@ METHODS = ("display_name", "reschedule_at", "unique_key", "destroy_failed_jobs")
 performing: ContextVar[bool] = ContextVar("performing", default=False)
 
 _making = threading.RLock()
+
+
+class _Progress:
+    """`jobs.progress`, for instances alone: a dataclass takes what its class has for
+    the default of a field of that name.
+    """
+
+    def __get__(self, instance: Any, owner: type | None = None) -> Callable[..., None]:
+        if instance is None:
+            raise AttributeError("progress")
+        return progress
 
 
 class Performable:
@@ -39,6 +51,9 @@ class Performable:
 
     def _require_known(self) -> None:
         """Raises NotKnownYet if this process's code lacks what the object names."""
+
+    #: Tells how far the job has come: `self.progress(done, total, "message")`.
+    progress = _Progress()
 
     def __new__(cls, *args: Any, **kwargs: Any) -> Performable:
         # Not in __init_subclass__, because a decorator that comes later would find the

@@ -9,13 +9,15 @@ from typing import TYPE_CHECKING, Any
 
 from jobs.conf import LONGEST_QUEUE_NAME
 from jobs.process.onward import Onward
+from jobs.process.pauses import Pauses
 from jobs.states import State
 from jobs.store.patience import until_available
 from jobs.text import storable
 
 if TYPE_CHECKING:
     from jobs.models import AbstractJob
-    from jobs.store.base import Reserver, Store
+    from jobs.store.base import Store
+    from jobs.store.reserver import Paused, Reserver
 
 #: A job's key, and its epoch when it was reserved.
 Reservation = tuple[Any, int]
@@ -40,12 +42,19 @@ class Claims:
         self._onward: Onward | None = None
         #: Since when, by time.monotonic(), a claim may be without an answer.
         self._unanswered_since: float | None = None
+        self._pauses = Pauses()
+
+    @property
+    def paused(self) -> Paused:
+        """What is paused, as it was read last."""
+        return self._pauses.now
 
     def reserve(self, store: Store[Any], limit: int) -> list[AbstractJob]:
         """Up to `limit` next jobs, in one statement if the database can do that.
 
         Empty if the reserver is told to stop before the database answers.
         """
+        until_available(store, self._pauses.refresh, self._stopping)
         is_first = self._unanswered_since is None
         began = self._unanswered_since or time.monotonic()
 

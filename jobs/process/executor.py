@@ -15,13 +15,16 @@ from jobs.execution.invoke import invoke, is_of_loading, load
 from jobs.execution.leftovers import left_as_found
 from jobs.execution.offers import PATIENCE
 from jobs.execution.questions import GRACE, Here
+from jobs.payloads import reported_to
+from jobs.process.reporter import Reporter
 from jobs.runner import worker_runner
 
 if TYPE_CHECKING:
     from jobs.execution.outcomes import Recorder
     from jobs.lifecycle import Lifecycle
     from jobs.models import AbstractJob
-    from jobs.process.leases import Heartbeat, Hold
+    from jobs.process.holds import Hold
+    from jobs.process.leases import Heartbeat
     from jobs.store.row_writes import RowWrites
 
 logger = logging.getLogger(__name__)
@@ -107,7 +110,8 @@ class Executor:
         limit = load(job)
         if limit != settings.MAX_RUN_TIME:
             self._heartbeat.limit(hold, _ended_after(limit))
-        invoke(job, limit)
+        with reported_to(Reporter(job, partial(self._heartbeat.report, hold))):
+            invoke(job, limit)
 
 
 def _ended_after(limit: float) -> float | None:

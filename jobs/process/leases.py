@@ -6,7 +6,7 @@ One thread renews them for all jobs of the process.
 
 from __future__ import annotations
 
-import itertools
+import datetime as dt
 import logging
 import threading
 import time
@@ -18,7 +18,9 @@ from typing import TYPE_CHECKING, Any
 from django.db import connections
 
 from jobs.conf import settings
-from jobs.payloads import codec
+from jobs.process.bulletin import Bulletin, Card, Report, Teller
+from jobs.process.holds import WATCHED, Hold
+from jobs.records import WorkerRecord
 from jobs.states import State
 from jobs.store import store_for
 from jobs.store.patience import brief
@@ -32,74 +34,19 @@ logger = logging.getLogger(__name__)
 #: due.
 HURRY = 5
 
-_numbers = itertools.count(1)
-
-
-class Flag:
-    """Something that is so from some moment on. Nobody waits for it."""
-
-    __slots__ = ("_is_set",)
-
-    def __init__(self) -> None:
-        self._is_set = False
-
-    def is_set(self) -> bool:
-        return self._is_set
-
-    def set(self) -> None:
-        self._is_set = True
-
-
-class Hold:
-    """One job that this process watches or executes.
-
-    `lost` is set once the database says that it no longer does.
-    """
-
-    __slots__ = (
-        "changed",
-        "deadline",
-        "lost",
-        "model",
-        "number",
-        "pk",
-        "where",
-        "with_execution",
-        "within_watch",
-    )
-
-    def __init__(self, model: type[AbstractJob], pk: Any, where: dict[str, Any], changed: str):
-        #: Unique in this process.
-        self.number = next(_numbers)
-        self.model = model
-        self.pk = pk
-        self.where = where
-        self.changed = changed
-        #: When, by time.monotonic(), the process is ended if the job can't be
-        #: interrupted; None: never.
-        self.deadline: float | None = None
-        self.lost = Flag()
-        #: Of a watch: its execution begins right after it, and of an execution: its
-        #: watch ends right after it.
-        self.with_execution = self.within_watch = False
-
-    @property
-    def group(self) -> tuple[Any, ...]:
-        return (self.model, self.changed, *sorted(self.where.items()))
-
-    def described(self) -> tuple[Any, ...]:
-        """In plain values, for another process."""
-        return self.model._meta.label, codec.encode(self.pk), self.where, self.changed
-
 
 class Heartbeat:
     """Renews every hold each quarter of the lease.
 
-    `also` is called at each beat, as long as something is held.
+    `also` is called at each beat, as long as something is held. `card` is shown of the
+    worker, from `appear` to `disappear`.
     """
 
-    def __init__(self, also: Callable[[], None] | None = None):
+    def __init__(self, also: Callable[[], None] | None = None, card: Card | None = None):
         self._also = also
+        self._bulletin = Bulletin(card)
+        self._teller = Teller(self._bulletin, self._in_hand)
+        self._is_present = False
         self._holds: dict[int, Hold] = {}
         #: Jobs whose watch and execution begin and end together.
         self._together: set[Any] = set()
@@ -116,7 +63,7 @@ class Heartbeat:
         when they begin nor when they end.
         """
         where = {"state": str(State.RUNNING), "locked_by": job.locked_by, "epoch": job.epoch}
-        hold = Hold(type(job), job.pk, where, "locked_at")
+        hold = Hold(type(job), job.pk, where, WATCHED)
         hold.with_execution = with_execution
         return _Held(self, hold)
 
@@ -132,6 +79,39 @@ class Heartbeat:
         hold = Hold(type(job), job.pk, {"runner": job.runner}, "heartbeat_at")
         hold.deadline = time.monotonic() + limit if limit else None
         return _Held(self, hold)
+
+    def appear(self) -> None:
+        """From now on the worker is shown, with a sign of life at each beat."""
+        started_at = _now()
+        self._bulletin.appear(started_at)
+        self._is_present = True
+        self._have_shown(started_at)
+        with self._lock:
+            self._start()
+
+    def disappear(self) -> None:
+        """The worker ends in order, and its row with it."""
+        if self._is_present:
+            self._is_present = False
+            self._have_hidden()
+            self._bulletin.remove()
+
+    def report(self, hold: Hold, report: Report) -> None:
+        """Shows how far an execution has come; of several reports in a second, the last
+        one.
+        """
+        self._teller.tell(self._bulletin.report, hold.number, report)
+
+    def _have_shown(self, started_at: dt.datetime) -> None:
+        self._teller.tell(self._bulletin.appear, started_at)
+
+    def _have_hidden(self) -> None:
+        self._teller.tell(self._bulletin.disappear)
+        self._teller.stop()
+
+    def _in_hand(self) -> int:
+        holds = list(self._holds.values())
+        return sum(hold.changed == WATCHED for hold in holds)
 
     def limit(self, hold: Hold, seconds: float | None) -> None:
         """From now on, the execution may last `seconds`; None: for ever."""
@@ -154,16 +134,20 @@ class Heartbeat:
             self._end(hold)
 
     def _begin(self, hold: Hold) -> None:
+        self._start()
+
+    def _start(self) -> None:
         if self._thread is None:
             self._stopped.clear()
             self._thread = threading.Thread(target=self._run, name="jobs-heartbeat", daemon=True)
             self._thread.start()
 
     def _end(self, hold: Hold) -> None:
-        pass
+        self._teller.tell(self._bulletin.forget, hold.number)
 
     def stop(self) -> None:
         """Ends the thread; it starts again with the next hold."""
+        self._teller.stop()
         with self._lock:
             thread, self._thread = self._thread, None
             self._stopped.set()
@@ -178,11 +162,13 @@ class Heartbeat:
                 self._wait(pause)
                 if self._stopped.is_set() or self._thread is not me:
                     return
+                pause = settings.LEASE / 4
                 with self._lock:
-                    if not self._holds:
+                    if not (self._holds or self._is_present):
                         self._thread = None
                         return
-                pause = settings.LEASE / 4
+                    if not self._holds:
+                        continue
                 try:
                     self.beat()
                     if self._also is not None:
@@ -230,6 +216,15 @@ class _Held:
 
     def __exit__(self, *error: object) -> None:
         self._heartbeat.let_go(self._hold)
+
+
+def _now() -> dt.datetime:
+    """The database's time, or this machine's, as exactly as any database keeps it."""
+    try:
+        now = store_for(WorkerRecord).now()
+    except Exception:
+        now = dt.datetime.now(dt.timezone.utc)
+    return now.replace(microsecond=now.microsecond // 1000 * 1000)
 
 
 def renew(holds: Iterable[Hold]) -> list[Hold]:

@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING, Any
 from jobs.store.row_writes import Conditions, RowWrites
 
 if TYPE_CHECKING:
-    from jobs.store.base import Reserver, Store
+    from jobs.store.base import Store
+    from jobs.store.reserver import Reserver
 
 
 class Onward(RowWrites[Any]):

@@ -13,7 +13,7 @@ from jobs.lifecycle import Lifecycle
 from jobs.store import store_for
 
 if TYPE_CHECKING:
-    from jobs.process.leases import Hold
+    from jobs.process.holds import Hold
 
 logger = logging.getLogger(__name__)
 

@@ -16,7 +16,8 @@ if TYPE_CHECKING:
     from jobs.process.onward import Onward
     from jobs.process.reaper import Reaper
     from jobs.process.slots import Slots
-    from jobs.store.base import Reserver, Store
+    from jobs.store.base import Store
+    from jobs.store.reserver import Paused, Reserver
 
 #: Jobs reserved by one statement, for as many free slots.
 MOST_AT_ONCE = 100
@@ -46,6 +47,11 @@ class Passes:
             slots.size == 1 and not worker.hands_over and not lifecycle.is_followed("perform")
         )
         self._goes_on_from_failures = not lifecycle.is_followed("error")
+
+    @property
+    def paused(self) -> Paused:
+        """What is paused, as it was read last."""
+        return self._claims.paused
 
     @property
     def _store(self) -> Store[Any]:

@@ -13,16 +13,19 @@ import logging
 import math
 import threading
 import time
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from jobs import transitions
 from jobs.conf import settings
 from jobs.exceptions import Lost
 from jobs.execution.error_text import for_log
+from jobs.execution.notes import forget_jobs
+from jobs.process.pruner import Pruner
 from jobs.runner import worker_runner
 from jobs.states import State
 from jobs.store import store_for
-from jobs.store.patience import until_available
+from jobs.store.patience import brief, until_available
 
 if TYPE_CHECKING:
     from jobs.execution.outcomes import Recorder
@@ -37,6 +40,8 @@ MAINTENANCE_INTERVAL = 1.0
 FORGET_INTERVAL = 60.0
 #: Leases that no worker writes are looked for this often, in seconds.
 ODD_INTERVAL = 60.0
+#: For how many seconds a worker that stops waits for a database that can't be reached.
+PATIENCE_AT_END = 5.0
 #: Expired leases read at once.
 BATCH = 500
 
@@ -52,6 +57,7 @@ class Reaper:
         self._maintained_at = -math.inf
         self._forgot_at = -math.inf
         self._odd_at = time.monotonic()
+        self._pruner = Pruner()
 
     @property
     def _store(self) -> Store[Any]:
@@ -68,7 +74,7 @@ class Reaper:
         if not always and not self.is_due:
             return
         self._maintained_at = time.monotonic()
-        for step in (self.promote, self.reap, self.forget_succeeded):
+        for step in (self.promote, self.reap, self.forget_succeeded, self._pruner.prune):
             until_available(self._store, step, stopping)
 
     def promote(self) -> int:
@@ -108,11 +114,26 @@ class Reaper:
             return
         self._forgot_at = time.monotonic()
         cutoff = self._store.now() - dt.timedelta(seconds=kept)
-        self._store.delete_many({"state": State.SUCCEEDED, "finished_at__lt": cutoff})
+        old = {"state": State.SUCCEEDED, "finished_at__lt": cutoff}
+        while ids := self._store.ids({**old, "attempts__gt": 0}, BATCH):
+            forget_jobs(self._model, ids)
+            self._store.delete_many({**old, "pk__in": ids})
+        self._store.delete_many(old)
 
-    def release_all(self, worker_name: str) -> None:
-        """Releases every job that is locked by the worker of that name."""
-        self._release({"state": State.RUNNING, "locked_by": worker_name}, "it was let go of")
+    def let_go_of_all(self, worker_name: str) -> None:
+        """Releases every job that is locked by the worker of that name.
+
+        If the database can't be reached for a while, the locks expire.
+        """
+        where = {"state": State.RUNNING, "locked_by": worker_name}
+        release, never = partial(self._release, where, "it was let go of"), threading.Event()
+        try:
+            until_available(self._store, release, never, give_up_after=PATIENCE_AT_END)
+        except Exception as error:
+            if not self._store.is_unavailable(error):
+                raise
+            text = "[%s] Its locks could not be released, so they expire (%s)"
+            logger.warning(text, self._recorder, brief(error))
 
     def _release(self, where: dict[str, Any], why: str) -> None:
         seen: set[Any] = set()

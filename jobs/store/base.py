@@ -12,7 +12,7 @@ from abc import abstractmethod
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import cached_property
 from operator import attrgetter
-from typing import Any, Protocol
+from typing import Any
 
 from django.db import connections, models
 from django.utils import timezone
@@ -21,26 +21,12 @@ from jobs.states import State
 from jobs.store.clock import DatabaseClock, ticks
 from jobs.store.columns import Column, Converter
 from jobs.store.reading import M, Reader
+from jobs.store.reserver import Reserver, begins_none
 from jobs.store.row_writes import Conditions, RowWrites
 from jobs.store.uniqueness import unique_column
 
 #: The order of the queue.
 ORDER = ("priority", "run_at", "pk")
-
-
-class Reserver(Protocol):
-    """What a claim needs to know of a worker."""
-
-    @property
-    def name(self) -> str: ...
-    @property
-    def queues(self) -> tuple[str, ...]: ...
-    @property
-    def min_priority(self) -> int | None: ...
-    @property
-    def max_priority(self) -> int | None: ...
-    @property
-    def hands_over(self) -> bool: ...
 
 
 class Store(RowWrites[M]):
@@ -72,7 +58,7 @@ class Store(RowWrites[M]):
         any.
         """
         claimed = self._claim("detached", worker, limit) if worker.hands_over else []
-        if len(claimed) < limit:
+        if len(claimed) < limit and not begins_none(worker):
             claimed += self._claim("ready", worker, limit - len(claimed))
         return claimed
 

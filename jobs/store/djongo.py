@@ -50,7 +50,8 @@ class DjongoStore(MongoStore[M]):
 
     def id_of(self, pk: Any) -> Any:
         found = super().id_of(pk)
-        return found if found is None or abs(found) <= LARGEST_KEY else None
+        is_too_large = isinstance(found, int) and abs(found) > LARGEST_KEY
+        return None if is_too_large else found
 
 
 def make_unique_where_given(connection: Any, table: str, column: str) -> None:

@@ -11,11 +11,12 @@ from typing import TYPE_CHECKING, Any
 
 from django.db import models
 
+from jobs.store.reserver import of_queues
 from jobs.store.writing import Writer
 
 if TYPE_CHECKING:
-    from jobs.store.base import Reserver
     from jobs.store.columns import Column
+    from jobs.store.reserver import Reserver
     from jobs.store.row_writes import Conditions
 
 Document = dict[str, Any]
@@ -54,10 +55,10 @@ class Documents:
     def wanted(self, state: str, worker: Reserver) -> Document:
         """What a job must be for `worker` to claim it."""
         wanted: Document = {"state": state}
-        if worker.queues:
-            wanted["queue"] = (
-                worker.queues[0] if len(worker.queues) == 1 else {"$in": list(worker.queues)}
-            )
+        for key, names in of_queues(state, worker).items():
+            name, _, operator = key.partition("__")
+            is_one = operator == "in" and len(names) == 1
+            wanted[name] = names[0] if is_one else {f"${operator}": list(names)}
         # Priorities are whole numbers; SecantusDB leaves out the upper bound of `$lte`
         # where it reads a compound index.
         bounds = {

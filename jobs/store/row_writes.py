@@ -9,7 +9,7 @@ from typing import Any, Generic
 
 from jobs.store.reading import M
 
-#: Field names to values; a name may end in `__in`, `__lt`, `__lte`, `__gte` or
+#: Field names to values; a name may end in `__in`, `__nin`, `__lt`, `__lte`, `__gte` or
 #: `__icontains`.
 Conditions = Mapping[str, Any]
 

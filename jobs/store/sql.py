@@ -15,9 +15,10 @@ from django.db import InterfaceError, OperationalError
 
 from jobs.conf import settings
 from jobs.runner import worker_runner
-from jobs.store.base import ORDER, Reserver, aware
+from jobs.store.base import ORDER, aware
 from jobs.store.columns import is_unreadable
 from jobs.store.reading import M
+from jobs.store.reserver import Reserver, of_queues
 from jobs.store.row_insertion import RowInsertion
 from jobs.store.row_writes import Conditions
 from jobs.store.sql_rows import SqlRows
@@ -30,9 +31,7 @@ SQLITE_LOOK = 0.02
 
 def _wanted(state: str, worker: Reserver) -> dict[str, Any]:
     """What a job must be for `worker` to claim it."""
-    wanted: dict[str, Any] = {"state": state}
-    if worker.queues:
-        wanted["queue__in"] = worker.queues
+    wanted: dict[str, Any] = {"state": state, **of_queues(state, worker)}
     if worker.min_priority is not None:
         wanted["priority__gte"] = worker.min_priority
     if worker.max_priority is not None:
@@ -141,7 +140,11 @@ class SqlStore(SqlRows[M]):
 
     def _claim_by_comparing(self, state: str, worker: Reserver, limit: int) -> list[M]:
         """For databases without RETURNING: tries a few, one by one."""
-        waiting: Any = self._rows.filter(**_wanted(state, worker)).order_by(*ORDER)
+        wanted = _wanted(state, worker)
+        waiting: Any = self._rows.order_by(*ORDER)
+        for name in [name for name in wanted if name.endswith("__nin")]:
+            waiting = waiting.exclude(**{name.replace("__nin", "__in"): wanted.pop(name)})
+        waiting = waiting.filter(**wanted)
         claimed: list[Any] = []
         for job in waiting[: max(limit, settings.READ_AHEAD)]:
             changes = self._claimed(worker)

@@ -15,7 +15,7 @@ from jobs.store.row_writes import Conditions
 from jobs.store.writing import PLAIN
 
 if TYPE_CHECKING:
-    from jobs.store.base import Reserver
+    from jobs.store.reserver import Reserver
 
 #: A statement and its parameters. Names in the text come from the model; every value is
 #: a parameter.
@@ -133,6 +133,7 @@ class Statements:
             worker.queues,
             worker.min_priority,
             worker.max_priority,
+            worker.paused,
             where["state"],
             limit,
         )
@@ -175,10 +176,10 @@ class Statements:
             if name == "state" and not operator and value.isalpha():
                 # Written out, so that the planner sees which partial index serves it.
                 parts.append(f"{column} = '{value}'")
-            elif operator == "in":
+            elif operator in ("in", "nin"):
                 items = {f"{key}_{index}": item for index, item in enumerate(value)}
                 listed = ", ".join(map(self._mark, items)) or "NULL"
-                parts.append(f"{column} IN ({listed})")
+                parts.append(f"{column} {'NOT IN' if operator == 'nin' else 'IN'} ({listed})")
                 parameters.update(
                     (each, self._prepared(field, item)) for each, item in items.items()
                 )

@@ -63,7 +63,7 @@ STEPS: dict[str, tuple[str, Callable[[], Any]]] = {
     "listing": ("jobs_job_(list|pkey)", lambda: reports.listed(State.FAILED, None, None, 20)),
     "counting": ("jobs_job_claim_queue", reports.counts),
     "the oldest that is due": ("jobs_job_due", reports.stats),
-    "release": ("jobs_job_locked_by", lambda: reaper().release_all("worker 3")),
+    "release": ("jobs_job_locked_by", lambda: reaper().let_go_of_all("worker 3")),
 }
 
 
