@@ -27,6 +27,9 @@ RESERVED = ("JOB_ID", "JOB_EPOCH")
 #: Batch's own reason of a job that failed, "Container Overrides length must be at most
 #: 8192".
 LONGEST_OVERRIDES = 8192
+#: Of the name or ARN of a queue or definition, in characters: the marker's column, and
+#: more than twice what AWS takes.
+LONGEST_NAME = 512
 MOST_RULES = 5
 LONGEST_PATTERN = 512
 ACTIONS = ("RETRY", "EXIT")
@@ -76,14 +79,23 @@ def seconds(label: str, value: Any, *, least: float) -> None:
 
 
 def name(label: str, value: Any) -> None:
-    if value is not None and not (isinstance(value, str) and value):
+    if value is None:
+        return
+    if not (isinstance(value, str) and value):
         raise TypeError(f"Resources({label}={value!r}) takes a name.")
+    if len(value) > LONGEST_NAME or storable(value) != value:
+        raise ValueError(
+            f"Resources({label}) takes a name or an ARN of {LONGEST_NAME} characters at most, "
+            f"not {value[:20]!a} with {len(value)}."
+        )
 
 
 def names(label: str, value: Any) -> None:
     is_sequence = isinstance(value, Sequence) and not isinstance(value, str)
     if not is_sequence or not all(isinstance(item, str) and item for item in value):
         raise TypeError(f"Resources({label}={value!r}) takes a list of names.")
+    for item in value:
+        name(label, item)
 
 
 def share_identifier(value: Any) -> None:

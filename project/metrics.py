@@ -16,7 +16,7 @@ from django.views.decorators.http import require_safe
 from prometheus_client import CONTENT_TYPE_LATEST, CollectorRegistry, generate_latest
 from prometheus_client.core import GaugeMetricFamily
 
-from batchexec.aws.statuses import NOT_STARTED
+from batchexec.statuses import NOT_STARTED
 from batchexec.markers import all_markers
 from batchexec.models import BatchJob
 from jobs.operator import reports

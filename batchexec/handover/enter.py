@@ -12,13 +12,13 @@ from batchexec.aws.container import registered_batch_job
 from batchexec.aws.errors import NotAccepted, NotConfigured, Refused, Rejected, Throttled, Unknown
 from batchexec.aws.names import job_name
 from batchexec.aws.request import request_for
-from batchexec.aws.statuses import PROGRESS
 from batchexec.conf import settings
 from batchexec.handover.delays import Delays
 from batchexec.handover.order import Order, Placement
 from batchexec.handover.slot import LetGo
 from batchexec.models import BatchJob
 from batchexec.resources import Resources
+from batchexec.statuses import PROGRESS
 from jobs import transitions
 from jobs.text import one_line, storable
 
@@ -137,7 +137,10 @@ class Entry:
         }
         if self._marker is None:
             self._marker = self._commit(**place)
-        elif not self._slot.persist(markers.repeat_intent, self._marker, **place):
+            return self._marker
+        # It may have waited for long, and its job been cancelled or deleted meanwhile.
+        self._slot.row()
+        if not self._slot.persist(markers.repeat_intent, self._marker, **place):
             self.reread(self._marker)
             return None
         return self._marker

@@ -14,13 +14,13 @@ from typing import TYPE_CHECKING, Any
 from batchexec import markers
 from batchexec.aws.errors import Rejected
 from batchexec.aws.failures import log_stream
-from batchexec.aws.statuses import TERMINAL
 from batchexec.conf import settings
 from batchexec.handover import reprieve
 from batchexec.handover.enter import Entry
 from batchexec.handover.late_start import LateStart
 from batchexec.handover.settle import Settlement
 from batchexec.handover.slot import Ended, LetGo
+from batchexec.statuses import TERMINAL
 from jobs import transitions
 from jobs.conf import settings as jobs_settings
 

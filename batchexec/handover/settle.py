@@ -12,12 +12,12 @@ from batchexec import markers
 from batchexec.aws.cancelled import ended_after_cancel
 from batchexec.aws.container import registered_batch_job
 from batchexec.aws.failures import Failure, classify, essence
-from batchexec.aws.statuses import TERMINAL
 from batchexec.conf import settings
 from batchexec.handover import endings, fallback, reprieve, retries
 from batchexec.models import BatchJob
 from batchexec.process.aside import aside
 from batchexec.process.traces import Trace
+from batchexec.statuses import TERMINAL
 from jobs import transitions
 from jobs.exceptions import Lost
 from jobs.execution.apart import Apart

@@ -84,6 +84,7 @@ class Slot:
         self.catalogue = catalogue
         #: What keeps the jobs of this process from being submitted.
         self.standstill = gates.standstill
+        self.denials = gates.denials
         self.watcher = watcher
         #: The fields of the log records about this job.
         self.label = {"job_id": str(job.pk), "job_name": job.name, "epoch": job.epoch}

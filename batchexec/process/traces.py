@@ -15,11 +15,11 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from batchexec.aws.failures import container_of, sizes
-from batchexec.aws.statuses import TERMINAL
 from batchexec.conf import settings
 from batchexec.models import BatchExecutionRecord, BatchJob
 from batchexec.process.crew import Crew
 from batchexec.process.watches import Watch, Watches
+from batchexec.statuses import TERMINAL
 from jobs.exceptions import JobError
 from jobs.store import store_for
 from jobs.store.patience import brief
