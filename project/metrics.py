@@ -16,9 +16,9 @@ from django.views.decorators.http import require_safe
 from prometheus_client import CONTENT_TYPE_LATEST, CollectorRegistry, generate_latest
 from prometheus_client.core import GaugeMetricFamily
 
-from batchexec.statuses import NOT_STARTED
 from batchexec.markers import all_markers
 from batchexec.models import BatchJob
+from batchexec.statuses import NOT_STARTED
 from jobs.operator import reports
 from jobs.store import store_for
 
