@@ -94,8 +94,10 @@ def _unnamed(client: BatchClient, found: Iterable[BatchJob]) -> list[dict[str, A
     ours = [one for queue in known_queues(found) for one in _listed(client, queue, prefix)]
     going_on = {summary["jobId"] for summary in ours if summary["status"] not in TERMINAL}
     named = {marker.batch_job_id for marker in found}
+    # Described, because ListJobs may be behind.
     details = client.describe(sorted(going_on - named)).values()
-    return [detail for detail in details if _is_of_this_installation(detail)]
+    goes_on = [detail for detail in details if detail["status"] not in TERMINAL]
+    return [detail for detail in goes_on if _is_of_this_installation(detail)]
 
 
 def _listed(client: BatchClient, queue: str, prefix: str) -> list[dict[str, Any]]:
