@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from batchexec.aws.errors import (
     Denied,
+    DeniedAsAll,
     NotAccepted,
     NotConfigured,
     NotReached,
@@ -27,6 +28,10 @@ if TYPE_CHECKING:
 #: tags, environment or share may be the reason, before that is a failed attempt. More
 #: than once, because AWS says that rights take effect with a delay.
 MOST_DENIALS = 3
+#: For how many seconds a job holds its slot while AWS denies it as everything. Then
+#: the jobs behind it have their turn: one that AWS accepts proves that not all are
+#: denied.
+HELD_FOR = 60.0
 #: How long a slot sleeps before it looks whether a standstill is over, in seconds.
 LONGEST_SLEEP = 5.0
 
@@ -98,6 +103,8 @@ class Delays:
             pass  # others that ask for less are refused as well
         elif is_denied and self._is_denied_as_all():
             self._slot.standstill.say("denials", f"Jobs wait, at no cost: {reason}")
+            if self._denied_for() > HELD_FOR:
+                raise DeniedAsAll(reason)
         else:
             self._denials += 1
             if not is_denied or self._denials >= MOST_DENIALS:
@@ -105,9 +112,15 @@ class Delays:
         return reason
 
     def _is_denied_as_all(self) -> bool:
+        since = time.monotonic() - self._denied_for()
+        return self._slot.denials.are_of_everything(self._order.request, since)
+
+    def _denied_for(self) -> float:
+        """Seconds since the first denial."""
+        now = time.monotonic()
         if self._denied_since is None:
-            self._denied_since = time.monotonic()
-        return self._slot.denials.are_of_everything(self._order.request, self._denied_since)
+            self._denied_since = now
+        return now - self._denied_since
 
 
 def _subjects(placement: Placement) -> tuple[str, ...]:

@@ -12,7 +12,7 @@ import time
 from typing import TYPE_CHECKING, Any
 
 from batchexec import markers
-from batchexec.aws.errors import Rejected
+from batchexec.aws.errors import DeniedAsAll, Rejected
 from batchexec.aws.failures import log_stream
 from batchexec.conf import settings
 from batchexec.handover import reprieve
@@ -64,7 +64,8 @@ class Follower:
         try:
             marker = self._entry.enter()
         except Rejected as error:
-            if self._settlement.give_up(str(error)):
+            counted = not isinstance(error, DeniedAsAll)
+            if self._settlement.give_up(str(error), counted=counted):
                 return False
             marker = self._entry.registered()
         return self._watch(marker)

@@ -86,8 +86,10 @@ class Settlement:
         recorder, seen = self._slot.watcher.recorder, transitions.as_seen(row)
         return recorder.failed(row, Lost(failure.text), seen, counted=not is_free)
 
-    def give_up(self, reason: str) -> bool:
+    def give_up(self, reason: str, *, counted: bool = True) -> bool:
         """Records a failed attempt, because the submission was refused for good.
+
+        It costs no attempt if it isn't `counted`.
 
         Returns False if a container performs the job all the same: another worker's
         submission may have been accepted, and it wins until the very write.
@@ -98,7 +100,7 @@ class Settlement:
             if registered_batch_job(row):
                 return False
             seen = transitions.as_seen(row)
-            if self._slot.on_database(failed, row, Lost(reason), seen):
+            if self._slot.on_database(failed, row, Lost(reason), seen, counted=counted):
                 self._clear_marker()
                 return True
 

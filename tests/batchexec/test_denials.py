@@ -9,6 +9,7 @@ import pytest
 import jobs
 from batchexec.handover import delays
 from batchexec.handover.delays import MOST_DENIALS
+from batchexec.local.iam.policy import Policy
 from batchexec.models import BatchJob
 from batchexec.process import denials
 from batchexec.process.denials import Denials, Request
@@ -111,6 +112,26 @@ def test_expired_credentials_are_nobodys_choice_whatever_the_request(
     assert worker(concurrency=2).work_off() == (2, 0)
     assert sorted(lines(log)) == ["queue", "tags"]
     assert tries(batch) == 2 * MOST_DENIALS + 2
+
+
+def test_jobs_that_are_denied_as_all_make_room_for_those_behind_them_at_no_cost(
+    powerless, worker, tmp_path, monkeypatch
+):
+    """Two kinds fill the only slot before anything is accepted."""
+    monkeypatch.setattr(delays, "HELD_FOR", 0.5)
+    monkeypatch.setattr(denials, "DIFFERENT", 1)
+    log = tmp_path / "log"
+    outside = ["arn:aws:batch:*:*:job-queue/elsewhere", "arn:aws:batch:*:*:job-definition/another*"]
+    allowed = {"Effect": "Allow", "Action": "batch:SubmitJob", "NotResource": outside}
+    document = {"Version": "2012-10-17", "Statement": [*LOST["Statement"], allowed]}
+    powerless._application._access._policy = Policy(document)
+    denied = [jobs.enqueue(asking(log, name, **OWN[name])) for name in ("queue", "definition")]
+    jobs.enqueue(asking(log, "plain"))
+    assert worker().work_off(3) == (1, 2)
+    assert lines(log) == ["plain"]
+    for job in denied:
+        assert (row(job).state, row(job).attempts) == (State.SCHEDULED, 0)
+        assert "is not authorized to perform: batch:SubmitJob" in row(job).last_error
 
 
 # The decision
