@@ -11,6 +11,7 @@ import re
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from batchexec.conf import LONGEST_NAME
 from jobs.conf.options import duration
 from jobs.text import storable
 
@@ -27,9 +28,6 @@ RESERVED = ("JOB_ID", "JOB_EPOCH")
 #: Batch's own reason of a job that failed, "Container Overrides length must be at most
 #: 8192".
 LONGEST_OVERRIDES = 8192
-#: Of the name or ARN of a queue or definition, in characters: the marker's column, and
-#: more than twice what AWS takes.
-LONGEST_NAME = 512
 MOST_RULES = 5
 LONGEST_PATTERN = 512
 ACTIONS = ("RETRY", "EXIT")

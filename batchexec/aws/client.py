@@ -126,17 +126,25 @@ class BatchClient:
         return self.describe([batch_job_id]).get(batch_job_id)
 
     def find(self, queue: str, name: str) -> list[dict[str, Any]]:
-        """Every Batch job of that name in the queue, whatever its status."""
+        """Every Batch job of that name in the queue, whatever its status.
+
+        A queue that is gone, or was never there, has none.
+        """
         return [summary for summary in self._list(queue, name) if summary["jobName"] == name]
 
     def find_all(self, queue: str, prefix: str) -> list[dict[str, Any]]:
-        """Every Batch job in the queue whose name begins so, whatever its status."""
+        """Every Batch job in the queue whose name begins so; see `find`."""
         return self._list(queue, f"{prefix}*")
 
     def _list(self, queue: str, name: str) -> list[dict[str, Any]]:
         # ListJobs takes one filter; with one, it shows jobs of every status.
         filters = [{"name": "JOB_NAME", "values": [name]}]
-        found = self._pages("list_jobs", "jobSummaryList", jobQueue=queue, filters=filters)
+        try:
+            found = self._pages("list_jobs", "jobSummaryList", jobQueue=queue, filters=filters)
+        except Exception as error:
+            if answers.is_refused(error) and not self.queues(queue):
+                return []
+            raise
         return [summary for summary in found if len(summary["jobId"]) <= LONGEST_ID]
 
     def terminate(self, batch_job_id: str, reason: str) -> None:

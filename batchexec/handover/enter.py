@@ -7,7 +7,6 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from batchexec import markers
-from batchexec.aws.answers import is_refused
 from batchexec.aws.container import registered_batch_job
 from batchexec.aws.errors import NotAccepted, NotConfigured, Refused, Rejected, Throttled, Unknown
 from batchexec.aws.names import job_name
@@ -192,22 +191,14 @@ class Entry:
                 self._record(marker, batch_job_id)
                 return bool(marker.batch_job_id)
             is_last_look = self._slot.persist(markers.is_settled, marker)
-            if found := self._slot.ask_batch(self._look, marker.job_queue, marker.job_name):
+            place = marker.job_queue, marker.job_name
+            if found := self._slot.ask_batch(self._slot.client.find, *place):
                 self._adopt(marker, found)
                 return True
             if is_last_look:
                 return False
             self._slot.pause(settings.SETTLE / LOOKS)
         return True
-
-    def _look(self, queue: str, name: str) -> list[dict[str, Any]]:
-        """The Batch jobs of that name; a queue that is gone has none."""
-        try:
-            return self._slot.client.find(queue, name)
-        except Exception as error:
-            if is_refused(error) and not self._slot.client.queues(queue):
-                return []
-            raise
 
     def _adopt(self, marker: BatchJob, found: list[dict[str, Any]]) -> None:
         """Records one of several Batch jobs; cancels those that have not started.

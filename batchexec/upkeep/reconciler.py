@@ -10,7 +10,6 @@ from collections.abc import Container, Iterable, Mapping
 from typing import TYPE_CHECKING, Any
 
 from batchexec import markers
-from batchexec.aws.answers import is_refused
 from batchexec.aws.container import registered_batch_job
 from batchexec.aws.names import common_prefix, is_ours
 from batchexec.conf import settings
@@ -91,23 +90,13 @@ def _of_strangers(client: BatchClient, by_job: dict[str, BatchJob]) -> list[Find
 def _unnamed(client: BatchClient, found: Iterable[BatchJob]) -> list[dict[str, Any]]:
     """The Batch jobs of this installation that go on and that no marker names."""
     prefix = common_prefix()
-    ours = [one for queue in known_queues(found) for one in _listed(client, queue, prefix)]
+    ours = [one for queue in known_queues(found) for one in client.find_all(queue, prefix)]
     going_on = {summary["jobId"] for summary in ours if summary["status"] not in TERMINAL}
     named = {marker.batch_job_id for marker in found}
     # Described, because ListJobs may be behind.
     details = client.describe(sorted(going_on - named)).values()
     goes_on = [detail for detail in details if detail["status"] not in TERMINAL]
     return [detail for detail in goes_on if _is_of_this_installation(detail)]
-
-
-def _listed(client: BatchClient, queue: str, prefix: str) -> list[dict[str, Any]]:
-    """A queue that is gone, or that was never there, has none."""
-    try:
-        return client.find_all(queue, prefix)
-    except Exception as error:
-        if is_refused(error) and not client.queues(queue):
-            return []
-        raise
 
 
 def _is_of_this_installation(detail: dict[str, Any]) -> bool:

@@ -6,6 +6,7 @@ import pytest
 
 import jobs
 from batchexec import Resources
+from batchexec.conf import settings as batchexec_options
 from batchexec.resources import resources_of
 from batchexec.sizes import FARGATE_SIZES, Sizes, fargate_pair
 from jobs.exceptions import NotKnownYet
@@ -244,3 +245,9 @@ def test_a_mapping_with_an_unknown_key_names_the_class_the_key_and_what_there_is
         TypeError, match=r"Misspelt\.batch has 'vcpus', but takes only: vcpu, memory"
     ):
         resources_of(Misspelt())
+
+
+def test_a_setting_that_no_column_holds_is_named_by_the_check(settings):
+    settings.BATCHEXEC = {"JOB_QUEUE": "q" * 513, "JOB_DEFINITION": "d" * 512}
+    (message,) = batchexec_options.check()
+    assert "takes a name or an ARN of 512 characters at most" in message.msg
