@@ -31,7 +31,7 @@ MOST_DENIALS = 3
 #: For how many seconds a job holds its slot while AWS denies it as everything. Then
 #: the jobs behind it have their turn: one that AWS accepts proves that not all are
 #: denied.
-HELD_FOR = 60.0
+HELD_FOR = 20.0
 #: How long a slot sleeps before it looks whether a standstill is over, in seconds.
 LONGEST_SLEEP = 5.0
 

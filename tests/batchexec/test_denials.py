@@ -34,6 +34,7 @@ def powerless(worker, batch_with, client_of, monkeypatch):
     """A local AWS Batch that denies every submission."""
     monkeypatch.setattr(delays, "LONGEST_PAUSE", 0.3)
     monkeypatch.setattr(delays, "FIRST_PAUSE", 0.1)
+    monkeypatch.setattr(delays, "HELD_FOR", 600.0)
     batch = batch_with(policy={"Version": "2012-10-17", **LOST})
     add_queue(client_of(batch), "elsewhere")
     add_definition(client_of(batch), "another")
