@@ -84,6 +84,7 @@ class Slot:
         self.catalogue = catalogue
         #: What keeps the jobs of this process from being submitted.
         self.standstill = gates.standstill
+        self.denials = gates.denials
         self.watcher = watcher
         self._gates = gates
         self._store = store_for(type(job))
