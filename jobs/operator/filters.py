@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+import json
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, fields, replace
@@ -139,7 +140,9 @@ class Filter:
         if self.name is not None:
             found["name__icontains"] = self.name
         if self.text is not None:
-            found[f"{SEARCHED}__icontains"] = self.text
+            # A payload is kept as JSON, which has escapes for some characters.
+            escaped = json.dumps(self.text)[1:-1]
+            found[f"{SEARCHED}__icontains"] = list(dict.fromkeys([self.text, escaped]))
         return found
 
     def conditions(self, store: Store[Any]) -> dict[str, Any]:

@@ -20,8 +20,8 @@ from functools import partial
 from typing import Any, NamedTuple
 
 from django.db import connections
+from django.utils.module_loading import import_string
 
-import jobs
 from jobs.conf import settings
 from jobs.records import MAX_TEXT, Progress, WorkerRecord
 from jobs.store import store_for
@@ -31,6 +31,8 @@ from jobs.text import storable
 
 logger = logging.getLogger(__name__)
 
+#: By its name, because the package itself refers to every room.
+VERSION: str = import_string("jobs.__version__")
 #: The progress of a job is written this often at most, in seconds.
 PROGRESS_INTERVAL = 1.0
 #: For how many seconds a write may take at most, so that it doesn't keep leases from
@@ -60,7 +62,7 @@ class Card:
             slots=self.slots,
             in_hand=in_hand,
             hands_over=self.hands_over,
-            version=jobs.__version__,
+            version=VERSION,
             lease=settings.LEASE,
             started_at=started_at,
             seen_at=now,

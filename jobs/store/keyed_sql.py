@@ -87,12 +87,28 @@ class SqlKeyed(Keyed[M]):
         ]
 
     def within(self, seconds: float) -> AbstractContextManager[Any]:
-        is_postgresql = self.store.connection.vendor == "postgresql"
-        return self._timed(seconds) if is_postgresql else nullcontext()
+        connection = self.store.connection
+        if connection.in_atomic_block:
+            return nullcontext()  # it would hold for the rest of the transaction
+        limits = {"postgresql": self._timed, "sqlite": self._busy}
+        return limits.get(connection.vendor, nullcontext)(max(int(seconds * 1000), 1))
 
     @contextmanager
-    def _timed(self, seconds: float) -> Iterator[None]:
+    def _timed(self, milliseconds: int) -> Iterator[None]:
         with transaction.atomic(using=self.store.alias):
             with self.store.connection.cursor() as cursor:
-                cursor.execute(f"SET LOCAL statement_timeout = {max(int(seconds * 1000), 1)}")
+                cursor.execute(f"SET LOCAL statement_timeout = {milliseconds}")
             yield
+
+    @contextmanager
+    def _busy(self, milliseconds: int) -> Iterator[None]:
+        """For so long it waits for another writer."""
+        connection = self.store.connection
+        with connection.cursor() as cursor:
+            cursor.execute("PRAGMA busy_timeout")
+            [usual] = cursor.fetchone()
+            cursor.execute(f"PRAGMA busy_timeout = {milliseconds}")
+            try:
+                yield
+            finally:
+                cursor.execute(f"PRAGMA busy_timeout = {usual}")

@@ -15,7 +15,7 @@ from django.test.utils import CaptureQueriesContext
 import jobs
 from jobs.enqueueing import BATCH_SIZE
 from jobs.models import Activity, FailedAttempt, Job
-from jobs.process import reaper
+from jobs.process import pauses, reaper
 from jobs.store import store_for
 from tests.samples import Record
 
@@ -137,6 +137,7 @@ def test_a_pass_over_an_empty_queue_costs_four(counting):
 
 def test_a_hundred_jobs_cost_two_round_trips_each(counting, monkeypatch):
     monkeypatch.setattr(reaper, "MAINTENANCE_INTERVAL", math.inf)
+    monkeypatch.setattr(pauses, "INTERVAL", math.inf)
     jobs.enqueue_many([Record(number) for number in range(100)])
     worker = jobs.Worker()
     store_for(Job).now()  # the clock is asked once in a while, at no job's cost
@@ -151,6 +152,7 @@ def test_what_is_kept_of_a_hundred_jobs_costs_two_statements_after_them(counting
 
     monkeypatch.setattr("tests.conformance.test_round_trips.RECORDS", [])
     monkeypatch.setattr(reaper, "MAINTENANCE_INTERVAL", math.inf)
+    monkeypatch.setattr(pauses, "INTERVAL", math.inf)
     jobs.enqueue_many([Record(number) for number in range(50)])
     jobs.enqueue_many([Fail() for number in range(50)])
     worker = jobs.Worker()
