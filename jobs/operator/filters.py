@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 
 #: Longest text, in characters, because databases limit patterns.
 LONGEST_TEXT = 255
+LONGEST_PATTERN = 2 * LONGEST_TEXT
 LONGEST = dt.timedelta(days=36_500)
 UNITS = {"s": 1, "m": 60, "h": 3600, "d": 86400}
 #: A text is looked for in these columns.
@@ -142,7 +143,8 @@ class Filter:
         if self.text is not None:
             # A payload is kept as JSON, which has escapes for some characters.
             escaped = json.dumps(self.text)[1:-1]
-            found[f"{SEARCHED}__icontains"] = list(dict.fromkeys([self.text, escaped]))
+            texts = [self.text, escaped] if len(escaped) <= LONGEST_PATTERN else [self.text]
+            found[f"{SEARCHED}__icontains"] = list(dict.fromkeys(texts))
         return found
 
     def conditions(self, store: Store[Any]) -> dict[str, Any]:
