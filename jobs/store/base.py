@@ -27,7 +27,8 @@ from jobs.store.uniqueness import unique_column
 M = TypeVar("M", bound=models.Model)
 
 #: Field names to values; a name may end in `__in`, `__nin`, `__lt`, `__lte`, `__gt`,
-#: `__gte` or `__icontains`. `a|b__icontains` is for one of several texts.
+#: `__gte` or `__icontains`. `a|b__icontains` has a list of texts, of which one must
+#: be in one of these columns.
 Conditions = Mapping[str, Any]
 
 #: As the new value of a whole number: one more than it is.

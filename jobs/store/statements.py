@@ -137,9 +137,11 @@ class Statements:
             name, _, operator = condition.partition("__")
             key = prefix + condition.replace("|", "_")
             if "|" in name:
-                found = [self._contains(self._columns[one], key) for one in name.split("|")]
+                texts = {f"{key}_{index}": self._pattern(one) for index, one in enumerate(value)}
+                columns = [self._columns[one] for one in name.split("|")]
+                found = [self._contains(column, one) for column in columns for one in texts]
                 parts.append(f"({' OR '.join(found)})")
-                parameters[key] = self._pattern(value)
+                parameters.update(texts)
                 continue
             column, field = self._columns[name], self._fields[name]
             if name == "state" and not operator and value.isalpha():
