@@ -18,6 +18,8 @@ from bench.workers import wait_for_listeners
 QUIET = 600.0
 #: Seconds after a job until its statements are counted.
 SETTLES = 2.0
+#: What statements of workers are about: jobs, or news of them.
+TOPICS = re.compile("jobs_job|pg_notify")
 STATEMENT = re.compile(r"LOG:  (?:statement|execute [^:]*): (.*)")
 
 
@@ -40,11 +42,11 @@ def run(database: Database, log: Path, workers: int, jobs: int) -> dict[str, Any
 
 
 def _statements(log: Path, start: int) -> list[str]:
-    """The statements about jobs in the log from that byte on, without our own."""
+    """The statements in the log from that byte on, without our own."""
     with log.open() as file:
         file.seek(start)
         found = STATEMENT.findall(file.read().replace("\n\t", " "))
-    return [text for text in found if "jobs_job" in text and not _is_ours(text)]
+    return [text for text in found if TOPICS.search(text) and not _is_ours(text)]
 
 
 def _is_claim(text: str) -> bool:

@@ -103,8 +103,9 @@ def heard(number: int, seconds: float) -> dict[str, Any]:
     def found() -> bool:
         with connection.cursor() as cursor:
             cursor.execute(
-                "SELECT count(DISTINCT pid) FROM pg_stat_activity "
-                "WHERE datname = current_database() AND query LIKE 'LISTEN%'"
+                "SELECT count(DISTINCT pid) FROM pg_stat_activity LEFT JOIN pg_locks USING (pid) "
+                "WHERE datname = current_database() "
+                "AND (query LIKE 'LISTEN%' OR locktype = 'advisory')"
             )
             return bool(cursor.fetchone()[0] >= number)
 
