@@ -20,6 +20,7 @@ from bench.tables import (
 )
 from bench.targets import TARGETS
 
+TO_FIRST_LINE = STEPS[: STEPS.index("job") + 1]
 COMMANDS = {
     "python": "Python alone",
     "django": "django.setup()",
@@ -65,9 +66,10 @@ idle worker. All queues have their default settings."""
 
 ON_BATCH = """Milliseconds of each step, in the median, of a job that a worker submits to the
 local AWS Batch. *container* is AWS Batch's own; *submit* contains its answer to SubmitJob,
-and *runjob* is the start of Python and Django up to the registration. Only *slot free*
-waits for a look of the worker: how often it looks (`POLL_INTERVAL`), and how long it waits
-for a Batch job that can't be found (`SETTLE`), play no part in the other steps."""
+and *runjob* is the start of Python and Django up to the registration. *First line* is the
+sum of the steps up to *job*, and *ours* is that without *container*. Only *slot free* waits
+for a look of the worker: how often it looks (`POLL_INTERVAL`), and how long it waits for a
+Batch job that can't be found (`SETTLE`), play no part in the other steps."""
 
 START_UP = """What every Batch job pays before and after its work: milliseconds from the start of
 the process to its end."""
@@ -173,8 +175,12 @@ def _on_batch(figures: Figures) -> str:
             found = [one for run in figures.of("on_batch", "steps", **of) for one in run]
             [settle] = set(figures.of("on_batch", "settle", **of))
             cells = [milliseconds(median(one[step] for one in found)) for step in STEPS]
+            lines = [sum(one[step] for step in TO_FIRST_LINE) for one in found]
+            ours = [line - one["container"] for line, one in zip(lines, found, strict=True)]
+            cells += [milliseconds(median(values)) for values in (lines, ours)]
             rows.append([TITLES[database], f"{poll:g} / {settle:g} s", *cells])
-    return section("On AWS Batch", ON_BATCH, ["database", "POLL / SETTLE", *STEPS], rows)
+    head = ["database", "POLL / SETTLE", *STEPS, "first line", "ours"]
+    return section("On AWS Batch", ON_BATCH, head, rows)
 
 
 def _start_up(figures: Figures) -> str:

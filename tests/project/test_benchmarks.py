@@ -196,8 +196,8 @@ def test_the_steps_to_aws_batch_are_medians_for_each_interval_of_looks(written):
             for poll, found in ((1.0, (0.001, 0.002, 0.009)), (10.0, (0.2,)))
         )
     )
-    assert row(page, "SQLite", "1 / 30 s")[2:] == ["2.0"] * len(STEPS)
-    assert row(page, "SQLite", "10 / 30 s")[2:] == ["200"] * len(STEPS)
+    assert row(page, "SQLite", "1 / 30 s")[2:] == ["2.0"] * len(STEPS) + ["12.0", "10.0"]
+    assert row(page, "SQLite", "10 / 30 s")[2:] == ["200"] * len(STEPS) + ["1,200", "1,000"]
 
 
 def test_the_memory_of_an_iterator_is_told_before_and_after(written):
