@@ -8,14 +8,14 @@ from xml.sax.saxutils import escape
 
 from bench.databases import TITLES
 from bench.figures import ratio
-from bench.tables import subject_title
+from bench.tables import is_many, limit_of, subject_title
 
 if TYPE_CHECKING:
     from bench.figures import Figures
 
 OURS, LIMIT, PEERS = "#2f6fde", "#9aa5b1", "#e08e3c"
 COLOURS = {"the driver alone": LIMIT, "this queue": OURS, "other queues": PEERS}
-WIDTH, BAR, GAP, LEFT, SCALE = 860, 16, 4, 330, 400
+WIDTH, BAR, GAP, LEFT, SCALE = 920, 16, 4, 370, 400
 #: The longest part of the limit that has room.
 MOST = 1.2
 
@@ -83,9 +83,9 @@ def _beside_the_limit(chart: Chart, figures: Figures, suite: str, title: str) ->
         chart.title(title)
     for database in databases:
         rates_of = figures.by_subject(suite, database)
-        for subject, rates in rates_of.items():
-            is_many = subject in ("bulk", "many", "lazy") or subject.endswith(" many")
-            part = ratio(rates, rates_of.get("bulk" if is_many else "bare", []))
+        for subject in sorted(rates_of, key=is_many):
+            rates = rates_of[subject]
+            part = ratio(rates, rates_of.get(limit_of(subject), []))
             label = f"{TITLES[database]}, {subject_title(subject).replace('`', '')}"
             value = f"{part:.2f}  ({median(rates):,.0f}/s)"
             if part == part:

@@ -11,6 +11,8 @@ from bench.on_batch import STEPS
 from bench.peers.catalogue import BY_NAME, OWN_PROMISE
 from bench.tables import (
     Rows,
+    is_many,
+    limit_of,
     milliseconds,
     part,
     percentile,
@@ -128,9 +130,8 @@ def _enqueue(figures: Figures) -> str:
     rows: Rows = []
     for database in figures.databases("enqueue"):
         rates_of = figures.by_subject("enqueue", database)
-        for subject, rates in rates_of.items():
-            is_many = subject in ("bulk", "many", "lazy") or subject.endswith(" many")
-            limit = rates_of.get("bulk" if is_many else "bare", [])
+        for subject in sorted(rates_of, key=is_many):
+            rates, limit = rates_of[subject], rates_of.get(limit_of(subject), [])
             cells = [subject_title(subject), spread(rates), part(rates, limit)]
             rows.append([TITLES[database], *cells])
     return section("Enqueue", ENQUEUE, ["database", "", "jobs/s", "of the driver"], rows)

@@ -28,6 +28,16 @@ def subject_title(subject: str) -> str:
     return f"{peer.title}, `{peer.many}`" if many else peer.title
 
 
+def is_many(subject: str) -> bool:
+    """Whether it enqueues many at once."""
+    return subject in ("bulk", "many", "lazy") or subject.endswith(" many")
+
+
+def limit_of(subject: str) -> str:
+    """The subject that is its limit."""
+    return "bulk" if is_many(subject) else "bare"
+
+
 def section(title: str, text: str, head: list[str], rows: Rows) -> str:
     """A heading, a text and a table; nothing if the suite wasn't measured."""
     return f"## {title}\n\n{text}\n\n{table(head, rows)}" if rows else ""
