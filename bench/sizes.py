@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 
+STATES = ("ready", "scheduled", "running", "failed", "succeeded")
+
 
 @dataclass
 class Sizes:
@@ -14,6 +16,7 @@ class Sizes:
     enqueue: int
     many: int
     depths: tuple[int, ...]
+    states: tuple[str, ...]
     taken: int
     pick_ups: int
     pick_ups_of_peers: int
@@ -32,13 +35,14 @@ class Sizes:
         if database == "mongodb":
             # MongoDB's stand-in looks at every document for a claim, so it gets less.
             found.rounds = min(found.rounds, 3)
-            found.drain = min(found.drain, 400)
+            found.drain = min(found.drain, 300)
             found.enqueue = min(found.enqueue, 400)
             found.many = min(found.many, 5000)
             found.depths = tuple(depth for depth in (1000, 5000) if depth <= found.depths[-1])
             found.taken = 20
             found.pick_ups = min(found.pick_ups, 40)
-            found.slots = min(found.slots, 300)
+            found.slots = min(found.slots, 200)
+            found.states = ("ready", "failed")
         elif database == "documentdb":
             # It sorts all ready jobs for a claim.
             found.depths = tuple(
@@ -54,6 +58,7 @@ QUICK = Sizes(
     enqueue=100,
     many=1000,
     depths=(1000, 10_000),
+    states=STATES,
     taken=100,
     pick_ups=6,
     pick_ups_of_peers=4,
@@ -72,10 +77,11 @@ FULL = Sizes(
     enqueue=1000,
     many=10_000,
     depths=(1000, 1_000_000),
+    states=STATES,
     taken=500,
-    pick_ups=120,
+    pick_ups=100,
     pick_ups_of_peers=20,
-    idle=20,
+    idle=15,
     starts=11,
     slots=1000,
     followed=12,

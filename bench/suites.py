@@ -27,7 +27,6 @@ Record = Callable[..., None]
 Ways = dict[str, Callable[[], dict[str, Any]]]
 #: Subjects that enqueue many jobs at once.
 TOGETHER = ("bulk", "many", "lazy")
-STATES = ("ready", "scheduled", "running", "failed", "succeeded")
 
 
 class Suites:
@@ -115,7 +114,7 @@ class Suites:
             database.drop()
 
     def depth(self) -> None:
-        for state in STATES:
+        for state in self._sizes.states:
             tables: dict[int, Database] = {}
             for depth in self._sizes.depths:
                 tables[depth] = self._make(f"{state}{depth}", peers=False)
@@ -222,6 +221,8 @@ class Suites:
         """
         from bench import on_batch
 
+        if self._databases.name == "sqlite":
+            return  # its file serves one machine
         for name, poll, settle in (("short", 1.0, 30.0), ("long", 10.0, 120.0)):
             database = self._make(f"{name}_poll", peers=False)
             figures = on_batch.run(database, self._sizes.on_batch, poll, settle)
