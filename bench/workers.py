@@ -11,7 +11,7 @@ from bench.databases import Database
 from bench.peers.catalogue import Peer
 
 #: How long workers may take to start, in seconds.
-START = 120.0
+START = 300.0
 NUMBERS = (1, 2, 4, 8)
 
 
