@@ -124,6 +124,14 @@ class Databases:
         """What the server writes down."""
         return self._folder / "log"
 
+    def restart_with(self, setting: str) -> None:
+        """PostgreSQL with one more line in its configuration."""
+        assert isinstance(self._server, Postgres)
+        with (self._folder / "data" / "postgresql.conf").open("a") as configuration:
+            configuration.write(f"{setting}\n")
+        self._server.stop()
+        self._server.start()
+
     def make(self, name: str) -> Database:
         """Makes and migrates the database `name`."""
         if isinstance(self._server, Postgres):

@@ -102,7 +102,9 @@ class Suites:
         """Many idle workers and one job. Only PostgreSQL tells of statements."""
         if self._databases.name != "postgres":
             return
-        figures = herd.run(self._make("herd"), self._databases.log, self._sizes.herd, 5)
+        self._databases.restart_with(f"max_connections = {100 + 5 * self._sizes.herd}")
+        database = self._make("herd", peers=False)
+        figures = herd.run(database, self._databases.log, self._sizes.herd, 5)
         self._record("herd", "jobs", figures)
 
     def iterator(self) -> None:
