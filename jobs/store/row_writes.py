@@ -9,8 +9,9 @@ from typing import Any, Generic
 
 from jobs.store.reading import M
 
-#: Field names to values; a name may end in `__in`, `__nin`, `__lt`, `__lte`, `__gte` or
-#: `__icontains`.
+#: Field names to values; a name may end in `__in`, `__nin`, `__lt`, `__lte`, `__gt`,
+#: `__gte` or `__icontains`. `a|b__icontains` has a list of texts, of which one must
+#: be in one of these columns.
 Conditions = Mapping[str, Any]
 
 

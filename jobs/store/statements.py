@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from django.db import models
 
+from jobs.store.base import RAISED
 from jobs.store.row_writes import Conditions
 from jobs.store.writing import PLAIN
 
@@ -79,8 +80,8 @@ class Statements:
         self._fields_in_order = [field.attname for field in meta.concrete_fields]
         # An expression, because the driver of SQLite makes something else of a column's
         # value by the type that the table declares: null, where text is no instant.
-        self._raw = "+" if connection.vendor == "sqlite" else ""
-        self._mark = MARKS.get(connection.vendor, MARK).format
+        self.raw = "+" if connection.vendor == "sqlite" else ""
+        self.mark = MARKS.get(connection.vendor, MARK).format
         # Of whole numbers, PostgreSQL is told how large their columns are.
         self._plain = (int, str) if connection.vendor == "sqlite" else (str,)
         self._claims: dict[tuple[Any, ...], Sql] = {}
@@ -88,12 +89,12 @@ class Statements:
         self._names = {
             **{name: self._columns[name] for name in named if name in self._columns},
             "table": quote(meta.db_table),
-            "columns": ", ".join(self._raw + quote(field.column) for field in meta.concrete_fields),
+            "columns": ", ".join(self.raw + quote(field.column) for field in meta.concrete_fields),
         }
 
     def update(self, where: Conditions, changes: Mapping[str, Any]) -> Sql:
         assigned, values = self._assignments(changes)
-        conditions, parameters = self._conditions(where)
+        conditions, parameters = self.conditions(where)
         text = UPDATE.format(**self._names, changes=assigned, conditions=conditions)
         return text, {**values, **parameters}
 
@@ -106,19 +107,26 @@ class Statements:
         limit: int | None = None,
     ) -> Sql:
         """Rows as the database holds them: all columns, or those of `names`."""
-        conditions, parameters = self._conditions(where)
+        conditions, parameters = self.conditions(where)
         chosen = self._fields_in_order if names is None else names
-        selected = ", ".join(self._raw + self._columns[name] for name in chosen)
+        selected = ", ".join(self.raw + self._columns[name] for name in chosen)
         text = SELECT.format(**self._names, selected=selected, conditions=conditions)
         if order:
-            direction = "DESC" if order.startswith("-") else "ASC"
-            text += f" ORDER BY {self._columns[order.removeprefix('-')]} {direction}"
+            text += self.order_by([order])
         if limit is not None:
             text += f" {self._connection.ops.limit_offset_sql(0, limit)}"
         return text, parameters
 
+    def order_by(self, names: Iterable[str]) -> str:
+        """Of fields, descending where one begins with `-`."""
+        parts = [
+            f"{self._columns[name.removeprefix('-')]} {'DESC' if name[0] == '-' else 'ASC'}"
+            for name in names
+        ]
+        return f" ORDER BY {', '.join(parts)}" if parts else ""
+
     def delete(self, where: Conditions) -> Sql:
-        conditions, parameters = self._conditions(where)
+        conditions, parameters = self.conditions(where)
         return DELETE.format(**self._names, conditions=conditions), parameters
 
     def claim(
@@ -152,13 +160,13 @@ class Statements:
         fixed = {name: value for name, value in changes.items() if value is not now}
         assigned, values = self._assignments(fixed, "claimed_")
         for name in (name for name in changes if name not in fixed):
-            assigned += f", {self._columns[name]} = {self._mark('now')}"
-        conditions, parameters = self._conditions(where, "wanted_")
+            assigned += f", {self._columns[name]} = {self.mark('now')}"
+        conditions, parameters = self.conditions(where, "wanted_")
         if not worker.hands_over:
-            assigned += ", " + RUNNER.format(**self._names, worker=self._mark("worker"))
+            assigned += ", " + RUNNER.format(**self._names, worker=self.mark("worker"))
             values["worker"] = f"{worker.name}@"
         text = CLAIM[self._connection.vendor].format(
-            **self._names, changes=assigned, conditions=conditions, most=self._mark("most")
+            **self._names, changes=assigned, conditions=conditions, most=self.mark("most")
         )
         return text, {**values, **parameters, "most": limit}
 
@@ -166,36 +174,52 @@ class Statements:
         """Both as one statement, of an `update` or a `delete` and a `claim`."""
         return END_AND_CLAIM.format(end=end[0], claim=claim[0]), {**end[1], **claim[1]}
 
-    def _conditions(self, where: Conditions, prefix: str = "") -> Sql:
+    def column(self, name: str) -> str:
+        return self._columns[name]
+
+    def field(self, name: str) -> Any:
+        return self._fields[name]
+
+    def conditions(self, where: Conditions, prefix: str = "") -> Sql:
+        """`prefix` keeps the parameters apart from those of other conditions."""
         parts: list[str] = []
         parameters: dict[str, Any] = {}
-        for column_and_operator, value in where.items():
-            name, _, operator = column_and_operator.partition("__")
-            key = prefix + column_and_operator
+        for condition, value in where.items():
+            name, _, operator = condition.partition("__")
+            key = prefix + condition.replace("|", "_")
+            if "|" in name:
+                texts = {f"{key}_{index}": self._pattern(one) for index, one in enumerate(value)}
+                columns = [self._columns[one] for one in name.split("|")]
+                found = [self._contains(column, one) for column in columns for one in texts]
+                parts.append(f"({' OR '.join(found)})")
+                parameters.update(texts)
+                continue
             column, field = self._columns[name], self._fields[name]
             if name == "state" and not operator and value.isalpha():
                 # Written out, so that the planner sees which partial index serves it.
                 parts.append(f"{column} = '{value}'")
             elif operator in ("in", "nin"):
                 items = {f"{key}_{index}": item for index, item in enumerate(value)}
-                listed = ", ".join(map(self._mark, items)) or "NULL"
+                listed = ", ".join(map(self.mark, items)) or "NULL"
                 parts.append(f"{column} {'NOT IN' if operator == 'nin' else 'IN'} ({listed})")
                 parameters.update(
                     (each, self._prepared(field, item)) for each, item in items.items()
                 )
             elif operator == "icontains":
                 parts.append(self._contains(column, key))
-                like = self._connection.ops.prep_for_like_query(value)
-                parameters[key] = f"%{like}%"
+                parameters[key] = self._pattern(value)
             elif value is None:
                 parts.append(f"{column} IS NULL")
             else:
-                parts.append(f"{column} {COMPARISONS[operator]} {self._mark(key)}")
+                parts.append(f"{column} {COMPARISONS[operator]} {self.mark(key)}")
                 parameters[key] = self._prepared(field, value)
         return " AND ".join(parts) or "1 = 1", parameters
 
+    def _pattern(self, text: str) -> str:
+        return f"%{self._connection.ops.prep_for_like_query(text)}%"
+
     def _contains(self, column: str, key: str) -> str:
-        operator = self._connection.operators["icontains"] % self._mark(key)
+        operator = self._connection.operators["icontains"] % self.mark(key)
         return f"{self._connection.ops.lookup_cast('icontains') % column} {operator}"
 
     def _assignments(self, changes: Mapping[str, Any], prefix: str = "new_") -> Sql:
@@ -204,10 +228,13 @@ class Statements:
         prepared: dict[tuple[type, int], Any] = {}  # a claim writes one instant several times
         for name, value in changes.items():
             field = self._fields[name]
+            if value is RAISED:
+                parts.append(f"{self._columns[name]} = {self._columns[name]} + 1")
+                continue
             known = type(field), id(value)
             if known not in prepared:
                 prepared[known] = self._prepared(field, value)
-            parts.append(f"{self._columns[name]} = {self._mark(prefix + name)}")
+            parts.append(f"{self._columns[name]} = {self.mark(prefix + name)}")
             parameters[f"{prefix}{name}"] = prepared[known]
         return ", ".join(parts), parameters
 
