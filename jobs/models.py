@@ -42,6 +42,7 @@ __all__ = [
 #: Longest text kept in `name`, in characters.
 MAX_NAME = 255
 MAX_SIGNATURE = 128
+MAX_ERROR_KEY = 16
 #: Columns that only the queue's own conditional writes change, and `save()` doesn't.
 OWN_COLUMNS = frozenset(
     {
@@ -60,6 +61,7 @@ OWN_COLUMNS = frozenset(
         "failed_at",
         "finished_at",
         "last_error",
+        "error_key",
         "unique_key",
         "updated_at",
     }
@@ -122,6 +124,12 @@ class AbstractJob(models.Model):
     failed_at = models.DateTimeField(null=True, blank=True)
     finished_at = models.DateTimeField(null=True, blank=True)
     last_error = models.TextField(default="", blank=True)
+    error_key = models.CharField(
+        max_length=MAX_ERROR_KEY,
+        default="",
+        blank=True,
+        help_text="The same for all jobs of one class that failed with the same error.",
+    )
     unique_key = models.CharField(max_length=255, null=True, blank=True)
     created_at = models.DateTimeField(default=timezone.now)
     updated_at = models.DateTimeField(default=timezone.now)
@@ -131,6 +139,10 @@ class AbstractJob(models.Model):
     #: The columns of the row that can't be read; set by the store.
     unreadable: tuple[str, ...] = ()
     _load_failure: BaseException | None = None
+    #: What the attempt failed by whose outcome is being recorded.
+    _error: BaseException | None = None
+    #: Texts by name that a plugin wants beside the job object, set before it is stored.
+    _carried: dict[str, str] | None = None
 
     #: Set on the job that `enqueue` returns if its unique key was held already.
     already_enqueued = False
@@ -176,6 +188,12 @@ class AbstractJob(models.Model):
                 fields=["state", "finished_at"],
                 name="%(app_label)s_%(class)s_ended",
                 condition=Q(finished_at__isnull=False),
+            ),
+            # Failed jobs by their error, with the times that a look at all needs.
+            PartialIndex(
+                fields=["state", "error_key", "id", "finished_at"],
+                name="%(app_label)s_%(class)s_error",
+                condition=Q(state=State.FAILED),
             ),
             # Lists of the jobs in one state, the newest first.
             models.Index(fields=["state", "id"], name="%(app_label)s_%(class)s_list"),
@@ -262,3 +280,11 @@ class AbstractJob(models.Model):
 class Job(AbstractJob):
     class Meta(AbstractJob.Meta):
         abstract = False
+        # Besides Django's own: `view_job` and `delete_job`.
+        permissions = [
+            ("retry_job", "Can retry jobs"),
+            ("reschedule_job", "Can change when jobs run"),
+            ("cancel_job", "Can cancel jobs"),
+            ("unlock_job", "Can let go of jobs' locks"),
+            ("move_job", "Can change the queue and the priority of jobs"),
+        ]

@@ -106,7 +106,7 @@ def unlock(job: AbstractJob) -> AbstractJob | None:
         if now.state == State.RUNNING:
             raise _changed(now)
         raise Refused(f"Job {now.pk} is {now.state}, so nobody has it locked.")
-    _reap(type(job))
+    reap(type(job))
     return store_for(type(job)).get(job.pk)
 
 
@@ -116,7 +116,7 @@ def unlock_worker(name: str, model: type[AbstractJob] = Job) -> int:
     """
     count = transitions.expire_all(model, name)
     if count:
-        _reap(model)
+        reap(model)
     return count
 
 
@@ -173,7 +173,7 @@ def _discard(model: type[AbstractJob], where: dict[str, Any]) -> int:
     return total
 
 
-def _reap(model: type[AbstractJob]) -> None:
+def reap(model: type[AbstractJob]) -> None:
     lifecycle = Lifecycle(instantiate(not_handing_over(settings.PLUGINS)))
     Reaper(model, Recorder(default_name(), lifecycle)).reap()
 

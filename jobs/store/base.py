@@ -26,9 +26,16 @@ from jobs.store.uniqueness import unique_column
 
 M = TypeVar("M", bound=models.Model)
 
-#: Field names to values; a name may end in `__in`, `__nin`, `__lt`, `__lte`,
-#: `__gte` or `__icontains`.
+#: Field names to values; a name may end in `__in`, `__nin`, `__lt`, `__lte`, `__gt`,
+#: `__gte` or `__icontains`. `a|b__icontains` has a list of texts, of which one must
+#: be in one of these columns.
 Conditions = Mapping[str, Any]
+
+#: As the new value of a whole number: one more than it is.
+RAISED: Any = object()
+
+#: No database has a larger key that is a whole number.
+LARGEST_KEY = 2**63 - 1
 
 #: The order of the queue.
 ORDER = ("priority", "run_at", "pk")
@@ -228,8 +235,8 @@ class Store(ABC, Generic[M]):
         return {pair: count for pair, count in counts.items() if count}
 
     @abstractmethod
-    def queues(self, state: str) -> set[str]:
-        """The queues that have jobs in that state.
+    def queues(self, state: str, most: int | None = None) -> set[str]:
+        """The queues that have jobs in that state, or `most` of them.
 
         Read from an index: the cost grows with the number of queues, not with that of
         jobs.
@@ -277,9 +284,10 @@ class Store(ABC, Generic[M]):
     def id_of(self, pk: Any) -> Any:
         """The primary key as the model keeps it; None if `pk` can't be one."""
         try:
-            return self.model._meta.pk.to_python(pk)
+            found = self.model._meta.pk.to_python(pk)
         except Exception:
             return None
+        return None if isinstance(found, int) and abs(found) > LARGEST_KEY else found
 
 
 def aware(value: dt.datetime) -> dt.datetime:

@@ -258,7 +258,7 @@ class MongoStore(Store[M]):
     def count(self, where: Conditions, limit: int) -> int:
         return self.collection.count_documents(self._documents.filter(where), limit=limit)
 
-    def queues(self, state: str) -> set[str]:
+    def queues(self, state: str, most: int | None = None) -> set[str]:
         names = self.collection.distinct("queue", {"state": state})
         return {name for name in names if type(name) is str}
 

@@ -153,12 +153,8 @@ class SqlStore(Store[M]):
         return found
 
     def get(self, pk: Any) -> M | None:
-        if (pk := self.id_of(pk)) is None:
-            return None
-        try:
-            return self.find_one({"pk": pk})
-        except OverflowError:
-            return None
+        pk = self.id_of(pk)
+        return None if pk is None else self.find_one({"pk": pk})
 
     def find(self, where: Conditions, limit: int) -> list[M]:
         return self._read(where, "", limit)
@@ -226,10 +222,10 @@ class SqlStore(Store[M]):
     def count(self, where: Conditions, limit: int) -> int:
         return self._rows.filter(**where)[:limit].count()
 
-    def queues(self, state: str) -> set[str]:
+    def queues(self, state: str, most: int | None = None) -> set[str]:
         rows = self._rows.filter(state=state)
         try:
-            return self._queues_by_index(rows)
+            return self._queues_by_index(rows, most)
         except Exception as error:
             if not is_unreadable(error):
                 raise
@@ -237,12 +233,12 @@ class SqlStore(Store[M]):
             raw = rows.annotate(raw=Cast("queue", BinaryField())).values_list("raw", flat=True)
             return {found for name in raw.distinct() if (found := _decoded(name)) is not None}
 
-    def _queues_by_index(self, rows: QuerySet[M]) -> set[str]:
+    def _queues_by_index(self, rows: QuerySet[M], most: int | None) -> set[str]:
         # From one to the next on the index, because SELECT DISTINCT reads every entry.
         found: set[str] = set()
         names = rows.order_by("queue").values_list("queue", flat=True)
         name = names.first()
-        while name is not None:
+        while name is not None and (most is None or len(found) < most):
             if not isinstance(name, str):
                 raise TypeError(f"A queue's name is a {type(name).__name__}.")
             found.add(name)
