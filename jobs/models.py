@@ -139,6 +139,10 @@ class AbstractJob(models.Model):
     #: The columns of the row that can't be read; set by the store.
     unreadable: tuple[str, ...] = ()
     _load_failure: BaseException | None = None
+    #: What the attempt failed by whose outcome is being recorded.
+    _error: BaseException | None = None
+    #: Texts by name that a plugin wants beside the job object, set before it is stored.
+    _carried: dict[str, str] | None = None
 
     #: Set on the job that `enqueue` returns if its unique key was held already.
     already_enqueued = False

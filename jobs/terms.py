@@ -17,6 +17,7 @@ from jobs.conf import settings
 from jobs.execution.invoke import invoke
 from jobs.instants import FIRST, in_utc
 from jobs.lifecycle import Lifecycle, instantiate
+from jobs.logs import about_the_job
 from jobs.models import MAX_NAME
 from jobs.signals import enqueueing
 from jobs.states import State
@@ -133,12 +134,13 @@ class Terms:
         payloads.call_hook(payload, "enqueue", job)
         enqueueing.send(sender=self._model, job=job)
         _check_again(job)
-        job.handler = payloads.dump(job.payload)
+        job.handler = payloads.dump(job.payload, job._carried)
         job.signature = self._sign(job.handler)
         self._store.check_size(job)
         delayed = self._delayed
         if not (payloads.call_with_accepted(delayed, job) if callable(delayed) else delayed):
-            self.lifecycle.run("invoke_job", invoke, job)
+            with about_the_job(job):
+                self.lifecycle.run("invoke_job", invoke, job)
             return False
         is_due = job.run_at <= self._past or job.run_at <= timezone.now()
         job.state = READY if is_due else SCHEDULED

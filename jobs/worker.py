@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 import threading
 from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING, Any
@@ -10,13 +9,13 @@ from typing import TYPE_CHECKING, Any
 from jobs.conf import settings
 from jobs.exceptions import DeserializationError
 from jobs.execution import moods
-from jobs.execution.error_text import traceback_for_log
 from jobs.execution.journal import Journal
 from jobs.execution.outcomes import Recorder
 from jobs.lifecycle import Lifecycle, Plugin, instantiate
+from jobs.logs import about_the_job, get_logger
 from jobs.models import Job
 from jobs.process.bulletin import Card
-from jobs.process.claims import Claims, check_queue, reservation_of
+from jobs.process.claims import Claims, check_bounds, check_queue, reservation_of
 from jobs.process.executor import Executor
 from jobs.process.leases import Heartbeat, Hold
 from jobs.process.listener import Listener
@@ -33,7 +32,7 @@ from jobs.text import one_line
 if TYPE_CHECKING:
     from jobs.models import AbstractJob
 
-logger = logging.getLogger(__name__)
+logger = get_logger(__name__)
 
 #: Jobs performed in one pass of the loop.
 PASS = 100
@@ -78,6 +77,7 @@ class Worker:
         self.queues = tuple(check_queue(queue) for queue in queues or settings.QUEUES)
         self.min_priority = _given(min_priority, "MIN_PRIORITY")
         self.max_priority = _given(max_priority, "MAX_PRIORITY")
+        check_bounds(self.min_priority, self.max_priority)
         self.sleep_delay = _given(sleep_delay, "SLEEP_DELAY")
         self.exit_on_complete = _given(exit_on_complete, "EXIT_ON_COMPLETE")
         self.model = model
@@ -168,8 +168,8 @@ class Worker:
                 failures += 1
                 if failures == FAILURES_IN_A_ROW:
                     raise
-                text = "[%s] A pass over the queue failed: %s\n%s"
-                logger.error(text, self, brief(error), traceback_for_log(error))
+                text = "[%s] A pass over the queue failed: %s"
+                logger.error(text, self, brief(error), exc_info=error)
                 self.stopping.wait(max(self.sleep_delay, FIRST_PAUSE))
                 continue
             failures = 0
@@ -185,7 +185,7 @@ class Worker:
 
     def _tell_tally(self) -> None:
         if told := self._tally.end(self._succeeded, self._failed):
-            logger.info("[%s] %d jobs processed at %.4f j/s, %d failed", self, *told)
+            logger.info("[%s] %d %s processed at %.4f jobs/s, %d failed", self, *told)
 
     def _idle_delay(self) -> float:
         if self.exit_on_complete and self._slots.busy:
@@ -238,8 +238,9 @@ class Worker:
         except BaseException as error:
             # A plugin or the bookkeeping raised: the job keeps its lock until its lease
             # expires.
-            text = "[%s] Job %s could not be performed:\n%s"
-            logger.error(text, self, job, traceback_for_log(error))
+            with about_the_job(job, self.name):
+                text = "[%s] Job %s could not be performed:"
+                logger.error(text, self, job, exc_info=error)
             result = False
         else:
             self._claims.is_done_with(reservation)
@@ -253,7 +254,7 @@ class Worker:
         Returns whether it succeeded; None if the outcome isn't known here, because the
         job was let go of or isn't this worker's now.
         """
-        with self.heartbeat.watching(job) as hold:
+        with about_the_job(job, self.name), self.heartbeat.watching(job) as hold:
             self._held[id(job)] = hold
             try:
                 job.require_readable()

@@ -7,7 +7,6 @@ yet, some seconds' worth, is lost.
 from __future__ import annotations
 
 import datetime as dt
-import logging
 import threading
 from collections.abc import Callable
 from typing import TYPE_CHECKING
@@ -15,6 +14,7 @@ from typing import TYPE_CHECKING
 from django.db import connections
 
 from jobs.execution import notes
+from jobs.logs import get_logger
 from jobs.records import Activity
 from jobs.store import store_for
 from jobs.store.patience import brief, until_available
@@ -22,7 +22,7 @@ from jobs.store.patience import brief, until_available
 if TYPE_CHECKING:
     from jobs.models import AbstractJob
 
-logger = logging.getLogger(__name__)
+logger = get_logger(__name__)
 
 #: What is noted is written this often, in seconds.
 INTERVAL = 5.0

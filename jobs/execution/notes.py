@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any
 
 from jobs.conf import settings
 from jobs.exceptions import Lost
-from jobs.execution.error_text import describe, summary
+from jobs.logs.error_text import describe, summary
 from jobs.records import (
     MAX_TEXT,
     NUMBERS,

@@ -6,7 +6,6 @@ Nothing here raises what the job contains.
 from __future__ import annotations
 
 import datetime as dt
-import logging
 from collections.abc import Callable, Mapping
 from functools import partial
 from typing import TYPE_CHECKING, Any
@@ -15,9 +14,10 @@ from jobs import transitions
 from jobs.conf import settings
 from jobs.exceptions import DeserializationError, NotKnownYet
 from jobs.execution.apart import Apart
-from jobs.execution.error_text import describe, for_log, traceback_for_log
 from jobs.execution.journal import AtOnce
 from jobs.execution.writes import Once, offer
+from jobs.logs import get_logger
+from jobs.logs.error_text import describe, for_log
 from jobs.store.base import aware
 from jobs.text import one_line
 
@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from jobs.lifecycle import Lifecycle
     from jobs.models import AbstractJob
 
-logger = logging.getLogger(__name__)
+logger = get_logger(__name__)
 
 #: For how many seconds a job is put back that this process's code may be too old for:
 #: half its age, between these.
@@ -67,8 +67,8 @@ class Recorder:
             partial(transitions.has_ended, job, None, deleted=deletes),
         )
         if recorded:
-            text = "[%s] Job %s COMPLETED after %.4f"
-            logger.info(text, self, job, seconds, extra=_extra(job))
+            text = "[%s] Job %s COMPLETED after %.4f s"
+            logger.info(text, self, job, seconds, extra={"run_seconds": seconds})
             self.journal.succeeded(job, seconds)
         return recorded
 
@@ -108,13 +108,13 @@ class Recorder:
         where = transitions.as_executor(job) if where is None else where
         prior = job.attempts
         text = "[%s] Job %s FAILED (%s prior attempts) with %s"
-        logger.error(text, self, job, prior, for_log(error), extra=_extra(job))
+        logger.error(text, self, job, prior, for_log(error), exc_info=_raised(error))
         attempts = prior + 1
         verdict, described = asked.verdict(job, attempts, counted=counted), describe(error)
         if verdict.run_at is None:
             attempt.last, attempt.deleted = True, verdict.destroy
             fail = partial(self._fail, job, error, where, attempts, verdict.destroy, asked)
-            return self._through("error", fail, job)
+            return self._through("error", fail, job, error)
         record = partial(
             offer,
             job,
@@ -128,7 +128,7 @@ class Recorder:
             ),
             partial(transitions.has_ended, job, described, deleted=False),
         )
-        return self._through("error", record, job)
+        return self._through("error", record, job, error)
 
     def failed_for_good(
         self, job: AbstractJob, error: DeserializationError, *, asked: Asked | None = None
@@ -161,12 +161,12 @@ class Recorder:
         except Exception as refusal:
             if transitions.store_of(job).is_unavailable(refusal):
                 raise
-            text = "[%s] Job %s can't be made to fail:\n%s"
-            logger.error(text, self, job, traceback_for_log(refusal))
+            text = "[%s] Job %s can't be made to fail:"
+            logger.error(text, self, job, exc_info=refusal)
             return False
         if recorded:
             text = "[%s] Job %s FAILED permanently, because its row is broken: %s"
-            logger.error(text, self, job, for_log(error), extra=_extra(job))
+            logger.error(text, self, job, for_log(error))
         return recorded and self.journal.failed(job, attempt)
 
     def _noted_or_condemned(
@@ -186,8 +186,8 @@ class Recorder:
         except Exception as error:
             if transitions.store_of(job).is_unavailable(error):
                 raise
-            text = "[%s] The outcome of job %s can't be recorded:\n%s"
-            logger.error(text, self, job, traceback_for_log(error))
+            text = "[%s] The outcome of job %s can't be recorded:"
+            logger.error(text, self, job, exc_info=error)
             return self.condemned(job, error)
 
     def _not_loaded(
@@ -218,7 +218,7 @@ class Recorder:
         )
         if recorded:
             text = "[%s] Job %s is put back for %.0f s, because it may be for newer code: %s"
-            logger.warning(text, self, job, pause, for_log(error), extra=_extra(job))
+            logger.warning(text, self, job, pause, for_log(error))
         return recorded
 
     def dropped(self, job: AbstractJob) -> None:
@@ -226,7 +226,7 @@ class Recorder:
         gone.
         """
         text = "[%s] Job %s is not this execution's any more: its outcome is dropped"
-        logger.warning(text, self, job, extra=_extra(job))
+        logger.warning(text, self, job)
         offer(job, partial(transitions.clear_runner, job), lambda: True)
 
     def _fail(
@@ -239,26 +239,36 @@ class Recorder:
         asked: Asked,
     ) -> bool:
         described = describe(error)
+        # That of an attempt is in the log already.
+        trace = _raised(error) if attempts == job.attempts else None
         write = partial(transitions.fail, job, where, described, attempts=attempts, destroy=destroy)
         ended = partial(transitions.has_ended, job, described, deleted=destroy)
-        recorded = self._through("failure", partial(offer, job, write, ended), job)
+        recorded = self._through("failure", partial(offer, job, write, ended), job, error)
         if recorded:
             text = "[%s] Job %s FAILED permanently with %s"
-            logger.error(text, self, job, for_log(error), extra=_extra(job))
+            logger.error(text, self, job, for_log(error), exc_info=trace)
             # After the write: a hook is not called for an outcome that is dropped.
             asked.call_failure_hook(job)
         return recorded
 
-    def _through(self, event: str, write: Callable[[], bool], job: AbstractJob) -> bool:
-        """Runs the event around the write, which happens even if a plugin raises."""
+    def _through(
+        self, event: str, write: Callable[[], bool], job: AbstractJob, error: BaseException
+    ) -> bool:
+        """Runs the event around the write, which happens even if a plugin raises.
+
+        Meanwhile plugins find the attempt's `error` with the job.
+        """
         record = Once(write)
+        before, job._error = job._error, error
         try:
             self._lifecycle.run(event, record, self._worker, job)
-        except BaseException as error:
-            if record.raised is error:
+        except BaseException as raised:
+            if record.raised is raised:
                 raise
-            text = "[%s] A plugin raised while the outcome of job %s was recorded:\n%s"
-            logger.error(text, self, job, traceback_for_log(error))
+            text = "[%s] A plugin raised while the outcome of job %s was recorded:"
+            logger.error(text, self, job, exc_info=raised)
+        finally:
+            job._error = before
         return record()
 
 
@@ -272,10 +282,6 @@ def _young(job: AbstractJob) -> float | None:
     return age if -window < age < window else None
 
 
-def _extra(job: AbstractJob) -> dict[str, Any]:
-    return {
-        "job_id": str(job.pk),
-        "job_name": job.name,
-        "queue": job.queue,
-        "epoch": job.epoch,
-    }
+def _raised(error: BaseException) -> BaseException | None:
+    """The error, if it has a traceback: not that of a worker that is gone."""
+    return error if error.__traceback__ is not None else None

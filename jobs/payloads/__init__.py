@@ -1,7 +1,7 @@
 """Job objects, and how they are stored."""
 
 from jobs.payloads.asynchronous import finished
-from jobs.payloads.handler import dump, load
+from jobs.payloads.handler import carried_by, dump, load
 from jobs.payloads.paths import import_dotted, path_of
 from jobs.payloads.performable import (
     Performable,
@@ -23,6 +23,7 @@ __all__ = [
     "Performable",
     "call_hook",
     "call_with_accepted",
+    "carried_by",
     "check",
     "destroys_when_failed",
     "display_name",

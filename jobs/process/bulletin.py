@@ -8,7 +8,6 @@ job's.
 from __future__ import annotations
 
 import datetime as dt
-import logging
 import math
 import os
 import socket
@@ -23,13 +22,14 @@ from django.db import connections
 from django.utils.module_loading import import_string
 
 from jobs.conf import settings
+from jobs.logs import get_logger
 from jobs.records import MAX_TEXT, Progress, WorkerRecord
 from jobs.store import store_for
 from jobs.store.keyed import keyed_for
 from jobs.store.patience import brief
 from jobs.text import storable
 
-logger = logging.getLogger(__name__)
+logger = get_logger(__name__)
 
 #: By its name, because the package itself refers to every room.
 VERSION: str = import_string("jobs.__version__")

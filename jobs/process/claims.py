@@ -96,3 +96,12 @@ def check_queue(name: str) -> str:
     if not 1 <= len(name) <= LONGEST_QUEUE_NAME or storable(name) != name:
         raise ValueError(f"No queue can have the name {name!a}.")
     return name
+
+
+def check_bounds(least: int | None, most: int | None) -> None:
+    """Raises ValueError for bounds on the priority that no job is between."""
+    if least is not None and most is not None and least > most:
+        raise ValueError(
+            f"No priority is at least {least} and at most {most}, so no job would ever be "
+            "taken: make the minimum priority the smaller one."
+        )

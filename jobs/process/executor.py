@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 import time
 from functools import partial
 from typing import TYPE_CHECKING
@@ -14,6 +13,7 @@ from jobs.execution.invoke import invoke, is_of_loading, load
 from jobs.execution.leftovers import left_as_found
 from jobs.execution.questions import GRACE, Here
 from jobs.execution.writes import PATIENCE
+from jobs.logs import get_logger
 from jobs.payloads import reported_to
 from jobs.process.reporter import Reporter
 from jobs.runner import worker_runner
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from jobs.models import AbstractJob
     from jobs.process.leases import Heartbeat, Hold
 
-logger = logging.getLogger(__name__)
+logger = get_logger(__name__)
 
 
 class Executor:
@@ -51,8 +51,7 @@ class Executor:
         if not job.runner and not transitions.register(job, runner):
             logger.warning("[%s] Job %s is executed by somebody else", self._recorder, job)
             return None
-        extra = {"job_id": str(job.pk), "job_name": job.name}
-        logger.info("[%s] Job %s RUNNING", self._recorder, job, extra=extra)
+        logger.info("[%s] Job %s RUNNING", self._recorder, job)
         with self._heartbeat.executing(job, _ended_after(settings.MAX_RUN_TIME)) as hold:
             error = self._execute(job, hold)
             self._lift_deadline(hold)

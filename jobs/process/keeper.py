@@ -11,7 +11,6 @@ from __future__ import annotations
 
 import contextlib
 import datetime as dt
-import logging
 import marshal
 import os
 import select
@@ -27,12 +26,13 @@ from django.db import connections
 
 from jobs.conf import settings
 from jobs.execution import apart
+from jobs.logs import get_logger
 from jobs.process import overdue
 from jobs.process.bulletin import Bulletin, Card, Report
 from jobs.process.leases import HURRY, Heartbeat, Hold, renew
 from jobs.process.told import Told, instant, is_stopped, number_of
 
-logger = logging.getLogger(__name__)
+logger = get_logger(__name__)
 
 #: A message in the pipe is its length, then its marshalled fields.
 LENGTH = struct.Struct("=I")

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import datetime as dt
 import itertools
-import logging
 import threading
 import time
 from collections import defaultdict
@@ -19,6 +18,7 @@ from typing import TYPE_CHECKING, Any
 from django.db import connections
 
 from jobs.conf import settings
+from jobs.logs import get_logger
 from jobs.payloads import codec
 from jobs.process.bulletin import Bulletin, Card, Report, Teller
 from jobs.records import WorkerRecord
@@ -29,7 +29,7 @@ from jobs.store.patience import brief
 if TYPE_CHECKING:
     from jobs.models import AbstractJob
 
-logger = logging.getLogger(__name__)
+logger = get_logger(__name__)
 
 #: A heartbeat that failed is tried again this many times sooner than the next one is
 #: due.
@@ -266,5 +266,5 @@ def _renew(group: list[Hold]) -> list[Hold]:
     lost = [hold for hold in group if hold.pk not in kept]
     for hold in lost:
         text = "The lease of job %s isn't renewed: it has ended, or another process has it now."
-        logger.info(text, hold.pk)
+        logger.info(text, hold.pk, extra={"job_id": str(hold.pk)})
     return lost

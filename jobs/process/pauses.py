@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-import logging
 import math
 import time
 
+from jobs.logs import get_logger
 from jobs.records import Pause
 from jobs.store import store_for
 from jobs.store.patience import brief
 from jobs.store.reserver import Paused
 
-logger = logging.getLogger(__name__)
+logger = get_logger(__name__)
 
 #: A worker reads what is paused this often, in seconds: so long after it was paused, it
 #: may still begin a job.

@@ -9,7 +9,6 @@ is ready again.
 from __future__ import annotations
 
 import datetime as dt
-import logging
 import math
 import threading
 import time
@@ -19,8 +18,9 @@ from typing import TYPE_CHECKING, Any
 from jobs import transitions
 from jobs.conf import settings
 from jobs.exceptions import Lost
-from jobs.execution.error_text import for_log
 from jobs.execution.notes import forget_jobs
+from jobs.logs import about_the_job, get_logger
+from jobs.logs.error_text import for_log
 from jobs.process.pruner import Pruner
 from jobs.runner import worker_runner
 from jobs.states import State
@@ -32,7 +32,7 @@ if TYPE_CHECKING:
     from jobs.models import AbstractJob
     from jobs.store.base import Store
 
-logger = logging.getLogger(__name__)
+logger = get_logger(__name__)
 
 #: A busy worker promotes and reaps at most this often, in seconds.
 MAINTENANCE_INTERVAL = 1.0
@@ -163,14 +163,15 @@ class Reaper:
 
     def _release_or_condemn(self, job: AbstractJob, why: str) -> None:
         """Whatever a row contains, the next one gets its turn."""
-        try:
-            job.require_readable()
-            if not self._release_one(job, why) and self._is_unchanged(job):
-                raise ValueError("The row's own values don't find it again.")
-        except Exception as error:
-            if self._store.is_unavailable(error):
-                raise
-            self._condemn(job, error)
+        with about_the_job(job):
+            try:
+                job.require_readable()
+                if not self._release_one(job, why) and self._is_unchanged(job):
+                    raise ValueError("The row's own values don't find it again.")
+            except Exception as error:
+                if self._store.is_unavailable(error):
+                    raise
+                self._condemn(job, error)
 
     def _condemn(self, job: AbstractJob, error: Exception) -> None:
         try:

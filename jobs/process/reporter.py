@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import logging
 import math
 import time
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
+from jobs.logs import get_logger
 from jobs.process.bulletin import MAX_MESSAGE, PROGRESS_INTERVAL, Report
 from jobs.records import job_key
 from jobs.text import one_line
@@ -15,7 +15,7 @@ from jobs.text import one_line
 if TYPE_CHECKING:
     from jobs.models import AbstractJob
 
-logger = logging.getLogger(__name__)
+logger = get_logger(__name__)
 
 
 class Reporter:

@@ -232,7 +232,7 @@ def test_only_jobs_that_ended_are_counted_as_processed(batch, start, tmp_path):
     job = jobs.enqueue(Wait(str(log), str(go)))
     working = start("jobworker", "--batch", "--concurrency", "4")
     wait_for(lambda: lines(log), what="the container began")
-    assert "jobs processed" not in working.output
+    assert " processed at" not in working.output
     go.touch()
     wait_for(lambda: row(job) is None and not BatchJob.objects.exists())
-    wait_for(lambda: "1 jobs processed" in working.output, what="the count")
+    wait_for(lambda: "1 job processed" in working.output, what="the count")

@@ -11,12 +11,11 @@ from typing import Any
 
 from django.core.management.base import BaseCommand
 
-from jobs.management.arguments import duration, limit, text
+from jobs.management.arguments import duration, limit, take_negatives, text
 from jobs.management.queue import changing, looking, pausing, signing, watching
 from jobs.management.queue.console import NO_SUCH_JOB, Console, Options, Stop
 from jobs.operator import actions
 from jobs.states import FINISHED, State
-from jobs.text import first_line
 
 Action = Callable[[Console, Options], int]
 
@@ -33,6 +32,7 @@ class Command(BaseCommand):
         def add(name: str, action: Action, help: str) -> ArgumentParser:
             added: ArgumentParser = commands.add_parser(name, help=help, description=help)
             added.add_argument("--json", action="store_true", help="print JSON")
+            take_negatives(added)
             added.set_defaults(run=action)
             return added
 
@@ -161,6 +161,8 @@ class Command(BaseCommand):
         except Exception as error:
             if options["traceback"]:
                 raise
-            status = console.complain(f"{type(error).__name__}: {first_line(str(error))}")
+            from jobs.management.failures import explained
+
+            status = console.complain(explained(error))
         if status:
             sys.exit(status)
