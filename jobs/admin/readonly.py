@@ -53,7 +53,7 @@ class ReadOnlyAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
     Its pages cost the same, however many rows there are.
     """
 
-    ordering = ("-pk",)
+    ordering: tuple[str, ...] = ("-pk",)
     list_per_page = 50
     paginator = BoundedPaginator
     show_full_result_count = False

@@ -6,8 +6,8 @@ of them, and the commands and the admin ask here.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any, Protocol
+from collections.abc import Callable, Iterable, Sequence
+from typing import TYPE_CHECKING, Any, Protocol, TypeAlias
 
 from jobs.exceptions import JobError
 from jobs.execution.notes import forget_jobs
@@ -15,6 +15,8 @@ from jobs.models import Job
 
 if TYPE_CHECKING:
     from jobs.models import AbstractJob
+
+Question: TypeAlias = "Callable[[Sequence[AbstractJob]], dict[str, str]]"
 
 #: Jobs that a place is asked about at once.
 AT_ONCE = 1000
@@ -68,6 +70,14 @@ class Place:
         """
         return None
 
+    def why_not_started(self, jobs: Sequence[AbstractJob]) -> dict[str, str]:
+        """By the job's id: what keeps a detached job from its start, as this place said
+        last.
+
+        Without those that have started, or of which it has said nothing.
+        """
+        return {}
+
     def to_be_deleted(self, ids: Sequence[str]) -> int:
         """The rows of these jobs are about to be deleted.
 
@@ -93,10 +103,19 @@ def executions(job: AbstractJob) -> list[dict[str, Any]]:
 
 def why_not_begun(jobs: Sequence[AbstractJob]) -> dict[str, str]:
     """As `Place.why_not_begun`, by what every place says."""
+    return _said([place.why_not_begun for place in _places], jobs)
+
+
+def why_not_started(jobs: Sequence[AbstractJob]) -> dict[str, str]:
+    """As `Place.why_not_started`, by what every place says."""
+    return _said([place.why_not_started for place in _places], jobs)
+
+
+def _said(questions: Iterable[Question], jobs: Sequence[AbstractJob]) -> dict[str, str]:
     said: dict[str, str] = {}
     for start in range(0, len(jobs), AT_ONCE):
-        for place in _places:
-            said.update(place.why_not_begun(jobs[start : start + AT_ONCE]))
+        for question in questions:
+            said.update(question(jobs[start : start + AT_ONCE]))
     return said
 
 
