@@ -20,7 +20,7 @@ class BatchexecConfig(AppConfig):
     def ready(self) -> None:
         from batchexec import checks  # noqa: F401 (registers itself)
         from batchexec.aws.container import this_container
-        from batchexec.executions import AwsBatch
+        from batchexec.place import AwsBatch
         from jobs import monitors
         from jobs.operator import elsewhere
 

@@ -130,7 +130,11 @@ class Above:
 
 
 class ProgressBar(Plugin):
-    """Shows how many of the jobs that were due a worker has performed."""
+    """Shows how many of the jobs that were due a worker has performed.
+
+    No library draws it: those that are worth a dependency keep log lines and the prints
+    of jobs apart from their bar no better than this.
+    """
 
     def __init__(self) -> None:
         self._lock = threading.Lock()

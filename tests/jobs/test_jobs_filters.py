@@ -166,6 +166,25 @@ def test_what_changed_after_the_question_is_left_alone(run, monkeypatch):
     assert row(seen).state == State.READY
 
 
+def test_ctrl_c_in_the_middle_is_a_sentence_and_what_was_done_stays(run, monkeypatch):
+    monkeypatch.setattr(bulk, "BATCH", 2)
+    for _ in range(4):
+        enqueued(State.FAILED)
+    retry, thousands = bulk.transitions.retry_several, []
+
+    def interrupted(*arguments):
+        thousands.append(arguments)
+        if len(thousands) == 2:
+            raise KeyboardInterrupt
+        return retry(*arguments)
+
+    monkeypatch.setattr(bulk.transitions, "retry_several", interrupted)
+    said = run("retry", "--failed")
+    assert (said.status, said.out) == (130, "")
+    assert said.err == "Interrupted: what was done so far stays.\n"
+    assert sorted(states().values()) == ["failed", "failed", "ready", "ready"]
+
+
 def test_jobs_in_no_state_for_it_are_left_alone_and_counted(run):
     failed, ready = enqueued(State.FAILED, queue="mail"), enqueued(queue="mail")
     said = run("retry", "--queue", "mail", "--json")

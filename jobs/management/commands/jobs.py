@@ -13,7 +13,7 @@ from django.core.management.base import BaseCommand
 from jobs.management.arguments import duration, limit, log_lines, pause, take_negatives, text
 from jobs.management.queue import changing, errors, logs, looking, pausing, signing, watching
 from jobs.management.queue.choosing import take_conditions, take_ids_or_conditions
-from jobs.management.queue.console import NO_SUCH_JOB, Console, Stop
+from jobs.management.queue.console import INTERRUPTED, NO_SUCH_JOB, Console, Stop
 from jobs.management.queue.repeating import Action, repeat
 from jobs.operator import actions
 from jobs.states import FINISHED, UNFINISHED
@@ -194,6 +194,8 @@ class Command(BaseCommand):
         except BrokenPipeError:  # whoever read has seen enough
             os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
             return
+        except KeyboardInterrupt:
+            status = console.complain("Interrupted: what was done so far stays.", INTERRUPTED)
         except Exception as error:
             if options["traceback"]:
                 raise

@@ -18,6 +18,8 @@ Options = dict[str, Any]
 
 #: Exit statuses.
 DONE, REFUSED, WRONG_USAGE, NO_SUCH_JOB = 0, 1, 2, 4
+#: As shells have it: 128 and the number of INT.
+INTERRUPTED = 130
 
 
 class Stop(Exception):
