@@ -190,11 +190,7 @@ class ProgressBar(Plugin):
     def text(self, stopping: bool = False) -> str:
         """The line, such as `[######      ] 120 of 480 jobs, 3 failed, 4 running`."""
         with self._lock:
-            running, ended, done = (
-                self._begun - self._ended,
-                self._ended,
-                self._succeeded + self._failed,
-            )
+            running, done = self._begun - self._ended, self._succeeded + self._failed
         parts = [f"{done:,} jobs" if self._left is None else self._share(done, running)]
         if self._failed:
             parts.append(f"{self._failed:,} failed")
@@ -205,7 +201,7 @@ class ProgressBar(Plugin):
             parts.append(f"{rate:,.1f}/s")
         if stopping:
             parts.append("stopping: another Ctrl-C interrupts what is running")
-        elif done and self._left is not None and self._left < MOST and ended:
+        elif done and self._left is not None and 0 < self._left + running < MOST:
             parts.append(f"{_length((self._left + running) / rate)} left")
         return ", ".join(parts)
 

@@ -13,6 +13,8 @@ from jobs.text import visible
 #: Columns are made no narrower than this, in cells, so that something can be read.
 NARROWEST = 8
 GAP = "  "
+#: Titles of columns of which a part says little: other columns are cut first.
+CUT_LAST = ("RUN AT", "FIRST", "LAST", "STARTED")
 #: Ways to stress a word, by the numbers of ECMA-48.
 BOLD, DIM, RED, GREEN, YELLOW, BLUE, CYAN = 1, 2, 31, 32, 33, 34, 36
 
@@ -82,7 +84,8 @@ def table(
     columns = [column for column in zip(*shown, strict=True) if any(column[1:])]
     widths = [max(map(cells, column)) for column in columns]
     if width is not None:
-        _narrow(widths, width)
+        last = {at for at, column in enumerate(columns) if column[0] in CUT_LAST}
+        _narrow(widths, width, last)
         columns = [
             tuple(cut(entry, most) for entry in column)
             for column, most in zip(columns, widths, strict=True)
@@ -91,15 +94,19 @@ def table(
     return "\n".join(GAP.join(row).rstrip() for row in zip(*laid_out, strict=True))
 
 
-def _narrow(widths: list[int], most: int) -> None:
-    """Takes from the widest but the first, as long as there is something to take."""
+def _narrow(widths: list[int], most: int, last: set[int]) -> None:
+    """Takes from the widest but the first, and from those in `last` only if that isn't
+    enough.
+    """
     excess = sum(widths) + len(GAP) * (len(widths) - 1) - most
-    while excess > 0 and len(widths) > 1:
-        widest = max(range(1, len(widths)), key=widths.__getitem__)
-        if widths[widest] <= NARROWEST:
-            return
-        widths[widest] -= 1
-        excess -= 1
+    others = range(1, len(widths))
+    for among in ([at for at in others if at not in last], [at for at in others if at in last]):
+        while excess > 0 and among:
+            widest = max(among, key=widths.__getitem__)
+            if widths[widest] <= NARROWEST:
+                break
+            widths[widest] -= 1
+            excess -= 1
 
 
 def _laid_out(column: Sequence[str], width: int, paint: Paint | None) -> list[str]:

@@ -48,6 +48,9 @@ def test_columns_are_cut_by_the_cells_that_a_terminal_gives_them():
     rows = [("ID", "NAME", "ERROR"), ("7" * 24, "n" * 50, WIDE)]
     assert max(map(cells, table(rows, width=60).splitlines())) <= 60
     assert "7" * 24 in table(rows, width=10)
+    rows = [("ID", "RUN AT", "NAME"), ("7", "2026-11-26 09:42:38", "n" * 19)]
+    assert "2026-11-26 09:42:38  nnnn" in table(rows, width=32)
+    assert max(map(cells, table(rows, width=24).splitlines())) <= 24
     assert WIDE in table(rows)
 
 
