@@ -139,7 +139,9 @@ class ProgressBar(Plugin):
     def __init__(self) -> None:
         self._lock = threading.Lock()
         self._succeeded = self._failed = self._begun = self._ended = 0
-        self._left: int | None = None
+        #: How many waited when they were counted last, and how many had begun then.
+        self._counted: int | None = None
+        self._counted_at = 0
         self._since = time.monotonic()
         self._over = threading.Event()
 
@@ -154,7 +156,7 @@ class ProgressBar(Plugin):
             try:
                 result = proceed()
                 if not worker.stopping.is_set():
-                    self._left = 0  # that is why it ends
+                    self._counted = 0  # that is why it ends
                 return result
             finally:
                 self._over.set()
@@ -180,7 +182,7 @@ class ProgressBar(Plugin):
             while not self._over.wait(DRAWN_EVERY):
                 began = time.monotonic()
                 if began >= count_at:
-                    self._left = _due(worker)
+                    self._counted_at, self._counted = self._begun, _due(worker)
                     now = time.monotonic()
                     count_at = now + max(COUNTED_EVERY, PART * (now - began))
                 footer.draw(self.text(worker.stopping.is_set()))
@@ -191,7 +193,9 @@ class ProgressBar(Plugin):
         """The line, such as `[######      ] 120 of 480 jobs, 3 failed, 4 running`."""
         with self._lock:
             running, done = self._begun - self._ended, self._succeeded + self._failed
-        parts = [f"{done:,} jobs" if self._left is None else self._share(done, running)]
+            since = self._begun - self._counted_at
+        left = None if self._counted is None else max(self._counted - since, 0)
+        parts = [f"{done:,} jobs" if left is None else self._share(done, running, left)]
         if self._failed:
             parts.append(f"{self._failed:,} failed")
         if running:
@@ -201,15 +205,14 @@ class ProgressBar(Plugin):
             parts.append(f"{rate:,.1f}/s")
         if stopping:
             parts.append("stopping: another Ctrl-C interrupts what is running")
-        elif done and self._left is not None and 0 < self._left + running < MOST:
-            parts.append(f"{_length((self._left + running) / rate)} left")
+        elif done and left is not None and left + running and self._counted != MOST:
+            parts.append(f"{_length((left + running) / rate)} left")
         return ", ".join(parts)
 
-    def _share(self, done: int, running: int) -> str:
-        left = self._left or 0
+    def _share(self, done: int, running: int, left: int) -> str:
         total = done + running + left
         filled = WIDTH * done // total if total else WIDTH
-        more = "+" if left >= MOST else ""
+        more = "+" if self._counted == MOST else ""
         return f"[{'#' * filled}{' ' * (WIDTH - filled)}] {done:,} of {total:,}{more} jobs"
 
 

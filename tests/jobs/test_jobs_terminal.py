@@ -49,7 +49,7 @@ def test_columns_are_cut_by_the_cells_that_a_terminal_gives_them():
     assert max(map(cells, table(rows, width=60).splitlines())) <= 60
     assert "7" * 24 in table(rows, width=10)
     rows = [("ID", "RUN AT", "NAME"), ("7", "2026-11-26 09:42:38", "n" * 19)]
-    assert "2026-11-26 09:42:38  nnnn" in table(rows, width=32)
+    assert "2026-11-26 09:42:38  nnnn" in table(rows, width=34)
     assert max(map(cells, table(rows, width=24).splitlines())) <= 24
     assert WIDE in table(rows)
 
@@ -166,6 +166,26 @@ def test_a_bar_shows_how_far_the_worker_has_come():
     assert re.search(r"\[#{24}\] 3 of 3 jobs, 1 failed, [\d.,]+/s", text)
     # The log's lines are whole, above it.
     assert any(line.endswith("No more jobs available. Exiting") for line in text.splitlines())
+
+
+def test_the_bar_counts_a_job_once_between_two_counts(monkeypatch):
+    from jobs.management import progress
+
+    bar = progress.ProgressBar()
+    assert bar.text() == "0 jobs"
+    bar._counted = 12
+    share = f"[{' ' * 24}] 0 of 12 jobs"
+    assert bar.text() == share
+    for outcome in (True, False, None):
+        bar.around_perform(None, None, lambda outcome=outcome: outcome)
+    assert bar.text().startswith(f"[{'#' * 4}{' ' * 20}] 2 of 11 jobs, 1 failed, ")
+    with pytest.raises(ZeroDivisionError):  # a job that can't be loaded
+        bar.around_perform(None, None, lambda: 1 / 0)
+    assert "3 of 11 jobs, 2 failed, " in bar.text()
+    bar._counted = progress.MOST
+    assert "+ jobs" in bar.text()
+    assert " left" not in bar.text()
+    assert "another Ctrl-C" in bar.text(stopping=True)
 
 
 def test_no_bar_disturbs_a_log_that_is_no_terminal(start):
