@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import signal
 import sys
 
 import pytest
@@ -13,7 +14,7 @@ from batchexec.models import BatchExecutionRecord, BatchJob
 from jobs.models import Job, State
 from tests.jobs.commanding import Run, enqueued, runner
 from tests.processes import row, wait_for
-from tests.samples import Fail, Record
+from tests.samples import Fail, Record, Wait
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -150,3 +151,16 @@ def test_a_log_that_can_not_be_read_is_one_sentence(client, run, monkeypatch):
     said = run("logs", gone.pk)
     assert (said.status, said.err.count("\n")) == (1, 1)
     assert said.err.startswith("AWS can't be asked")
+
+
+def test_a_worker_that_is_told_to_stop_says_what_goes_on_elsewhere(batch, start, tmp_path):
+    job = jobs.enqueue(Wait(str(tmp_path / "log"), str(tmp_path / "go")))
+    process = start("jobworker", "--batch")
+    wait_for(lambda: (tmp_path / "log").exists(), what="the container began")
+    process.send(signal.SIGINT)
+    assert process.wait() == 0
+    assert "1 job goes on elsewhere, for another worker to take over" in process.output
+    assert "still running in this process" not in process.output
+    assert row(job).state == State.DETACHED
+    (tmp_path / "go").touch()
+    wait_for(lambda: row(job) is None, what="it ended")
