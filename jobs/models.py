@@ -55,6 +55,7 @@ OWN_COLUMNS = frozenset(
         "finished_at",
         "last_error",
         "unique_key",
+        "result",
         "updated_at",
     }
 )
@@ -117,6 +118,11 @@ class AbstractJob(models.Model):
     finished_at = models.DateTimeField(null=True, blank=True)
     last_error = models.TextField(default="", blank=True)
     unique_key = models.CharField(max_length=255, null=True, blank=True)
+    result = models.TextField(
+        default="",
+        blank=True,
+        help_text="The errors, the workers and the return value of a job that keeps them, in JSON.",
+    )
     created_at = models.DateTimeField(default=timezone.now)
     updated_at = models.DateTimeField(default=timezone.now)
 
@@ -130,6 +136,8 @@ class AbstractJob(models.Model):
     already_enqueued = False
     #: Set while `enqueue` has yet to store the job.
     being_enqueued = False
+    #: What `perform` returned in this process.
+    returned: Any = None
 
     class Meta:
         abstract = True
@@ -248,7 +256,8 @@ class AbstractJob(models.Model):
 
     @property
     def succeeded_rows_are_kept(self) -> bool:
-        return bool(settings.KEEP_SUCCEEDED_FOR > 0)
+        kept = settings.KEEP_RESULTS_FOR if self.result else settings.KEEP_SUCCEEDED_FOR
+        return bool(kept > 0)
 
 
 class Job(AbstractJob):

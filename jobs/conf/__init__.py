@@ -85,6 +85,8 @@ settings = Options(
         "LEASE": Option(lease, 60),
         # How long a succeeded job's row is kept; 0 deletes it, as Delayed Job does.
         "KEEP_SUCCEEDED_FOR": Option(duration, 0),
+        # The same of a job that keeps its result, such as a task of django.tasks.
+        "KEEP_RESULTS_FOR": Option(duration, 24 * 3600),
         # How long after it was enqueued a job may name a class or a field that a worker
         # doesn't know yet; 0: it fails at once.
         "DEPLOY_WINDOW": Option(duration, 15 * 60),

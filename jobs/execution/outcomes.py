@@ -12,11 +12,17 @@ from collections.abc import Callable, Mapping
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
-from jobs import transitions
+from jobs import results, transitions
 from jobs.conf import settings
 from jobs.exceptions import DeserializationError, NotKnownYet
 from jobs.execution.apart import Apart
-from jobs.execution.error_text import describe, for_log, traceback_for_log
+from jobs.execution.error_text import (
+    describe,
+    for_log,
+    path_of_class,
+    traceback_for_log,
+    traceback_of,
+)
 from jobs.store.base import aware
 from jobs.store.patience import until_available
 from jobs.text import one_line
@@ -118,6 +124,7 @@ class Recorder:
                 verdict.run_at,
                 described,
                 attempts=attempts if counted else prior,
+                result=_result(job, error),
             ),
             partial(transitions.has_ended, job, described, deleted=False),
         )
@@ -220,7 +227,15 @@ class Recorder:
         asked: Asked,
     ) -> bool:
         described = describe(error)
-        write = partial(transitions.fail, job, where, described, attempts=attempts, destroy=destroy)
+        write = partial(
+            transitions.fail,
+            job,
+            where,
+            described,
+            attempts=attempts,
+            destroy=destroy,
+            result=_result(job, error),
+        )
         ended = partial(transitions.has_ended, job, described, deleted=destroy)
         recorded = self._through("failure", partial(_offer, job, write, ended), job)
         if recorded:
@@ -241,6 +256,13 @@ class Recorder:
             text = "[%s] A plugin raised while the outcome of job %s was recorded:\n%s"
             logger.error(text, self, job, traceback_for_log(error))
         return record()
+
+
+def _result(job: AbstractJob, error: BaseException) -> str | None:
+    """The column `result` after the error, of a job that keeps one."""
+    if not job.result:
+        return None
+    return results.after_failure(job, path_of_class(error), traceback_of(error))
 
 
 def _young(job: AbstractJob) -> float | None:

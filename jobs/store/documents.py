@@ -41,7 +41,11 @@ class Documents:
         found: Document = {}
         for key, value in where.items():
             name, _, operator = key.partition("__")
-            found[self._columns[name]] = _condition(operator, value)
+            column, condition = self._columns[name], _condition(operator, value)
+            if operator and column in found:  # two bounds
+                found[column] = {**found[column], **condition}
+            else:
+                found[column] = condition
         return found
 
     def one(self, pk: Any, where: Conditions) -> Document:

@@ -6,6 +6,7 @@ import datetime as dt
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
+from jobs import results
 from jobs.states import State
 from jobs.transitions.conditions import (
     EXECUTION_OVER,
@@ -19,7 +20,7 @@ if TYPE_CHECKING:
 
 
 def succeed(job: AbstractJob) -> bool:
-    """The executor's outcome: the row is deleted, or kept for a while."""
+    """The executor's outcome: the row is deleted, or kept for a while, with its result."""
     where = as_executor(job)
     store = store_of(job)
     if not job.succeeded_rows_are_kept:
@@ -29,20 +30,30 @@ def succeed(job: AbstractJob) -> bool:
         "finished_at": store.now(),
         "unique_key": None,
         "epoch": job.epoch + 1,
+        **_result(results.after_success(job) if job.result else None),
     }
     return store.apply(job, where, {**EXECUTION_OVER, **ended})
 
 
 def reschedule(
-    job: AbstractJob, where: Mapping[str, Any], run_at: dt.datetime, error: str, *, attempts: int
+    job: AbstractJob,
+    where: Mapping[str, Any],
+    run_at: dt.datetime,
+    error: str,
+    *,
+    attempts: int,
+    result: str | None = None,
 ) -> bool:
-    """A failed attempt, with others to come."""
+    """A failed attempt, with others to come. `result` is the job's after it, if it
+    keeps one.
+    """
     again = {
         "state": State.SCHEDULED,
         "attempts": attempts,
         "run_at": run_at,
         "last_error": error,
         "epoch": job.epoch + 1,
+        **_result(result),
     }
     return store_of(job).apply(job, where, {**EXECUTION_OVER, **again})
 
@@ -62,10 +73,16 @@ def postpone(job: AbstractJob, where: Mapping[str, Any], run_at: dt.datetime, er
 
 
 def fail(
-    job: AbstractJob, where: Mapping[str, Any], error: str, *, attempts: int, destroy: bool = False
+    job: AbstractJob,
+    where: Mapping[str, Any],
+    error: str,
+    *,
+    attempts: int,
+    destroy: bool = False,
+    result: str | None = None,
 ) -> bool:
     """Failed for good: kept with its error, or deleted if the job or the settings say
-    so.
+    so. `result` is the job's after it, if it keeps one.
     """
     store = store_of(job)
     if destroy:
@@ -79,8 +96,13 @@ def fail(
         "last_error": error,
         "unique_key": None,
         "epoch": job.epoch + 1,
+        **_result(result),
     }
     return store.apply(job, where, {**EXECUTION_OVER, **ended})
+
+
+def _result(result: str | None) -> dict[str, str]:
+    return {} if result is None else {"result": result}
 
 
 def condemn(job: AbstractJob, error: str, where: Mapping[str, Any] | None = None) -> bool:
