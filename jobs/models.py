@@ -121,7 +121,7 @@ class AbstractJob(models.Model):
     result = models.TextField(
         default="",
         blank=True,
-        help_text="The errors, the workers and the return value of a job that keeps them, in JSON.",
+        help_text="Errors, workers and return value of a job that keeps them, in JSON.",
     )
     created_at = models.DateTimeField(default=timezone.now)
     updated_at = models.DateTimeField(default=timezone.now)

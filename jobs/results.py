@@ -74,12 +74,12 @@ def after_failure(job: AbstractJob, path: str, traceback: str, *, begun: bool = 
     return _text(job, kept, begun)
 
 
-def after_success(job: AbstractJob) -> str:
-    """The column after the try that returned `job.returned`.
+def after_success(job: AbstractJob, returned: Any) -> str:
+    """The column after a try that returned that.
 
     Raises TypeError for a value that can't be stored.
     """
-    return _text(job, read(job.result), True, return_value=codec.encode(job.returned))
+    return _text(job, read(job.result), True, return_value=codec.encode(returned))
 
 
 def worker_of(job: AbstractJob) -> str:

@@ -1,5 +1,7 @@
 from django.db import migrations, models
 
+from jobs.store.migrating import notify_when_ended
+
 
 class Migration(migrations.Migration):
     dependencies = [("jobs", "0003_signature")]
@@ -11,7 +13,8 @@ class Migration(migrations.Migration):
             field=models.TextField(
                 blank=True,
                 default="",
-                help_text="The errors, the workers and the return value of a job that keeps them, in JSON.",
+                help_text="Errors, workers and return value of a job that keeps them, in JSON.",
             ),
         ),
+        notify_when_ended("jobs.Job"),
     ]

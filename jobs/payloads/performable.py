@@ -40,6 +40,9 @@ class Performable:
     def _require_known(self) -> None:
         """Raises NotKnownYet if this process's code lacks what the object names."""
 
+    def _succeeded(self, job: Any) -> None:
+        """Called when the success of a job that keeps its result is recorded."""
+
     def __new__(cls, *args: Any, **kwargs: Any) -> Performable:
         # Not in __init_subclass__, because a decorator that comes later would find the
         # fields' defaults gone.

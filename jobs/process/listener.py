@@ -9,6 +9,7 @@ from typing import Any
 
 from django.db import connections
 
+from jobs.store.base import READY
 from jobs.store.patience import brief
 
 logger = logging.getLogger(__name__)
@@ -19,14 +20,16 @@ PAUSE = 5.0
 
 
 class Listener:
-    """A thread that calls `tell` as soon as jobs may have become ready.
+    """A thread that calls `tell` as soon as jobs may have become ready, or, `of` them,
+    as soon as a job that keeps its result may have ended.
 
     A context manager: the thread runs while it is open.
     """
 
-    def __init__(self, store: Any, tell: Callable[[], None]):
+    def __init__(self, store: Any, tell: Callable[[], None], of: str = READY):
         self._store = store
         self._tell = tell
+        self._of = of
         self._stop = threading.Event()
         self._thread = threading.Thread(target=self._run, name="jobs-listener", daemon=True)
 
@@ -42,7 +45,7 @@ class Listener:
         try:
             while not self._stop.is_set():
                 try:
-                    self._store.listen(self._tell, self._stop)
+                    self._store.listen(self._tell, self._stop, self._of)
                     return
                 except Exception as error:
                     text = "The database can't tell of new jobs, so it is only polled: %s"

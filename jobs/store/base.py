@@ -29,6 +29,10 @@ M = TypeVar("M", bound=models.Model)
 #: `__icontains`.
 Conditions = Mapping[str, Any]
 
+#: What a database can tell of: jobs that may have become ready, and jobs that keep
+#: their result and may have ended.
+READY, ENDED = "ready", "ended"
+
 #: The order of the queue.
 ORDER = ("priority", "run_at", "pk")
 
@@ -137,11 +141,12 @@ class Store(ABC, Generic[M]):
         """
         return isinstance(error, self.unavailable)
 
-    def listen(self, tell: Callable[[], None], stop: threading.Event) -> None:
+    def listen(self, tell: Callable[[], None], stop: threading.Event, of: str = READY) -> None:
         """Calls `tell` whenever jobs may have become ready, until `stop` is set.
 
-        Returns at once if the database can't tell. Workers poll as well, so a missed
-        call only delays a job.
+        With `of=ENDED`, whenever a job that keeps its result may have ended. Returns at
+        once if the database can't tell. Who listens polls as well, so a missed call
+        only delays something.
         """
 
     def reconnect(self) -> None:
@@ -193,7 +198,7 @@ class Store(ABC, Generic[M]):
             )
 
     def _size_of(self, job: Any) -> int:
-        return len(job.handler)
+        return len(job.handler) + len(job.result)
 
     @abstractmethod
     def get(self, pk: Any) -> M | None:

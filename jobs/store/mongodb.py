@@ -28,8 +28,8 @@ from pymongo.errors import (
 from pymongo.read_concern import ReadConcern
 from pymongo.write_concern import WriteConcern
 
-from jobs.states import State
-from jobs.store.base import Conditions, M, Reserver, Store, aware
+from jobs.states import FINISHED, State
+from jobs.store.base import READY, Conditions, M, Reserver, Store, aware
 from jobs.store.clients import forget_closed
 from jobs.store.columns import Converter
 from jobs.store.documents import Documents
@@ -93,17 +93,17 @@ class MongoStore(Store[M]):
     def new_keys(self, number: int) -> list[Any]:
         return [ObjectId() for _ in range(number)]
 
-    def listen(self, tell: Callable[[], None], stop: threading.Event) -> None:
+    def listen(self, tell: Callable[[], None], stop: threading.Event, of: str = READY) -> None:
         """A change stream, which takes a replica set."""
-        free = {"$in": [State.READY, State.DETACHED]}
-        became_ready = {"updateDescription.updatedFields.state": free}
-        inserted_ready = {"operationType": "insert", "fullDocument.state": State.READY}
+        states = (State.READY, State.DETACHED) if of == READY else FINISHED
+        changed = {"updateDescription.updatedFields.state": {"$in": list(states)}}
+        inserted = {"operationType": "insert", "fullDocument.state": State.READY}
         news: list[dict[str, Any]] = [
-            {"$match": {"$or": [inserted_ready, became_ready]}},
+            {"$match": {"$or": [inserted, changed]} if of == READY else changed},
             {"$project": {"_id": 1}},
         ]
         with self.collection.watch(news, max_await_time_ms=NEWS_AWAITED) as stream:
-            tell()  # for what became ready before this began
+            tell()  # for what happened before this began
             while not stop.is_set():
                 if stream.try_next() is not None:
                     tell()

@@ -17,7 +17,7 @@ from django.db.models.functions import Cast
 
 from jobs.conf import settings
 from jobs.runner import worker_runner
-from jobs.store.base import ORDER, Conditions, M, Reserver, Store, aware
+from jobs.store.base import ORDER, READY, Conditions, M, Reserver, Store, aware
 from jobs.store.columns import is_unreadable
 from jobs.store.reading import Reader
 from jobs.store.row_insertion import RowInsertion
@@ -40,12 +40,12 @@ def _wanted(state: str, worker: Reserver) -> dict[str, Any]:
     return wanted
 
 
-def ready_channel(table: str) -> str:
-    """The channel on which PostgreSQL tells that jobs became ready.
+def channel_of(table: str, news: str) -> str:
+    """The channel on which PostgreSQL tells that jobs became ready, or ended.
 
-    See `jobs.store.migrating.notify_when_ready`.
+    See `notify_when_ready` and `notify_when_ended` of `jobs.store.migrating`.
     """
-    return f"{table}_ready"
+    return f"{table}_{news}"
 
 
 def _decoded(name: Any) -> str | None:
@@ -77,13 +77,13 @@ class SqlStore(Store[M]):
             cursor.execute("SELECT CURRENT_TIMESTAMP")
             return aware(cursor.fetchone()[0])
 
-    def listen(self, tell: Callable[[], None], stop: threading.Event) -> None:
+    def listen(self, tell: Callable[[], None], stop: threading.Event, of: str = READY) -> None:
         """LISTEN on PostgreSQL; on SQLite a cheap question, asked often."""
         if self.connection.vendor == "postgresql":
             with self.connection.cursor() as cursor:
-                channel = ready_channel(self.model._meta.db_table)
+                channel = channel_of(self.model._meta.db_table, of)
                 cursor.execute(f"LISTEN {self.connection.ops.quote_name(channel)}")
-            tell()  # for what became ready before this began
+            tell()  # for what happened before this began
             while not stop.is_set():
                 for _ in self.connection.connection.notifies(timeout=1.0, stop_after=1):
                     tell()

@@ -20,7 +20,9 @@ if TYPE_CHECKING:
 
 
 def succeed(job: AbstractJob) -> bool:
-    """The executor's outcome: the row is deleted, or kept for a while, with its result."""
+    """The executor's outcome: the row is deleted, or kept for a while with its
+    result.
+    """
     where = as_executor(job)
     store = store_of(job)
     if not job.succeeded_rows_are_kept:
@@ -30,7 +32,7 @@ def succeed(job: AbstractJob) -> bool:
         "finished_at": store.now(),
         "unique_key": None,
         "epoch": job.epoch + 1,
-        **_result(results.after_success(job) if job.result else None),
+        **_result(results.after_success(job, job.returned) if job.result else None),
     }
     return store.apply(job, where, {**EXECUTION_OVER, **ended})
 
