@@ -5,6 +5,7 @@
 
 import os
 import sys
+from importlib.util import find_spec
 from pathlib import Path
 
 import django
@@ -79,6 +80,11 @@ INSTALLED_APPS = [
     "posts.apps.PostsConfig",
     "comments.apps.CommentsConfig",
 ]
+# `@task` of Django, whoever wrote it, is a job of this queue: see docs/tasks.md. Before
+# Django 6.0 that takes the package django-tasks.
+TASKS = {"default": {"BACKEND": "jobs.tasks.JobsBackend", "QUEUES": []}}
+if django.VERSION < (6, 0) and find_spec("django_tasks"):
+    INSTALLED_APPS.append("django_tasks")
 if ON_MONGODB:
     INSTALLED_APPS = mongodb.with_object_ids(INSTALLED_APPS)
     MIGRATION_MODULES = mongodb.MIGRATION_MODULES

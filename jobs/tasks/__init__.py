@@ -5,7 +5,7 @@ module here imports a model before it is needed.
 """
 
 from jobs.tasks.backend import JobsBackend
-from jobs.tasks.options import options
+from jobs.tasks.decorating import options
 from jobs.tasks.results import JobResult
 
 __all__ = ["JobResult", "JobsBackend", "options"]

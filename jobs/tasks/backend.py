@@ -10,7 +10,7 @@ from django.apps import apps
 from django.core import checks
 
 from jobs.instants import in_utc
-from jobs.tasks import options
+from jobs.tasks import decorating
 from jobs.tasks.compat import (
     APP,
     BaseTaskBackend,
@@ -40,9 +40,9 @@ class JobsBackend(BaseTaskBackend):
     supports_priority = True
 
     @cached_property
-    def _said(self) -> options.BackendOptions:
+    def _said(self) -> decorating.BackendOptions:
         try:
-            return options.BackendOptions(self.options)
+            return decorating.BackendOptions(self.options)
         except (TypeError, ValueError) as error:
             raise InvalidTaskBackend(f"TASKS[{self.alias!r}]: {error}") from error
 
@@ -76,7 +76,7 @@ class JobsBackend(BaseTaskBackend):
 
         self.validate_task(task)
         args, kwargs = list(args), dict(kwargs)
-        said = options.of(task.func).or_else(self._said.of(task.queue_name))
+        said = decorating.of(task.func).or_else(self._said.of(task.queue_name))
         call = TaskCall.of(task, args, kwargs, said)
         key = said.unique_key
         try:

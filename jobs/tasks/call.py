@@ -17,7 +17,7 @@ from jobs.payloads import Performable, finished
 from jobs.runner import default_name, worker_runner
 from jobs.states import FINISHED, State
 from jobs.store import store_for
-from jobs.tasks import options, results
+from jobs.tasks import decorating, results
 from jobs.tasks.compat import TaskContext, signals
 from jobs.tasks.functions import function_at, path_of
 from jobs.tasks.telling import tell
@@ -48,7 +48,7 @@ class TaskCall(Performable):
     run_after: dt.datetime | None = None
 
     @classmethod
-    def of(cls, task: Any, args: Any, kwargs: Any, said: options.Options) -> TaskCall:
+    def of(cls, task: Any, args: Any, kwargs: Any, said: decorating.Options) -> TaskCall:
         """Raises InvalidTask for a function that no worker finds, TypeError or
         ValueError for arguments that JSON has no counterpart for.
         """
@@ -60,7 +60,7 @@ class TaskCall(Performable):
             task.takes_context,
             task.run_after,
         )
-        call.__dict__["max_attempts"] = said.max_attempts or options.MAX_ATTEMPTS
+        call.__dict__["max_attempts"] = said.max_attempts or decorating.MAX_ATTEMPTS
         for name in ("max_run_time", "batch"):
             if (value := getattr(said, name)) is not None:
                 call.__dict__[name] = value
@@ -72,7 +72,7 @@ class TaskCall(Performable):
     @property
     def reschedule_at(self) -> Any:
         """The function of that name among the task's options; None if it has none."""
-        return options.of(function_at(self.function)).reschedule_at
+        return decorating.of(function_at(self.function)).reschedule_at
 
     def _require_known(self) -> None:
         function_at(self.function)
