@@ -58,11 +58,17 @@ def test_enqueueing_is_one_statement(django_assert_num_queries):
 
 def test_a_result_is_read_again_as_it_was_enqueued():
     later = timezone.now() + dt.timedelta(hours=1)
-    result = work.add.using(priority=-100, queue_name="slow", run_after=later).enqueue([1], b={"x": None})
+    result = work.add.using(priority=-100, queue_name="slow", run_after=later).enqueue(
+        [1], b={"x": None}
+    )
     again = work.add.get_result(result.id)
     assert again == result
     assert again.task == result.task
-    assert (again.task.run_after, again.task.priority, again.task.queue_name) == (later, -100, "slow")
+    assert (again.task.run_after, again.task.priority, again.task.queue_name) == (
+        later,
+        -100,
+        "slow",
+    )
     assert row(result).state == "scheduled"
     again.refresh()
     assert again == asyncio.run(_read_in_a_loop(work.add, result.id))
@@ -197,7 +203,9 @@ def test_a_function_that_no_worker_would_find_is_invalid():
     with pytest.raises(compat.InvalidTask, match="context"):
         work.task(takes_context=True)(work.plain)
     for wrong in (max, lambda: None, "text", functools_partial()):
-        if wrong is not None and not (callable(wrong) and getattr(wrong, "__name__", "") == "<lambda>"):
+        if wrong is not None and not (
+            callable(wrong) and getattr(wrong, "__name__", "") == "<lambda>"
+        ):
             with pytest.raises((compat.InvalidTask, TypeError)):
                 work.task()(wrong)
     assert row(work.undecorated.enqueue(3)).name == "tests.tasks.work.plain"
@@ -211,7 +219,21 @@ def functools_partial() -> Any:
 
 @pytest.mark.parametrize(
     "wrong",
-    ["", "x", "\x00", "\ud800", "9" * 100_000, str(2**63), str(2**70), "-1", " 1", "1 ", "0" * 24, None, 1],
+    [
+        "",
+        "x",
+        "\x00",
+        "\ud800",
+        "9" * 100_000,
+        str(2**63),
+        str(2**70),
+        "-1",
+        " 1",
+        "1 ",
+        "0" * 24,
+        None,
+        1,
+    ],
     ids=lambda wrong: repr(wrong)[:12],
 )
 def test_everything_that_is_no_id_names_no_result(wrong):
@@ -268,7 +290,11 @@ BOTH = {
 def test_options_come_from_the_task_then_the_queue_then_the_backend():
     def said(task: Any) -> tuple[Any, Any, Any]:
         payload = row(task.enqueue()).payload
-        return payload.max_attempts, getattr(payload, "max_run_time", None), getattr(payload, "batch", None)
+        return (
+            payload.max_attempts,
+            getattr(payload, "max_run_time", None),
+            getattr(payload, "batch", None),
+        )
 
     batch = {"vcpu": 1, "memory": 2048}
     assert said(work.mail) == (1, None, None)
@@ -301,7 +327,14 @@ def test_an_option_that_can_not_be_meant_is_refused_at_once(wrong):
 
 
 @pytest.mark.parametrize(
-    "wrong", [5, {"retries": 1}, {"queues": []}, {"queues": {"mail": {"unique_key": "x"}}}, {"max_attempts": 0}]
+    "wrong",
+    [
+        5,
+        {"retries": 1},
+        {"queues": []},
+        {"queues": {"mail": {"unique_key": "x"}}},
+        {"max_attempts": 0},
+    ],
 )
 def test_wrong_options_of_a_backend_are_found_by_a_check(wrong):
     tasks = {"default": {"BACKEND": "jobs.tasks.JobsBackend", "OPTIONS": wrong}}
