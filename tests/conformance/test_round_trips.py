@@ -72,6 +72,27 @@ def counting() -> Iterator[Callable[..., object]]:
         del options["event_listeners"]
 
 
+@pytest.fixture(autouse=True)
+def forget(monkeypatch) -> Callable[[jobs.Worker], None]:
+    """What a worker does once a minute is left out, so that passes are alike."""
+    original = reaper.Reaper.forget_succeeded
+    monkeypatch.setattr(reaper.Reaper, "forget_succeeded", lambda self: None)
+    return lambda worker: original(worker._reaper)
+
+
+def test_what_succeeded_is_forgotten_by_one_statement_a_minute(counting, forget, settings):
+    store_for(Job).now()
+    worker = jobs.Worker()
+    with counting() as sent:
+        forget(worker)  # of the jobs that keep their result
+        forget(worker)
+    assert len(sent) == 1
+    settings.JOBS = {"KEEP_SUCCEEDED_FOR": 60}
+    with counting() as sent:
+        forget(jobs.Worker())
+    assert len(sent) == 2
+
+
 def test_a_job_costs_two_round_trips_and_its_enqueueing_one(counting):
     store_for(Job).now()  # the clock, which is asked for once in a while
     worker = jobs.Worker()
@@ -83,6 +104,30 @@ def test_a_job_costs_two_round_trips_and_its_enqueueing_one(counting):
     assert len(claimed) == 1
     with counting() as finished:
         assert worker.run(job) is True
+    assert len(finished) == 1
+
+
+def test_a_task_of_django_costs_as_many(counting):
+    reason = "neither Django 6.0 nor the backport"
+    pytest.importorskip("jobs.tasks", reason=reason, exc_type=ImportError)
+    from tests.tasks import work
+
+    work.add.enqueue(1)  # the queue is empty afterwards
+    worker = jobs.Worker()
+    assert worker.work_off() == (1, 0)
+    store_for(Job).now()
+    with counting() as enqueued:
+        work.add.enqueue(1)
+    assert len(enqueued) == 1
+    job = Job.objects.reserve(worker)
+    with counting() as finished:
+        assert worker.run(job) is True
+    assert len(finished) == 1
+    work.replies.append(ValueError())
+    work.reply.enqueue()
+    job = Job.objects.reserve(worker)
+    with counting() as finished:
+        assert worker.run(job) is False
     assert len(finished) == 1
 
 

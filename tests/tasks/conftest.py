@@ -24,6 +24,7 @@ def told(request: pytest.FixtureRequest) -> Iterator[list[tuple[str, Any, Any]]]
     """Every signal: its name, its sender, and the result as it was then."""
     from jobs.tasks import compat
     from tests.tasks import work
+    from tests.tasks.loops import listeners_have_ended
 
     heard: list[tuple[str, Any, Any]] = []
     receivers = []
@@ -38,3 +39,4 @@ def told(request: pytest.FixtureRequest) -> Iterator[list[tuple[str, Any, Any]]]
     yield heard
     for name, receive in receivers:
         getattr(compat.signals, name).disconnect(receive)
+    listeners_have_ended()

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import threading
-import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import Any
 
 import pytest
 from django.db import connection, connections
@@ -16,7 +16,9 @@ import jobs
 from jobs.models import Job
 from jobs.operator import actions
 from jobs.tasks import compat, waiting
+from tests.processes import wait_for
 from tests.tasks import work
+from tests.tasks.loops import in_a_loop, listeners_have_ended
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -58,7 +60,7 @@ def test_a_result_is_awaited_in_a_loop():
         return [(await asyncio.wait_for(result, 60)).return_value for result in results]
 
     with working():
-        assert asyncio.run(both()) == [1, 2]
+        assert in_a_loop(both()) == [1, 2]
 
 
 def test_a_wait_that_takes_too_long_is_a_time_out():
@@ -71,47 +73,52 @@ def test_a_wait_that_takes_too_long_is_a_time_out():
         await asyncio.wait_for(result, 0.2)
 
     with pytest.raises(asyncio.TimeoutError):
-        asyncio.run(too_long())
+        in_a_loop(too_long())
 
 
 def test_a_wait_ends_with_a_cancel_and_with_a_row_that_is_deleted():
     cancelled, deleted = work.add.enqueue(1), work.add.enqueue(2)
-    actions.cancel(Job.objects.get(pk=cancelled.id))
+    cancel(cancelled)
     assert cancelled.wait(60).status == "FAILED"
-    with override_settings(JOBS={"KEEP_RESULTS_FOR": 0}), working():
-        with pytest.raises(compat.TaskResultDoesNotExist):
-            deleted.wait(60)
+    kept_for = override_settings(JOBS={"KEEP_RESULTS_FOR": 0})
+    with kept_for, working(), pytest.raises(compat.TaskResultDoesNotExist):
+        deleted.wait(60)
+
+
+def cancel(result: Any) -> None:
+    actions.cancel(Job.objects.get(pk=result.id))
+
+
+@contextmanager
+def cancelled_soon(result: Any) -> Iterator[None]:
+    """Cancels the task in another thread, once this one waits for it."""
+
+    def run() -> None:
+        wait_for(lambda: any(each.name == "jobs-listener" for each in threading.enumerate()))
+        try:
+            cancel(result)
+        finally:
+            connections.close_all()
+
+    thread = threading.Thread(target=run)
+    thread.start()
+    yield
+    thread.join()
 
 
 def test_the_database_wakes_who_waits_long_before_the_next_look(monkeypatch):
-    """Polling alone would take an hour."""
     if connection.vendor not in ("sqlite", "postgresql"):
         pytest.skip("That takes a replica set.")
     monkeypatch.setattr(waiting, "FIRST_PAUSE", 3600.0)
     monkeypatch.setattr(waiting, "LONGEST_PAUSE", 3600.0)
     result = work.add.enqueue(1)
+    with cancelled_soon(result):
+        assert result.wait(120).status == "FAILED"
+    listeners_have_ended()
+    other = work.add.enqueue(2)
 
-    def cancel_later() -> None:
-        time.sleep(1)
-        actions.cancel(Job.objects.get(pk=result.id))
-        connections.close_all()
+    async def finished() -> Any:
+        return await asyncio.wait_for(other, 120)
 
-    thread = threading.Thread(target=cancel_later)
-    thread.start()
-    assert result.wait(120).status == "FAILED"
-    thread.join()
-    async_one = work.add.enqueue(2)
-    thread = threading.Thread(
-        target=lambda: (
-            time.sleep(1),
-            actions.cancel(Job.objects.get(pk=async_one.id)),
-            connections.close_all(),
-        )
-    )
-    thread.start()
-
-    async def finished() -> str:
-        return str((await asyncio.wait_for(async_one, 120)).status)
-
-    assert asyncio.run(finished()) == "FAILED"
-    thread.join()
+    with cancelled_soon(other):
+        assert in_a_loop(finished()).status == "FAILED"
