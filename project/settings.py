@@ -82,9 +82,11 @@ INSTALLED_APPS = [
 ]
 # `@task` of Django, whoever wrote it, is a job of this queue: see docs/tasks.md. Before
 # Django 6.0 that takes the package django-tasks.
-TASKS = {"default": {"BACKEND": "jobs.tasks.JobsBackend", "QUEUES": []}}
-if django.VERSION < (6, 0) and find_spec("django_tasks"):
+HAVE_BACKPORT = django.VERSION < (6, 0) and find_spec("django_tasks") is not None
+if HAVE_BACKPORT:
     INSTALLED_APPS.append("django_tasks")
+if HAVE_BACKPORT or django.VERSION >= (6, 0):
+    TASKS = {"default": {"BACKEND": "jobs.tasks.JobsBackend", "QUEUES": []}}
 if ON_MONGODB:
     INSTALLED_APPS = mongodb.with_object_ids(INSTALLED_APPS)
     MIGRATION_MODULES = mongodb.MIGRATION_MODULES

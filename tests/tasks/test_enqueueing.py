@@ -6,8 +6,10 @@ import dataclasses
 import datetime as dt
 import enum
 import json
+import pickle
 from typing import Any
 
+import django
 import pytest
 from django.db import connection, transaction
 from django.test import override_settings
@@ -340,3 +342,22 @@ def test_wrong_options_of_a_backend_are_found_by_a_check(wrong):
         with pytest.raises(compat.InvalidTaskBackend):
             work.add.enqueue(1)
     assert compat.task_backends["default"].check() == []
+
+
+def test_an_app_that_is_missing_is_found_by_a_check(settings):
+    from jobs.checks import check_tasks
+
+    assert check_tasks(None) == []
+    backend = compat.task_backends["default"]
+    needed = {"jobs.apps.JobsConfig", compat.APP} - {None}
+    settings.INSTALLED_APPS = [app for app in settings.INSTALLED_APPS if app not in needed]
+    assert [each.id for each in backend.check()] == ["jobs.E008"] * len(needed)
+    # The backport's own check isn't there without its app.
+    assert [each.id for each in check_tasks(None)] == (["jobs.E008"] if compat.APP else [])
+
+
+def test_a_task_and_its_result_survive_pickle_where_django_pickles_tasks():
+    if django.VERSION < (6, 1):
+        pytest.skip("Django 6.1 pickles tasks.")
+    result = work.mail.enqueue(x=1)
+    assert pickle.loads(pickle.dumps(result)) == result

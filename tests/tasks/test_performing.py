@@ -431,6 +431,35 @@ def test_a_row_that_somebody_wrote_has_a_result_but_nothing_of_it_is_imported():
     assert [error.exception_class for error in found.errors] == [exceptions.DeserializationError]
 
 
+def test_tasks_are_performed_by_priority_then_by_time(calls):
+    soon = timezone.now() - dt.timedelta(minutes=1)
+    for priority, value in ((0, "c"), (-100, "e"), (100, "a"), (1, "b"), (0, "d")):
+        work.add.using(priority=priority).enqueue(value, b="")
+    work.add.using(priority=100, run_after=soon).enqueue("first", b="")
+    work.add.using(run_after=timezone.now() + dt.timedelta(hours=1)).enqueue("later")
+    assert worked_off() == (6, 0)
+    assert [value for _, value, _ in calls] == ["first", "a", "b", "c", "d", "e"]
+
+
+def test_every_station_is_logged_as_the_reference_backends_do(caplog):
+    caplog.set_level("DEBUG", logger=compat.NAME)
+    good = work.add.enqueue(1)
+    work.replies.append(ValueError("logged"))
+    bad = work.reply.enqueue()
+    worked_off()
+    records = [each for each in caplog.records if each.name == compat.NAME]
+    said = [(each.levelname, each.getMessage()) for each in records]
+    assert said == [
+        ("DEBUG", f"Task id={good.id} path=tests.tasks.work.add enqueued backend=default"),
+        ("DEBUG", f"Task id={bad.id} path=tests.tasks.work.reply enqueued backend=default"),
+        ("INFO", f"Task id={good.id} path=tests.tasks.work.add state=RUNNING"),
+        ("INFO", f"Task id={good.id} path=tests.tasks.work.add state=SUCCESSFUL"),
+        ("INFO", f"Task id={bad.id} path=tests.tasks.work.reply state=RUNNING"),
+        ("ERROR", f"Task id={bad.id} path=tests.tasks.work.reply state=FAILED"),
+    ]
+    assert [each.exc_info[0] for each in records if each.exc_info] == [ValueError]
+
+
 @pytest.mark.parametrize(
     "text", ["x", "[]", "5", "{", '{"errors": 5}', '{"errors": [{}]}', '{"worker_ids": {}}']
 )
