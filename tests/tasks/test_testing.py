@@ -1,0 +1,38 @@
+"""The helpers for tests, on tasks."""
+
+from __future__ import annotations
+
+import pytest
+
+from jobs import testing
+from tests.tasks import work
+
+pytestmark = pytest.mark.django_db
+
+
+def test_a_task_is_found_by_its_arguments_however_they_were_given(calls):
+    result = work.add.enqueue(1, b=2)
+    assert str(testing.assert_enqueued(work.add, a=1, b=2).pk) == result.id
+    assert str(testing.assert_enqueued(work.add, a=1, queue="default", priority=0).pk) == result.id
+    work.mail.enqueue(order=42)
+    testing.assert_enqueued(work.mail, order=42, queue="mail", priority=-7)
+    work.look.enqueue("x")
+    testing.assert_enqueued(work.look, args=("x",))
+    with pytest.raises(AssertionError, match="No such job waits: add"):
+        testing.assert_enqueued(work.add, a=2)
+    testing.assert_not_enqueued(work.think)
+    testing.run_jobs()
+    testing.assert_no_jobs()
+    result.refresh()
+    assert result.return_value == 3
+
+
+def test_the_error_of_a_task_is_raised():
+    work.replies.append(ValueError("of the task"))
+    result = work.reply.enqueue()
+    with pytest.raises(ValueError, match="of the task"):
+        testing.run_jobs()
+    result.refresh()
+    assert result.status == "FAILED"
+    with testing.inline():
+        assert work.add.enqueue(1).return_value == 1
