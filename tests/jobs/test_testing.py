@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import datetime as dt
 import os
+import re
 import subprocess
 import sys
 from dataclasses import dataclass
 from pathlib import Path
+from unittest import mock
 
 import pytest
 from django.db import connection, transaction
@@ -182,26 +184,51 @@ def test_on_aws_batch(local_batch, tmp_path):
 """
 
 
-def test_pytest_finds_the_fixtures_of_the_package(tmp_path: Path) -> None:
-    """As entry points, which pyproject.toml has, or by `-p`."""
+def run_pytest(folder: Path, *names: str) -> str:
+    """In a process of its own, with the fixtures of the package by `-p`."""
     if connection.vendor != "sqlite":
         pytest.skip("The fixtures know no database.")
-    (tmp_path / "test_project.py").write_text(PROJECT)
     environment = {
         **{name: value for name, value in os.environ.items() if not name.startswith("AWS_")},
-        "DATABASE_URL": f"sqlite:///{tmp_path}/db.sqlite3",
+        "DATABASE_URL": f"sqlite:///{folder}/db.sqlite3",
         "DJANGO_SETTINGS_MODULE": "project.settings",
-        "PYTHONPATH": str(ROOT),
+        "PYTHONPATH": f"{ROOT}{os.pathsep}{folder}",
     }
     environment.pop("TEST_DATABASE_IS_CHOSEN", None)
     plugins = ("-p", "jobs.pytest_plugin", "-p", "batchexec.pytest_plugin")
     done = subprocess.run(
-        [sys.executable, "-m", "pytest", "-q", "--rootdir", tmp_path, *plugins, tmp_path],
-        cwd=ROOT,
+        [sys.executable, "-m", "pytest", "-q", "--rootdir", folder, *plugins, *names],
+        cwd=folder,
         env=environment,
         capture_output=True,
         text=True,
         check=False,
     )
     assert done.returncode == 0, done.stdout + done.stderr
-    assert "2 passed" in done.stdout
+    return done.stdout
+
+
+def test_pytest_finds_the_fixtures_of_the_package(tmp_path: Path) -> None:
+    (tmp_path / "test_project.py").write_text(PROJECT)
+    assert "2 passed" in run_pytest(tmp_path, "test_project.py")
+
+
+def test_the_examples_of_the_page_run(tmp_path: Path) -> None:
+    page = (ROOT / "docs" / "testing.md").read_text()
+    files = dict(re.findall(r"```python\n# (shop/\w+\.py)\n(.*?)```", page, re.DOTALL))
+    assert len(files) == page.count("```python") == 4
+    (tmp_path / "shop").mkdir()
+    for name, text in files.items():
+        (tmp_path / name).write_text(text)
+    (tmp_path / "manage.py").write_text((ROOT / "manage.py").read_text())  # for containers
+    tests = [name for name in files if "test" in name]
+    assert "8 passed" in run_pytest(tmp_path, *tests)
+
+
+def test_due_is_what_a_frozen_clock_says(db: None) -> None:
+    jobs.enqueue(Record("later"), run_at=timezone.now() + HOUR)
+    testing.run_jobs()
+    assert calls == []
+    with mock.patch.object(timezone, "now", return_value=timezone.now() + 2 * HOUR):
+        testing.run_jobs()
+    assert calls == ["later"]
