@@ -12,6 +12,7 @@ from django.utils.functional import cached_property
 from jobs import payloads
 from jobs.conf import settings
 from jobs.exceptions import DeserializationError
+from jobs.querysets import JobQuerySet
 from jobs.states import FINISHED, UNFINISHED, State
 from jobs.store import store_for
 from jobs.store.indexes import PartialIndex
@@ -61,7 +62,12 @@ OWN_COLUMNS = frozenset(
 )
 
 
-class JobManager(models.Manager["AbstractJob"]):
+_Manager = models.Manager.from_queryset(JobQuerySet)
+
+
+class JobManager(_Manager["AbstractJob"]):
+    """`Job.objects`: the methods of `JobQuerySet`, and `reserve`."""
+
     def reserve(self, worker: Reserver) -> AbstractJob | None:
         """Claims the next job for `worker` in one conditional write, or returns None.
 

@@ -8,11 +8,20 @@ import sys
 import threading
 from collections.abc import Callable
 from contextvars import ContextVar
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from jobs.conf import settings
 from jobs.conf.options import duration
 from jobs.payloads.asynchronous import finished
+
+if TYPE_CHECKING:
+    from typing_extensions import dataclass_transform
+else:
+
+    def dataclass_transform() -> Callable[[type], type]:
+        """Tells type checkers alone that subclasses are dataclasses."""
+        return lambda cls: cls
+
 
 #: What the queue calls at the stations of a job's life.
 HOOKS = ("enqueue", "before", "success", "error", "after", "failure")
@@ -25,6 +34,7 @@ performing: ContextVar[bool] = ContextVar("performing", default=False)
 _making = threading.RLock()
 
 
+@dataclass_transform()
 class Performable:
     """The base of job objects: dataclasses, decorated or not, with a `perform()`
     method.
