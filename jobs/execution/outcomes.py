@@ -12,7 +12,7 @@ from collections.abc import Callable, Mapping
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
-from jobs import results, transitions
+from jobs import results, signals, transitions
 from jobs.conf import settings
 from jobs.exceptions import DeserializationError, NotKnownYet
 from jobs.execution.apart import Apart
@@ -72,6 +72,7 @@ class Recorder:
         if recorded:
             text = "[%s] Job %s COMPLETED after %.4f"
             logger.info(text, self, job, seconds, extra=_extra(job))
+            signals.tell(signals.job_succeeded, job)
         return recorded
 
     def failed(
@@ -128,7 +129,10 @@ class Recorder:
             ),
             partial(transitions.has_ended, job, described, deleted=False),
         )
-        return self._through("error", record, job)
+        rescheduled = self._through("error", record, job)
+        if rescheduled:
+            signals.tell(signals.job_rescheduled, job, error=error)
+        return rescheduled
 
     def failed_for_good(
         self, job: AbstractJob, error: DeserializationError, *, asked: Asked | None = None
@@ -169,6 +173,7 @@ class Recorder:
         if recorded:
             text = "[%s] Job %s FAILED permanently, because its row is broken: %s"
             logger.error(text, self, job, for_log(error), extra=_extra(job))
+            signals.tell(signals.job_failed, job, error=error)
         return recorded
 
     def _or_condemned(self, job: AbstractJob, record: Callable[[], bool]) -> bool:
@@ -241,6 +246,7 @@ class Recorder:
         if recorded:
             text = "[%s] Job %s FAILED permanently with %s"
             logger.error(text, self, job, for_log(error), extra=_extra(job))
+            signals.tell(signals.job_failed, job, error=error)
             # After the write: a hook is not called for an outcome that is dropped.
             asked.call_failure_hook(job)
         return recorded

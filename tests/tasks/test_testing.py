@@ -36,3 +36,21 @@ def test_the_error_of_a_task_is_raised():
     assert result.status == "FAILED"
     with testing.inline():
         assert work.add.enqueue(1).return_value == 1
+
+
+def test_tasks_are_found_and_enqueued_by_their_path():
+    from io import StringIO
+
+    from django.core.management import CommandError, call_command
+
+    from jobs.models import Job
+
+    out = StringIO()
+    call_command("enqueue", "tests.tasks.work.mail", "order=42", "--priority", "5", stdout=out)
+    job = Job.objects.of(work.mail).get()
+    assert out.getvalue() == f"Job {job.pk}: tests.tasks.work.mail\n"
+    assert (job.priority, job.payload.kwargs) == (-5, {"order": 42})
+    assert not Job.objects.of(work.add).exists()
+    for wrong in (("--priority", "101"), ("--unique-key", "x")):
+        with pytest.raises(CommandError, match="can't be enqueued"):
+            call_command("enqueue", "tests.tasks.work.mail", *wrong)
