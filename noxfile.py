@@ -45,7 +45,7 @@ LANES = [
 ]
 #: Whatever depends on Python or Django: the queue's contract, and the tests of `jobs`.
 TESTS = (
-    *("tests/conformance", "tests/jobs"),
+    *("tests/conformance", "tests/jobs", "tests/tasks"),
     *("tests/jobs/test_payloads.py", "tests/jobs/test_settings.py"),  # else only on MongoDB
 )
 #: What a lane chooses by itself, and what no test of these imports.

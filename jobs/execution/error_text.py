@@ -35,7 +35,7 @@ def path_of_class(error: BaseException) -> str:
 def _frames(error: BaseException) -> str:
     try:
         return "".join(
-            traceback.format_exception(type(error), error, _without_queue(error.__traceback__))
+            traceback.format_exception(type(error), error, without_queue(error.__traceback__))
         )
     except BaseException:  # its text can't be rendered, whatever that raised
         try:
@@ -44,7 +44,7 @@ def _frames(error: BaseException) -> str:
             return ""
 
 
-def _without_queue(trace: TracebackType | None) -> TracebackType | None:
+def without_queue(trace: TracebackType | None) -> TracebackType | None:
     """The traceback from the job's own first frame on, without the queue's frames."""
     while trace is not None and trace.tb_next is not None and _is_of_queue(trace):
         trace = trace.tb_next

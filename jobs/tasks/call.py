@@ -12,7 +12,7 @@ from django.utils.crypto import get_random_string
 
 from jobs import results as kept
 from jobs.exceptions import JobError
-from jobs.execution.error_text import path_of_class, traceback_of
+from jobs.execution.error_text import path_of_class, traceback_of, without_queue
 from jobs.payloads import Performable, finished
 from jobs.runner import default_name, worker_runner
 from jobs.states import FINISHED, State
@@ -122,7 +122,8 @@ class TaskCall(Performable):
         result = results.of(_ended(job, error))
         trace = error.__traceback__
         try:
-            raise error  # for receivers that report the exception being handled
+            # For receivers that report the exception that is being handled.
+            raise error.with_traceback(without_queue(trace))
         except BaseException:
             tell(signals.task_finished, result)
         finally:

@@ -81,3 +81,12 @@ def test_a_task_whose_last_worker_was_killed_has_failed_and_the_reaper_tells(sta
     assert [error.exception_class for error in result.errors] == [exceptions.Lost]
     # Its receivers, such as those that log, are called in a process apart.
     wait_for(lambda: f"id={result.id} path=tests.tasks.work.die state=FAILED" in second.output)
+
+
+def test_a_task_that_nothing_interrupts_has_failed_when_its_process_is_ended(start):
+    result = work.stuck.enqueue()
+    only = start("jobworker", "--name", "only")
+    assert only.popen.wait(120) == -signal.SIGKILL
+    result.wait(60)
+    assert (result.status, result.worker_ids) == ("FAILED", ["only"])
+    assert [error.exception_class for error in result.errors] == [exceptions.WorkerTimeout]

@@ -114,6 +114,12 @@ def endless() -> None:
         time.sleep(0.01)
 
 
+@task
+@jobs.tasks.options(max_run_time=0.5)
+def stuck() -> None:
+    sum(range(10**15))  # in C code, which looks for no signal
+
+
 def plain(value: int) -> int:
     return value
 
