@@ -57,8 +57,8 @@ def of(job: AbstractJob, task: Any = None) -> JobResult:
     """
     call = _call(job)
     kept = results.read(job.result)
-    state = State(job.state)
-    begun = state in (State.RUNNING, State.DETACHED) and bool(job.runner)
+    executed = job.state in (State.RUNNING, State.DETACHED)
+    begun = executed and bool(job.runner)
     backend = call.backend if call else "default"
     if task is None:
         task = task_at(
@@ -72,7 +72,7 @@ def of(job: AbstractJob, task: Any = None) -> JobResult:
     result = JobResult(
         task=task,
         id=str(job.pk),
-        status=STATUSES[state] if begun or state != State.RUNNING else TaskResultStatus.READY,
+        status=_status(job.state) if begun or not executed else TaskResultStatus.READY,
         enqueued_at=job.created_at,
         started_at=kept.started_at or job.started_at,
         last_attempted_at=job.started_at,
@@ -87,6 +87,11 @@ def of(job: AbstractJob, task: Any = None) -> JobResult:
         result.errors.append(_last_error(job))
     put(result, _return_value=kept.return_value)
     return result
+
+
+def _status(state: str) -> TaskResultStatus:
+    """A state that nobody here wrote is the end: no worker takes the job."""
+    return STATUSES[State(state)] if state in State.values else TaskResultStatus.FAILED
 
 
 def put(result: JobResult, **values: Any) -> None:

@@ -506,3 +506,30 @@ def test_with_delay_jobs_off_a_task_is_performed_at_once(told, calls):
         with pytest.raises(KeyboardInterrupt):
             work.reply.enqueue()
     assert not Job.objects.exists()
+
+
+@pytest.mark.parametrize(
+    "broken",
+    [
+        {"state": "lost"},
+        {"name": ""},
+        {"name": "no path"},
+        {"handler": ""},
+        {"handler": "[]", "signature": ""},
+        {"priority": 2**31 - 1},
+        {"runner": "@"},
+        {"state": "detached", "runner": ""},
+        {"state": "running", "runner": "", "locked_by": ""},
+        {"state": "failed"},
+        {"result": '{"errors":[{"class":"no.such.Error","traceback":""}],"worker_ids":[]}'},
+    ],
+)
+def test_a_row_that_somebody_wrote_has_a_result_all_the_same(broken):
+    result = work.add.enqueue(1)
+    Job.objects.filter(pk=result.id).update(**broken)
+    found = compat.task_backends["default"].get_result(result.id)
+    assert found.status in compat.TaskResultStatus
+    assert found.is_finished == (broken.get("state") in ("failed", "lost"))
+    assert isinstance(found.task.module_path, str)
+    if found.is_finished:
+        assert found.errors[-1].exception_class is exceptions.JobError
