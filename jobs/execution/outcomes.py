@@ -12,17 +12,12 @@ from collections.abc import Callable, Mapping
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
-from jobs import results, signals, transitions
+from jobs import signals, transitions
 from jobs.conf import settings
 from jobs.exceptions import DeserializationError, NotKnownYet
 from jobs.execution.apart import Apart
-from jobs.execution.error_text import (
-    describe,
-    for_log,
-    path_of_class,
-    traceback_for_log,
-    traceback_of,
-)
+from jobs.execution.error_text import describe, for_log, traceback_for_log
+from jobs.execution.tries import result_after
 from jobs.store.base import aware
 from jobs.store.patience import until_available
 from jobs.text import one_line
@@ -125,7 +120,7 @@ class Recorder:
                 verdict.run_at,
                 described,
                 attempts=attempts if counted else prior,
-                result=_result(job, error),
+                result=result_after(job, error),
             ),
             partial(transitions.has_ended, job, described, deleted=False),
         )
@@ -239,7 +234,7 @@ class Recorder:
             described,
             attempts=attempts,
             destroy=destroy,
-            result=_result(job, error),
+            result=result_after(job, error),
         )
         ended = partial(transitions.has_ended, job, described, deleted=destroy)
         recorded = self._through("failure", partial(_offer, job, write, ended), job)
@@ -262,13 +257,6 @@ class Recorder:
             text = "[%s] A plugin raised while the outcome of job %s was recorded:\n%s"
             logger.error(text, self, job, traceback_for_log(error))
         return record()
-
-
-def _result(job: AbstractJob, error: BaseException) -> str | None:
-    """The column `result` after the error, of a job that keeps one."""
-    if not job.result:
-        return None
-    return results.after_failure(job, path_of_class(error), traceback_of(error))
 
 
 def _young(job: AbstractJob) -> float | None:

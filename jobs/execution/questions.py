@@ -89,8 +89,6 @@ class Here:
 
     def tell_succeeded(self, job: AbstractJob) -> None:
         """Tells the object of a job that keeps its result, once that is recorded."""
-        if not job.result:
-            return
         try:
             self._within(HOOK_LIMIT, partial(job.payload._succeeded, job))
         except BaseException as error:

@@ -57,7 +57,7 @@ class Executor:
             asked = Here(partial(self._heartbeat.limit, hold))
             if error is None:
                 recorded = self._recorder.succeeded(job, time.monotonic() - began)
-                if recorded:
+                if recorded and job.result:
                     asked.tell_succeeded(job)
             elif is_of_loading(error, job):
                 recorded = self._recorder.failed_for_good(job, error, asked=asked)

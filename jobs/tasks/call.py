@@ -12,7 +12,8 @@ from django.utils.crypto import get_random_string
 
 from jobs import results as kept
 from jobs.exceptions import JobError
-from jobs.execution.error_text import path_of_class, traceback_of, without_queue
+from jobs.execution.error_text import without_queue
+from jobs.execution.tries import result_after
 from jobs.payloads import Performable, finished
 from jobs.runner import default_name, worker_runner
 from jobs.states import FINISHED, State
@@ -169,4 +170,4 @@ def _end(job: AbstractJob, error: BaseException | None) -> None:
         job.state, job.result = State.SUCCEEDED, kept.after_success(job, job.returned)
     else:
         job.state = State.FAILED
-        job.result = kept.after_failure(job, path_of_class(error), traceback_of(error))
+        job.result = result_after(job, error) or ""
