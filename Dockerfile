@@ -63,8 +63,9 @@ ENV PORT=8000 \
     WEB_CONCURRENCY=2
 EXPOSE 8000
 
-# This check is for the web server. If the image runs something else, switch it off
-# (`healthcheck: disable: true` in Compose); ECS and AWS Batch ignore it. The headers let the
+# This check is for the web server. If the image runs a worker, the check is
+# `python manage.py jobs workers --check` (compose.yaml has it); if it runs something else,
+# switch it off (`healthcheck: disable: true`). ECS and AWS Batch ignore it. The headers let the
 # request pass ALLOWED_HOSTS and SECURE_SSL_REDIRECT.
 HEALTHCHECK --interval=15s --timeout=5s --start-period=30s --retries=3 CMD ["python", "-c", "\
 import http.client, os; \

@@ -35,15 +35,18 @@ bench: $(VENV)/.dev $(VENV)-peer/.installed ## benchmarks, in half an hour; some
 
 # Two lanes run at a time, in several processes each, because the tests mostly wait. Every
 # process has its own database. WORKERS=0 runs a lane in one process.
-WORKERS ?= 3
-PYTEST = -m pytest --numprocesses $(WORKERS)
-LANES = $(MAKE) --no-print-directory --output-sync=target --jobs 2
+WORKERS ?= 4
+# A process that has nothing left takes over tests of another.
+PYTEST = -m pytest --numprocesses $(WORKERS) --dist worksteal
+LANES = $(MAKE) --no-print-directory --output-sync=target --jobs
+# The tests start hundreds of processes, which would compile our modules each time.
+unexport PYTHONDONTWRITEBYTECODE
 
-test: lint ## lint, types, and the tests on MongoDB's protocol and on SQLite, shortened
-	@TEST_SHORT=1 $(LANES) test-mongodb test-sqlite
+test: $(VENV)/.dev ## lint, types, and the tests on MongoDB's protocol and on SQLite, shortened
+	@TEST_SHORT=1 $(LANES) 3 lint test-sqlite test-mongodb
 
 test-all: lint ## the same unabridged, the tests on PostgreSQL and djongo, and the wheel's
-	@$(LANES) test-mongodb test-sqlite test-postgres test-djongo test-package
+	@$(LANES) 2 test-mongodb test-sqlite test-postgres test-djongo test-package
 
 test-mongodb: $(VENV)/.dev
 	$(BIN)/python $(PYTEST)
@@ -80,7 +83,7 @@ FUZZ_ROWS ?= 200
 FUZZ = FUZZ_SECONDS=$(FUZZ_SECONDS) FUZZ_ROWS=$(FUZZ_ROWS) FUZZ_SEED=$(FUZZ_SEED)
 
 fuzz: $(VENV)/.dev ## handlers, requests and rows at random, five minutes: make fuzz FUZZ_SECONDS=600 FUZZ_ROWS=5000 FUZZ_SEED=7
-	@$(LANES) fuzz-sqlite fuzz-mongodb
+	@$(LANES) 2 fuzz-sqlite fuzz-mongodb
 
 fuzz-sqlite:
 	$(FUZZ) TEST_DATABASE=sqlite $(BIN)/python -m pytest tests/fuzz -p no:logging

@@ -15,7 +15,7 @@ django.setup()
 # pytest-django would read their settings before they have chosen a database.
 del os.environ["DJANGO_SETTINGS_MODULE"]
 
-pytest_plugins = ["tests.fixtures"]
+pytest_plugins = ["tests.fixtures", "tests.kept_logs"]
 
 
 def pytest_configure(config: pytest.Config) -> None:

@@ -23,6 +23,15 @@ graceful_timeout = 25
 keepalive = 75
 
 accesslog = "-"
+# As the application's own log: see LOG_FORMAT in .env.example.
+if os.environ.get("LOG_FORMAT", "").lower() == "json":
+    logconfig_dict = {
+        "formatters": {"generic": {"()": "jobs.logs.JsonFormatter"}},
+        "loggers": {
+            "gunicorn.error": {"level": "INFO", "handlers": ["error_console"], "propagate": False},
+            "gunicorn.access": {"level": "INFO", "handlers": ["console"], "propagate": False},
+        },
+    }
 # Signs of life are written to memory. On a disk, a slow write would look like a death.
 MEMORY = "/dev/shm"  # noqa: S108
 if os.path.isdir(MEMORY):

@@ -21,12 +21,15 @@ class BatchexecConfig(AppConfig):
         from batchexec import checks  # noqa: F401 (registers itself)
         from batchexec.aws.container import this_container
         from batchexec.executions import AwsBatch
+        from jobs import monitors
         from jobs.operator import elsewhere
 
         codec.register("$resources", Resources, _dump, _load)
         enqueueing.connect(check_resources, dispatch_uid="batchexec.check_resources")
         runner.register_container(this_container)
         elsewhere.register(AwsBatch())
+        monitors.OF_THE_DATABASE.append("batchexec.metrics.BatchJobs")
+        monitors.OF_A_PROCESS.append("batchexec.metrics.Calls")
 
 
 def _dump(resources: Resources) -> Any:

@@ -13,12 +13,15 @@ if TYPE_CHECKING:
     from jobs.exceptions import DeserializationError, InvalidCallback, JobError, WorkerTimeout
     from jobs.lifecycle import Plugin
     from jobs.models import Job
-    from jobs.payloads import Performable
+    from jobs.operator.api import cancel, delete, move, reschedule, retry, unlock
+    from jobs.operator.filters import BadFilter
+    from jobs.payloads import Performable, progress, track
     from jobs.worker import Worker
 
 # Loaded on first use: models can't be imported before Django's app registry is ready,
 # and a process that only enqueues needs no worker.
 _EXPORTS = {
+    "BadFilter": "jobs.operator.filters",
     "DeserializationError": "jobs.exceptions",
     "InvalidCallback": "jobs.exceptions",
     "Job": "jobs.models",
@@ -32,9 +35,18 @@ _EXPORTS = {
     "enqueue": "jobs.enqueueing",
     "enqueue_many": "jobs.enqueueing",
     "handle_asynchronously": "jobs.delayed",
+    "cancel": "jobs.operator.api",
+    "delete": "jobs.operator.api",
+    "move": "jobs.operator.api",
+    "reschedule": "jobs.operator.api",
+    "retry": "jobs.operator.api",
+    "unlock": "jobs.operator.api",
+    "progress": "jobs.payloads",
+    "track": "jobs.payloads",
 }
 
 __all__ = [
+    "BadFilter",
     "DeserializationError",
     "InvalidCallback",
     "Job",
@@ -44,10 +56,18 @@ __all__ = [
     "Worker",
     "WorkerTimeout",
     "aenqueue",
+    "cancel",
     "delay",
+    "delete",
     "enqueue",
     "enqueue_many",
     "handle_asynchronously",
+    "move",
+    "progress",
+    "reschedule",
+    "retry",
+    "track",
+    "unlock",
 ]
 
 

@@ -23,6 +23,23 @@ def check_settings(app_configs: Any, **kwargs: Any) -> list[checks.CheckMessage]
 
 
 @checks.register("jobs")
+def check_priorities(app_configs: Any, **kwargs: Any) -> list[checks.CheckMessage]:
+    try:
+        least, most = settings.MIN_PRIORITY, settings.MAX_PRIORITY
+    except (TypeError, ValueError):
+        return []  # named by check_settings
+    if least is None or most is None or least <= most:
+        return []
+    return [
+        checks.Error(
+            f"JOBS['MIN_PRIORITY'] is {least} and JOBS['MAX_PRIORITY'] is {most}, so no job "
+            "would ever be taken: make the minimum the smaller one.",
+            id="jobs.E008",
+        )
+    ]
+
+
+@checks.register("jobs")
 def check_time_zone(app_configs: Any, **kwargs: Any) -> list[checks.CheckMessage]:
     if django_settings.USE_TZ:
         return []
@@ -86,7 +103,7 @@ def check_tasks(app_configs: Any, **kwargs: Any) -> list[checks.CheckMessage]:
             "before Django 6.0.",
             hint="pip install 'django-delayed-batch[tasks]', and add 'django_tasks' to "
             "INSTALLED_APPS.",
-            id="jobs.E008",
+            id="jobs.E010",
         )
     ]
 

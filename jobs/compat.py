@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
+import django
 from django.contrib import admin
 
 try:
@@ -27,4 +28,7 @@ except ImportError:  # before Django 3.2
 #: For ModelAdmin.show_facets, which Django has from 5.0 on.
 NO_FACETS: Any = admin.ShowFacets.NEVER if hasattr(admin, "ShowFacets") else None
 
-__all__ = ["NO_FACETS", "display"]
+#: The number that the admin's lists begin to count their pages with.
+FIRST_PAGE = 1 if django.VERSION >= (3, 2) else 0
+
+__all__ = ["FIRST_PAGE", "NO_FACETS", "display"]

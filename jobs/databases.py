@@ -67,6 +67,11 @@ def parse(url: str) -> dict[str, Any]:
         return _BY_SCHEME[scheme](url)
     except ImproperlyConfigured:
         raise
+    except OSError as error:
+        raise ImproperlyConfigured(
+            f"DATABASE_URL names a file whose folder can't be made: {error.strerror} "
+            f"({error.filename})."
+        ) from None
     except Exception:
         # Whatever it is, its text and its cause may quote a part of the password.
         raise ImproperlyConfigured(

@@ -12,16 +12,15 @@ from django.utils.functional import cached_property
 from jobs import payloads
 from jobs.conf import settings
 from jobs.exceptions import DeserializationError
-from jobs.querysets import JobQuerySet
+from jobs.querysets import JobManager
+from jobs.records import Activity, FailedAttempt, Pause, Progress, WorkerRecord
 from jobs.states import FINISHED, UNFINISHED, State
-from jobs.store import store_for
 from jobs.store.indexes import PartialIndex
 from jobs.text import one_line
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from jobs.store.base import Reserver
 
 __all__ = [
     "FINISHED",
@@ -29,14 +28,20 @@ __all__ = [
     "OWN_COLUMNS",
     "UNFINISHED",
     "AbstractJob",
+    "Activity",
+    "FailedAttempt",
     "Job",
     "JobManager",
+    "Pause",
+    "Progress",
     "State",
+    "WorkerRecord",
 ]
 
 #: Longest text kept in `name`, in characters.
 MAX_NAME = 255
 MAX_SIGNATURE = 128
+MAX_ERROR_KEY = 16
 #: Columns that only the queue's own conditional writes change, and `save()` doesn't.
 OWN_COLUMNS = frozenset(
     {
@@ -55,28 +60,12 @@ OWN_COLUMNS = frozenset(
         "failed_at",
         "finished_at",
         "last_error",
+        "error_key",
         "unique_key",
         "result",
         "updated_at",
     }
 )
-
-
-_Manager = models.Manager.from_queryset(JobQuerySet)
-
-
-class JobManager(_Manager["AbstractJob"]):
-    """`Job.objects`: the methods of `JobQuerySet`, and `reserve`."""
-
-    def reserve(self, worker: Reserver) -> AbstractJob | None:
-        """Claims the next job for `worker` in one conditional write, or returns None.
-
-        If the worker hands over, a job that lost its watcher comes first. Then comes
-        the ready job with the lowest (priority, run_at, id). Afterwards `locked_by`
-        holds `worker.name`.
-        """
-        claimed = store_for(self.model).claim(worker)
-        return claimed[0] if claimed else None
 
 
 class AbstractJob(models.Model):
@@ -123,6 +112,12 @@ class AbstractJob(models.Model):
     failed_at = models.DateTimeField(null=True, blank=True)
     finished_at = models.DateTimeField(null=True, blank=True)
     last_error = models.TextField(default="", blank=True)
+    error_key = models.CharField(
+        max_length=MAX_ERROR_KEY,
+        default="",
+        blank=True,
+        help_text="The same for all jobs of one class that failed with the same error.",
+    )
     unique_key = models.CharField(max_length=255, null=True, blank=True)
     result = models.TextField(
         default="",
@@ -132,11 +127,15 @@ class AbstractJob(models.Model):
     created_at = models.DateTimeField(default=timezone.now)
     updated_at = models.DateTimeField(default=timezone.now)
 
-    objects = JobManager()
+    objects = JobManager["AbstractJob"]()
 
     #: The columns of the row that can't be read; set by the store.
     unreadable: tuple[str, ...] = ()
     _load_failure: BaseException | None = None
+    #: What the attempt failed by whose outcome is being recorded.
+    _error: BaseException | None = None
+    #: Texts by name that a plugin wants beside the job object, set before it is stored.
+    _carried: dict[str, str] | None = None
 
     #: Set on the job that `enqueue` returns if its unique key was held already.
     already_enqueued = False
@@ -144,6 +143,8 @@ class AbstractJob(models.Model):
     being_enqueued = False
     #: What `perform` returned in this process.
     returned: Any = None
+    #: Set on a job that has told its progress.
+    has_reported = False
 
     class Meta:
         abstract = True
@@ -182,6 +183,12 @@ class AbstractJob(models.Model):
                 fields=["state", "finished_at"],
                 name="%(app_label)s_%(class)s_ended",
                 condition=Q(finished_at__isnull=False),
+            ),
+            # Failed jobs by their error, with the times that a look at all needs.
+            PartialIndex(
+                fields=["state", "error_key", "id", "finished_at"],
+                name="%(app_label)s_%(class)s_error",
+                condition=Q(state=State.FAILED),
             ),
             # Lists of the jobs in one state, the newest first.
             models.Index(fields=["state", "id"], name="%(app_label)s_%(class)s_list"),
@@ -269,3 +276,11 @@ class AbstractJob(models.Model):
 class Job(AbstractJob):
     class Meta(AbstractJob.Meta):
         abstract = False
+        # Besides Django's own: `view_job` and `delete_job`.
+        permissions = [
+            ("retry_job", "Can retry jobs"),
+            ("reschedule_job", "Can change when jobs run"),
+            ("cancel_job", "Can cancel jobs"),
+            ("unlock_job", "Can let go of jobs' locks"),
+            ("move_job", "Can change the queue and the priority of jobs"),
+        ]

@@ -12,9 +12,12 @@ from django.utils import timezone
 
 from jobs.payloads import path_of
 from jobs.states import FINISHED, UNFINISHED, State
+from jobs.store import store_for
 
 if TYPE_CHECKING:
     from typing_extensions import Self
+
+    from jobs.store.reserver import Reserver
 
 J = TypeVar("J", bound=models.Model)
 
@@ -84,3 +87,20 @@ class JobQuerySet(models.QuerySet[J]):
             )
         path = f"{function.__module__}.{function.__qualname__}"
         return self.filter(name=path).exclude(result="")
+
+
+_Manager = models.Manager.from_queryset(JobQuerySet)
+
+
+class JobManager(_Manager[J]):
+    """`Job.objects`: the methods of `JobQuerySet`, and `reserve`."""
+
+    def reserve(self, worker: Reserver) -> J | None:
+        """Claims the next job for `worker` in one conditional write, or returns None.
+
+        If the worker hands over, a job that lost its watcher comes first. Then comes
+        the ready job with the lowest (priority, run_at, id). Afterwards `locked_by`
+        holds `worker.name`.
+        """
+        claimed = store_for(self.model).claim(worker)
+        return claimed[0] if claimed else None

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, TypeVar, cast
 from jobs import transitions
 from jobs.conf import settings
 from jobs.exceptions import JobError
+from jobs.logs import about_the_job
 from jobs.runner import container_runner, is_later_attempt, worker_runner
 from jobs.states import State
 from jobs.store import store_for
@@ -58,7 +59,10 @@ def run_registered(worker: Worker, pk: str, epoch: str) -> bool | None:
 
 def _registered(worker: Worker, job: AbstractJob) -> AbstractJob | None:
     """The job with this process registered as its runner; None if it may not be."""
-    runner = container_runner(job.epoch)
+    try:
+        runner = container_runner(job.epoch)
+    except ValueError as error:
+        raise NotBegun(str(error)) from error
     # Registering a second time is no mistake, in case the answer to the first is lost.
     if _patiently(worker, partial(transitions.register, job, runner)):
         return job
@@ -138,9 +142,11 @@ def _patiently(worker: Worker, step: Callable[[], T]) -> T:
 
 def _perform(worker: Worker, job: AbstractJob) -> bool | None:
     try:
-        performed: bool | None = worker.lifecycle.run("perform", run, worker, job)
+        with about_the_job(job, worker.name, whole_process=True):
+            performed: bool | None = worker.lifecycle.run("perform", run, worker, job)
     finally:
         worker.heartbeat.stop()
+        worker.journal.close()
     return performed
 
 

@@ -17,6 +17,7 @@ from jobs.conf import settings
 from jobs.execution.invoke import invoke
 from jobs.instants import FIRST, in_utc
 from jobs.lifecycle import Lifecycle, instantiate
+from jobs.logs import about_the_job
 from jobs.models import MAX_NAME
 from jobs.signals import enqueueing
 from jobs.states import State
@@ -47,6 +48,7 @@ UNTOUCHED: dict[str, Any] = {
     "failed_at": None,
     "finished_at": None,
     "last_error": "",
+    "error_key": "",
 }
 UNTOUCHED_VALUES = tuple(UNTOUCHED.values())
 #: Columns that say when the job was enqueued, unless you do.
@@ -132,12 +134,13 @@ class Terms:
         payloads.call_hook(payload, "enqueue", job)
         enqueueing.send(sender=self._model, job=job)
         _check_again(job)
-        job.handler = payloads.dump(job.payload)
+        job.handler = payloads.dump(job.payload, job._carried)
         job.signature = self._sign(job.handler)
         self._store.check_size(job)
         delayed = self._delayed
         if not (payloads.call_with_accepted(delayed, job) if callable(delayed) else delayed):
-            self.lifecycle.run("invoke_job", invoke, job)
+            with about_the_job(job):
+                self.lifecycle.run("invoke_job", invoke, job)
             return False
         is_due = job.run_at <= self._past or job.run_at <= timezone.now()
         job.state = READY if is_due else SCHEDULED
@@ -149,9 +152,9 @@ def _check_options(job: AbstractJob) -> None:
     """Raises TypeError or ValueError for a value that the row can't hold as it is
     meant.
     """
-    job.queue = _text("queue", job.queue)
-    job.priority = _priority(job.priority)
-    job.unique_key = None if job.unique_key is None else _text("unique_key", job.unique_key)
+    job.queue = checked_text("queue", job.queue)
+    job.priority = checked_priority(job.priority)
+    job.unique_key = None if job.unique_key is None else checked_text("unique_key", job.unique_key)
     job.name = storable(str(job.name))[:MAX_NAME]
     job.run_at = in_utc("run_at", job.run_at)
     job.__dict__["checked"] = _options(job.__dict__)
@@ -226,7 +229,7 @@ def _lifecycle_of(plugins: tuple[str, ...]) -> Lifecycle:
     return Lifecycle(instantiate(plugins))
 
 
-def _priority(value: Any) -> int:
+def checked_priority(value: Any) -> int:
     if type(value) is not int:
         raise TypeError(f"priority must be a whole number, not {value!r}.")
     if not -MAX_PRIORITY <= value <= MAX_PRIORITY:
@@ -236,7 +239,7 @@ def _priority(value: Any) -> int:
     return value
 
 
-def _text(label: str, value: Any) -> str:
+def checked_text(label: str, value: Any) -> str:
     if not isinstance(value, str):
         raise TypeError(f"{label} must be a string, not {value!r}.")
     if len(value) > MAX_TEXT_FIELD or storable(value) != value:

@@ -10,6 +10,8 @@ def storable(text: str) -> str:
 
 def visible(text: str, keep: str = "") -> str:
     """With characters escaped that may steer a terminal, except those in `keep`."""
+    if text.isprintable():
+        return text
     return "".join(
         char if char.isprintable() or char in keep else ascii(char)[1:-1] for char in text
     )

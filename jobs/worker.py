@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 import threading
 from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING, Any
@@ -10,11 +9,13 @@ from typing import TYPE_CHECKING, Any
 from jobs.conf import settings
 from jobs.exceptions import DeserializationError
 from jobs.execution import moods
-from jobs.execution.error_text import traceback_for_log
+from jobs.execution.journal import Journal
 from jobs.execution.outcomes import Recorder
 from jobs.lifecycle import Lifecycle, Plugin, instantiate
+from jobs.logs import about_the_job, get_logger
 from jobs.models import Job
-from jobs.process.claims import Claims, check_queue, reservation_of
+from jobs.process.bulletin import Card
+from jobs.process.claims import Claims, check_bounds, check_queue, reservation_of
 from jobs.process.executor import Executor
 from jobs.process.leases import Heartbeat, Hold
 from jobs.process.listener import Listener
@@ -24,13 +25,14 @@ from jobs.process.slots import Slots
 from jobs.process.tally import Tally
 from jobs.runner import check_name, default_name
 from jobs.store import store_for
-from jobs.store.patience import FIRST_PAUSE, brief, until_available
+from jobs.store.patience import FIRST_PAUSE, brief
+from jobs.store.reserver import Paused
 from jobs.text import one_line
 
 if TYPE_CHECKING:
     from jobs.models import AbstractJob
 
-logger = logging.getLogger(__name__)
+logger = get_logger(__name__)
 
 #: Jobs performed in one pass of the loop.
 PASS = 100
@@ -39,8 +41,6 @@ MOST_AT_ONCE = 100
 #: A worker gives up after this many failed passes in a row, not counting those for
 #: which the database couldn't be reached. Delayed Job: ten errors while it reserves.
 FAILURES_IN_A_ROW = 10
-#: For how many seconds a worker that stops waits for a database that can't be reached.
-PATIENCE_AT_END = 5.0
 
 
 class Worker:
@@ -65,7 +65,7 @@ class Worker:
         concurrency: int = 1,
         plugins: Iterable[type[Plugin] | str] | None = None,
         model: type[AbstractJob] = Job,
-        heartbeat: Callable[[Callable[[], None]], Heartbeat] = Heartbeat,
+        heartbeat: Callable[[Callable[[], None], Card], Heartbeat] = Heartbeat,
     ):
         if isinstance(queues, str):
             raise TypeError(f"queues must be a list of names, not the string {queues!r}.")
@@ -77,6 +77,7 @@ class Worker:
         self.queues = tuple(check_queue(queue) for queue in queues or settings.QUEUES)
         self.min_priority = _given(min_priority, "MIN_PRIORITY")
         self.max_priority = _given(max_priority, "MAX_PRIORITY")
+        check_bounds(self.min_priority, self.max_priority)
         self.sleep_delay = _given(sleep_delay, "SLEEP_DELAY")
         self.exit_on_complete = _given(exit_on_complete, "EXIT_ON_COMPLETE")
         self.model = model
@@ -84,14 +85,16 @@ class Worker:
         #: Whether jobs are executed elsewhere, so that this worker may take one over.
         self.hands_over = any(plugin.hands_over for plugin in self.plugins)
         self.lifecycle = Lifecycle(self.plugins)
-        self.recorder = Recorder(self.name, self.lifecycle, self)
+        self.journal = Journal()
+        self.recorder = Recorder(self.name, self.lifecycle, self, self.journal)
         self.stopping = threading.Event()
         #: Set when there may be something to do: ready jobs, or a stop.
         self._news = threading.Event()
         self._reaper = Reaper(model, self.recorder)
         # With the heartbeat, so that leases are reaped while every slot is busy for
         # hours.
-        self.heartbeat = heartbeat(self._reaper.reap)
+        card = Card(self.name, self.queues, concurrency, self.hands_over)
+        self.heartbeat = heartbeat(self._reaper.reap, card)
         self._executor = Executor(self.recorder, self.lifecycle, self.heartbeat)
         self._slots = Slots(concurrency)
         self._claims = Claims(self, self.stopping)
@@ -114,15 +117,17 @@ class Worker:
         interrupts the jobs in this process, too.
         """
         logger.info("[%s] Starting job worker", self)
-        with signals_handled(self):
+        with signals_handled(self), self.journal:
             try:
                 if self._name_is_fixed:
                     # What a killed worker of this name held need not wait for its
                     # lease.
                     self.let_go_of_all()
+                self.heartbeat.appear()
                 with Listener(self._store, self._news.set):
                     self.lifecycle.run("execute", Worker._loop, self)
             finally:
+                self.heartbeat.disappear()
                 self.heartbeat.stop()
         logger.info("[%s] Stopped", self)
 
@@ -144,6 +149,11 @@ class Worker:
         self._executor.interrupt()
 
     @property
+    def paused(self) -> Paused:
+        """The queues and names of which it begins no job."""
+        return self._claims.paused
+
+    @property
     def interrupted(self) -> bool:
         return self._executor.interrupted
 
@@ -158,8 +168,8 @@ class Worker:
                 failures += 1
                 if failures == FAILURES_IN_A_ROW:
                     raise
-                text = "[%s] A pass over the queue failed: %s\n%s"
-                logger.error(text, self, brief(error), traceback_for_log(error))
+                text = "[%s] A pass over the queue failed: %s"
+                logger.error(text, self, brief(error), exc_info=error)
                 self.stopping.wait(max(self.sleep_delay, FIRST_PAUSE))
                 continue
             failures = 0
@@ -175,7 +185,7 @@ class Worker:
 
     def _tell_tally(self) -> None:
         if told := self._tally.end(self._succeeded, self._failed):
-            logger.info("[%s] %d jobs processed at %.4f j/s, %d failed", self, *told)
+            logger.info("[%s] %d %s processed at %.4f jobs/s, %d failed", self, *told)
 
     def _idle_delay(self) -> float:
         if self.exit_on_complete and self._slots.busy:
@@ -194,6 +204,7 @@ class Worker:
             self._slots.wait_until_idle()
         finally:
             self.heartbeat.stop()
+            self.journal.write()
         return self._succeeded - before[0], self._failed - before[1]
 
     def _pass(self, number: int) -> int:
@@ -227,8 +238,9 @@ class Worker:
         except BaseException as error:
             # A plugin or the bookkeeping raised: the job keeps its lock until its lease
             # expires.
-            text = "[%s] Job %s could not be performed:\n%s"
-            logger.error(text, self, job, traceback_for_log(error))
+            with about_the_job(job, self.name):
+                text = "[%s] Job %s could not be performed:"
+                logger.error(text, self, job, exc_info=error)
             result = False
         else:
             self._claims.is_done_with(reservation)
@@ -242,7 +254,7 @@ class Worker:
         Returns whether it succeeded; None if the outcome isn't known here, because the
         job was let go of or isn't this worker's now.
         """
-        with self.heartbeat.watching(job) as hold:
+        with about_the_job(job, self.name), self.heartbeat.watching(job) as hold:
             self._held[id(job)] = hold
             try:
                 job.require_readable()
@@ -272,18 +284,7 @@ class Worker:
 
     def let_go_of_all(self) -> None:
         """Frees every job that is locked by this worker's name."""
-
-        def release() -> None:
-            self._reaper.release_all(self.name)
-
-        never = threading.Event()
-        try:
-            until_available(self._store, release, never, give_up_after=PATIENCE_AT_END)
-        except Exception as error:
-            if not self._store.is_unavailable(error):
-                raise
-            text = "[%s] Its locks could not be released, so they expire (%s)"
-            logger.warning(text, self, brief(error))
+        self._reaper.let_go_of_all(self.name)
 
 
 def run(worker: Worker, job: AbstractJob) -> bool | None:

@@ -23,7 +23,7 @@ from project.environment import Environment
 BASE_DIR = Path(__file__).resolve().parent.parent
 
 env = Environment()
-env.read_env(os.environ.get("ENV_FILE", BASE_DIR / ".env"))
+env.read_file(BASE_DIR / ".env")
 
 INSECURE_KEY = "insecure-development-key-never-use-it-where-anybody-else-can-connect"
 
@@ -154,7 +154,7 @@ if not DEBUG:
         STATICFILES_STORAGE = WHITENOISE_STORAGE
     SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = env.bool("SECURE_COOKIES", default=True)
     SECURE_SSL_REDIRECT = env.bool("SECURE_SSL_REDIRECT", default=False)
-    SECURE_HSTS_SECONDS = env.int("SECURE_HSTS_SECONDS", default=0)
+    SECURE_HSTS_SECONDS = env.whole_number("SECURE_HSTS_SECONDS", default=0)
     if env.bool("BEHIND_TLS_PROXY", default=False):
         SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https")
 
@@ -196,12 +196,17 @@ if any(map(weakness, KEYS)) and not is_on_this_machine(DATABASE_URL):
     )
 BATCHEXEC = batchexec_options.from_environment(os.environ)
 
-LOG_LEVEL = env.str("LOG_LEVEL", default="INFO").upper()
+LEVELS = ("DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL")
+LOG_LEVEL = env.choice("LOG_LEVEL", LEVELS, default="INFO")
+LOG_FORMAT = env.choice("LOG_FORMAT", ("text", "json"), default="text")
 LOGGING = {
     "version": 1,
     "disable_existing_loggers": False,
-    "formatters": {"line": {"format": "%(asctime)s %(levelname)s %(name)s %(message)s"}},
-    "handlers": {"stderr": {"class": "logging.StreamHandler", "formatter": "line"}},
+    "formatters": {
+        "text": {"()": "jobs.logs.LineFormatter"},
+        "json": {"()": "jobs.logs.JsonFormatter"},
+    },
+    "handlers": {"stderr": {"class": "logging.StreamHandler", "formatter": LOG_FORMAT}},
     "root": {"handlers": ["stderr"], "level": "WARNING"},
     "loggers": {
         "jobs": {"level": LOG_LEVEL},

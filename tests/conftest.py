@@ -2,21 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 from django.conf import settings
+from django.contrib.auth.hashers import PBKDF2PasswordHasher
 from django.contrib.contenttypes.management import create_contenttypes
 from django.contrib.contenttypes.models import ContentType
+from django.db import connection
 from django.db.models.signals import post_migrate
 from hypothesis import HealthCheck
 from hypothesis import settings as hypothesis
 
 from jobs import store
 from tests import samples
-from tests.lanes import is_left_out
+from tests.lanes import is_left_out, is_left_to_sqlite, is_long
 
 #: The same examples in every run, however slow the machine is at that moment.
 hypothesis.register_profile(
@@ -34,6 +36,15 @@ def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool 
     return True if is_left_out(collection_path, named) else None
 
 
+@pytest.hookimpl(trylast=True)
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    left_out = [item for item in items if is_left_to_sqlite(item.path, item.name)]
+    config.hook.pytest_deselected(items=left_out)
+    for item in left_out:
+        items.remove(item)
+    items.sort(key=lambda item: not is_long(item.path))
+
+
 def pytest_terminal_summary(terminalreporter: Any, config: pytest.Config) -> None:
     """The header, which names the seed, is missing where pytest is told to be quiet."""
     if isinstance(seed := config.getoption("randomly_seed", None), int):
@@ -45,6 +56,24 @@ def _no_permissions_after_every_test() -> None:
     """Each flush would make all permissions again, which costs more than most tests."""
     post_migrate.disconnect(dispatch_uid="django.contrib.auth.management.create_permissions")
     post_migrate.disconnect(create_contenttypes)
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _collections_are_emptied_at_once() -> None:
+    """Each flush would first ask every collection for its options."""
+
+    def empty(tables: Iterable[str]) -> None:
+        for table in tables:
+            connection.database[table].delete_many({})
+
+    if connection.vendor == "mongodb":
+        connection.ops.execute_sql_flush = empty
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _passwords_are_hashed_quickly() -> None:
+    """As slowly as in production, it takes longer than a test that only logs in."""
+    PBKDF2PasswordHasher.iterations = 1
 
 
 @pytest.fixture(scope="session", autouse=True)

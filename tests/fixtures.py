@@ -45,8 +45,17 @@ def web(start: Callable[..., Process]) -> str:
 # AWS Batch on this machine
 
 
+@pytest.fixture(scope="session")
+def _boto3_reads_its_files_once() -> None:
+    """Else each of a test's clients parses megabytes of endpoints."""
+    import botocore.session
+
+    loader = botocore.session.create_loader()
+    botocore.session.create_loader = lambda search_path: loader
+
+
 @pytest.fixture
-def local_batch() -> Iterator[Callable[..., LocalBatch]]:
+def local_batch(_boto3_reads_its_files_once: None) -> Iterator[Callable[..., LocalBatch]]:
     """Starts servers with a queue and a definition, and with LocalBatch's own options.
     They are ended with the test.
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime as dt
 import os
 import signal
 import subprocess
@@ -15,6 +16,9 @@ from typing import Any, TypeVar
 from urllib.parse import urlsplit, urlunsplit
 
 from django.db import connection, connections
+from django.utils import timezone
+
+from jobs.models import Job, State
 
 ROOT = Path(__file__).resolve().parent.parent
 
@@ -42,6 +46,13 @@ if BATCH_LAG:
     FAST["BATCHEXEC_GONE_AFTER"] = str(3 + 6 * BATCH_LAG)
     # Longer than ListJobs may be blind: a lag may be half as long again.
     FAST["BATCHEXEC_SETTLE"] = str(2 + 1.5 * LATE["list_lag"])
+
+
+def late(seconds: float) -> float:
+    """A limit for what the local AWS Batch shows meanwhile, which grows with its lag: a
+    few changes of a status, or one look of ListJobs.
+    """
+    return seconds + 4 * BATCH_LAG
 
 
 def wait_for(condition: Callable[[], T], seconds: float = 120, what: str = "") -> T:
@@ -124,6 +135,21 @@ def lines(path: Path) -> list[str]:
 
 def row(job: Any) -> Any:
     return type(job).objects.filter(pk=job.pk).first()
+
+
+def expire_leases() -> None:
+    """As if whoever watched a job had been silent for an hour."""
+    long_ago = timezone.now() - dt.timedelta(hours=1)
+    Job.objects.filter(locked_at__isnull=False).update(locked_at=long_ago)
+
+
+def make_due(job: Any) -> None:
+    """Ends the back-off of a job, as soon as it is rescheduled or gone."""
+    wait_for(
+        lambda: (found := row(job)) is None or found.state == State.SCHEDULED,
+        what="it was rescheduled",
+    )
+    Job.objects.filter(pk=job.pk, state=State.SCHEDULED).update(run_at=timezone.now())
 
 
 @contextmanager

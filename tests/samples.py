@@ -4,8 +4,11 @@ processes, in a file.
 
 from __future__ import annotations
 
+import ctypes
 import datetime as dt
+import logging
 import os
+import threading
 import time
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -81,6 +84,19 @@ class Append(jobs.Performable):
 
     def perform(self) -> None:
         append(self.path, self.text)
+
+
+@dataclass
+class Speak(jobs.Performable):
+    """Logs a line in its thread, and one in a thread of its own, and fails."""
+
+    def perform(self) -> None:
+        logger = logging.getLogger("tests.speak")
+        logger.warning("in the job's thread\nCRITICAL forged")
+        thread = threading.Thread(target=logger.warning, args=("in a thread",))
+        thread.start()
+        thread.join()
+        raise RuntimeError("no\nluck")
 
 
 @dataclass
@@ -204,19 +220,15 @@ class Target:
 
 @dataclass
 class Hog(jobs.Performable):
-    """Holds the interpreter's lock in one call of C code for so many seconds of the
-    processor.
-    """
+    """Holds the interpreter's lock in one call of C code for so many seconds."""
 
     log: str
     seconds: float
 
     def perform(self) -> None:
-        began = time.process_time()
-        sum(range(5_000_000))
-        size = int(5_000_000 * self.seconds / (time.process_time() - began))
         append(self.log, "began")
-        sum(range(size))
+        # PyDLL doesn't let go of the lock, and no processor is needed for that.
+        ctypes.PyDLL(None).usleep(int(self.seconds * 1_000_000))
         append(self.log, "ended")
 
 

@@ -51,10 +51,15 @@ def wait_for_port(
 
 
 class Server(ABC):
-    """A database server in `folder`, which must exist. It keeps its port."""
+    """A database server in `folder`, which must exist. It keeps its port.
 
-    def __init__(self, folder: Path):
+    `durable`: what it has acknowledged survives a crash, as in production. Without it,
+    a server waits for no disk.
+    """
+
+    def __init__(self, folder: Path, *, durable: bool = True):
         self.folder = folder
+        self.durable = durable
         self.port = free_port()
 
     @property
@@ -103,7 +108,9 @@ class Mongo(Server):
             str(self.folder / "data"),
         ]
         # As `manage.py localmongo` does, and with failpoints.
-        options += ["--sync-on-commit", "--enable-test-commands", "--log-level", "WARNING"]
+        options += ["--enable-test-commands", "--log-level", "WARNING"]
+        if self.durable:
+            options.append("--sync-on-commit")
         with (self.folder / "log").open("ab") as log:
             command = [self.python, "-c", serve, *options]
             self.process = subprocess.Popen(command, stdout=log, stderr=log)
@@ -142,8 +149,8 @@ class DocumentDB(Server):
 
     gateway: subprocess.Popen[bytes]
 
-    def __init__(self, folder: Path):
-        super().__init__(folder)
+    def __init__(self, folder: Path, *, durable: bool = True):
+        super().__init__(folder, durable=durable)
         # Not above: it needs packages that djongo's environment can't have.
         from tests.documentdb.engine import Engine
 
@@ -229,6 +236,8 @@ class Postgres(Server):
         with (self._data / "postgresql.conf").open("a") as settings:
             settings.write(f"port = {self.port}\nlisten_addresses = '127.0.0.1'\n")
             settings.write("unix_socket_directories = ''\n")
+            if not self.durable:
+                settings.write("fsync = off\n")
 
     def _run(self, name: str, *arguments: object) -> None:
         run(

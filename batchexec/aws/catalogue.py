@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 import threading
 import time
 from collections.abc import Callable
@@ -11,12 +10,13 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from batchexec.aws.answers import is_denied, is_refused, is_throttling
 from batchexec.aws.definitions import Definition, definition_of
 from batchexec.aws.queues import PLATFORM_OF_TYPE, Queue, queue_of
+from jobs.logs import get_logger
 from jobs.text import one_line
 
 if TYPE_CHECKING:
     from batchexec.aws.client import BatchClient
 
-logger = logging.getLogger(__name__)
+logger = get_logger(__name__)
 
 A = TypeVar("A")
 T = TypeVar("T", Queue, Definition)

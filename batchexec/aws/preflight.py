@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 from typing import TYPE_CHECKING
 
 from batchexec.aws.answers import configuration_error
@@ -10,11 +9,12 @@ from batchexec.aws.errors import NotConfigured
 from batchexec.aws.placement import misfit, share_missing
 from batchexec.conf import settings
 from batchexec.resources import Resources
+from jobs.logs import get_logger
 
 if TYPE_CHECKING:
     from batchexec.aws.catalogue import Catalogue
 
-logger = logging.getLogger(__name__)
+logger = get_logger(__name__)
 
 
 def check_configuration(catalogue: Catalogue) -> None:

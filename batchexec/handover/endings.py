@@ -10,6 +10,7 @@ import logging
 from functools import partial
 from typing import TYPE_CHECKING
 
+from jobs.logs import get_logger, learn
 from jobs.states import State
 from jobs.text import first_line, one_line
 
@@ -18,7 +19,7 @@ if TYPE_CHECKING:
     from batchexec.models import BatchJob
     from jobs.models import AbstractJob
 
-logger = logging.getLogger(__name__)
+logger = get_logger(__name__)
 
 #: Of a job whose row was deleted when it failed.
 UNKNOWN = "an error that its container's log has"
@@ -45,6 +46,6 @@ def _error_of(job: AbstractJob, row: AbstractJob | None) -> str:
 
 
 def _log(slot: Slot, batch_job_id: str, level: int, text: str, *facts: object) -> None:
-    extra = {**slot.label, "queue": slot.job.queue, "batch_job_id": batch_job_id}
+    learn(batch_job_id=batch_job_id)
     values = (slot.watcher, slot.job, *facts, batch_job_id or "-")
-    logger.log(level, f"[%s] Job %s {text} (Batch job %s)", *values, extra=extra)
+    logger.log(level, f"[%s] Job %s {text} (Batch job %s)", *values)

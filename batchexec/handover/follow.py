@@ -7,22 +7,22 @@ explains the order.
 
 from __future__ import annotations
 
-import logging
 import time
 from typing import TYPE_CHECKING, Any
 
 from batchexec import markers
-from batchexec.aws.errors import Rejected
+from batchexec.aws.errors import DeniedAsAll, Rejected
 from batchexec.aws.failures import log_stream
-from batchexec.aws.statuses import TERMINAL
 from batchexec.conf import settings
 from batchexec.handover import reprieve
 from batchexec.handover.enter import Entry
 from batchexec.handover.late_start import LateStart
 from batchexec.handover.settle import Settlement
 from batchexec.handover.slot import Ended, LetGo
+from batchexec.statuses import TERMINAL
 from jobs import transitions
 from jobs.conf import settings as jobs_settings
+from jobs.logs import get_logger
 
 if TYPE_CHECKING:
     from batchexec.handover.slot import Slot
@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from batchexec.process.traces import Traces
     from batchexec.process.watches import Watch, Watches
 
-logger = logging.getLogger(__name__)
+logger = get_logger(__name__)
 
 
 class Follower:
@@ -64,7 +64,8 @@ class Follower:
         try:
             marker = self._entry.enter()
         except Rejected as error:
-            if self._settlement.give_up(str(error)):
+            counted = not isinstance(error, DeniedAsAll)
+            if self._settlement.give_up(str(error), counted=counted):
                 return False
             marker = self._entry.registered()
         return self._watch(marker)
@@ -130,7 +131,7 @@ class Follower:
             message = "[%s] Job %s was let go of"
         else:
             message = "[%s] Job %s isn't this worker's to watch now"
-        logger.info(message, self._slot.watcher, job, extra=self._slot.label)
+        logger.info(message, self._slot.watcher, job)
 
 
 def _goes_on(watch: Watch, detail: dict[str, Any] | None) -> bool:

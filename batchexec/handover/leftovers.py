@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-import logging
 from typing import TYPE_CHECKING, Any
 
 from batchexec import markers
 from batchexec.aws.cancelled import ended_after_cancel
 from batchexec.aws.failures import essence
-from batchexec.aws.statuses import TERMINAL
 from batchexec.handover import reprieve
 from batchexec.handover.settle import is_unwanted, outcome_of
 from batchexec.process.traces import Trace, forget_old
+from batchexec.statuses import TERMINAL
+from jobs.logs import get_logger
 
 if TYPE_CHECKING:
     from batchexec.aws.client import BatchClient
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from batchexec.process.traces import Traces
     from jobs.models import AbstractJob
 
-logger = logging.getLogger(__name__)
+logger = get_logger(__name__)
 
 
 class Leftovers:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, TypeVar
 
@@ -23,9 +22,11 @@ from batchexec.aws.placement import fitted, misfit, platform_of, share_missing
 from batchexec.conf import settings
 from batchexec.handover import fallback, retries
 from batchexec.process.aside import TookTooLong
+from batchexec.process.denials import Request
 from batchexec.resources import Resources, resources_of
 from jobs.exceptions import DeserializationError
-from jobs.execution.error_text import summary
+from jobs.logs import get_logger
+from jobs.logs.error_text import summary
 from jobs.store import store_for
 
 if TYPE_CHECKING:
@@ -36,7 +37,7 @@ if TYPE_CHECKING:
     from batchexec.handover.slot import Slot
     from batchexec.models import BatchHistory, BatchJob
 
-logger = logging.getLogger(__name__)
+logger = get_logger(__name__)
 
 T = TypeVar("T")
 
@@ -121,6 +122,16 @@ class Order:
         plain = Resources()
         return any(getattr(self.asked, name) != getattr(plain, name) for name in names)
 
+    @property
+    def request(self) -> Request:
+        """What AWS may allow or deny it by."""
+        return Request(
+            self.queue_name if self._has_own_queue else None,
+            self.definition_name if self._has_own_definition else None,
+            frozenset(self.asked.tags.items()),
+            self.asked.share_identifier,
+        )
+
     # Where it goes
 
     @property
@@ -147,12 +158,26 @@ class Order:
         Raises Rejected if that can't be and is the job's own choice, NotConfigured if
         it is the settings', NotAccepted if AWS Batch can't be asked.
         """
-        queue = self._look_up(self._slot.catalogue.queue, self.queue_name)
+        queue = self._usable_queue()
         definition = self._look_up(self._slot.catalogue.definition, self.definition_name)
         self._check(queue, definition)
         is_plain = not (self._has_own_queue or self._has_own_definition)
         self._placed = Placement(queue, definition, self._fitted(queue, definition), is_plain)
         return self._placed
+
+    def _usable_queue(self) -> Queue:
+        """The first of the job's queues, from where it is now, that takes jobs; else
+        the last.
+        """
+        while True:
+            queue = self._look_up(self._slot.catalogue.queue, self.queue_name)
+            if not queue.problem:
+                return queue
+            passed = (self._job, self.asked, self._history, queue.problem)
+            history = self._slot.persist(fallback.passes_over, *passed)
+            if history is None:
+                return queue
+            self._history = history
 
     def _check(self, queue: Queue, definition: Definition) -> None:
         own_queue, own_definition = self._has_own_queue, self._has_own_definition
@@ -177,7 +202,7 @@ class Order:
         if self._placed is None and found.sizes not in (asked.sizes, merged):
             message = "%s has no %s vCPU with %s MiB: rounded up to %s with %s."
             sizes = (merged.vcpu, merged.memory, found.vcpu, found.memory)
-            logger.info(message, platform, *sizes, extra=self._slot.label)
+            logger.info(message, platform, *sizes)
         return fallback.with_deadline(found, self._history)
 
     def _look_up(self, question: Callable[[str], T], name: str) -> T:

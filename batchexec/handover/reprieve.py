@@ -9,20 +9,20 @@ sweep, or the worker that is about to submit the next attempt.
 from __future__ import annotations
 
 import datetime as dt
-import logging
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from batchexec import markers
 from batchexec.aws.failures import classify, essence
-from batchexec.aws.statuses import TERMINAL
 from batchexec.handover import fallback, retries
 from batchexec.handover.slot import LetGo
 from batchexec.process.aside import aside
 from batchexec.process.traces import Trace
 from batchexec.resources import Resources, resources_of
+from batchexec.statuses import TERMINAL
 from jobs import transitions
 from jobs.execution.questions import ASKED_FOR
+from jobs.logs import get_logger
 from jobs.states import State
 from jobs.store import store_for
 
@@ -32,7 +32,7 @@ if TYPE_CHECKING:
     from batchexec.process.traces import Traces
     from jobs.models import AbstractJob
 
-logger = logging.getLogger(__name__)
+logger = get_logger(__name__)
 
 #: For how many seconds the next attempt is put off while AWS Batch doesn't say how the
 #: last one ended, and how often at most: then it counts.
@@ -52,7 +52,7 @@ def decide(marker: BatchJob, row: AbstractJob, detail: Mapping[str, Any]) -> boo
     fallback.moves_on(row, failure, wishes)
     if retries.grants_free_retry(row, failure, wishes) and transitions.refund(row):
         message = "Job %s: its last attempt is not counted (%s)"
-        logger.info(message, row, failure.kind, extra={"job_id": str(row.pk)})
+        logger.info(message, row, failure.kind)
     return True
 
 
@@ -89,7 +89,7 @@ def decide_before_the_next(slot: Slot, traces: Traces) -> None:
         later = slot.now() + dt.timedelta(seconds=PUT_OFF)
         if slot.persist(transitions.put_off, job, later):
             message = "Job %s is put off until AWS Batch says how its last attempt ended"
-            logger.info(message, job, extra=slot.label)
+            logger.info(message, job)
         raise LetGo
 
 

@@ -6,7 +6,6 @@ That is the number of retries that cost no attempt, and a larger memory.
 from __future__ import annotations
 
 import dataclasses
-import logging
 import math
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
@@ -15,6 +14,7 @@ from batchexec.aws import failures
 from batchexec.conf import settings
 from batchexec.models import BatchHistory
 from batchexec.sizes import FARGATE, Sizes, largest_on_fargate
+from jobs.logs import get_logger
 from jobs.store import store_for
 
 if TYPE_CHECKING:
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from batchexec.resources import Resources
     from jobs.models import AbstractJob
 
-logger = logging.getLogger(__name__)
+logger = get_logger(__name__)
 
 
 def find(job: AbstractJob) -> BatchHistory | None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import logging
 from collections.abc import Mapping
 from functools import partial
 from typing import TYPE_CHECKING, Any
@@ -12,16 +11,17 @@ from batchexec import markers
 from batchexec.aws.cancelled import ended_after_cancel
 from batchexec.aws.container import registered_batch_job
 from batchexec.aws.failures import Failure, classify, essence
-from batchexec.aws.statuses import TERMINAL
 from batchexec.conf import settings
 from batchexec.handover import endings, fallback, reprieve, retries
 from batchexec.models import BatchJob
 from batchexec.process.aside import aside
 from batchexec.process.traces import Trace
+from batchexec.statuses import TERMINAL
 from jobs import transitions
 from jobs.exceptions import Lost
 from jobs.execution.apart import Apart
 from jobs.execution.questions import ASKED_FOR
+from jobs.logs import get_logger
 from jobs.states import FINISHED, State
 from jobs.text import one_line
 
@@ -32,7 +32,7 @@ if TYPE_CHECKING:
     from batchexec.resources import Resources
     from jobs.models import AbstractJob
 
-logger = logging.getLogger(__name__)
+logger = get_logger(__name__)
 
 #: What an execution came to, besides the states in which a job has ended: it is tried
 #: again, or somebody deleted its row.
@@ -86,8 +86,10 @@ class Settlement:
         recorder, seen = self._slot.watcher.recorder, transitions.as_seen(row)
         return recorder.failed(row, Lost(failure.text), seen, counted=not is_free)
 
-    def give_up(self, reason: str) -> bool:
+    def give_up(self, reason: str, *, counted: bool = True) -> bool:
         """Records a failed attempt, because the submission was refused for good.
+
+        It costs no attempt if it isn't `counted`.
 
         Returns False if a container performs the job all the same: another worker's
         submission may have been accepted, and it wins until the very write.
@@ -98,7 +100,7 @@ class Settlement:
             if registered_batch_job(row):
                 return False
             seen = transitions.as_seen(row)
-            if self._slot.on_database(failed, row, Lost(reason), seen):
+            if self._slot.on_database(failed, row, Lost(reason), seen, counted=counted):
                 self._clear_marker()
                 return True
 
@@ -176,7 +178,7 @@ class Settlement:
                 found = self._slot.client.describe_one(batch_job_id)
             except Exception as error:
                 message = "AWS Batch can't be asked how job %s ended: %s"
-                logger.warning(message, self._job, one_line(error), extra=self._slot.label)
+                logger.warning(message, self._job, one_line(error))
             else:
                 if found is None:
                     return unsaid
@@ -197,7 +199,7 @@ class Settlement:
                     return True
             except Exception as error:
                 message = "The Batch job of the cancelled job %s isn't terminated yet: %s"
-                logger.warning(message, self._job, one_line(error), extra=self._slot.label)
+                logger.warning(message, self._job, one_line(error))
             if self._slot.pause(settings.POLL_INTERVAL):
                 return False
         return True

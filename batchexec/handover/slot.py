@@ -7,7 +7,6 @@ the moments to let go.
 from __future__ import annotations
 
 import datetime as dt
-import logging
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -18,7 +17,8 @@ from batchexec import markers
 from batchexec.aws.answers import configuration_error, is_throttling
 from batchexec.aws.errors import Throttled
 from batchexec.process.aside import aside
-from jobs.execution import outcomes
+from jobs.execution import outcomes, writes
+from jobs.logs import get_logger, learn
 from jobs.states import State
 from jobs.store import store_for
 from jobs.store.patience import Backoff, until_available
@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from batchexec.process.gates import Gates
     from jobs.models import AbstractJob
 
-logger = logging.getLogger(__name__)
+logger = get_logger(__name__)
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -84,9 +84,8 @@ class Slot:
         self.catalogue = catalogue
         #: What keeps the jobs of this process from being submitted.
         self.standstill = gates.standstill
+        self.denials = gates.denials
         self.watcher = watcher
-        #: The fields of the log records about this job.
-        self.label = {"job_id": str(job.pk), "job_name": job.name, "epoch": job.epoch}
         self._gates = gates
         self._store = store_for(type(job))
 
@@ -127,7 +126,7 @@ class Slot:
         """Calls a step on the database, again and again while that can't be reached.
 
         Meanwhile the job goes on in AWS Batch. Raises the database's error after
-        `outcomes.PATIENCE`.
+        `writes.PATIENCE`.
         """
         call = partial(step, *arguments, **keywords)
         return self.on_database(self.patiently, call)
@@ -144,7 +143,7 @@ class Slot:
     def patiently(self, call: Callable[[], T]) -> T:
         """As `persist`, for what has threads of its own."""
         never = threading.Event()
-        result = until_available(self._store, call, never, give_up_after=outcomes.PATIENCE)
+        result = until_available(self._store, call, never, give_up_after=writes.PATIENCE)
         return cast(T, result)  # None only after `never` was set
 
     def on_database(self, step: Callable[P, T], *arguments: P.args, **keywords: P.kwargs) -> T:
@@ -214,7 +213,7 @@ class Slot:
 
     def log(self, what: str, marker: BatchJob) -> None:
         """Logs a step of the job's way through AWS Batch."""
-        extra: dict[str, Any] = {**self.label, "batch_job_id": marker.batch_job_id}
+        learn(batch_job_id=marker.batch_job_id)
         batch_job_id = marker.batch_job_id or "-"
         message = "[%s] Job %s in Batch (%s): %s"
-        logger.info(message, self.watcher, self.job, batch_job_id, what, extra=extra)
+        logger.info(message, self.watcher, self.job, batch_job_id, what)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable
 from contextlib import AbstractContextManager, nullcontext
+from contextvars import copy_context
 from typing import Any, TypeVar
 
 from django.db import connections
@@ -40,7 +41,9 @@ def aside(
         finally:
             connections.close_all()
 
-    thread = threading.Thread(target=call, daemon=True, name="batchexec-aside")
+    thread = threading.Thread(
+        target=copy_context().run, args=(call,), daemon=True, name="batchexec-aside"
+    )
     with place or nullcontext():
         thread.start()
         thread.join(min(seconds, QUICK))

@@ -11,6 +11,7 @@ import queue
 import threading
 from collections.abc import Callable
 from concurrent.futures import Future
+from contextvars import copy_context
 from functools import partial
 from typing import Any, ParamSpec, TypeVar
 
@@ -47,7 +48,9 @@ class Crew:
         future: Future[T] = Future()
         with self._lock:
             self._open += 1
-            self._work.put((future, partial(step, *arguments, **keywords)))
+            # With the caller's context, which says what log records are about.
+            step_here = partial(copy_context().run, step, *arguments, **keywords)
+            self._work.put((future, step_here))
             if self._threads < min(self._open, self._size):
                 self._threads += 1
                 threading.Thread(target=self._run, daemon=True, name=self._name).start()

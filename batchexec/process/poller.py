@@ -6,7 +6,6 @@ asked about the others, and in between, seldom, about every one.
 
 from __future__ import annotations
 
-import logging
 import random
 import time
 from typing import Any
@@ -16,10 +15,11 @@ from batchexec.aws.client import MOST_IDS, BatchClient
 from batchexec.aws.failures import essence
 from batchexec.conf import settings
 from batchexec.process.watches import Watch
+from jobs.logs import get_logger
 from jobs.store.patience import Backoff
 from jobs.text import one_line
 
-logger = logging.getLogger(__name__)
+logger = get_logger(__name__)
 
 #: How much the time between two polls varies, as a part of it, so that many workers
 #: don't poll in step.

@@ -7,7 +7,6 @@ has ended. So the row is asked often, and frees the slot.
 from __future__ import annotations
 
 import datetime as dt
-import logging
 import random
 from collections import defaultdict
 from collections.abc import Sequence
@@ -17,13 +16,14 @@ from batchexec.conf import settings
 from batchexec.process.crew import Crew
 from batchexec.process.watches import Watch
 from jobs.conf import settings as jobs_settings
+from jobs.logs import get_logger
 from jobs.store import store_for
 from jobs.store.patience import brief
 
 if TYPE_CHECKING:
     from jobs.models import AbstractJob
 
-logger = logging.getLogger(__name__)
+logger = get_logger(__name__)
 
 #: What is read of a row.
 COLUMNS = ("epoch", "state", "locked_by", "runner", "heartbeat_at")

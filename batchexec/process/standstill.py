@@ -6,14 +6,14 @@ once for all the jobs that wait, and one slot at a time tries again for all.
 
 from __future__ import annotations
 
-import logging
 import threading
 import time
 
+from jobs.logs import get_logger
 from jobs.store.patience import Backoff
 from jobs.text import one_line
 
-logger = logging.getLogger(__name__)
+logger = get_logger(__name__)
 
 #: Every call of the process, whatever it asks: credentials, the network.
 EVERYTHING = "everything"

@@ -7,7 +7,6 @@ waits for that, for a while.
 from __future__ import annotations
 
 import datetime as dt
-import logging
 import threading
 import time
 from collections.abc import Callable, Mapping
@@ -15,17 +14,19 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from batchexec.aws.failures import container_of, sizes
-from batchexec.aws.statuses import TERMINAL
 from batchexec.conf import settings
+from batchexec.executions import about_execution
 from batchexec.models import BatchExecutionRecord, BatchJob
 from batchexec.process.crew import Crew
 from batchexec.process.watches import Watch, Watches
+from batchexec.statuses import TERMINAL
 from jobs.exceptions import JobError
+from jobs.logs import get_logger
 from jobs.store import store_for
 from jobs.store.patience import brief
 from jobs.text import storable
 
-logger = logging.getLogger(__name__)
+logger = get_logger(__name__)
 
 #: For how many seconds AWS Batch is waited for to say how a Batch job ended.
 AWAITED = 600.0
@@ -121,12 +122,13 @@ class Traces:
             return True
         if trace.detail is None or trace.detail["status"] not in TERMINAL:
             return False
-        try:
-            return self._database.do(then, trace.detail)
-        except Exception as error:
-            text = "What became of %s could not be settled, so a sweep does that: %s"
-            logger.warning(text, trace.marker, brief(error))
-            return False
+        with about_execution(trace.marker):
+            try:
+                return self._database.do(then, trace.detail)
+            except Exception as error:
+                text = "What became of %s could not be settled, so a sweep does that: %s"
+                logger.warning(text, trace.marker, brief(error))
+                return False
 
     def _write(self, traces: list[Trace]) -> list[Trace]:
         """Returns those that the database doesn't take now."""

@@ -6,20 +6,21 @@ The job's execution ended, or was given up, while no worker was there.
 from __future__ import annotations
 
 import datetime as dt
-import logging
 import time
 from typing import TYPE_CHECKING, Protocol
 
 from batchexec import markers
+from batchexec.executions import about_execution
 from batchexec.models import BatchJob
 from jobs.conf import settings as jobs_settings
+from jobs.logs import get_logger
 from jobs.store import store_for
 from jobs.text import one_line
 
 if TYPE_CHECKING:
     from jobs.models import AbstractJob
 
-logger = logging.getLogger(__name__)
+logger = get_logger(__name__)
 
 #: The longest time between two sweeps of one worker, in seconds.
 INTERVAL = 30.0
@@ -71,10 +72,11 @@ class Sweeper:
 
     def _cleared(self, marker: BatchJob, row: AbstractJob | None) -> bool:
         """One marker that can't be cleared now keeps no other from that."""
-        try:
-            return self._clearing.clear(marker, row)
-        except Exception as error:
-            if store_for(BatchJob).is_unavailable(error):
-                raise
-            logger.warning("The marker of %s is not cleared yet: %s", marker, one_line(error))
-            return False
+        with about_execution(marker, row):
+            try:
+                return self._clearing.clear(marker, row)
+            except Exception as error:
+                if store_for(BatchJob).is_unavailable(error):
+                    raise
+                logger.warning("The marker of %s is not cleared yet: %s", marker, one_line(error))
+                return False

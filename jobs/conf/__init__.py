@@ -87,6 +87,10 @@ settings = Options(
         "KEEP_SUCCEEDED_FOR": Option(duration, 0),
         # The same of a job that keeps its result, such as a task of django.tasks.
         "KEEP_RESULTS_FOR": Option(duration, 24 * 3600),
+        # How long it is kept for the person on call what became of jobs, by the minute,
+        # and each failed attempt; 0: not at all.
+        "KEEP_ACTIVITY_FOR": Option(duration, 30 * 86_400),
+        "KEEP_ATTEMPTS_FOR": Option(duration, 30 * 86_400),
         # How long after it was enqueued a job may name a class or a field that a worker
         # doesn't know yet; 0: it fails at once.
         "DEPLOY_WINDOW": Option(duration, 15 * 60),

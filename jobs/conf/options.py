@@ -9,6 +9,7 @@ import json
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import timedelta
+from difflib import get_close_matches
 from typing import Any
 
 from django.conf import settings
@@ -117,6 +118,8 @@ class Options:
         self._name = name
         self._options = options
         self._defaults: dict[str, Any] = {}
+        #: Variables of the environment that begin like ours and name no key.
+        self._strangers: list[str] = []
 
     def __getattr__(self, key: str) -> Any:
         if key not in self._options:
@@ -145,10 +148,20 @@ class Options:
         found = self._defaults[key]
         return list(found) if type(found) is list else found
 
+    def strangers(self) -> Iterator[str]:
+        """A sentence for each variable of the environment that looks misspelt."""
+        for name in self._strangers:
+            known = [f"{self._name}_{key}" for key in self._options]
+            near = get_close_matches(name, known, 1)
+            hint = f"do you mean {near[0]}?" if near else "docs/reference.md lists the keys."
+            yield f"{name} is set, but {self._name} has no such key: {hint}"
+
     def check(self) -> Iterator[checks.CheckMessage]:
         """Unknown keys (`<name>.E001`) and wrong values (`<name>.E002`) as check
-        errors.
+        errors, and variables that look misspelt (`<name>.W010`) as warnings.
         """
+        for text in self.strangers():
+            yield checks.Warning(text, id=f"{self._name.lower()}.W010")
         label = self._name.lower()
         given = getattr(settings, self._name, {})
         if not isinstance(given, Mapping):
@@ -175,8 +188,15 @@ class Options:
         """The dictionary for the settings file, from variables `<name>_<KEY>`.
 
         JSON is read as JSON, `a,b` as a list if the key takes one, `true`/`yes`/`on` as
-        a bool. Any other text is passed on as it is, and the system check names it.
+        a bool. Any other text is passed on as it is, and the system check names it, as
+        it names a variable of that form without such a key.
         """
+        begin = f"{self._name}_"
+        self._strangers = sorted(
+            name
+            for name in environment
+            if name.startswith(begin) and name.removeprefix(begin) not in self._options
+        )
         found = {}
         for key, option in self._options.items():
             text = environment.get(f"{self._name}_{key}")

@@ -12,7 +12,6 @@ from __future__ import annotations
 
 import contextlib
 import json
-import logging
 import os
 import signal
 import socket
@@ -27,6 +26,7 @@ from django.db import connections
 
 from jobs.children import flush, kept_out
 from jobs.execution import questions
+from jobs.logs import about_the_job, get_logger
 from jobs.payloads import codec
 from jobs.store.cleanup import disown_all
 from jobs.store.clients import forget_all
@@ -34,7 +34,7 @@ from jobs.store.clients import forget_all
 if TYPE_CHECKING:
     from jobs.models import AbstractJob
 
-logger = logging.getLogger(__name__)
+logger = get_logger(__name__)
 
 #: For how many seconds the keeper may be busy before it forks.
 FORKED_WITHIN = 60.0
@@ -188,13 +188,14 @@ def _answers(request: dict[str, Any]) -> Iterable[tuple[str, Any]]:
     model = apps.get_model(request["model"])
     row = {name: codec.decode(value) for name, value in request["row"].items()}
     job = model.from_db(request["database"], list(row), list(row.values()))
-    if request["question"] == "verdict":
-        attempts, counted = request["arguments"]
-        return questions.answers(job, attempts, counted, _ask)
-    if request["question"] == "destroys":
-        return questions.answer_destroys(job, _ask)
-    questions.call_failure_hook(job, _ask)
-    return ()
+    with about_the_job(job):
+        if request["question"] == "verdict":
+            attempts, counted = request["arguments"]
+            yield from questions.answers(job, attempts, counted, _ask)
+        elif request["question"] == "destroys":
+            yield from questions.answer_destroys(job, _ask)
+        else:
+            questions.call_failure_hook(job, _ask)
 
 
 def _ask(question: Callable[[], Any]) -> Any:

@@ -13,9 +13,10 @@ from collections.abc import Iterator
 from contextlib import suppress
 
 from jobs.children import flush
+from jobs.logs import get_logger
 from jobs.text import one_line
 
-logger = logging.getLogger(__name__)
+logger = get_logger(__name__)
 
 #: For how many seconds exit handlers, and all else that ends with a process, may run.
 ENDING = 10.0

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 from contextlib import AbstractContextManager
 from typing import TYPE_CHECKING, TypeGuard
 
@@ -10,13 +9,13 @@ from jobs import payloads
 from jobs.children import kept_out
 from jobs.conf import settings
 from jobs.exceptions import DeserializationError, WorkerTimeout
-from jobs.execution.error_text import traceback_for_log
 from jobs.execution.interrupts import time_limit
+from jobs.logs import get_logger
 
 if TYPE_CHECKING:
     from jobs.models import AbstractJob
 
-logger = logging.getLogger(__name__)
+logger = get_logger(__name__)
 
 
 def load(job: AbstractJob) -> float:
@@ -81,4 +80,4 @@ def _report_error(payload: object, job: AbstractJob, error: BaseException) -> No
         _call_hook(payload, "error", job, error)
     except BaseException as raised:
         # The job's own error matters more than that of its hook.
-        logger.error("The error hook of job %s raised:\n%s", job, traceback_for_log(raised))
+        logger.error("The error hook of job %s raised:", job, exc_info=raised)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import _signal  # type: ignore[import-not-found]  # `signal` makes enums of numbers
 import decimal
-import logging
 import signal
 import sys
 import threading
@@ -16,10 +15,11 @@ from jobs.exceptions import Interruption
 from jobs.execution import moods
 from jobs.execution.forks import performing
 from jobs.execution.streams import streams
+from jobs.logs import get_logger
 from jobs.store.cleanup import after_job, before_job
 from jobs.text import one_line
 
-logger = logging.getLogger(__name__)
+logger = get_logger(__name__)
 
 T = TypeVar("T")
 

@@ -17,9 +17,10 @@ from functools import partial
 from typing import Any
 
 from jobs.execution.streams import streams
+from jobs.logs import get_logger
 from jobs.text import one_line
 
-logger = logging.getLogger(__name__)
+logger = get_logger(__name__)
 
 
 @dataclass(frozen=True)

@@ -6,8 +6,6 @@ Nothing here raises what the job contains.
 from __future__ import annotations
 
 import datetime as dt
-import logging
-import threading
 from collections.abc import Callable, Mapping
 from functools import partial
 from typing import TYPE_CHECKING, Any
@@ -16,22 +14,24 @@ from jobs import signals, transitions
 from jobs.conf import settings
 from jobs.exceptions import DeserializationError, NotKnownYet
 from jobs.execution.apart import Apart
-from jobs.execution.error_text import describe, for_log, traceback_for_log
+from jobs.execution.journal import AtOnce
+from jobs.execution.telling import tell
 from jobs.execution.tries import result_after
+from jobs.execution.writes import Once, offer
+from jobs.logs import get_logger
+from jobs.logs.error_text import describe, for_log
 from jobs.store.base import aware
-from jobs.store.patience import until_available
 from jobs.text import one_line
 
 if TYPE_CHECKING:
+    from jobs.execution.journal import Journal
+    from jobs.execution.notes import Attempt
     from jobs.execution.questions import Asked
     from jobs.lifecycle import Lifecycle
     from jobs.models import AbstractJob
 
-logger = logging.getLogger(__name__)
+logger = get_logger(__name__)
 
-#: For how many seconds an outcome is offered to a database that can't be reached. The
-#: work of hours is not given up in minutes.
-PATIENCE = 3600.0
 #: For how many seconds a job is put back that this process's code may be too old for:
 #: half its age, between these.
 SHORTEST_POSTPONEMENT, LONGEST_POSTPONEMENT = 5.0, 60.0
@@ -42,11 +42,15 @@ class Recorder:
 
     `worker` is what the plugins' `error` and `failure` callbacks get. Leave it out if
     no worker is there, as in the keeper or for an operator: they get the recorder,
-    which has a `name`, too.
+    which has a `name`, too. What is recorded is noted in the `journal`, by default at
+    once.
     """
 
-    def __init__(self, name: str, lifecycle: Lifecycle, worker: Any = None):
+    def __init__(
+        self, name: str, lifecycle: Lifecycle, worker: Any = None, journal: Journal | None = None
+    ):
         self.name = name
+        self.journal = AtOnce() if journal is None else journal
         self._lifecycle = lifecycle
         self._worker = self if worker is None else worker
 
@@ -59,15 +63,16 @@ class Recorder:
 
     def _succeeded(self, job: AbstractJob, seconds: float) -> bool:
         deletes = not job.succeeded_rows_are_kept
-        recorded = _offer(
+        recorded = offer(
             job,
             partial(transitions.succeed, job),
             partial(transitions.has_ended, job, None, deleted=deletes),
         )
         if recorded:
-            text = "[%s] Job %s COMPLETED after %.4f"
-            logger.info(text, self, job, seconds, extra=_extra(job))
-            signals.tell(signals.job_succeeded, job)
+            text = "[%s] Job %s COMPLETED after %.4f s"
+            logger.info(text, self, job, seconds, extra={"run_seconds": seconds})
+            self.journal.succeeded(job, seconds)
+            tell(signals.job_succeeded, job)
         return recorded
 
     def failed(
@@ -91,7 +96,7 @@ class Recorder:
         if job.unreadable:  # conditions on what can't be read would never hold
             return self.condemned(job, error, where)
         record = partial(self._failed, job, error, where, counted, asked or Apart())
-        return self._or_condemned(job, record)
+        return self._noted_or_condemned(job, error, record)
 
     def _failed(
         self,
@@ -100,18 +105,21 @@ class Recorder:
         where: Mapping[str, Any] | None,
         counted: bool,
         asked: Asked,
+        attempt: Attempt,
     ) -> bool:
+        attempt.counted = counted
         where = transitions.as_executor(job) if where is None else where
         prior = job.attempts
         text = "[%s] Job %s FAILED (%s prior attempts) with %s"
-        logger.error(text, self, job, prior, for_log(error), extra=_extra(job))
+        logger.error(text, self, job, prior, for_log(error), exc_info=_raised(error))
         attempts = prior + 1
         verdict, described = asked.verdict(job, attempts, counted=counted), describe(error)
         if verdict.run_at is None:
+            attempt.last, attempt.deleted = True, verdict.destroy
             fail = partial(self._fail, job, error, where, attempts, verdict.destroy, asked)
-            return self._through("error", fail, job)
+            return self._through("error", fail, job, error)
         record = partial(
-            _offer,
+            offer,
             job,
             partial(
                 transitions.reschedule,
@@ -124,9 +132,9 @@ class Recorder:
             ),
             partial(transitions.has_ended, job, described, deleted=False),
         )
-        rescheduled = self._through("error", record, job)
+        rescheduled = self._through("error", record, job, error)
         if rescheduled:
-            signals.tell(signals.job_rescheduled, job, error=error)
+            tell(signals.job_rescheduled, job, error=error)
         return rescheduled
 
     def failed_for_good(
@@ -142,9 +150,8 @@ class Recorder:
         if job.unreadable:
             return self.condemned(job, error)
         where = transitions.as_seen(job) if asked is None else transitions.as_executor(job)
-        return self._or_condemned(
-            job, partial(self._not_loaded, job, error, where, asked or Apart())
-        )
+        record = partial(self._not_loaded, job, error, where, asked or Apart())
+        return self._noted_or_condemned(job, error, record)
 
     def condemned(
         self, job: AbstractJob, error: BaseException, where: Mapping[str, Any] | None = None
@@ -154,22 +161,31 @@ class Recorder:
         The last resort: all columns that can't be used are set to their defaults. If
         the database refuses even that, the row is left alone.
         """
-        described = describe(error)
+        described, attempt = describe(error), self.journal.attempt(job, self.name, error)
+        attempt.last = True
         try:
-            recorded = _offer(
-                job, partial(transitions.condemn, job, described, where), lambda: True
-            )
+            recorded = offer(job, partial(transitions.condemn, job, described, where), lambda: True)
         except Exception as refusal:
             if transitions.store_of(job).is_unavailable(refusal):
                 raise
-            text = "[%s] Job %s can't be made to fail:\n%s"
-            logger.error(text, self, job, traceback_for_log(refusal))
+            text = "[%s] Job %s can't be made to fail:"
+            logger.error(text, self, job, exc_info=refusal)
             return False
         if recorded:
             text = "[%s] Job %s FAILED permanently, because its row is broken: %s"
-            logger.error(text, self, job, for_log(error), extra=_extra(job))
-            signals.tell(signals.job_failed, job, error=error)
-        return recorded
+            logger.error(text, self, job, for_log(error))
+            tell(signals.job_failed, job, error=error)
+        return recorded and self.journal.failed(job, attempt)
+
+    def _noted_or_condemned(
+        self, job: AbstractJob, error: BaseException, record: Callable[[Attempt], bool]
+    ) -> bool:
+        attempt = self.journal.attempt(job, self.name, error)
+
+        def record_and_note() -> bool:
+            return record(attempt) and self.journal.failed(job, attempt)
+
+        return self._or_condemned(job, record_and_note)
 
     def _or_condemned(self, job: AbstractJob, record: Callable[[], bool]) -> bool:
         """A row whose values stop the record of its outcome stops nothing else."""
@@ -178,8 +194,8 @@ class Recorder:
         except Exception as error:
             if transitions.store_of(job).is_unavailable(error):
                 raise
-            text = "[%s] The outcome of job %s can't be recorded:\n%s"
-            logger.error(text, self, job, traceback_for_log(error))
+            text = "[%s] The outcome of job %s can't be recorded:"
+            logger.error(text, self, job, exc_info=error)
             return self.condemned(job, error)
 
     def _not_loaded(
@@ -188,10 +204,14 @@ class Recorder:
         error: DeserializationError,
         where: Mapping[str, Any],
         asked: Asked,
+        attempt: Attempt,
     ) -> bool:
         if isinstance(error, NotKnownYet) and (age := _young(job)) is not None:
+            attempt.postponed = True
             return self._postpone(job, error, where, age)
-        return self._fail(job, error, where, job.attempts, asked.destroys(job), asked)
+        attempt.last, attempt.counted = True, False
+        attempt.deleted = destroy = asked.destroys(job)
+        return self._fail(job, error, where, job.attempts, destroy, asked)
 
     def _postpone(
         self, job: AbstractJob, error: NotKnownYet, where: Mapping[str, Any], age: float
@@ -199,14 +219,14 @@ class Recorder:
         pause = min(max(age / 2, SHORTEST_POSTPONEMENT), LONGEST_POSTPONEMENT)
         run_at = transitions.store_of(job).now() + dt.timedelta(seconds=pause)
         described = describe(error)
-        recorded = _offer(
+        recorded = offer(
             job,
             partial(transitions.postpone, job, where, run_at, described),
             partial(transitions.has_ended, job, described, deleted=False),
         )
         if recorded:
             text = "[%s] Job %s is put back for %.0f s, because it may be for newer code: %s"
-            logger.warning(text, self, job, pause, for_log(error), extra=_extra(job))
+            logger.warning(text, self, job, pause, for_log(error))
         return recorded
 
     def dropped(self, job: AbstractJob) -> None:
@@ -214,8 +234,8 @@ class Recorder:
         gone.
         """
         text = "[%s] Job %s is not this execution's any more: its outcome is dropped"
-        logger.warning(text, self, job, extra=_extra(job))
-        _offer(job, partial(transitions.clear_runner, job), lambda: True)
+        logger.warning(text, self, job)
+        offer(job, partial(transitions.clear_runner, job), lambda: True)
 
     def _fail(
         self,
@@ -227,35 +247,38 @@ class Recorder:
         asked: Asked,
     ) -> bool:
         described = describe(error)
-        write = partial(
-            transitions.fail,
-            job,
-            where,
-            described,
-            attempts=attempts,
-            destroy=destroy,
-            result=result_after(job, error),
-        )
+        # That of an attempt is in the log already.
+        trace = _raised(error) if attempts == job.attempts else None
+        write = partial(transitions.fail, job, where, described)
+        write = partial(write, attempts=attempts, destroy=destroy, result=result_after(job, error))
         ended = partial(transitions.has_ended, job, described, deleted=destroy)
-        recorded = self._through("failure", partial(_offer, job, write, ended), job)
+        recorded = self._through("failure", partial(offer, job, write, ended), job, error)
         if recorded:
             text = "[%s] Job %s FAILED permanently with %s"
-            logger.error(text, self, job, for_log(error), extra=_extra(job))
-            signals.tell(signals.job_failed, job, error=error)
+            logger.error(text, self, job, for_log(error), exc_info=trace)
+            tell(signals.job_failed, job, error=error)
             # After the write: a hook is not called for an outcome that is dropped.
             asked.call_failure_hook(job)
         return recorded
 
-    def _through(self, event: str, write: Callable[[], bool], job: AbstractJob) -> bool:
-        """Runs the event around the write, which happens even if a plugin raises."""
-        record = _Once(write)
+    def _through(
+        self, event: str, write: Callable[[], bool], job: AbstractJob, error: BaseException
+    ) -> bool:
+        """Runs the event around the write, which happens even if a plugin raises.
+
+        Meanwhile plugins find the attempt's `error` with the job.
+        """
+        record = Once(write)
+        before, job._error = job._error, error
         try:
             self._lifecycle.run(event, record, self._worker, job)
-        except BaseException as error:
-            if record.raised is error:
+        except BaseException as raised:
+            if record.raised is raised:
                 raise
-            text = "[%s] A plugin raised while the outcome of job %s was recorded:\n%s"
-            logger.error(text, self, job, traceback_for_log(error))
+            text = "[%s] A plugin raised while the outcome of job %s was recorded:"
+            logger.error(text, self, job, exc_info=raised)
+        finally:
+            job._error = before
         return record()
 
 
@@ -269,43 +292,6 @@ def _young(job: AbstractJob) -> float | None:
     return age if -window < age < window else None
 
 
-class _Once:
-    """A write that happens at most once, however often it is called."""
-
-    def __init__(self, write: Callable[[], bool]):
-        self._write = write
-        self.result: bool | None = None
-        self.raised: BaseException | None = None
-
-    def __call__(self, *arguments: Any) -> bool:
-        if self.result is None:
-            try:
-                self.result = self._write()
-            except BaseException as error:
-                self.raised = error
-                raise
-        return self.result
-
-
-def _offer(job: AbstractJob, write: Callable[[], bool], carried_out: Callable[[], bool]) -> bool:
-    """Offers the write until the database can be reached.
-
-    A repeated write that finds nothing to change asks `carried_out` whether the earlier
-    one, whose answer was lost, was carried out.
-    """
-
-    def again() -> bool:
-        return write() or carried_out()
-
-    store = transitions.store_of(job)
-    recorded = until_available(store, write, threading.Event(), give_up_after=PATIENCE, again=again)
-    return bool(recorded)
-
-
-def _extra(job: AbstractJob) -> dict[str, Any]:
-    return {
-        "job_id": str(job.pk),
-        "job_name": job.name,
-        "queue": job.queue,
-        "epoch": job.epoch,
-    }
+def _raised(error: BaseException) -> BaseException | None:
+    """The error, if it has a traceback: not that of a worker that is gone."""
+    return error if error.__traceback__ is not None else None

@@ -7,7 +7,6 @@ process apart (`apart.py`), because nothing could end what it does in this one.
 from __future__ import annotations
 
 import datetime as dt
-import logging
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import partial
@@ -19,15 +18,16 @@ from jobs import payloads
 from jobs.children import kept_out
 from jobs.conf import settings
 from jobs.exceptions import DeserializationError, WorkerTimeout
-from jobs.execution.error_text import for_log, traceback_for_log
 from jobs.execution.interrupts import time_limit
 from jobs.execution.leftovers import left_as_found
 from jobs.instants import bounded
+from jobs.logs import get_logger
+from jobs.logs.error_text import for_log
 
 if TYPE_CHECKING:
     from jobs.models import AbstractJob
 
-logger = logging.getLogger(__name__)
+logger = get_logger(__name__)
 
 #: For how many seconds a job object is asked for its options once the job has failed:
 #: loading it may take for ever.
@@ -92,8 +92,8 @@ class Here:
         try:
             self._within(HOOK_LIMIT, partial(job.payload._succeeded, job))
         except BaseException as error:
-            text = "Job %s succeeded, but telling of it raised:\n%s"
-            logger.error(text, job, traceback_for_log(error))
+            text = "Job %s succeeded, but telling of it raised:"
+            logger.error(text, job, exc_info=error)
 
     def _ask(self, question: Callable[[], Any]) -> Any:
         return self._within(ASKED_FOR, question)
@@ -144,7 +144,7 @@ def call_failure_hook(job: AbstractJob, ask: Ask) -> None:
             return  # there is no object to call it on
         logger.exception("The failure hook of job %s raised:", job)
     except BaseException as error:
-        logger.error("The failure hook of job %s raised:\n%s", job, traceback_for_log(error))
+        logger.error("The failure hook of job %s raised:", job, exc_info=error)
 
 
 def _in_time(seconds: float, question: Callable[[], Any]) -> Any:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from jobs import results
-from jobs.execution.error_text import path_of_class, traceback_of
+from jobs.logs.error_text import path_of_class, traceback_of
 
 if TYPE_CHECKING:
     from jobs.models import AbstractJob

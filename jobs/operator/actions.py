@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import datetime as dt
 from collections.abc import Iterable
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from jobs import transitions
@@ -105,7 +106,7 @@ def unlock(job: AbstractJob) -> AbstractJob | None:
         if now.state == State.RUNNING:
             raise _changed(now)
         raise Refused(f"Job {now.pk} is {now.state}, so nobody has it locked.")
-    _reap(type(job))
+    reap(type(job))
     return store_for(type(job)).get(job.pk)
 
 
@@ -115,7 +116,7 @@ def unlock_worker(name: str, model: type[AbstractJob] = Job) -> int:
     """
     count = transitions.expire_all(model, name)
     if count:
-        _reap(model)
+        reap(model)
     return count
 
 
@@ -165,13 +166,14 @@ def prune(
 
 
 def _discard(model: type[AbstractJob], where: dict[str, Any]) -> int:
+    before = partial(elsewhere.to_be_deleted, model=model)
     total = 0
-    while count := transitions.discard_batch(model, where, BATCH, elsewhere.to_be_deleted):
+    while count := transitions.discard_batch(model, where, BATCH, before):
         total += count
     return total
 
 
-def _reap(model: type[AbstractJob]) -> None:
+def reap(model: type[AbstractJob]) -> None:
     lifecycle = Lifecycle(instantiate(not_handing_over(settings.PLUGINS)))
     Reaper(model, Recorder(default_name(), lifecycle)).reap()
 

@@ -6,18 +6,20 @@ import contextlib
 import datetime as dt
 import json
 from collections import defaultdict
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from jobs import payloads
 from jobs.models import Job, State
 from jobs.operator import elsewhere
+from jobs.operator.pausing import paused
 from jobs.store import store_for
 from jobs.store.base import aware
 from jobs.text import first_line, one_line, storable
 
 if TYPE_CHECKING:
-    from jobs.models import AbstractJob
+    from jobs.models import AbstractJob, FailedAttempt, Pause, Progress
     from jobs.store.base import Store
 
 #: Longest payload shown, in characters.
@@ -46,6 +48,35 @@ def as_dict(job: AbstractJob, *, full: bool = False) -> dict[str, Any]:
         found["payload"] = _parsed(job.handler)
         found["signature_valid"] = is_signed(job)
     return found
+
+
+def attempt_as_dict(attempt: FailedAttempt) -> dict[str, Any]:
+    """A failed attempt for JSON."""
+    own = ("key", "job_model", "job_id")
+    fields = [field.name for field in attempt._meta.concrete_fields if field.name not in own]
+    return {name: _plain(getattr(attempt, name)) for name in fields}
+
+
+def pause_as_dict(pause: Pause) -> dict[str, Any]:
+    """A pause for JSON: `kind` is "queue" or "name"."""
+    return {name: _plain(getattr(pause, name)) for name in ("kind", "value", "since", "reason")}
+
+
+def progress_as_dict(progress: Progress) -> dict[str, Any]:
+    """Progress for JSON."""
+    names = ("done", "total", "message", "updated_at")
+    return {name: _plain(getattr(progress, name)) for name in names}
+
+
+def progress_text(progress: Progress) -> str:
+    """`30 of 120 (25 %): message`."""
+    parts = [f"{progress.done:,.10g}"]
+    if progress.total is not None:
+        parts.append(f"of {progress.total:,.10g}")
+    if progress.total:
+        parts.append(f"({min(100 * progress.done / progress.total, 100):.0f} %)")
+    text = " ".join(parts)
+    return one_line(f"{text}: {progress.message}" if progress.message else text)
 
 
 def listed(
@@ -115,7 +146,8 @@ def counts(model: type[AbstractJob] = Job) -> list[dict[str, Any]]:
 
 
 def stats(model: type[AbstractJob] = Job) -> dict[str, Any]:
-    """`counts`, their `total`, how many are `detached`, and `oldest_due_seconds`.
+    """`counts`, their `total`, how many are `detached`, `oldest_due_seconds`, and what
+    is `paused`.
 
     That is for how long a due job has waited, or None. A count that equals
     `counted_up_to` may be higher in truth.
@@ -128,6 +160,7 @@ def stats(model: type[AbstractJob] = Job) -> dict[str, Any]:
         "total": sum(row["count"] for row in rows),
         "oldest_due_seconds": None if oldest is None else _waited(store_for(model), oldest.run_at),
         "detached": sum(row["count"] for row in rows if row["state"] == State.DETACHED),
+        "paused": [pause_as_dict(one) for one in paused()],
     }
 
 
@@ -139,6 +172,8 @@ class Check:
     oldest_due_seconds: float | None = None
     detached: int = 0
     not_begun: int = 0
+    #: Queues and names that are paused, whose jobs may wait.
+    paused: list[dict[str, Any]] = field(default_factory=list)
     problems: list[str] = field(default_factory=list)
 
 
@@ -149,8 +184,8 @@ def check(max_age: float, model: type[AbstractJob] = Job) -> Check:
     even asked for, each with the reason.
     """
     store = store_for(model)
-    found = Check(max_age)
-    oldest = _longest_due(store)
+    found = Check(max_age, paused=[pause_as_dict(one) for one in paused()])
+    oldest = _longest_due(store, **_not(found.paused))
     if oldest is not None:
         found.oldest_due_seconds = waited = _waited(store, oldest.run_at)
         if waited > max_age:
@@ -158,16 +193,24 @@ def check(max_age: float, model: type[AbstractJob] = Job) -> Check:
                 f"Job {oldest} has been due for {waited:.0f} seconds: no worker takes it."
             )
     cutoff = store.now() - dt.timedelta(seconds=max_age)
-    found.detached = store.count({"state": State.DETACHED, "updated_at__lt": cutoff}, MANY)
-    if found.detached:
-        number = f"{found.detached:,}" + (" or more" if found.detached == MANY else "")
-        jobs = "job has" if found.detached == 1 else "jobs have"
-        found.problems.append(
-            f"{number} detached {jobs} waited for more than {max_age:g} seconds: "
-            "only a worker that hands over (jobworker --batch) takes what is detached."
-        )
+    _check_detached(found, store, cutoff)
     _check_reserved(found, store, cutoff)
     return found
+
+
+def _check_detached(found: Check, store: Store[Any], cutoff: dt.datetime) -> None:
+    """Detached jobs that nobody takes, and what keeps some of them from starting."""
+    where = {"state": State.DETACHED, "updated_at__lt": cutoff}
+    found.detached = store.count(where, MANY)
+    if found.detached:
+        number = f"{found.detached:,}" + (" or more" if found.detached == MANY else "")
+        subject = "job has" if found.detached == 1 else "jobs have"
+        found.problems.append(
+            f"{number} detached {subject} waited for more than {found.max_age:g} seconds: "
+            "only a worker that hands over (jobworker --batch) takes what is detached."
+        )
+    jobs = store.glance({**where, "runner": ""}, ("epoch", "name", "updated_at"), MANY)
+    _complain(found, jobs, "detached", elsewhere.why_not_started(jobs))
 
 
 def _check_reserved(found: Check, store: Store[Any], cutoff: dt.datetime) -> None:
@@ -178,29 +221,45 @@ def _check_reserved(found: Check, store: Store[Any], cutoff: dt.datetime) -> Non
     where = {"state": State.RUNNING, "runner": "", "updated_at__lt": cutoff}
     jobs = store.glance(where, ("locked_by", "epoch", "name", "updated_at"), MANY)
     said = elsewhere.why_not_begun(jobs)
-    by_reason: dict[str, list[AbstractJob]] = defaultdict(list)
     for job in jobs:
         worker = one_line(job.locked_by)
-        reason = said.get(str(job.pk), f"the worker {worker} holds it and hasn't begun it.")
-        if reason:
+        said.setdefault(str(job.pk), f"the worker {worker} holds it and hasn't begun it.")
+    found.not_begun = _complain(found, jobs, "reserved", said)
+
+
+def _complain(
+    found: Check, jobs: Iterable[AbstractJob], waits: str, said: Mapping[str, str]
+) -> int:
+    """Adds a problem for each reason, which names one of the jobs; returns how many
+    jobs have one.
+    """
+    by_reason: dict[str, list[AbstractJob]] = defaultdict(list)
+    for job in jobs:
+        if reason := said.get(str(job.pk), ""):
             by_reason[reason].append(job)
-            found.not_begun += 1
-    found.problems.extend(_not_begun(found, waiting, why) for why, waiting in by_reason.items())
+    for reason, those in by_reason.items():
+        first, others = min(those, key=lambda job: job.updated_at), len(those) - 1
+        named = f"Job {first.pk} ({one_line(first.name)})"
+        subject = f"{named} and {others:,} more have" if others else f"{named} has"
+        text = f"{subject} been {waits} for more than {found.max_age:g} seconds: {reason}"
+        found.problems.append(text)
+    return sum(map(len, by_reason.values()))
 
 
-def _not_begun(found: Check, jobs: list[AbstractJob], reason: str) -> str:
-    first, others = min(jobs, key=lambda job: job.updated_at), len(jobs) - 1
-    named = f"Job {first.pk} ({one_line(first.name)})"
-    subject = f"{named} and {others:,} more have" if others else f"{named} has"
-    return f"{subject} been reserved for more than {found.max_age:g} seconds: {reason}"
+def _not(paused: list[dict[str, Any]]) -> dict[str, Any]:
+    """The conditions of a job that isn't paused."""
+    of: dict[str, list[str]] = {}
+    for one in paused:
+        of.setdefault(f"{one['kind']}__nin", []).append(one["value"])
+    return of
 
 
-def _longest_due(store: Store[Any]) -> Any:
+def _longest_due(store: Store[Any], **where: Any) -> Any:
     now = store.now()
     due = [
         job
         for state in (State.SCHEDULED, State.READY)
-        for job in store.listing({"state": state, "run_at__lte": now}, "run_at", limit=1)
+        for job in store.listing({"state": state, "run_at__lte": now, **where}, "run_at", limit=1)
     ]
     return min(due, key=lambda job: job.run_at, default=None)
 

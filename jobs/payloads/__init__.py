@@ -1,7 +1,7 @@
 """Job objects, and how they are stored."""
 
 from jobs.payloads.asynchronous import finished
-from jobs.payloads.handler import dump, load
+from jobs.payloads.handler import carried_by, dump, load
 from jobs.payloads.paths import import_dotted, path_of
 from jobs.payloads.performable import (
     Performable,
@@ -16,12 +16,14 @@ from jobs.payloads.performable import (
     performing,
     unique_key,
 )
+from jobs.payloads.reporting import progress, reported_to, track
 from jobs.payloads.signing import is_current, sign, signer, verified
 
 __all__ = [
     "Performable",
     "call_hook",
     "call_with_accepted",
+    "carried_by",
     "check",
     "destroys_when_failed",
     "display_name",
@@ -35,8 +37,11 @@ __all__ = [
     "path_of",
     "perform",
     "performing",
+    "progress",
+    "reported_to",
     "sign",
     "signer",
+    "track",
     "unique_key",
     "verified",
 ]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import inspect
 import json
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 from jobs.exceptions import DeserializationError, Interruption, LoadingFailed, NotKnownYet
@@ -16,14 +16,18 @@ from jobs.payloads.proof import prove
 from jobs.payloads.shapes import OPTIONS, shape_of
 from jobs.payloads.signing import verified
 
+#: Of one carried text, in characters.
+LONGEST_CARRIED = 1024
+
 _encoder = json.JSONEncoder(allow_nan=False)
 _text = json.encoder.encode_basestring_ascii
 _options = frozenset(OPTIONS)
 
 
-def dump(payload: Any) -> str:
+def dump(payload: Any, carried: Mapping[str, str] | None = None) -> str:
     """The JSON of the dotted path of the payload's class and of its fields.
 
+    What is `carried` goes with it, and is none of the object's: see `carried_by`.
     Raises TypeError for a value that can't be stored, for a class that can't be found
     again, and for an object that would come back different; ValueError for an unsaved
     model instance.
@@ -39,6 +43,8 @@ def dump(payload: Any) -> str:
             check_option(type(payload), name, own[name])
         if stored := [name for name in given if name not in shape.names]:
             handler += f', "options": {_encode(payload, stored)}'
+    if carried:
+        handler += f', "carried": {_encoder.encode(dict(carried))}'
     handler += "}"
     if not (shape.proven and own.keys() <= shape.known):
         prove(payload, shape, lambda fetch: read(handler, fetch))
@@ -113,6 +119,24 @@ def _parsed(handler: str) -> tuple[Any, dict[str, Any], dict[str, Any]]:
     raise DeserializationError(
         "The handler is not the JSON of a job: it needs a class and fields by name."
     )
+
+
+def carried_by(handler: Any) -> dict[str, str]:
+    """The texts by name that plugins had put beside the job object; never raises.
+
+    Whoever wrote the row chose them: trust them for nothing.
+    """
+    try:
+        found = json.loads(handler).get("carried")
+    except (ValueError, TypeError, AttributeError, RecursionError):
+        return {}
+    if not isinstance(found, dict):
+        return {}
+    return {
+        name: value
+        for name, value in found.items()
+        if isinstance(value, str) and len(value) <= LONGEST_CARRIED
+    }
 
 
 def _performable(path: str) -> type[Performable]:

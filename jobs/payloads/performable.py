@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 from jobs.conf import settings
 from jobs.conf.options import duration
 from jobs.payloads.asynchronous import finished
+from jobs.payloads.reporting import progress
 
 if TYPE_CHECKING:
     from typing_extensions import dataclass_transform
@@ -34,6 +35,17 @@ performing: ContextVar[bool] = ContextVar("performing", default=False)
 _making = threading.RLock()
 
 
+class _Progress:
+    """`jobs.progress`, for instances alone: a dataclass takes what its class has for
+    the default of a field of that name.
+    """
+
+    def __get__(self, instance: Any, owner: type | None = None) -> Callable[..., None]:
+        if instance is None:
+            raise AttributeError("progress")
+        return progress
+
+
 @dataclass_transform()
 class Performable:
     """The base of job objects: dataclasses, decorated or not, with a `perform()`
@@ -52,6 +64,9 @@ class Performable:
 
     def _succeeded(self, job: Any) -> None:
         """Called when the success of a job that keeps its result is recorded."""
+
+    #: Tells how far the job has come: `self.progress(done, total, "message")`.
+    progress = _Progress()
 
     def __new__(cls, *args: Any, **kwargs: Any) -> Performable:
         # Not in __init_subclass__, because a decorator that comes later would find the

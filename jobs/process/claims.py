@@ -8,13 +8,15 @@ import time
 from typing import TYPE_CHECKING, Any
 
 from jobs.conf import LONGEST_QUEUE_NAME
+from jobs.process.pauses import Pauses
 from jobs.states import State
 from jobs.store.patience import until_available
 from jobs.text import storable
 
 if TYPE_CHECKING:
     from jobs.models import AbstractJob
-    from jobs.store.base import Reserver, Store
+    from jobs.store.base import Store
+    from jobs.store.reserver import Paused, Reserver
 
 #: A job's key, and its epoch when it was reserved.
 Reservation = tuple[Any, int]
@@ -35,12 +37,19 @@ class Claims:
         self._reserver = reserver
         self._stopping = stopping
         self._in_hand: set[Reservation] = set()
+        self._pauses = Pauses()
+
+    @property
+    def paused(self) -> Paused:
+        """What is paused, as it was read last."""
+        return self._pauses.now
 
     def reserve(self, store: Store[Any], limit: int) -> list[AbstractJob]:
         """Up to `limit` next jobs, in one statement if the database can do that.
 
         Empty if the reserver is told to stop before the database answers.
         """
+        until_available(store, self._pauses.refresh, self._stopping)
         began = time.monotonic()
 
         def claim() -> list[AbstractJob]:
@@ -87,3 +96,12 @@ def check_queue(name: str) -> str:
     if not 1 <= len(name) <= LONGEST_QUEUE_NAME or storable(name) != name:
         raise ValueError(f"No queue can have the name {name!a}.")
     return name
+
+
+def check_bounds(least: int | None, most: int | None) -> None:
+    """Raises ValueError for bounds on the priority that no job is between."""
+    if least is not None and most is not None and least > most:
+        raise ValueError(
+            f"No priority is at least {least} and at most {most}, so no job would ever be "
+            "taken: make the minimum priority the smaller one."
+        )

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 import time
 from functools import partial
 from typing import TYPE_CHECKING
@@ -12,8 +11,11 @@ from jobs.conf import settings
 from jobs.execution.interrupts import Stretches
 from jobs.execution.invoke import invoke, is_of_loading, load
 from jobs.execution.leftovers import left_as_found
-from jobs.execution.outcomes import PATIENCE
 from jobs.execution.questions import GRACE, Here
+from jobs.execution.writes import PATIENCE
+from jobs.logs import get_logger
+from jobs.payloads import reported_to
+from jobs.process.reporter import Reporter
 from jobs.runner import worker_runner
 
 if TYPE_CHECKING:
@@ -22,7 +24,7 @@ if TYPE_CHECKING:
     from jobs.models import AbstractJob
     from jobs.process.leases import Heartbeat, Hold
 
-logger = logging.getLogger(__name__)
+logger = get_logger(__name__)
 
 
 class Executor:
@@ -49,8 +51,7 @@ class Executor:
         if not job.runner and not transitions.register(job, runner):
             logger.warning("[%s] Job %s is executed by somebody else", self._recorder, job)
             return None
-        extra = {"job_id": str(job.pk), "job_name": job.name}
-        logger.info("[%s] Job %s RUNNING", self._recorder, job, extra=extra)
+        logger.info("[%s] Job %s RUNNING", self._recorder, job)
         with self._heartbeat.executing(job, _ended_after(settings.MAX_RUN_TIME)) as hold:
             error = self._execute(job, hold)
             self._lift_deadline(hold)
@@ -91,7 +92,8 @@ class Executor:
         limit = load(job)
         if limit != settings.MAX_RUN_TIME:
             self._heartbeat.limit(hold, _ended_after(limit))
-        invoke(job, limit)
+        with reported_to(Reporter(job, partial(self._heartbeat.report, hold))):
+            invoke(job, limit)
 
 
 def _ended_after(limit: float) -> float | None:

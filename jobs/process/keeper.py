@@ -10,7 +10,7 @@ nothing is renewed for it.
 from __future__ import annotations
 
 import contextlib
-import logging
+import datetime as dt
 import marshal
 import os
 import select
@@ -20,19 +20,19 @@ import struct
 import threading
 import time
 from collections.abc import Callable
-from functools import cached_property
 from typing import Any
 
-from django.apps import apps
 from django.db import connections
 
 from jobs.conf import settings
 from jobs.execution import apart
-from jobs.payloads import codec
+from jobs.logs import get_logger
 from jobs.process import overdue
+from jobs.process.bulletin import Bulletin, Card, Report
 from jobs.process.leases import HURRY, Heartbeat, Hold, renew
+from jobs.process.told import Told, instant, is_stopped, number_of
 
-logger = logging.getLogger(__name__)
+logger = get_logger(__name__)
 
 #: A message in the pipe is its length, then its marshalled fields.
 LENGTH = struct.Struct("=I")
@@ -48,8 +48,8 @@ class Keeper(Heartbeat):
     itself.
     """
 
-    def __init__(self, also: Callable[[], None] | None = None):
-        super().__init__(also)
+    def __init__(self, also: Callable[[], None] | None = None, card: Card | None = None):
+        super().__init__(also, card)
         told, self._tell = os.pipe()
         _enlarge(self._tell)
         self._told_back, tell_back = os.pipe()
@@ -58,7 +58,7 @@ class Keeper(Heartbeat):
             os.close(self._tell)
             os.close(self._told_back)
             self._ask.close()
-            _Child(told, tell_back, asked).run()
+            _Child(told, tell_back, asked, Bulletin(card)).run()
         os.close(told)
         os.close(tell_back)
         asked.close()
@@ -79,6 +79,23 @@ class Keeper(Heartbeat):
 
     def _end(self, hold: Hold) -> None:
         self._send((hold.number,))
+        if self._dead:
+            super()._end(hold)
+
+    def report(self, hold: Hold, report: Report) -> None:
+        self._send(("report", hold.number, *report))
+        if self._dead:
+            super().report(hold, report)
+
+    def _have_shown(self, started_at: dt.datetime) -> None:
+        self._started_at = started_at
+        self._send(("appear", number_of(started_at)))
+        if self._dead:
+            super()._have_shown(started_at)
+
+    def _have_hidden(self) -> None:
+        self._send(("disappear",))
+        super()._have_hidden()
 
     def _send(self, message: tuple[Any, ...]) -> None:
         data = marshal.dumps(message)
@@ -116,6 +133,8 @@ class Keeper(Heartbeat):
         else:
             logger.warning("The process that renews leases has died: this one does it now.")
             self._dead = True
+            if self._is_present:
+                super()._have_shown(self._started_at)
 
     def stop(self) -> None:
         self._stopped.set()
@@ -138,8 +157,9 @@ class Keeper(Heartbeat):
 class _Child:
     """The other process. It never returns."""
 
-    def __init__(self, told: int, tell_back: int, asked: socket.socket):
+    def __init__(self, told: int, tell_back: int, asked: socket.socket, bulletin: Bulletin):
         self._told, self._tell_back, self._asked = told, tell_back, asked
+        self._bulletin = bulletin
         self._parent = os.getppid()
         self._holds: dict[int, Told] = {}
         self._unfinished = b""
@@ -161,7 +181,7 @@ class _Child:
         next_beat = time.monotonic() + settings.LEASE / 4
         while True:
             deadlines = [told.deadline for told in self._holds.values() if told.deadline]
-            wait = min([next_beat, *deadlines]) - time.monotonic()
+            wait = min([next_beat, self._bulletin.due_at(), *deadlines]) - time.monotonic()
             ends: list[Any] = [self._told, self._asked]
             readable = select.select(ends, [], [], max(wait, 0))[0]
             if self._asked in readable:
@@ -174,6 +194,7 @@ class _Child:
                 return  # the pipe may have been inherited by something that the job forked
             if time.monotonic() >= next_beat:
                 next_beat = time.monotonic() + self._beat()
+            self._write_bulletin()
             self._end_what_is_overdue()
 
     def _receive(self) -> bool:
@@ -185,13 +206,31 @@ class _Child:
                 break
             at += LENGTH.size + length
             message = data[at - length : at]
-            number, *told = marshal.loads(message)  # noqa: S302 (written by our own parent)
-            if told:
-                self._holds[number] = Told(*told)
-            else:
-                self._holds.pop(number, None)
+            self._take(*marshal.loads(message))  # noqa: S302 (written by our own parent)
         self._unfinished = data[at:]
         return bool(received)
+
+    def _take(self, what: Any, *told: Any) -> None:
+        if what == "report":
+            number, *report = told
+            if number in self._holds:
+                self._bulletin.report(number, Report(*report))
+        elif what == "appear":
+            self._bulletin.appear(instant(*told))
+        elif what == "disappear":
+            self._bulletin.disappear()
+            self._bulletin.remove()
+        elif told:
+            self._holds[what] = Told(*told)
+        else:
+            self._holds.pop(what, None)
+            self._bulletin.forget(what)
+
+    def _write_bulletin(self) -> None:
+        if time.monotonic() >= self._bulletin.due_at():
+            in_hand = sum(told.is_watched for told in self._holds.values())
+            steps = self._bulletin.take(in_hand, silent=is_stopped(self._parent))
+            self._bulletin.carry_out(steps)
 
     def _fork(self) -> None:
         """A job object is to be asked, in a process that begins with one thread."""
@@ -228,19 +267,6 @@ class _Child:
                 os._exit(0)
 
 
-class Told:
-    """A hold as the worker told it, made on first use: most end before that."""
-
-    def __init__(self, deadline: float | None, *described: Any):
-        self.deadline = deadline
-        self._described = described
-
-    @cached_property
-    def hold(self) -> Hold:
-        label, pk, where, changed = self._described
-        return Hold(apps.get_model(label), codec.decode(pk), where, changed)
-
-
 def _enlarge(pipe: int) -> None:
     import fcntl
 
@@ -248,19 +274,7 @@ def _enlarge(pipe: int) -> None:
         fcntl.fcntl(pipe, fcntl.F_SETPIPE_SZ, PIPE_SIZE)
 
 
-def is_stopped(pid: int) -> bool:
-    """Whether SIGSTOP or a debugger stopped the process; False if the system doesn't
-    tell.
-    """
-    try:
-        with open(f"/proc/{pid}/stat", "rb") as file:
-            # The name in parentheses may itself contain anything.
-            return file.read().rpartition(b")")[2].split()[0] in (b"T", b"t")
-    except OSError:
-        return False
-
-
-def heartbeat() -> Callable[[Callable[[], None]], Heartbeat]:
+def heartbeat() -> Callable[[Callable[[], None], Card], Heartbeat]:
     """The best kind that this process can have.
 
     Call it before the process opens a connection or starts a thread.

@@ -6,8 +6,8 @@ One thread renews them for all jobs of the process.
 
 from __future__ import annotations
 
+import datetime as dt
 import itertools
-import logging
 import threading
 import time
 from collections import defaultdict
@@ -18,7 +18,10 @@ from typing import TYPE_CHECKING, Any
 from django.db import connections
 
 from jobs.conf import settings
+from jobs.logs import get_logger
 from jobs.payloads import codec
+from jobs.process.bulletin import Bulletin, Card, Report, Teller
+from jobs.records import WorkerRecord
 from jobs.states import State
 from jobs.store import store_for
 from jobs.store.patience import brief
@@ -26,11 +29,14 @@ from jobs.store.patience import brief
 if TYPE_CHECKING:
     from jobs.models import AbstractJob
 
-logger = logging.getLogger(__name__)
+logger = get_logger(__name__)
 
 #: A heartbeat that failed is tried again this many times sooner than the next one is
 #: due.
 HURRY = 5
+
+#: What is renewed of a job that is watched.
+WATCHED = "locked_at"
 
 _numbers = itertools.count(1)
 
@@ -65,11 +71,15 @@ class Hold:
 class Heartbeat:
     """Renews every hold each quarter of the lease.
 
-    `also` is called at each beat, as long as something is held.
+    `also` is called at each beat, as long as something is held. `card` is shown of the
+    worker, from `appear` to `disappear`.
     """
 
-    def __init__(self, also: Callable[[], None] | None = None):
+    def __init__(self, also: Callable[[], None] | None = None, card: Card | None = None):
         self._also = also
+        self._bulletin = Bulletin(card)
+        self._teller = Teller(self._bulletin, self._in_hand)
+        self._is_present = False
         self._holds: dict[int, Hold] = {}
         self._lock = threading.Lock()
         self._stopped = threading.Event()
@@ -78,7 +88,7 @@ class Heartbeat:
     def watching(self, job: AbstractJob) -> AbstractContextManager[Hold]:
         """Renews the watcher's lease, if lock and epoch still are those of `job`."""
         where = {"state": str(State.RUNNING), "locked_by": job.locked_by, "epoch": job.epoch}
-        return _Held(self, Hold(type(job), job.pk, where, "locked_at"))
+        return _Held(self, Hold(type(job), job.pk, where, WATCHED))
 
     def executing(
         self, job: AbstractJob, limit: float | None = None
@@ -92,6 +102,39 @@ class Heartbeat:
         hold = Hold(type(job), job.pk, {"runner": job.runner}, "heartbeat_at")
         hold.deadline = time.monotonic() + limit if limit else None
         return _Held(self, hold)
+
+    def appear(self) -> None:
+        """From now on the worker is shown, with a sign of life at each beat."""
+        started_at = _now()
+        self._bulletin.appear(started_at)
+        self._is_present = True
+        self._have_shown(started_at)
+        with self._lock:
+            self._start()
+
+    def disappear(self) -> None:
+        """The worker ends in order, and its row with it."""
+        if self._is_present:
+            self._is_present = False
+            self._have_hidden()
+            self._bulletin.remove()
+
+    def report(self, hold: Hold, report: Report) -> None:
+        """Shows how far an execution has come; of several reports in a second, the last
+        one.
+        """
+        self._teller.tell(self._bulletin.report, hold.number, report)
+
+    def _have_shown(self, started_at: dt.datetime) -> None:
+        self._teller.tell(self._bulletin.appear, started_at)
+
+    def _have_hidden(self) -> None:
+        self._teller.tell(self._bulletin.disappear)
+        self._teller.stop()
+
+    def _in_hand(self) -> int:
+        holds = list(self._holds.values())
+        return sum(hold.changed == WATCHED for hold in holds)
 
     def limit(self, hold: Hold, seconds: float | None) -> None:
         """From now on, the execution may last `seconds`; None: for ever."""
@@ -108,16 +151,20 @@ class Heartbeat:
             self._end(hold)
 
     def _begin(self, hold: Hold) -> None:
+        self._start()
+
+    def _start(self) -> None:
         if self._thread is None:
             self._stopped.clear()
             self._thread = threading.Thread(target=self._run, name="jobs-heartbeat", daemon=True)
             self._thread.start()
 
     def _end(self, hold: Hold) -> None:
-        pass
+        self._teller.tell(self._bulletin.forget, hold.number)
 
     def stop(self) -> None:
         """Ends the thread; it starts again with the next hold."""
+        self._teller.stop()
         with self._lock:
             thread, self._thread = self._thread, None
             self._stopped.set()
@@ -132,11 +179,13 @@ class Heartbeat:
                 self._wait(pause)
                 if self._stopped.is_set() or self._thread is not me:
                     return
+                pause = settings.LEASE / 4
                 with self._lock:
-                    if not self._holds:
+                    if not (self._holds or self._is_present):
                         self._thread = None
                         return
-                pause = settings.LEASE / 4
+                    if not self._holds:
+                        continue
                 try:
                     self.beat()
                     if self._also is not None:
@@ -186,6 +235,15 @@ class _Held:
         self._heartbeat.let_go(self._hold)
 
 
+def _now() -> dt.datetime:
+    """The database's time, or this machine's, as exactly as any database keeps it."""
+    try:
+        now = store_for(WorkerRecord).now()
+    except Exception:
+        now = dt.datetime.now(dt.timezone.utc)
+    return now.replace(microsecond=now.microsecond // 1000 * 1000)
+
+
 def renew(holds: Iterable[Hold]) -> list[Hold]:
     """Renews the holds, and returns those that the database says are lost.
 
@@ -208,5 +266,5 @@ def _renew(group: list[Hold]) -> list[Hold]:
     lost = [hold for hold in group if hold.pk not in kept]
     for hold in lost:
         text = "The lease of job %s isn't renewed: it has ended, or another process has it now."
-        logger.info(text, hold.pk)
+        logger.info(text, hold.pk, extra={"job_id": str(hold.pk)})
     return lost

@@ -9,10 +9,11 @@ from typing import Any
 
 from django.db import connections
 
+from jobs.logs import get_logger
 from jobs.store.base import READY
 from jobs.store.patience import brief
 
-logger = logging.getLogger(__name__)
+logger = get_logger(__name__)
 
 #: After an error the listener tries again this many seconds later; polling goes on
 #: meanwhile.

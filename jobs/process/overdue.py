@@ -4,18 +4,18 @@ ended.
 
 from __future__ import annotations
 
-import logging
 from typing import TYPE_CHECKING
 
 from jobs.exceptions import WorkerTimeout
 from jobs.execution.outcomes import Recorder
 from jobs.lifecycle import Lifecycle
+from jobs.logs import about_the_job, get_logger
 from jobs.store import store_for
 
 if TYPE_CHECKING:
     from jobs.process.leases import Hold
 
-logger = logging.getLogger(__name__)
+logger = get_logger(__name__)
 
 
 def record(hold: Hold) -> None:
@@ -28,6 +28,8 @@ def record(hold: Hold) -> None:
             error = WorkerTimeout(
                 "execution expired, and the job could not be interrupted: its process was ended"
             )
-            Recorder(job.locked_by or job.runner, Lifecycle([])).failed(job, error)
+            with about_the_job(job):
+                Recorder(job.locked_by or job.runner, Lifecycle([])).failed(job, error)
     except Exception as error:
-        logger.warning("The attempt of job %s could not be recorded: %s", hold.pk, error)
+        text, extra = "The attempt of job %s could not be recorded: %s", {"job_id": str(hold.pk)}
+        logger.warning(text, hold.pk, error, extra=extra)

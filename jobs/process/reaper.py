@@ -9,27 +9,30 @@ is ready again.
 from __future__ import annotations
 
 import datetime as dt
-import logging
 import math
 import threading
 import time
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from jobs import transitions
 from jobs.conf import settings
 from jobs.exceptions import Lost
-from jobs.execution.error_text import for_log
+from jobs.execution.notes import forget_jobs
+from jobs.logs import about_the_job, get_logger
+from jobs.logs.error_text import for_log
+from jobs.process.pruner import Pruner
 from jobs.runner import worker_runner
 from jobs.states import State
 from jobs.store import store_for
-from jobs.store.patience import until_available
+from jobs.store.patience import brief, until_available
 
 if TYPE_CHECKING:
     from jobs.execution.outcomes import Recorder
     from jobs.models import AbstractJob
     from jobs.store.base import Store
 
-logger = logging.getLogger(__name__)
+logger = get_logger(__name__)
 
 #: A busy worker promotes and reaps at most this often, in seconds.
 MAINTENANCE_INTERVAL = 1.0
@@ -39,6 +42,8 @@ FORGET_INTERVAL = 60.0
 OVERLAP = dt.timedelta(hours=1)
 #: Leases that no worker writes are looked for this often, in seconds.
 ODD_INTERVAL = 60.0
+#: For how many seconds a worker that stops waits for a database that can't be reached.
+PATIENCE_AT_END = 5.0
 #: Expired leases read at once.
 BATCH = 500
 
@@ -56,6 +61,7 @@ class Reaper:
         #: Up to which end the rows have been looked at, by the setting.
         self._forgotten: dict[str, dt.datetime] = {}
         self._odd_at = time.monotonic()
+        self._pruner = Pruner()
 
     @property
     def _store(self) -> Store[Any]:
@@ -68,7 +74,7 @@ class Reaper:
         if not always and time.monotonic() - self._maintained_at < MAINTENANCE_INTERVAL:
             return
         self._maintained_at = time.monotonic()
-        for step in (self.promote, self.reap, self.forget_succeeded):
+        for step in (self.promote, self.reap, self.forget_succeeded, self._pruner.prune):
             until_available(self._store, step, stopping)
 
     def promote(self) -> int:
@@ -119,12 +125,27 @@ class Reaper:
         # longer, there may be a million.
         if since := self._forgotten.get(setting):
             ended["finished_at__gte"] = since - OVERLAP
-        self._store.delete_many({**ended, **which})
+        old = {**ended, **which}
+        while ids := self._store.ids({**old, "attempts__gt": 0}, BATCH):
+            forget_jobs(self._model, ids)
+            self._store.delete_many({**old, "pk__in": ids})
+        self._store.delete_many(old)
         self._forgotten[setting] = cutoff
 
-    def release_all(self, worker_name: str) -> None:
-        """Releases every job that is locked by the worker of that name."""
-        self._release({"state": State.RUNNING, "locked_by": worker_name}, "it was let go of")
+    def let_go_of_all(self, worker_name: str) -> None:
+        """Releases every job that is locked by the worker of that name.
+
+        If the database can't be reached for a while, the locks expire.
+        """
+        where = {"state": State.RUNNING, "locked_by": worker_name}
+        release, never = partial(self._release, where, "it was let go of"), threading.Event()
+        try:
+            until_available(self._store, release, never, give_up_after=PATIENCE_AT_END)
+        except Exception as error:
+            if not self._store.is_unavailable(error):
+                raise
+            text = "[%s] Its locks could not be released, so they expire (%s)"
+            logger.warning(text, self._recorder, brief(error))
 
     def _release(self, where: dict[str, Any], why: str) -> None:
         seen: set[Any] = set()
@@ -158,14 +179,15 @@ class Reaper:
 
     def _release_or_condemn(self, job: AbstractJob, why: str) -> None:
         """Whatever a row contains, the next one gets its turn."""
-        try:
-            job.require_readable()
-            if not self._release_one(job, why) and self._is_unchanged(job):
-                raise ValueError("The row's own values don't find it again.")
-        except Exception as error:
-            if self._store.is_unavailable(error):
-                raise
-            self._condemn(job, error)
+        with about_the_job(job):
+            try:
+                job.require_readable()
+                if not self._release_one(job, why) and self._is_unchanged(job):
+                    raise ValueError("The row's own values don't find it again.")
+            except Exception as error:
+                if self._store.is_unavailable(error):
+                    raise
+                self._condemn(job, error)
 
     def _condemn(self, job: AbstractJob, error: Exception) -> None:
         try:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 import signal
 import threading
 from collections.abc import Iterator
@@ -10,8 +9,9 @@ from contextlib import contextmanager
 from typing import Any, Protocol
 
 from jobs.conf import settings
+from jobs.logs import get_logger
 
-logger = logging.getLogger(__name__)
+logger = get_logger(__name__)
 
 
 class Stoppable(Protocol):

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 import os
 import signal
 import subprocess
@@ -13,9 +12,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+from jobs.logs import get_logger
 from jobs.store.patience import Backoff
 
-logger = logging.getLogger(__name__)
+logger = get_logger(__name__)
 
 #: A worker that died is started again after the first number of seconds; later, up to
 #: the second, if it keeps dying.

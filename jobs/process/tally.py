@@ -20,12 +20,15 @@ class Tally:
         if (succeeded, failed) == self._told:
             self._since = time.monotonic()
 
-    def end(self, succeeded: int, failed: int) -> tuple[int, float, int] | None:
-        """How many ended, how many a second, how many failed; None if none ended."""
+    def end(self, succeeded: int, failed: int) -> tuple[int, str, float, int] | None:
+        """How many ended, "job" or "jobs", how many a second, how many failed; None if
+        none ended.
+        """
         ended = succeeded + failed - sum(self._told)
         if not ended:
             return None
         seconds = max(time.monotonic() - self._since, 1e-6)
-        told = ended, ended / seconds, failed - self._told[1]
+        noun = "job" if ended == 1 else "jobs"
+        told = ended, noun, ended / seconds, failed - self._told[1]
         self._told, self._since = (succeeded, failed), time.monotonic()
         return told

@@ -12,7 +12,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import cached_property
 from operator import attrgetter
-from typing import Any, Generic, Protocol, TypeVar
+from typing import Any, Generic, TypeVar
 
 from django.db import connections, models
 from django.utils import timezone
@@ -21,35 +21,28 @@ from jobs.states import State
 from jobs.store.clock import DatabaseClock, ticks
 from jobs.store.columns import Column, Converter
 from jobs.store.reading import Reader
+from jobs.store.reserver import Reserver, begins_none
 from jobs.store.uniqueness import unique_column
 
 M = TypeVar("M", bound=models.Model)
 
-#: Field names to values; a name may end in `__in`, `__lt`, `__lte`, `__gte` or
-#: `__icontains`.
+#: Field names to values; a name may end in `__in`, `__nin`, `__lt`, `__lte`, `__gt`,
+#: `__gte` or `__icontains`. `a|b__icontains` has a list of texts, of which one must
+#: be in one of these columns.
 Conditions = Mapping[str, Any]
 
 #: What a database can tell of: jobs that may have become ready, and jobs that keep
 #: their result and may have ended.
 READY, ENDED = "ready", "ended"
 
+#: As the new value of a whole number: one more than it is.
+RAISED: Any = object()
+
+#: No database has a larger key that is a whole number.
+LARGEST_KEY = 2**63 - 1
+
 #: The order of the queue.
 ORDER = ("priority", "run_at", "pk")
-
-
-class Reserver(Protocol):
-    """What a claim needs to know of a worker."""
-
-    @property
-    def name(self) -> str: ...
-    @property
-    def queues(self) -> tuple[str, ...]: ...
-    @property
-    def min_priority(self) -> int | None: ...
-    @property
-    def max_priority(self) -> int | None: ...
-    @property
-    def hands_over(self) -> bool: ...
 
 
 class Store(ABC, Generic[M]):
@@ -85,7 +78,7 @@ class Store(ABC, Generic[M]):
         any.
         """
         claimed = self._claim("detached", worker, limit) if worker.hands_over else []
-        if len(claimed) < limit:
+        if len(claimed) < limit and not begins_none(worker):
             claimed += self._claim("ready", worker, limit - len(claimed))
         return claimed
 
@@ -247,8 +240,8 @@ class Store(ABC, Generic[M]):
         return {pair: count for pair, count in counts.items() if count}
 
     @abstractmethod
-    def queues(self, state: str) -> set[str]:
-        """The queues that have jobs in that state.
+    def queues(self, state: str, most: int | None = None) -> set[str]:
+        """The queues that have jobs in that state, or `most` of them.
 
         Read from an index: the cost grows with the number of queues, not with that of
         jobs.
@@ -296,9 +289,10 @@ class Store(ABC, Generic[M]):
     def id_of(self, pk: Any) -> Any:
         """The primary key as the model keeps it; None if `pk` can't be one."""
         try:
-            return self.model._meta.pk.to_python(pk)
+            found = self.model._meta.pk.to_python(pk)
         except Exception:
             return None
+        return None if isinstance(found, int) and abs(found) > LARGEST_KEY else found
 
 
 def aware(value: dt.datetime) -> dt.datetime:

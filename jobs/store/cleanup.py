@@ -4,16 +4,16 @@ trusted.
 
 from __future__ import annotations
 
-import logging
 from dataclasses import dataclass
 from typing import Any
 
 from django.db import connections
 
+from jobs.logs import get_logger
 from jobs.store import watching
 from jobs.store.clients import forget_closed
 
-logger = logging.getLogger(__name__)
+logger = get_logger(__name__)
 
 #: Of libpq's transaction states, the one in which nothing is open.
 PQTRANS_IDLE = 0

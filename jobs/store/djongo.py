@@ -15,8 +15,6 @@ from pymongo.database import Database
 from jobs.store.base import M
 from jobs.store.mongodb import MongoStore
 
-LARGEST_KEY = 2**63 - 1
-
 
 class DjongoStore(MongoStore[M]):
     @property
@@ -47,10 +45,6 @@ class DjongoStore(MongoStore[M]):
         Django would escape a backslash once more.
         """
         return re.sub(r"[\^%]", ".", re.sub(r"[.$|?*+(){}\[]", r"[\g<0>]", text))
-
-    def id_of(self, pk: Any) -> Any:
-        found = super().id_of(pk)
-        return found if found is None or abs(found) <= LARGEST_KEY else None
 
 
 def make_unique_where_given(connection: Any, table: str, column: str) -> None:

@@ -11,11 +11,14 @@ from typing import TYPE_CHECKING, Any
 
 from django.db import models
 
+from jobs.store.base import RAISED
+from jobs.store.reserver import of_queues
 from jobs.store.writing import Writer
 
 if TYPE_CHECKING:
-    from jobs.store.base import Conditions, Reserver
+    from jobs.store.base import Conditions
     from jobs.store.columns import Column
+    from jobs.store.reserver import Reserver
 
 Document = dict[str, Any]
 
@@ -41,26 +44,33 @@ class Documents:
         found: Document = {}
         for key, value in where.items():
             name, _, operator = key.partition("__")
-            column, condition = self._columns[name], _condition(operator, value)
-            if operator and column in found:  # two bounds
-                found[column] = {**found[column], **condition}
-            else:
-                found[column] = condition
+            if "|" in name:
+                columns = [self._columns[one] for one in name.split("|")]
+                texts = [_condition(operator, text) for text in value]
+                found["$or"] = [{column: text} for column in columns for text in texts]
+                continue
+            wanted = _condition(operator, value)
+            other = found.get(column := self._columns[name])
+            both = {**other, **wanted} if isinstance(other, dict) and operator else wanted
+            found[column] = both
         return found
 
     def one(self, pk: Any, where: Conditions) -> Document:
         return {self.pk: pk, **self.filter(where)}
 
-    def changes(self, changes: Mapping[str, Any]) -> Document:
-        return {"$set": {self._columns[name]: value for name, value in changes.items()}}
+    def changes(self, changes: Mapping[str, Any]) -> Document | list[Document]:
+        assigned = {self._columns[name]: value for name, value in changes.items()}
+        if all(value is not RAISED for value in changes.values()):
+            return {"$set": assigned}
+        return [{"$set": {name: _assigned(name, value) for name, value in assigned.items()}}]
 
     def wanted(self, state: str, worker: Reserver) -> Document:
         """What a job must be for `worker` to claim it."""
         wanted: Document = {"state": state}
-        if worker.queues:
-            wanted["queue"] = (
-                worker.queues[0] if len(worker.queues) == 1 else {"$in": list(worker.queues)}
-            )
+        for key, names in of_queues(state, worker).items():
+            name, _, operator = key.partition("__")
+            is_one = operator == "in" and len(names) == 1
+            wanted[name] = names[0] if is_one else {f"${operator}": list(names)}
         # Priorities are whole numbers; SecantusDB leaves out the upper bound of `$lte`
         # where it reads a compound index.
         bounds = {
@@ -108,6 +118,14 @@ class Documents:
             else column.substitute()
             for column in columns
         ]
+
+
+def _assigned(column: str, value: Any) -> Document:
+    if value is not RAISED:
+        return {"$literal": value}
+    # Not $inc: a value that is no number would end the write to all the others.
+    number = {"input": f"${column}", "to": "long", "onError": 0, "onNull": 0}
+    return {"$add": [{"$convert": number}, 1]}
 
 
 def _condition(operator: str, value: Any) -> Any:

@@ -29,12 +29,13 @@ from pymongo.read_concern import ReadConcern
 from pymongo.write_concern import WriteConcern
 
 from jobs.states import FINISHED, State
-from jobs.store.base import READY, Conditions, M, Reserver, Store, aware
+from jobs.store.base import READY, Conditions, M, Store, aware
 from jobs.store.clients import forget_closed
 from jobs.store.columns import Converter
 from jobs.store.documents import Documents
 from jobs.store.insertion import Insertion
 from jobs.store.reading import inserted
+from jobs.store.reserver import Reserver
 from jobs.store.unavailable import MONGODB
 from jobs.store.uniqueness import is_duplicate_document, unique_column
 
@@ -257,7 +258,7 @@ class MongoStore(Store[M]):
     def count(self, where: Conditions, limit: int) -> int:
         return self.collection.count_documents(self._documents.filter(where), limit=limit)
 
-    def queues(self, state: str) -> set[str]:
+    def queues(self, state: str, most: int | None = None) -> set[str]:
         names = self.collection.distinct("queue", {"state": state})
         return {name for name in names if type(name) is str}
 

@@ -4,18 +4,18 @@ intervals.
 
 from __future__ import annotations
 
-import logging
 import threading
 import time
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, TypeVar
 
+from jobs.logs import get_logger
 from jobs.text import one_line
 
 if TYPE_CHECKING:
     from jobs.store.base import Store
 
-logger = logging.getLogger(__name__)
+logger = get_logger(__name__)
 
 T = TypeVar("T")
 

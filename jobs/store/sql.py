@@ -17,9 +17,10 @@ from django.db.models.functions import Cast
 
 from jobs.conf import settings
 from jobs.runner import worker_runner
-from jobs.store.base import ORDER, READY, Conditions, M, Reserver, Store, aware
+from jobs.store.base import ORDER, READY, Conditions, M, Store, aware
 from jobs.store.columns import is_unreadable
 from jobs.store.reading import Reader
+from jobs.store.reserver import Reserver, of_queues
 from jobs.store.row_insertion import RowInsertion
 from jobs.store.statements import CLAIM, Sql, Statements
 from jobs.store.unavailable import is_unavailable_sql
@@ -30,9 +31,7 @@ SQLITE_LOOK = 0.02
 
 def _wanted(state: str, worker: Reserver) -> dict[str, Any]:
     """What a job must be for `worker` to claim it."""
-    wanted: dict[str, Any] = {"state": state}
-    if worker.queues:
-        wanted["queue__in"] = worker.queues
+    wanted: dict[str, Any] = {"state": state, **of_queues(state, worker)}
     if worker.min_priority is not None:
         wanted["priority__gte"] = worker.min_priority
     if worker.max_priority is not None:
@@ -118,7 +117,11 @@ class SqlStore(Store[M]):
 
     def _claim_by_comparing(self, state: str, worker: Reserver, limit: int) -> list[M]:
         """For databases without RETURNING: tries a few, one by one."""
-        waiting: Any = self._rows.filter(**_wanted(state, worker)).order_by(*ORDER)
+        wanted = _wanted(state, worker)
+        waiting: Any = self._rows.order_by(*ORDER)
+        for name in [name for name in wanted if name.endswith("__nin")]:
+            waiting = waiting.exclude(**{name.replace("__nin", "__in"): wanted.pop(name)})
+        waiting = waiting.filter(**wanted)
         claimed: list[Any] = []
         for job in waiting[: max(limit, settings.READ_AHEAD)]:
             changes = self._claimed(worker)
@@ -150,12 +153,8 @@ class SqlStore(Store[M]):
         return found
 
     def get(self, pk: Any) -> M | None:
-        if (pk := self.id_of(pk)) is None:
-            return None
-        try:
-            return self.find_one({"pk": pk})
-        except OverflowError:
-            return None
+        pk = self.id_of(pk)
+        return None if pk is None else self.find_one({"pk": pk})
 
     def find(self, where: Conditions, limit: int) -> list[M]:
         return self._read(where, "", limit)
@@ -223,10 +222,10 @@ class SqlStore(Store[M]):
     def count(self, where: Conditions, limit: int) -> int:
         return self._rows.filter(**where)[:limit].count()
 
-    def queues(self, state: str) -> set[str]:
+    def queues(self, state: str, most: int | None = None) -> set[str]:
         rows = self._rows.filter(state=state)
         try:
-            return self._queues_by_index(rows)
+            return self._queues_by_index(rows, most)
         except Exception as error:
             if not is_unreadable(error):
                 raise
@@ -234,12 +233,12 @@ class SqlStore(Store[M]):
             raw = rows.annotate(raw=Cast("queue", BinaryField())).values_list("raw", flat=True)
             return {found for name in raw.distinct() if (found := _decoded(name)) is not None}
 
-    def _queues_by_index(self, rows: QuerySet[M]) -> set[str]:
+    def _queues_by_index(self, rows: QuerySet[M], most: int | None) -> set[str]:
         # From one to the next on the index, because SELECT DISTINCT reads every entry.
         found: set[str] = set()
         names = rows.order_by("queue").values_list("queue", flat=True)
         name = names.first()
-        while name is not None:
+        while name is not None and (most is None or len(found) < most):
             if not isinstance(name, str):
                 raise TypeError(f"A queue's name is a {type(name).__name__}.")
             found.add(name)

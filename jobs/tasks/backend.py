@@ -114,12 +114,12 @@ class JobsBackend(BaseTaskBackend):
         return of(job)
 
     def check(self, **kwargs: Any) -> list[checks.CheckMessage]:
-        """The system checks `jobs.E008` and `jobs.E009`."""
+        """The system checks `jobs.E010` and `jobs.E011`."""
         found: list[checks.CheckMessage] = [
             checks.Error(
                 f"TASKS[{self.alias!r}] needs the app {app!r}, which is not installed.",
                 hint=f"Add {app!r} to INSTALLED_APPS.",
-                id="jobs.E008",
+                id="jobs.E010",
             )
             for app in ("jobs", APP)
             if app is not None and not apps.is_installed(app)
@@ -127,5 +127,5 @@ class JobsBackend(BaseTaskBackend):
         try:
             self._said  # noqa: B018 (reads the options)
         except InvalidTaskBackend as error:
-            found.append(checks.Error(str(error), id="jobs.E009"))
+            found.append(checks.Error(str(error), id="jobs.E011"))
         return found

@@ -12,8 +12,8 @@ from django.utils.crypto import get_random_string
 
 from jobs import results as kept
 from jobs.exceptions import JobError
-from jobs.execution.error_text import without_queue
 from jobs.execution.tries import result_after
+from jobs.logs.error_text import without_queue
 from jobs.payloads import Performable, finished
 from jobs.runner import default_name, worker_runner
 from jobs.states import FINISHED, State

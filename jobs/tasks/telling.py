@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import logging
 from typing import Any
 
 from jobs.exceptions import Interruption
+from jobs.logs import get_logger
 from jobs.tasks.compat import task_backends
 
-logger = logging.getLogger(__name__)
+logger = get_logger(__name__)
 
 
 def tell(signal: Any, result: Any) -> None:

@@ -64,7 +64,7 @@ def retry(job: AbstractJob) -> bool:
         "state__in": list(FINISHED),
         "heartbeat_at": job.heartbeat_at,
     }
-    return store.apply(job, where, _again(store.now()))
+    return store.apply(job, where, again(store.now()))
 
 
 def retry_failed(model: type[AbstractJob]) -> int:
@@ -76,7 +76,7 @@ def retry_failed(model: type[AbstractJob]) -> int:
     store = store_for(model)
     now = store.now()
     where = {"state": State.FAILED, "runner": ""}
-    return store.change_many(where, {**_again(now), "updated_at": now})
+    return store.change_many(where, {**again(now), "updated_at": now})
 
 
 def sign(job: AbstractJob, signature: str) -> bool:
@@ -88,14 +88,14 @@ def sign(job: AbstractJob, signature: str) -> bool:
 def expire(job: AbstractJob) -> bool:
     """The watcher's lease ends now. A reaper decides what becomes of the job."""
     where = {**as_watcher(job), "locked_at": job.locked_at}
-    return store_of(job).apply(job, where, {"locked_at": _expired(store_of(job))})
+    return store_of(job).apply(job, where, {"locked_at": expired(store_of(job))})
 
 
 def expire_all(model: type[AbstractJob], worker_name: str) -> int:
     """Every lease of that worker ends now."""
     store = store_for(model)
     where = {"state": State.RUNNING, "locked_by": worker_name}
-    return store.change_many(where, {"locked_at": _expired(store)})
+    return store.change_many(where, {"locked_at": expired(store)})
 
 
 def discard(job: AbstractJob) -> bool:
@@ -121,7 +121,7 @@ def discard_batch(
     return store.delete_many({**where, "pk__in": chosen})
 
 
-def _again(now: dt.datetime) -> dict[str, Any]:
+def again(now: dt.datetime) -> dict[str, Any]:
     return {
         **EXECUTION_OVER,
         "state": State.READY,
@@ -133,5 +133,5 @@ def _again(now: dt.datetime) -> dict[str, Any]:
     }
 
 
-def _expired(store: Store[Any]) -> dt.datetime:
+def expired(store: Store[Any]) -> dt.datetime:
     return store.now() - dt.timedelta(seconds=2 * settings.LEASE)

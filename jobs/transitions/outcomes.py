@@ -6,7 +6,7 @@ import datetime as dt
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
-from jobs import results
+from jobs import likeness, results
 from jobs.states import State
 from jobs.transitions.conditions import (
     EXECUTION_OVER,
@@ -53,7 +53,7 @@ def reschedule(
         "state": State.SCHEDULED,
         "attempts": attempts,
         "run_at": run_at,
-        "last_error": error,
+        **_told(job, error),
         "epoch": job.epoch + 1,
         **_result(result),
     }
@@ -68,7 +68,7 @@ def postpone(job: AbstractJob, where: Mapping[str, Any], run_at: dt.datetime, er
     later = {
         "state": State.SCHEDULED,
         "run_at": run_at,
-        "last_error": error,
+        **_told(job, error),
         "epoch": job.epoch + 1,
     }
     return store_of(job).apply(job, where, {**EXECUTION_OVER, **later})
@@ -95,7 +95,7 @@ def fail(
         "failed_at": now,
         "finished_at": now,
         "attempts": attempts,
-        "last_error": error,
+        **_told(job, error),
         "unique_key": None,
         "epoch": job.epoch + 1,
         **_result(result),
@@ -125,7 +125,7 @@ def condemn(job: AbstractJob, error: str, where: Mapping[str, Any] | None = None
         "state": State.FAILED,
         "failed_at": now,
         "finished_at": now,
-        "last_error": error,
+        **_told(job, error),
         "unique_key": None,
         "epoch": repaired.get("epoch", job.epoch) + 1,
     }
@@ -144,3 +144,7 @@ def has_ended(job: AbstractJob, error: str | None, *, deleted: bool) -> bool:
     if row.epoch != job.epoch + 1:
         return False
     return row.state == State.SUCCEEDED if error is None else row.last_error == error
+
+
+def _told(job: AbstractJob, error: str) -> dict[str, Any]:
+    return {"last_error": error, "error_key": likeness.key(job.name, error)}

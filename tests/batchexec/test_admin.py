@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import sys
 from typing import Any
 
 import pytest
 from django.urls import reverse
 
 import jobs
-from batchexec.models import BatchJob
+from batchexec.aws.console import console_for
+from batchexec.models import BatchExecutionRecord, BatchJob
+from tests.processes import wait_for
 from tests.samples import Record
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -123,3 +126,139 @@ def test_nothing_can_be_added_edited_or_deleted(admin_client):
 def test_an_id_of_no_marker_is_no_error_of_the_server(admin_client):
     for pk in ("0", "nonsense", "9" * 40, "a%FFb", "%00"):
         assert admin_client.get(f"{LIST}{pk}/change/").status_code in (302, 404), pk
+
+
+def traced(job: Any, **fields: Any) -> BatchExecutionRecord:
+    wanted = {
+        "job_id": str(job.pk),
+        "epoch": 0,
+        "job_name": "delayed-job",
+        "job_queue": "q",
+        "job_definition": "d:1",
+    }
+    return BatchExecutionRecord.objects.create(**{**wanted, **fields})
+
+
+def test_a_jobs_page_says_what_aws_batch_said_of_its_executions(admin_client):
+    job, _ = marked(
+        batch_job_id="b-2",
+        status="RUNNABLE",
+        status_reason="no capacity",
+        job_queue="arn:aws-cn:batch:cn-north-1:123456789012:job-queue/jobs",
+        epoch=1,
+    )
+    traced(
+        job,
+        batch_job_id="b-1",
+        status="FAILED",
+        status_reason="Host EC2 terminated",
+        reason="OutOfMemoryError",
+        exit_code=137,
+        vcpu="2",
+        memory="4096",
+        log_stream="jobs/default/b 1",
+    )
+    page = admin_client.get(reverse("admin:jobs_job_change", args=[job.pk])).content.decode()
+    for expected in (
+        "RUNNABLE",
+        "no capacity",
+        "Host EC2 terminated",
+        "OutOfMemoryError",
+        "137",
+        "2 vCPU, 4096 MiB",
+        "https://console.amazonaws.cn/batch/home?region=cn-north-1#jobs/detail/b-2",
+        "https://us-east-1.console.aws.amazon.com/batch/home?region=us-east-1#jobs/detail/b-1",
+        "/log-group/$252Faws$252Fbatch$252Fjob/log-events/jobs$252Fdefault$252Fb%201".replace(
+            "%20", "$2520"
+        ),
+    ):
+        assert expected in page, expected
+
+
+def test_what_the_user_may_not_see_of_aws_batch_is_not_on_a_jobs_page(client, django_user_model):
+    from django.apps import apps
+    from django.contrib.auth.management import create_permissions
+    from django.contrib.auth.models import Permission
+
+    create_permissions(apps.get_app_config("jobs"), verbosity=0)
+    job, _ = marked(batch_job_id="b-2", status="RUNNABLE", log_stream="a/b/c")
+    user = django_user_model.objects.create_user("viewer", is_staff=True)
+    user.user_permissions.set(Permission.objects.filter(codename="view_job"))
+    if "jobs.view_job" not in user.get_all_permissions():
+        pytest.skip("SecantusDB answers Django's join of permissions and apps wrongly")
+    client.force_login(django_user_model.objects.get(pk=user.pk))
+    page = client.get(reverse("admin:jobs_job_change", args=[job.pk])).content.decode()
+    assert "RUNNABLE" not in page
+    assert client.get(log_of(BatchJob.objects.get())).status_code == 403
+
+
+@pytest.mark.parametrize(
+    ("names", "region", "expected"),
+    [
+        ((), "eu-west-1", "https://eu-west-1.console.aws.amazon.com/batch/home?region=eu-west-1#"),
+        ((), "us-gov-west-1", "https://console.amazonaws-us-gov.com/batch/home?region=us-gov-w"),
+        ((), "cn-northwest-1", "https://console.amazonaws.cn/batch/home?region=cn-northwest-1#"),
+        ((), "us-iso-east-1", None),
+        ((), "", None),
+        ((), "x.evil.example/", None),
+        (
+            ("q", "arn:aws-us-gov:batch:us-gov-east-1:123456789012:job-definition/d:1"),
+            "eu-west-1",
+            "https://console.amazonaws-us-gov.com/batch/home?region=us-gov-east-1#",
+        ),
+        (("arn:aws-iso:batch:us-iso-east-1:123456789012:job-queue/q",), "eu-west-1", None),
+        (("arn:aws:batch:EVIL:123456789012:x",), "eu-west-1", "https://eu-west-1.console.aws."),
+    ],
+)
+def test_links_lead_to_the_console_of_the_partition_and_region(
+    monkeypatch, names, region, expected
+):
+    monkeypatch.delenv("AWS_DEFAULT_REGION", raising=False)
+    monkeypatch.setenv("AWS_REGION", region)
+    console = console_for(names)
+    assert (console is None) == (expected is None)
+    if console is not None:
+        assert console.job("b/1").startswith(expected)
+        assert console.job("b/1").endswith("#jobs/detail/b%2F1")
+
+
+def log_of(row: Any) -> str:
+    return reverse(f"admin:batchexec_{row._meta.model_name}_log", args=[row.pk])
+
+
+def test_the_last_lines_of_a_log_are_read_on_demand(admin_client, server, client_of, monkeypatch):
+    monkeypatch.setenv("AWS_ENDPOINT_URL_BATCH", server.url)
+    batch = client_of(server)
+    said = "import sys; print('one'); print('\\x1b[2J<b>two'); sys.exit(3)"
+    command = [sys.executable, "-c", said]
+    batch_job_id = batch.submit_job(
+        jobName="j",
+        jobQueue="delayed-jobs",
+        jobDefinition="delayed-jobs",
+        containerOverrides={"command": command},
+    )["jobId"]
+
+    def ended() -> bool:
+        return batch.describe_jobs(jobs=[batch_job_id])["jobs"][0]["status"] == "FAILED"
+
+    wait_for(ended, what="the Batch job's end")
+    job = jobs.enqueue(Record("x"))
+    trace = traced(job, batch_job_id=batch_job_id)
+    page = admin_client.get(reverse("admin:jobs_job_change", args=[job.pk])).content.decode()
+    assert f'href="{log_of(trace)}"' in page
+    answer = admin_client.get(log_of(trace))
+    assert answer.status_code == 200, answer.content
+    assert answer["Content-Type"].startswith("text/plain")
+    assert answer.content.decode() == "one\n\\x1b[2J<b>two"
+
+
+@pytest.mark.parametrize("fields", [{}, {"log_stream": "jobs/default/gone"}, {"batch_job_id": "x"}])
+def test_a_log_that_is_not_there_is_a_sentence(admin_client, server, monkeypatch, fields):
+    monkeypatch.setenv("AWS_ENDPOINT_URL_BATCH", server.url)
+    _, marker = marked(**fields)
+    answer = admin_client.get(log_of(marker))
+    assert answer.status_code == 502
+    assert answer.content.decode().strip().endswith((".", ")"))
+    monkeypatch.setenv("AWS_ENDPOINT_URL_BATCH", "http://127.0.0.1:1")
+    if fields:
+        assert admin_client.get(log_of(marker)).status_code == 502

@@ -20,7 +20,7 @@ from jobs import transitions
 from jobs.models import Job, State
 from tests.conformance.test_races import at_once
 from tests.handlers import set_handler
-from tests.processes import FAST, lines, released, row, wait_for
+from tests.processes import FAST, expire_leases, lines, released, row, wait_for
 from tests.samples import Append, Fail, Sized, Wait
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -107,6 +107,7 @@ def test_a_killed_worker_is_replaced_without_a_second_submission(batch, worker, 
     victim = start("jobworker", "--batch", "--name", "victim")
     wait_for(lambda: lines(log), what="the container began")
     victim.kill()
+    expire_leases()
     start("jobworker", "--batch", "--name", "heir")
     wait_for(lambda: row(job).locked_by == "heir", what="the heir took over")
     assert (row(job).epoch, row(job).attempts, row(job).state) == (0, 0, State.RUNNING)
@@ -320,3 +321,26 @@ def test_several_slots_have_their_jobs_in_batch_at_once(batch, worker, tmp_path)
     with released(go, once=lambda: len(lines(log)) == 4):
         assert worker(concurrency=4).work_off() == (4, 0)
     assert submissions(batch) == 4
+
+
+@pytest.mark.parametrize("concurrency", [1, 2])
+def test_what_a_worker_logs_of_a_job_in_batch_names_the_job_and_its_batch_job(
+    batch, worker, kept, concurrency
+):
+    """Whichever thread of its crew logs it."""
+    enqueued = [jobs.enqueue(Fail("in a container")) for _ in range(2)]
+    assert worker(concurrency=concurrency).work_off(2) == (0, 2)
+    batch_jobs = {one["jobName"]: one["jobId"] for one in batch.calls()["submissions"]}
+    for job in enqueued:
+        told = [
+            record
+            for record in kept.records
+            if record.name.startswith("batchexec") and f"(id={job.pk}," in record.getMessage()
+        ]
+        assert [record.job_id for record in told] == [str(job.pk)] * len(told)
+        [batch_job_id] = {one for name, one in batch_jobs.items() if f"-{job.pk}-e0" in name}
+        assert {record.batch_job_id for record in told} == {batch_job_id}
+        assert {(record.queue, record.attempt, record.epoch) for record in told} == {
+            ("default", 1, 0)
+        }
+        assert any("FAILED (0 prior attempts)" in record.getMessage() for record in told)

@@ -15,7 +15,7 @@ from jobs.models import Job, State
 from tests.batchexec.test_late_words import LAG, told_to_end
 from tests.batchexec.test_windows import PLUGINS, accepted
 from tests.crash import died_at
-from tests.processes import lines, row, wait_for
+from tests.processes import expire_leases, lines, row, wait_for
 from tests.samples import Wait
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -29,6 +29,7 @@ def batch(batch_with):
 def dies(victim, point: str) -> None:
     assert victim.wait() == -signal.SIGKILL
     assert died_at(point) in victim.output
+    expire_leases()
 
 
 def crashing(start, point: str, **extra: str):

@@ -156,7 +156,7 @@ def test_options_reach_the_server(port: str) -> None:
         (["--forget-after", "nan"], "forget_after must be 0 seconds or more, not nan."),
         (["--lag", "-1"], "A lag is 0 seconds or more, not -1.0."),
         (["--tps", "0"], "At least one call a second must be taken, not 0.0."),
-        (["--port", "99999"], "port must be 0-65535."),
+        (["--port", "99999"], "'99999' is not a port: a whole number from 1 to 65535."),
     ],
 )
 def test_bad_arguments_are_one_clear_error(arguments: list[str], message: str) -> None:

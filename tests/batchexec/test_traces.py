@@ -20,7 +20,7 @@ import jobs
 from batchexec.models import BatchExecutionRecord, BatchHistory, BatchJob
 from batchexec.process import traces
 from jobs.models import Job, State
-from jobs.operator import actions
+from jobs.operator import actions, monitoring
 from jobs.store import store_for
 from tests.fixtures import batch_execution_of
 from tests.processes import lines, row, wait_for
@@ -86,6 +86,18 @@ def test_each_execution_of_a_job_leaves_one_and_people_are_shown_them(
     )
     assert (second.epoch, second.failure) == (1, "image or start")
     assert "CannotPullContainerError" in second.reason
+    failures = monitoring.attempts(row(job))
+    # The second container never began, so its Batch job is known by its trace alone.
+    assert [one.attempt.place for one in failures] == [first.batch_job_id, ""]
+    assert [one.execution["batch_job_id"] for one in failures] == [
+        first.batch_job_id,
+        second.batch_job_id,
+    ]
+    assert [one.execution["log_stream"] for one in failures] == [
+        first.log_stream,
+        second.log_stream,
+    ]
+    assert failures[1].attempt.summary.startswith("Lost: ")
     output = said(capsys, "jobs", "show", str(job.pk))
     for shown in (first.batch_job_id, second.batch_job_id, first.log_stream, "AWS Batch"):
         assert shown in output
@@ -220,7 +232,7 @@ def test_only_jobs_that_ended_are_counted_as_processed(batch, start, tmp_path):
     job = jobs.enqueue(Wait(str(log), str(go)))
     working = start("jobworker", "--batch", "--concurrency", "4")
     wait_for(lambda: lines(log), what="the container began")
-    assert "jobs processed" not in working.output
+    assert " processed at" not in working.output
     go.touch()
     wait_for(lambda: row(job) is None and not BatchJob.objects.exists())
-    wait_for(lambda: "1 jobs processed" in working.output, what="the count")
+    wait_for(lambda: "1 job processed" in working.output, what="the count")

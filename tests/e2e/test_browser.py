@@ -4,8 +4,8 @@ a picture of every page.
 
 from __future__ import annotations
 
-import os
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -13,112 +13,33 @@ import pytest
 
 import jobs
 from jobs.models import Job, State
+from tests.e2e.browsing import Browser, By, started
 from tests.samples import Fail, Record
 
-webdriver = pytest.importorskip("selenium.webdriver", reason="selenium isn't installed")
-
-from selenium.webdriver.common.by import By  # noqa: E402
-from selenium.webdriver.support.ui import WebDriverWait  # noqa: E402
-
-CHROMIUM, DRIVER = Path("/usr/bin/chromium"), Path("/usr/bin/chromedriver")
-FLAGS = (
-    "--headless=new",
-    "--no-sandbox",
-    "--disable-gpu",
-    "--disable-quic",
-    "--no-first-run",
-    "--disable-background-networking",
-    "--disable-component-update",
-    "--disable-sync",
-    "--window-size=1400,1000",
-)
 PASSWORD = "correct horse battery staple"
 
-pytestmark = [
-    pytest.mark.django_db(transaction=True),
-    pytest.mark.skipif(
-        not (CHROMIUM.exists() and DRIVER.exists()),
-        reason=f"{CHROMIUM} or {DRIVER} isn't installed (chromium, chromium-driver)",
-    ),
-]
+pytestmark = pytest.mark.django_db(transaction=True)
 
 
-class Browser:
-    def __init__(self, driver: Any, url: str):
-        self.driver = driver
-        self.url = url
+@dataclass
+class Print(jobs.Performable):
+    """Fails unless there is paper."""
 
-    def wait(self, condition: Callable[[Any], Any], what: str) -> Any:
-        return WebDriverWait(self.driver, 20).until(condition, f"not within 20 s: {what}")
+    paper: str
 
-    def open(self, path: str) -> None:
-        self.driver.get(self.url + path)
-
-    def find(self, css: str) -> Any:
-        """The first such element that is to be seen."""
-        return self.wait(
-            lambda driver: next(
-                (
-                    found
-                    for found in driver.find_elements(By.CSS_SELECTOR, css)
-                    if found.is_displayed()
-                ),
-                None,
-            ),
-            css,
-        )
-
-    def follow(self, link: Any) -> None:
-        """Clicks, and waits for the next page."""
-        before = self.driver.find_element(By.TAG_NAME, "html")
-        link.click()
-        self.wait(
-            lambda driver: driver.find_element(By.TAG_NAME, "html") != before, "the next page"
-        )
-
-    def follow_text(self, text: str) -> None:
-        self.follow(self.wait(lambda driver: driver.find_element(By.LINK_TEXT, text), text))
-
-    def text(self, css: str = "body") -> str:
-        return self.find(css).text
-
-    def rows(self) -> list[str]:
-        return [
-            row.text for row in self.driver.find_elements(By.CSS_SELECTOR, "#result_list tbody tr")
-        ]
-
-    def picture(self, name: str) -> None:
-        if folder := os.environ.get("SCREENSHOTS"):
-            height = self.driver.execute_script("return document.documentElement.scrollHeight")
-            self.driver.set_window_size(1400, max(1000, height + 200))
-            self.driver.save_screenshot(f"{folder}/{name}.png")
-            self.driver.set_window_size(1400, 1000)
-
-    def complaints(self) -> list[str]:
-        """Errors in the browser's console: scripts that failed, files that weren't
-        there (but for an icon of the admin).
-        """
-        errors = [
-            entry["message"]
-            for entry in self.driver.get_log("browser")
-            if entry["level"] == "SEVERE"
-        ]
-        return [error for error in errors if "/favicon.ico" not in error]
+    def perform(self) -> None:
+        if not Path(self.paper).exists():
+            raise RuntimeError("out of paper")
 
 
 @pytest.fixture
 def browser(web: str, tmp_path: Path) -> Iterator[Browser]:
     """A browser in front of a server, both new."""
-    options = webdriver.ChromeOptions()
-    options.binary_location = str(CHROMIUM)
-    options.set_capability("goog:loggingPrefs", {"browser": "ALL"})
-    for flag in (*FLAGS, f"--user-data-dir={tmp_path / 'chromium'}"):
-        options.add_argument(flag)
-    driver = webdriver.Chrome(options, webdriver.ChromeService(str(DRIVER)))
+    found = started(web, tmp_path)
     try:
-        yield Browser(driver, web)
+        yield found
     finally:
-        driver.quit()
+        found.driver.quit()
 
 
 @pytest.fixture
@@ -151,7 +72,7 @@ def test_an_operator_finds_out_why_a_job_failed(operator):
     operator.follow_text("Jobs")
     assert len(operator.rows()) == 5
     operator.picture("list")
-    operator.follow_text("Failed")
+    operator.follow_text("Failed 2")
     assert len(operator.rows()) == 2
     operator.picture("failed")
 
@@ -197,6 +118,109 @@ def test_an_operator_goes_from_a_job_to_its_batch_job_and_back(operator):
     operator.open("/admin/batchexec/batchjob/")
     operator.picture("markers")
     assert len(operator.rows()) == 1
+    assert operator.complaints() == []
+
+
+def failing(number: int = 1, **options: Any) -> list[Any]:
+    """Jobs that have failed for good."""
+    made = jobs.enqueue_many([Fail(f"page {n} is lost") for n in range(number)], **options)
+    Job.objects.filter(pk__in=[job.pk for job in made]).update(attempts=24)
+    jobs.Worker(queues=["default"]).work_off(number)
+    return made
+
+
+def test_an_operator_retries_a_failed_job_and_sees_it_succeed(operator, tmp_path, settings):
+    settings.JOBS = {"KEEP_SUCCEEDED_FOR": 3600}
+    paper = tmp_path / "paper"
+    job = jobs.enqueue(Print(str(paper)))
+    Job.objects.filter(pk=job.pk).update(attempts=24)
+    failing(3)
+    jobs.Worker().work_off(1)
+
+    operator.open("/admin/jobs/job/")
+    operator.find("#searchbar").send_keys("out of paper")
+    operator.press("Filter")
+    assert len(operator.rows()) == 1
+    operator.follow_text("tests.e2e.test_browser.Print")
+    assert "RuntimeError: out of paper" in operator.text(".job-error")
+    paper.touch()
+    operator.press("Retry now")
+    assert "1 job retried." in operator.text(".messagelist")
+    assert operator.text(".job-head .job-state") == "ready"
+    assert jobs.Worker().work_off(1) == (1, 0)
+    operator.driver.refresh()
+    assert operator.text(".job-head .job-state") == "succeeded"
+    operator.picture("job-succeeded")
+    assert operator.complaints() == []
+
+
+def test_an_operator_deletes_all_that_match_and_no_other(operator):
+    others = failing(2)
+    Job.objects.filter(pk__in=[job.pk for job in others]).update(queue="mail")
+    failing(120)
+    operator.open("/admin/jobs/job/?state=failed&queue=default")
+    delete = operator.find("button[value=delete]")
+    assert not delete.is_enabled()
+    operator.find("#action-toggle").click()
+    assert operator.text(".job-ticked") == "50 ticked jobs"
+    operator.find("#result_list .action-select").click()
+    assert operator.text(".job-ticked") == "49 ticked jobs"
+    operator.find("input[name=select_across]").click()
+    assert "all 120 that match" in operator.text(".job-which")
+    operator.press("Delete")
+    assert "120 jobs" in operator.text("h1")
+    operator.picture("delete-all-that-match")
+    assert Job.objects.count() == 122
+    operator.press("Delete: 120 jobs")
+    assert "120 jobs deleted." in operator.text(".messagelist")
+    assert set(Job.objects.values_list("pk", flat=True)) == {job.pk for job in others}
+    assert operator.complaints() == []
+
+
+def test_errors_that_are_alike_are_one_row_and_are_retried_together(operator):
+    failing(7)
+    operator.open("/admin/jobs/job/")
+    operator.follow(operator.find("a[href='errors/']"))
+    [row] = operator.rows()
+    assert "RuntimeError: page <n> is lost" in row
+    assert row.startswith("7")
+    operator.picture("errors")
+    operator.press("Retry now")
+    operator.press("Retry now: 7 jobs")
+    assert "7 jobs retried." in operator.text(".messagelist")
+    assert Job.objects.filter(state="ready").count() == 7
+    assert operator.complaints() == []
+
+
+@pytest.mark.parametrize("theme", ["light", "dark"])
+@pytest.mark.parametrize("width", [1440, 390])
+def test_every_page_can_be_read_on_a_phone_and_in_the_dark(operator, width, theme):
+    [job] = failing()
+    jobs.enqueue_many([Record("x" * 200) for _ in range(3)])
+    long = "RuntimeError: " + "nowhere_to_break_" * 30
+    Job.objects.filter(state="ready").update(state="failed", last_error=long)
+    operator.theme(theme)
+    if width == 390:
+        operator.phone(width)
+    pages = {
+        "list": "/admin/jobs/job/?state=failed",
+        "job": f"/admin/jobs/job/{job.pk}/change/",
+        "errors": "/admin/jobs/job/errors/",
+    }
+    for name, path in pages.items():
+        operator.open(path)
+        assert not operator.is_wider_than_the_screen(), name
+        assert operator.nameless() == [], name
+        assert operator.faint() == [], name
+        operator.picture(f"{name}-{width}-{theme}")
+    operator.open(pages["list"])
+    for part in (".job-state", ".job-name", ".field-why", "button[value=retry]", ".action-select"):
+        assert operator.is_seen(part), part
+    operator.find(".action-select").click()
+    operator.press("Delete")
+    assert not operator.is_wider_than_the_screen()
+    assert (operator.nameless(), operator.faint()) == ([], [])
+    operator.picture(f"confirm-{width}-{theme}")
     assert operator.complaints() == []
 
 

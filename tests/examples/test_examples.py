@@ -96,6 +96,20 @@ def test_the_job_with_hooks_succeeds_at_its_third_attempt(start):
     ]
 
 
+def test_every_failed_attempt_is_reported_once(start):
+    enqueue("error_reports")
+    plugins = "jobs.plugins.ClearLocks,examples.error_reports.reporter.Reporter"
+    worker = start("jobworker", "--sleep-delay", "0.2", LOG_LEVEL="CRITICAL", JOBS_PLUGINS=plugins)
+    wait_for(lambda: Job.objects.filter(state=State.FAILED).exists(), what="the job has failed")
+    worker.send(signal.SIGINT)
+    assert worker.wait() == 0
+    name, why = "examples.error_reports.jobs.Charge", "the bank does not answer for order 7"
+    assert printed(worker) == [
+        f"{name} failed and is tried again: {why}",
+        f"{name} failed for good: {why}",
+    ]
+
+
 def test_after_the_last_attempt_the_failure_hook_says_which_job_to_look_at(performed):
     """With fewer attempts than the example needs."""
     payload = FetchRates("the central bank")
@@ -145,4 +159,4 @@ def test_every_example_is_described_and_run_here():
     described = set(re.findall(r"^\| \[(\w+)\]", readme, re.MULTILINE))
     run = set(re.findall(r'enqueue\("(\w+)"\)', Path(__file__).read_text()))
     assert names == described == run
-    assert len(names) == 5
+    assert len(names) == 6

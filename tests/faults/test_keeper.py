@@ -9,9 +9,11 @@ import sys
 import pytest
 
 import jobs
-from jobs.models import Job, State
-from jobs.process.keeper import Told, _Child
+from jobs.models import FailedAttempt, Job, State
+from jobs.process.bulletin import Bulletin
+from jobs.process.keeper import _Child
 from jobs.process.leases import Hold
+from jobs.process.told import Told
 from tests.processes import row
 from tests.samples import Record
 
@@ -39,10 +41,11 @@ def test_an_overdue_attempt_is_recorded_even_if_its_process_has_ended_itself(mon
         really_leave(status)  # the process apart, which the job object is asked in
 
     monkeypatch.setattr(os, "_exit", leave)
-    keeper = _Child(-1, -1, None)
+    keeper = _Child(-1, -1, None, Bulletin())
     keeper._parent = gone.pid
     keeper._holds[hold.number] = Told(0.001, *hold.described())
     with pytest.raises(Left):
         keeper._end_what_is_overdue()
     assert (row(job).state, row(job).attempts, row(job).epoch) == (State.SCHEDULED, 1, 1)
     assert "could not be interrupted" in row(job).last_error
+    assert FailedAttempt.objects.get().job_id == str(job.pk)

@@ -21,7 +21,7 @@ def test_a_job_is_picked_up_long_before_the_next_poll(start, tmp_path):
     first = jobs.enqueue(Append(str(log), "while it starts"))
     wait_for(lambda: row(first) is None)
     for number in range(3):
-        wait_for(lambda: "1 jobs processed" in worker.output)
+        wait_for(lambda: "1 job processed" in worker.output)
         job = jobs.enqueue(Append(str(log), str(number)))
         enqueued = time.monotonic()
         wait_for(lambda: row(job) is None)  # noqa: B023

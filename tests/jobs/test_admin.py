@@ -3,9 +3,13 @@
 from __future__ import annotations
 
 import datetime as dt
+import re
+from dataclasses import dataclass
 from typing import Any
 
 import pytest
+from django.db import connection
+from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
 from django.utils import timezone
 
@@ -13,6 +17,7 @@ import jobs
 from jobs import transitions
 from jobs.admin import BoundedPaginator, JobAdmin
 from jobs.models import Job, State
+from jobs.records import FailedAttempt, Progress, job_key
 from tests.processes import row
 from tests.samples import Fail, Record
 
@@ -54,18 +59,29 @@ def test_jobs_are_listed_filtered_and_searched(admin_client):
         ("A LETTER", ready),
         ("host:a", ready),
         ("mail", failed),
+        ("out of paper", failed),
         (f" {failed.pk} ", failed),
     ]:
         assert listed(admin_client, q=words) == {expected.pk}
-    assert listed(admin_client, q="out of paper") == set()
-    assert listed(admin_client, q="out of paper", state__exact="failed") == {failed.pk}
+    assert listed(admin_client, state="failed", failed_within="1h") == set()
+    set_row(failed, finished_at=timezone.now())
+    assert listed(admin_client, state="failed", failed_within="1h") == {failed.pk}
+    assert listed(admin_client, waiting="5m") == set()
+    set_row(ready, run_at=timezone.now() - dt.timedelta(hours=1))
+    assert listed(admin_client, waiting="5m") == {ready.pk}
+    hostile = {"q": HOSTILE, "queue": HOSTILE, "name": HOSTILE, "unique_key": HOSTILE}
+    page = admin_client.get(LIST, hostile).content.decode()
+    assert "<script>alert" not in page
     for words in ("(", "[a", "*", "\\", "$where", "9" * 30, "9" * 5000, "%", "a\0b", "ü" * 300):
         assert listed(admin_client, q=words) <= {ready.pk, failed.pk}
     page = admin_client.get(LIST).content.decode()
     assert 'href="?queue=mail"' in page.replace("/admin/jobs/job/?", "?")
 
 
-def test_the_list_can_be_sorted_by_every_column(admin_client):
+SORTABLE = ["state_shown", "what", "queue_shown", "priority", "tries", "when", "age", "holder"]
+
+
+def test_the_list_can_be_sorted_by_every_column_but_the_error(admin_client):
     now, pks = timezone.now(), []
     for number, state in enumerate((State.FAILED, State.READY, State.RUNNING), 1):
         at = now + dt.timedelta(minutes=number)
@@ -73,12 +89,13 @@ def test_the_list_can_be_sorted_by_every_column(admin_client):
         pks.append(
             enqueued(state, priority=number, attempts=number, run_at=at, created_at=at, **texts).pk
         )
-    for column in range(1, len(JobAdmin.list_display) + 1):
-        for order, expected in ((f"{column}", pks), (f"-{column}", pks[::-1])):
+    for column in SORTABLE:
+        place = JobAdmin.list_display.index(column) + 1  # the box comes first
+        for order, expected in ((f"{place}", pks), (f"-{place}", pks[::-1])):
             response = admin_client.get(LIST, {"o": order})
-            assert [job.pk for job in response.context["cl"].result_list] == expected, (
-                JobAdmin.list_display[column - 1]
-            )
+            assert [job.pk for job in response.context["cl"].result_list] == expected, column
+    for nonsense in ("99", "-", "x.y", "9" * 5000):
+        assert admin_client.get(LIST, {"o": nonsense}).status_code == 200
 
 
 def test_no_more_rows_are_counted_than_can_be_paged(admin_client, monkeypatch):
@@ -92,6 +109,24 @@ def test_no_more_rows_are_counted_than_can_be_paged(admin_client, monkeypatch):
         assert "There may be more" in response.content.decode()
 
 
+@pytest.mark.skipif(connection.vendor not in ("sqlite", "postgresql"), reason="Django's query log")
+def test_a_page_takes_as_many_statements_for_many_jobs_as_for_one(admin_client):
+    enqueued(State.FAILED, last_error="E: x", finished_at=timezone.now())
+    urls = (LIST, f"{LIST}?state=failed", f"{LIST}?q=x", reverse("admin:jobs_job_errors"))
+
+    def statements(url: str) -> int:
+        admin_client.get(url)
+        with CaptureQueriesContext(connection) as queries:
+            assert admin_client.get(url).status_code == 200
+        return len(queries)
+
+    before = [statements(url) for url in urls]
+    jobs.enqueue_many([Record(number) for number in range(60)])
+    Job.objects.update(state="failed", last_error="E: x", finished_at=timezone.now())
+    assert [statements(url) for url in urls] == before
+    assert max(before) <= 25
+
+
 def test_other_conditions_are_refused(admin_client):
     for query in (
         {"handler__regex": "("},
@@ -100,7 +135,34 @@ def test_other_conditions_are_refused(admin_client):
         {"queue__regex": "("},
     ):
         assert admin_client.get(LIST, query).status_code == 400
-    assert admin_client.get(LIST, {"p": "nonsense"}).status_code in (200, 302)
+    for page in ("nonsense", "-1", "0", "99999999999"):
+        assert admin_client.get(LIST, {"p": page}).status_code == 200
+
+
+@pytest.mark.parametrize(
+    "query",
+    [
+        {"state": "bored"},
+        {"failed_within": "soon"},
+        {"failed_within": "999999999999d"},
+        {"waiting": "-1h"},
+        {"waiting": "1h", "state": "failed"},
+        {"queue": "x" * 300},
+        {"q": "x" * 300},
+        {"q": "a\0b"},
+        {"name": "\0"},
+        {"state": "ready", "error": "abc"},
+    ],
+    ids=repr,
+)
+def test_a_filter_that_nobody_can_understand_is_a_message(admin_client, query):
+    enqueued()
+    response = admin_client.get(LIST, query)
+    assert response.status_code == 200
+    message, *_ = response.context["messages"]
+    assert str(message).endswith(".")
+    assert list(response.context["cl"].result_list) == []
+    assert "<script" not in str(message)
 
 
 def test_a_job_is_shown_with_its_payload_and_its_error(admin_client):
@@ -196,19 +258,6 @@ def test_only_a_finished_job_can_be_deleted(admin_client):
         assert (row(job) is None) == finished
 
 
-def test_several_are_deleted_if_all_are_finished(admin_client):
-    finished, ready = enqueued(State.FAILED), enqueued()
-    chosen = {
-        "action": "delete_selected",
-        "post": "yes",
-        "_selected_action": [str(finished.pk), str(ready.pk)],
-    }
-    admin_client.post(LIST, chosen)
-    assert Job.objects.count() == 2
-    admin_client.post(LIST, {**chosen, "_selected_action": [str(finished.pk)]})
-    assert [job.pk for job in Job.objects.all()] == [ready.pk]
-
-
 def test_a_job_that_is_retried_meanwhile_is_not_deleted(admin_client, monkeypatch):
     job = enqueued(State.FAILED)
     discard = transitions.discard
@@ -246,3 +295,112 @@ def test_any_instant_that_is_stored_is_shown_in_any_time_zone(admin_client, sett
             assert admin_client.get(url).status_code in (200, 403)
         page = admin_client.get(page_of(job)).content.decode()
         assert f"{instant.year:04d}-" in page or f"{instant.year + 1:04d}-" in page
+
+
+# A job's own page
+
+
+def failed_attempt(job: Any, number: int, **fields: Any) -> None:
+    at = timezone.now() - dt.timedelta(hours=10 - number)
+    wanted = {
+        "key": f"{job._meta.label}:{job.pk}:{number}",
+        "job_model": job._meta.label,
+        "job_id": str(job.pk),
+        "epoch": number,
+        "number": number,
+        "queue": "default",
+        "name": job.name,
+        "summary": "E",
+        "error": f"KeyError: {number}\nTraceback {number}",
+        "worker": "host:a pid:7",
+        "started_at": at - dt.timedelta(minutes=3),
+        "failed_at": at,
+    }
+    FailedAttempt.objects.create(**{**wanted, **fields})
+
+
+def test_a_jobs_page_tells_its_life_with_each_failed_attempt(admin_client):
+    job = enqueued(
+        State.FAILED,
+        last_error="KeyError: 2\nTraceback 2",
+        attempts=2,
+        created_at=timezone.now() - dt.timedelta(hours=20),
+        finished_at=timezone.now() - dt.timedelta(hours=7),
+    )
+    failed_attempt(job, 1)
+    failed_attempt(job, 2, error=f"{HOSTILE}\nTraceback 2")
+    response = admin_client.get(page_of(job))
+    page = response.content.decode()
+    assert [event.kind for event in response.context["timeline"]] == [
+        "enqueued",
+        "started",
+        "attempt",
+        "started",
+        "attempt",
+        "failed",
+    ]
+    assert "ran for 3 m" in page
+    # The row's own error isn't among the attempts that are kept.
+    assert [one.title for one in response.context["failed_attempts"]] == [
+        "Last error",
+        "Attempt 2",
+        "Attempt 1",
+    ]
+    set_row(job, last_error=f"{HOSTILE}\nTraceback 2")
+    response = admin_client.get(page_of(job))
+    assert [one.title for one in response.context["failed_attempts"]] == ["Attempt 2", "Attempt 1"]
+    assert "<script>alert" not in response.content.decode()
+    assert response.context["attempts"] == "2 of 25"
+
+
+def test_a_jobs_page_shows_how_far_it_has_come(admin_client):
+    job = enqueued(State.RUNNING, epoch=3)
+    Progress.objects.create(
+        key=job_key(job), epoch=3, done=1500, total=6000, message=f"page {HOSTILE}"
+    )
+    page = admin_client.get(page_of(job)).content.decode()
+    assert "1,500 of 6,000 (25 %): page &lt;script&gt;" in page
+    set_row(job, epoch=4)  # it is another execution's
+    assert "1,500 of 6,000" not in admin_client.get(page_of(job)).content.decode()
+
+
+@pytest.mark.parametrize("state", State.values)
+def test_a_jobs_page_and_its_row_have_a_badge_and_a_time_in_every_state(admin_client, state):
+    job = enqueued(state, started_at=timezone.now(), finished_at=timezone.now())
+    for url in (LIST, page_of(job)):
+        page = admin_client.get(url).content.decode()
+        assert f'class="job-state job-state-{state}">{state}</span>' in page
+        assert re.search(r'<time datetime="[^"]+Z" title="\d{4}-[^"]+">', page)
+
+
+def test_the_payloads_first_fields_and_the_errors_last_line_are_in_the_list(admin_client):
+    enqueued(payload=Record({"text": "hé"}), last_error="RuntimeError: out of paper\nTraceback")
+    page = admin_client.get(LIST).content.decode()
+    assert "value={&quot;text&quot;: &quot;h" in page
+    assert "RuntimeError: out of paper</td>" in page
+    assert "0 of 25" in page
+
+
+def test_the_most_attempts_are_those_of_the_class(admin_client):
+    enqueued(payload=Impatient())
+    assert "0 of 3" in admin_client.get(LIST).content.decode()
+
+
+@dataclass
+class Impatient(jobs.Performable):
+    max_attempts = 3
+
+    def perform(self) -> None: ...
+
+
+def test_no_page_has_a_script_or_a_style_in_its_text(admin_client):
+    job = enqueued(State.FAILED, last_error="E: x")
+    errors = reverse("admin:jobs_job_errors")
+    asked = admin_client.post(LIST, {"action": "delete", "_selected_action": [str(job.pk)]})
+    pages = [admin_client.get(url) for url in (LIST, page_of(job), errors)]
+    for response in (*pages, asked):
+        page = response.content.decode()
+        assert all("src=" in tag for tag in re.findall("<script[^>]*>", page))
+        assert not re.search(r"<[^>]+\s(on\w+|style)=", page)
+        assert "<style" not in page
+        assert re.search(r'href="[^"]*jobs/admin[^"]*\.css"', page)

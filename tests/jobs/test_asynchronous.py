@@ -182,7 +182,7 @@ def test_an_asynchronous_job_that_blocks_its_loop_is_interrupted(settings, monke
 def test_an_asynchronous_job_that_blocks_its_loop_in_c_is_ended_with_its_process(start, tmp_path):
     log = tmp_path / "log"
     job = jobs.enqueue(Blocks(str(log), "c"))
-    worker = start("jobworker", "--concurrency", "2", JOBS_MAX_RUN_TIME="0.5")
+    worker = start("jobworker", "--concurrency", "2", JOBS_MAX_RUN_TIME="3")
     assert worker.wait() == -9, worker.output
     wait_for(lambda: row(job).attempts == 1, what="the keeper recorded the attempt")
     assert "could not be interrupted" in row(job).last_error

@@ -176,6 +176,7 @@ def test_stats(run):
         "total": 0,
         "oldest_due_seconds": None,
         "detached": 0,
+        "paused": [],
     }
     assert run("stats", "--json").json == nothing
     assert run("stats").out == "0 jobs, 0 of them detached.\nNo job is due.\n"

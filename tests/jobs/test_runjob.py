@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import signal
 
 import pytest
@@ -12,7 +13,7 @@ from jobs.models import Job, State
 from jobs.runjob import Refused, run_by_hand
 from jobs.store import store_for
 from tests.processes import lines, row, wait_for
-from tests.samples import Append, Fail, Record, Wait
+from tests.samples import Append, Fail, Record, Speak, Wait
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -138,3 +139,49 @@ def test_a_job_that_another_worker_took_while_the_answer_was_lost_is_refused(mon
     assert lost
     assert calls == []
     assert row(job).locked_by == "another"
+
+
+def test_every_line_of_a_container_is_json_about_its_job(start):
+    """Whichever thread logs it; the traceback is there once."""
+    job = handed_over(Speak())
+    container = start(
+        "runjob", str(job.pk), JOB_EPOCH="0", AWS_BATCH_JOB_ID="b-1", LOG_FORMAT="json"
+    )
+    assert container.wait() == 1
+    records = [json.loads(line) for line in container.output.splitlines()]
+    assert [
+        (record["logger"], record["message"].partition("\n")[0]) for record in records[1:3]
+    ] == [
+        ("tests.speak", "in the job's thread"),
+        ("tests.speak", "in a thread"),
+    ]
+    [running, *_, failed] = records
+    assert running["message"].endswith(" RUNNING")
+    assert "FAILED (0 prior attempts)" in failed["message"]
+    for record in records:
+        assert record["job_id"] == str(job.pk)
+        assert record["job_name"] == "tests.samples.Speak"
+        assert (record["queue"], record["attempt"], record["epoch"]) == ("default", 1, 0)
+        assert record["batch_job_id"] == "b-1"
+        assert record["worker"]
+    assert container.output.count("Traceback") == 1
+
+
+def test_a_container_logs_text_unless_told_otherwise(start):
+    job = handed_over(Speak())
+    container = start("runjob", str(job.pk), JOB_EPOCH="0")
+    assert container.wait() == 1
+    assert f" WARNING tests.speak [job {job.pk}] in the job's thread\n    CRITICAL forged\n" in (
+        container.output
+    )
+    assert f" WARNING tests.speak [job {job.pk}] in a thread\n" in container.output
+    assert container.output.count("Traceback") == 1
+
+
+def test_leaves_with_75_in_a_container_whose_name_no_record_keeps(start, tmp_path):
+    job = handed_over(Append(str(tmp_path / "log")))
+    container = start("runjob", str(job.pk), JOB_EPOCH="0", AWS_BATCH_JOB_ID="b" * 200)
+    assert container.wait() == 75
+    assert "was not begun. This container's name has 200 characters" in container.output
+    assert (row(job).runner, row(job).state) == ("", State.RUNNING)
+    assert lines(tmp_path / "log") == []

@@ -48,8 +48,13 @@ def test_a_job_is_performed_without_any_extra(shop: Terminal) -> None:
     ("command", "sentence"),
     [
         (
-            "python manage.py jobworker --batch",
+            "python manage.py migrate -v0 && python manage.py jobworker --batch",
             "CommandError: AWS Batch needs boto3: pip install 'django-delayed-batch[batch]'.",
+        ),
+        (
+            "python manage.py migrate -v0 && python manage.py jobworker --metrics-port 19999",
+            "CommandError: --metrics-port needs prometheus-client: "
+            "pip install 'django-delayed-batch[metrics]'.",
         ),
         (
             "python manage.py batchjobs reconcile",

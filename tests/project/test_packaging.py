@@ -216,8 +216,9 @@ class TestCompose:
 
     def test_the_web_servers_health_check_is_inherited_by_the_web_server_alone(self, services):
         assert "healthcheck" not in services["web"]
-        for name in ("migrate", "worker"):
-            assert services[name]["healthcheck"] == {"disable": True}
+        assert services["migrate"]["healthcheck"] == {"disable": True}
+        check = ["python", "manage.py", "jobs", "workers", "--check"]
+        assert services["worker"]["healthcheck"]["test"] == ["CMD", *check]
 
     def test_nothing_is_published_beyond_this_machine(self, services):
         for service in services.values():

@@ -338,7 +338,7 @@ def test_wrong_options_of_a_backend_are_found_by_a_check(wrong):
     tasks = {"default": {"BACKEND": "jobs.tasks.JobsBackend", "OPTIONS": wrong}}
     with override_settings(TASKS=tasks):
         backend = compat.task_backends["default"]
-        assert [each.id for each in backend.check()] == ["jobs.E009"]
+        assert [each.id for each in backend.check()] == ["jobs.E011"]
         with pytest.raises(compat.InvalidTaskBackend):
             work.add.enqueue(1)
     assert compat.task_backends["default"].check() == []
@@ -351,9 +351,9 @@ def test_an_app_that_is_missing_is_found_by_a_check(settings):
     backend = compat.task_backends["default"]
     needed = {"jobs.apps.JobsConfig", compat.APP} - {None}
     settings.INSTALLED_APPS = [app for app in settings.INSTALLED_APPS if app not in needed]
-    assert [each.id for each in backend.check()] == ["jobs.E008"] * len(needed)
+    assert [each.id for each in backend.check()] == ["jobs.E010"] * len(needed)
     # The backport's own check isn't there without its app.
-    assert [each.id for each in check_tasks(None)] == (["jobs.E008"] if compat.APP else [])
+    assert [each.id for each in check_tasks(None)] == (["jobs.E010"] if compat.APP else [])
 
 
 def test_a_task_and_its_result_survive_pickle_where_django_pickles_tasks():

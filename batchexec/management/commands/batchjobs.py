@@ -16,6 +16,7 @@ from batchexec.executions import as_dict, traces
 from batchexec.models import BatchJob
 from batchexec.upkeep.findings import Finding
 from batchexec.upkeep.reconciler import reconcile
+from jobs.management.failures import of_the_database
 from jobs.management.terminal import printable, table
 
 if TYPE_CHECKING:
@@ -78,6 +79,8 @@ class Command(BaseCommand):
                 raise CommandError(text) from error
             if type(error).__module__.startswith("botocore."):
                 raise CommandError(f"AWS Batch can't be asked: {error}") from error
+            if text := of_the_database(error):
+                raise CommandError(text) from error
             raise
         if status:
             sys.exit(status)

@@ -11,6 +11,7 @@ from typing import Any
 from django.core.management.base import BaseCommand, CommandError
 
 from batchexec.local.guard import is_loopback
+from jobs.management.arguments import port_or_any
 
 DEFAULT_PORT = 5005
 CONSENT = "--i-know-that-it-executes-commands"
@@ -50,7 +51,12 @@ class Command(BaseCommand):
             default=[],
             help="a host name that clients call it by on such a --host; you can repeat it",
         )
-        add("--port", type=int, default=DEFAULT_PORT, help="default: %(default)s; 0: a free one")
+        add(
+            "--port",
+            type=port_or_any,
+            default=DEFAULT_PORT,
+            help="default: %(default)s; 0: a free one",
+        )
         add(
             "--max-running",
             type=int,

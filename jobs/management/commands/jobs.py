@@ -11,12 +11,11 @@ from typing import Any
 
 from django.core.management.base import BaseCommand
 
-from jobs.management.arguments import duration, limit, text
-from jobs.management.queue import changing, looking, signing
+from jobs.management.arguments import duration, limit, take_negatives, text
+from jobs.management.queue import changing, looking, pausing, signing, watching
 from jobs.management.queue.console import NO_SUCH_JOB, Console, Options, Stop
 from jobs.operator import actions
 from jobs.states import FINISHED, State
-from jobs.text import first_line
 
 Action = Callable[[Console, Options], int]
 
@@ -33,6 +32,7 @@ class Command(BaseCommand):
         def add(name: str, action: Action, help: str) -> ArgumentParser:
             added: ArgumentParser = commands.add_parser(name, help=help, description=help)
             added.add_argument("--json", action="store_true", help="print JSON")
+            take_negatives(added)
             added.set_defaults(run=action)
             return added
 
@@ -116,6 +116,34 @@ class Command(BaseCommand):
             help="seconds; default: 300",
         )
 
+        for name, action, help in (
+            ("pause", pausing.pause, "Has workers begin no more jobs of a queue, or of a class."),
+            ("resume", pausing.resume, "Has workers begin them again."),
+        ):
+            found = add(name, action, help)
+            which = found.add_mutually_exclusive_group(required=True)
+            which.add_argument("queue", type=text, nargs="?", metavar="QUEUE")
+            which.add_argument("--name", type=text, help="jobs of exactly this name")
+            if name == "pause":
+                found.add_argument("--reason", type=text, default="", help="shown to others")
+
+        found = add("workers", watching.workers, "Lists the workers that run.")
+        found.add_argument(
+            "--check",
+            type=text,
+            nargs="?",
+            const="",
+            metavar="NAME",
+            help="exit 1 if the worker of that name gives no sign of life; "
+            "default: any worker of this host",
+        )
+        found.add_argument(
+            "--max-silence",
+            type=duration,
+            metavar="DURATION",
+            help="for --check; default: the worker's lease",
+        )
+
         add("stats", looking.stats, "Counts jobs by queue and state.")
 
     def handle(self, *args: Any, run: Action, **options: Any) -> None:
@@ -133,6 +161,8 @@ class Command(BaseCommand):
         except Exception as error:
             if options["traceback"]:
                 raise
-            status = console.complain(f"{type(error).__name__}: {first_line(str(error))}")
+            from jobs.management.failures import explained
+
+            status = console.complain(explained(error))
         if status:
             sys.exit(status)

@@ -10,9 +10,12 @@ from typing import Any
 
 from django.apps import apps
 from django.core.management.base import BaseCommand, CommandError
+from django.db import DatabaseError
 
 from jobs.conf import settings
+from jobs.conf.options import integer
 from jobs.exceptions import JobError
+from jobs.management.arguments import port
 from jobs.runner import check_name
 
 BATCH_PLUGIN = "batchexec.plugin.BatchExecution"
@@ -22,6 +25,13 @@ def positive(text: str) -> int:
     if not text.isdecimal() or int(text) < 1:
         raise argparse.ArgumentTypeError(f"{text!r} is not a whole number, 1 or more")
     return int(text)
+
+
+def priority(text: str) -> int:
+    try:
+        return integer(int(text))
+    except ValueError:
+        raise argparse.ArgumentTypeError(f"{text!r} is not a priority: a whole number") from None
 
 
 def seconds(text: str) -> float:
@@ -85,8 +95,8 @@ class Command(BaseCommand):
             metavar="N",
             help="jobs at once in a process; default: 1",
         )
-        parser.add_argument("--min-priority", type=int, metavar="N")
-        parser.add_argument("--max-priority", type=int, metavar="N")
+        parser.add_argument("--min-priority", type=priority, metavar="N")
+        parser.add_argument("--max-priority", type=priority, metavar="N")
         parser.add_argument(
             "--sleep-delay",
             type=seconds,
@@ -102,6 +112,19 @@ class Command(BaseCommand):
             default=None,
             help="leave when nothing is left to do",
         )
+        parser.add_argument(
+            "--metrics-port",
+            type=port,
+            metavar="N",
+            help="serve the figures of this process to Prometheus; each further process of "
+            "--processes or --pool has the next port",
+        )
+        parser.add_argument(
+            "--metrics-address",
+            default="127.0.0.1",
+            metavar="A",
+            help="where to serve them; default: %(default)s",
+        )
         parser.add_argument("--supervisor", type=int, help=argparse.SUPPRESS)
 
     def handle(self, *args: Any, **options: Any) -> None:
@@ -111,13 +134,16 @@ class Command(BaseCommand):
                 "leave out --queues and --processes."
             )
         if options["pool"] or options["processes"]:
+            from jobs.management.failures import require_migrated
             from jobs.process.supervisor import Supervisor, this_command
 
+            require_migrated()  # or every worker would say so
             sys.exit(Supervisor(list(_children(options)), this_command()).run())
         self._work(options)
 
     def _work(self, options: dict[str, Any]) -> None:
         from jobs.execution.endings import end_process
+        from jobs.management.failures import of_the_database, require_migrated
         from jobs.process.keeper import heartbeat
         from jobs.process.supervisor import watch_parent
         from jobs.worker import Worker
@@ -134,14 +160,21 @@ class Command(BaseCommand):
                 plugins=_plugins(options["batch"]),
                 heartbeat=heartbeat(),
             )
+            require_migrated()
             if options["supervisor"]:
                 watch_parent(options["supervisor"], worker.stop)
+            if options["metrics_port"]:
+                _serve_metrics(options["metrics_port"], options["metrics_address"])
             threads = set(threading.enumerate())
             worker.start()
             if getattr(self, "_called_from_command_line", False):
                 end_process(0, threads)
         except (ValueError, TypeError, ImportError, JobError) as error:
             raise CommandError(str(error)) from error
+        except DatabaseError as error:
+            if text := of_the_database(error):
+                raise CommandError(text) from error
+            raise
 
 
 def _plugins(batch: bool) -> list[str]:
@@ -154,6 +187,21 @@ def _plugins(batch: bool) -> list[str]:
     return plugins
 
 
+def _serve_metrics(port: int, address: str) -> None:
+    try:
+        from jobs.metrics import serve
+
+        serve(port, address)
+    except ImportError:
+        raise CommandError(
+            "--metrics-port needs prometheus-client: pip install 'django-delayed-batch[metrics]'."
+        ) from None
+    except OSError as error:
+        raise CommandError(
+            f"Port {port} of {address} can't be listened on: {error.strerror}."
+        ) from None
+
+
 def _children(options: dict[str, Any]) -> Iterator[list[str]]:
     """The arguments of each worker process, numbered as in Delayed Job."""
     pools = options["pool"] or [(options["queues"], options["processes"])]
@@ -163,6 +211,9 @@ def _children(options: dict[str, Any]) -> Iterator[list[str]]:
         for flag in ("min_priority", "max_priority", "sleep_delay"):
             if options[flag] is not None:
                 arguments.append(f"--{flag.replace('_', '-')}={options[flag]}")
+        if options["metrics_port"]:
+            arguments += ["--metrics-port", str(options["metrics_port"] + index)]
+            arguments += ["--metrics-address", options["metrics_address"]]
         if options["name"]:
             arguments += ["--name", f"{options['name']}.{index}"]
         arguments += [

@@ -22,7 +22,8 @@ PERFORMED, RAISED, REFUSED, NO_SUCH_JOB, NOT_RECORDED, TERMINATED = 0, 1, 3, 4, 
 
 class Command(BaseCommand):
     help = (
-        "Performs one job now. Exit status: 0 performed, 1 it raised and that is recorded, "
+        "Performs one job now. Exit status: 0 performed, 1 it raised and that is recorded "
+        "(or the database isn't migrated), "
         "3 refused (not this execution's), 4 no such job, 75 the outcome could not be "
         "recorded, 143 ended by SIGTERM, recorded."
     )
@@ -42,6 +43,8 @@ class Command(BaseCommand):
         from jobs.store.patience import brief
         from jobs.worker import Worker
 
+        for text in settings.strangers():  # checks don't run here
+            self.stderr.write(one_line(text))
         worker = Worker(plugins=not_handing_over(settings.PLUGINS), heartbeat=heartbeat())
         terminated = []
 
@@ -67,6 +70,10 @@ class Command(BaseCommand):
         except NotBegun as error:
             self._leave(NOT_RECORDED, f"Job {id} was not begun. {error}")
         except Exception as error:
+            from jobs.management.failures import is_not_migrated, of_the_database
+
+            if is_not_migrated(error):
+                self._leave(RAISED, of_the_database(error))
             self._leave(
                 NOT_RECORDED, f"The outcome of job {id} could not be recorded: {brief(error)}"
             )

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import datetime as dt
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from jobs.management.queue.console import DONE, REFUSED, Console, Options, counted
 from jobs.management.terminal import table
-from jobs.operator import actions, elsewhere, reports
+from jobs.operator import actions, elsewhere, monitoring, reports
 from jobs.text import first_line, one_line
 
 if TYPE_CHECKING:
@@ -43,9 +43,14 @@ def list_jobs(console: Console, options: Options) -> int:
 def show(console: Console, options: Options) -> int:
     job = actions.find(options["id"])
     shown = reports.as_dict(job, full=True)
-    executions = elsewhere.executions(job)
+    executions, failures = elsewhere.executions(job), monitoring.attempts(job)
+    progress = monitoring.progress_of([job]).get(job.pk)
     if options["json"]:
-        return console.say_json({**shown, "executions": executions})
+        told = None if progress is None else reports.progress_as_dict(progress)
+        failed = [reports.attempt_as_dict(one.attempt) for one in failures]
+        return console.say_json(
+            {**shown, "progress": told, "attempts_failed": failed, "executions": executions}
+        )
     short = {
         key: value for key, value in shown.items() if key not in (*reports.LONG, "payload", "error")
     }
@@ -53,6 +58,8 @@ def show(console: Console, options: Options) -> int:
     for key, value in short.items():
         shown_value = "-" if value is None or value == "" else one_line(value)
         console.say(f"{key:{width}}  {shown_value}")
+    if progress is not None:
+        console.say(f"{'progress':{width}}  {reports.progress_text(progress)}")
     console.say(f"\npayload\n{reports.payload_text(job)}")
     if not shown["signature_valid"]:
         console.say(
@@ -64,6 +71,10 @@ def show(console: Console, options: Options) -> int:
         for key, value in execution.items():
             if value not in (None, ""):
                 console.say(f"  {key.replace('_', ' ')}: {one_line(value)}")
+    for failure in failures:
+        one = failure.attempt
+        when = one.failed_at.astimezone(dt.timezone.utc).strftime("%Y-%m-%d %H:%M:%S")
+        console.say(f"\nattempt {one.number}, {when}, {one.runner or one.worker}\n  {one.summary}")
     return console.say(f"\nlast error\n{job.last_error}") if job.last_error else DONE
 
 
@@ -71,9 +82,10 @@ def check(console: Console, options: Options) -> int:
     found = reports.check(options["max_age"].total_seconds())
     if options["json"]:
         console.say_json({"ok": not found.problems, **vars(found)})
-    elif not found.problems:
-        console.say("Jobs are taken in time.")
     else:
+        if not found.problems:
+            console.say("Jobs are taken in time.")
+        _say_paused(console, found.paused)
         for problem in found.problems:
             console.complain(problem)
     return REFUSED if found.problems else DONE
@@ -91,10 +103,18 @@ def stats(console: Console, options: Options) -> int:
         ]
         console.say(table([("STATE", "QUEUE", "JOBS"), *rows]) + "\n")
     console.say(f"{counted(found['total'])}, {found['detached']:,} of them detached.")
+    _say_paused(console, found["paused"])
     oldest = found["oldest_due_seconds"]
     if oldest is None:
         return console.say("No job is due.")
     return console.say(f"The oldest job that is due has waited for {oldest:.0f} seconds.")
+
+
+def _say_paused(console: Console, paused: list[dict[str, Any]]) -> None:
+    for one in paused:
+        reason = f": {one['reason']}" if one["reason"] else ""
+        what = f"The {'queue' if one['kind'] == 'queue' else 'job'} {one['value']}"
+        console.say(one_line(f"{what} is paused since {one['since']}{reason}"))
 
 
 def _row(job: AbstractJob) -> tuple[str, ...]:

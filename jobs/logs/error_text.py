@@ -63,7 +63,7 @@ def for_log(error: BaseException) -> str:
 
 def traceback_for_log(error: BaseException) -> str:
     """Like `describe`, indented, so that no line of it passes for another log line."""
-    return textwrap.indent(visible(describe(error), keep="\n"), "    ")
+    return textwrap.indent(visible(describe(error).rstrip(), keep="\n"), "    ")
 
 
 def summary(error: BaseException) -> str:

@@ -4,7 +4,7 @@ from jobs.store.migrating import notify_when_ended
 
 
 class Migration(migrations.Migration):
-    dependencies = [("jobs", "0003_signature")]
+    dependencies = [("jobs", "0005_errors_and_permissions")]
 
     operations = [
         migrations.AddField(

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from urllib.parse import urlencode
-
 from django.contrib import admin
 from django.contrib.admin.utils import quote
 from django.urls import reverse
@@ -11,16 +9,15 @@ from django.utils.html import format_html
 from django.utils.safestring import SafeString
 from django.utils.text import Truncator
 
-from batchexec import markers
-from batchexec.executions import traces
+from batchexec.admin import on_job
+from batchexec.admin.log import WithLog
 from batchexec.models import BatchExecutionRecord, BatchJob
-from jobs.admin import ReadOnlyAdmin, instant, links
+from jobs.admin import ReadOnlyAdmin, instant, links, sections
 from jobs.compat import display
-from jobs.models import AbstractJob
 
 
 @admin.register(BatchJob)
-class BatchJobAdmin(ReadOnlyAdmin):
+class BatchJobAdmin(WithLog, ReadOnlyAdmin):
     list_display = (
         "job_name",
         "job",
@@ -55,7 +52,7 @@ class BatchJobAdmin(ReadOnlyAdmin):
 
 
 @admin.register(BatchExecutionRecord)
-class BatchExecutionAdmin(ReadOnlyAdmin):
+class BatchExecutionAdmin(WithLog, ReadOnlyAdmin):
     list_display = (
         "job_name",
         "job",
@@ -103,23 +100,5 @@ def _link_to_job(job_id: str) -> SafeString | str:
     return format_html('<a href="{}">{}</a>', address, job_id)
 
 
-def link_to_executions(job: AbstractJob) -> tuple[str, str] | None:
-    """The label and address of the list of the job's past executions."""
-    number = len(traces(str(job.pk)))
-    if not number:
-        return None
-    label = f"{number} past Batch execution{'' if number == 1 else 's'}"
-    address = reverse("admin:batchexec_batchexecutionrecord_changelist")
-    return label, f"{address}?{urlencode({'job_id__exact': str(job.pk)})}"
-
-
-def link_to_marker(job: AbstractJob) -> tuple[str, str] | None:
-    """The label and address of the job's marker; None if it has none."""
-    marker = markers.find(job)
-    if marker is None:
-        return None
-    label = f"Batch job {marker.batch_job_id or marker.job_name}"
-    return label, reverse("admin:batchexec_batchjob_change", args=[marker.pk])
-
-
-links.extend([link_to_marker, link_to_executions])
+links.extend([on_job.link_to_marker, on_job.link_to_executions])
+sections.append(on_job.sections)

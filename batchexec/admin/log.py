@@ -1,0 +1,50 @@
+"""The last lines of a container's log, on demand."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.contrib.admin.utils import unquote
+from django.core.exceptions import PermissionDenied
+from django.http import Http404, HttpRequest, HttpResponse
+from django.urls import path
+
+from jobs.text import visible
+
+LINES = 200
+
+
+class WithLog:
+    """For the admin of rows that have `batch_job_id` and `log_stream`."""
+
+    opts: Any
+    admin_site: Any
+
+    def get_urls(self) -> list[Any]:
+        name = f"{self.opts.app_label}_{self.opts.model_name}_log"
+        view = self.admin_site.admin_view(self.log_view)
+        others: list[Any] = super().get_urls()  # type: ignore[misc]
+        return [path("<path:object_id>/log/", view, name=name), *others]
+
+    def log_view(self, request: HttpRequest, object_id: str) -> HttpResponse:
+        """Plain text; 502 with a sentence if there is none."""
+        admin: Any = self
+        if not admin.has_view_permission(request):
+            raise PermissionDenied
+        row = admin.get_object(request, unquote(object_id))
+        if row is None:
+            raise Http404
+        try:
+            from batchexec.aws import logs
+        except ImportError as error:
+            return _text(str(error), 502)
+        try:
+            lines = logs.tail(row.batch_job_id, row.log_stream, LINES)
+        except logs.NoLog as error:
+            return _text(str(error), 502)
+        text = "\n".join(visible(line, keep="\t") for line in lines)
+        return _text(text or "Nothing has been logged yet.")
+
+
+def _text(text: str, status: int = 200) -> HttpResponse:
+    return HttpResponse(text, status=status, content_type="text/plain; charset=utf-8")

@@ -1,0 +1,1 @@
+"""Failed attempts are reported to Sentry, or to whatever you have."""

@@ -1,0 +1,63 @@
+"""Failed jobs by their error, for people."""
+
+from __future__ import annotations
+
+import datetime as dt
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from jobs.models import Job
+from jobs.store import store_for
+from jobs.store.pages import Window, pages_for
+from jobs.text import first_line
+
+if TYPE_CHECKING:
+    from jobs.models import AbstractJob
+
+#: Hours that failures are counted in, this one included.
+HOURS = 24
+
+
+@dataclass
+class ErrorGroup:
+    """Failed jobs of the same class with the same error, but for numbers and ids."""
+
+    #: As `Filter(error=key)` takes it; empty for jobs that failed before there were
+    #: groups.
+    key: str
+    count: int
+    first: dt.datetime
+    last: dt.datetime
+    #: By hours since `Errors.since`.
+    hours: dict[int, int]
+    #: Of one of the jobs: its name and the first line of its error.
+    name: str = ""
+    error: str = ""
+
+
+@dataclass
+class Errors:
+    #: The beginning of the first hour that is counted by itself.
+    since: dt.datetime
+    groups: list[ErrorGroup]
+    #: Groups that are left out.
+    others: int
+
+
+def grouped(model: type[AbstractJob] = Job, limit: int = 50) -> Errors:
+    """The errors with the most failed jobs first. Two statements."""
+    hour = store_for(model).now().replace(minute=0, second=0, microsecond=0)
+    since = hour - dt.timedelta(hours=HOURS - 1)
+    found = sorted(pages_for(model).failures(since), key=lambda one: (-one.count, one.key))
+    shown = found[:limit]
+    window = Window({"pk__in": [one.example for one in shown]}, (), limit)
+    rows = pages_for(model).page(window, {}, (), limit) if shown else []
+    examples = {job.pk: job for job in rows}
+    groups = []
+    for one in shown:
+        group = ErrorGroup(one.key, one.count, one.first, one.last, one.hours)
+        if (example := examples.get(one.example)) is not None:
+            group.name = str(example.name)
+            group.error = first_line(str(example.last_error))
+        groups.append(group)
+    return Errors(since, groups, len(found) - len(shown))

@@ -1,0 +1,68 @@
+"""Rows with a key that says what they are about: written whether or not they are there.
+
+None of them is a job. They are written off the path of jobs, and never in anybody's
+transaction on MongoDB.
+"""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Sequence
+from contextlib import AbstractContextManager
+from typing import Any, Generic
+
+from jobs.store import store_for
+from jobs.store.base import Conditions, M, Store
+
+
+class Keyed(ABC, Generic[M]):
+    """The rows of one model, whose primary key isn't the database's to give."""
+
+    def __init__(self, store: Store[M]):
+        self.store = store
+        self.model = store.model
+
+    @abstractmethod
+    def put(self, rows: Sequence[M], rising: str) -> None:
+        """Inserts the rows; one that is there is replaced.
+
+        Not if the value of its column `rising` is higher: then it stays as it is.
+        """
+
+    @abstractmethod
+    def insert_missing(self, rows: Sequence[M]) -> None:
+        """Inserts the rows; one that is there stays as it is."""
+
+    @abstractmethod
+    def add(self, rows: Sequence[M], numbers: Sequence[str]) -> None:
+        """Adds the columns `numbers` of the rows to those that are there, and inserts
+        the others.
+
+        In whatever number of statements; those of several processes add up.
+        """
+
+    @abstractmethod
+    def sums(
+        self, where: Conditions, by: Sequence[str], numbers: Sequence[str]
+    ) -> list[dict[str, Any]]:
+        """The sums of `numbers` over the rows that are as `where` says, for each
+        combination of the columns `by`.
+        """
+
+    @abstractmethod
+    def within(self, seconds: float) -> AbstractContextManager[Any]:
+        """A write in the body fails after so many seconds, as far as the database can
+        do that.
+        """
+
+
+def keyed_for(model: type[M]) -> Keyed[M]:
+    """The keyed rows of a model, in the database that the routers name for writing."""
+    store = store_for(model)
+    if store.connection.vendor in ("mongodb", "djongo"):
+        from jobs.store.keyed_mongodb import MongoKeyed
+
+        return MongoKeyed(store)
+    from jobs.store.keyed_sql import SqlKeyed
+
+    return SqlKeyed(store)

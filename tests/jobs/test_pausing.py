@@ -1,0 +1,209 @@
+"""What is paused isn't begun; what is being executed goes on."""
+
+from __future__ import annotations
+
+import datetime as dt
+import json
+import math
+
+import pytest
+from django.core.management import call_command
+
+import jobs
+from jobs.models import Job, Pause, State
+from jobs.operator import pausing, reports
+from jobs.process import pauses
+from jobs.store import store_for
+from tests.processes import lines, row, wait_for
+from tests.samples import Append, Record, Wait, calls
+
+pytestmark = pytest.mark.django_db(transaction=True)
+
+RECORD = "tests.samples.Record"
+
+
+class Other(Record): ...
+
+
+def perform(**options) -> list:
+    """What a new worker performs now."""
+    calls.clear()
+    jobs.Worker(**options).work_off()
+    return sorted(calls)
+
+
+@pytest.fixture
+def waiting() -> list[Job]:
+    return [
+        jobs.enqueue(Record("a"), queue="mail"),
+        jobs.enqueue(Record("b")),
+        jobs.enqueue(Other("c"), queue="mail"),
+        jobs.enqueue(Other("d")),
+    ]
+
+
+def test_jobs_of_a_paused_queue_are_passed_over(waiting):
+    assert pausing.pause(queue="mail") is True
+    assert perform() == ["b", "d"]
+    assert {job.queue for job in Job.objects.all()} == {"mail"}
+    assert pausing.resume(queue="mail") is True
+    assert perform() == ["a", "c"]
+
+
+def test_jobs_of_a_paused_class_are_passed_over_in_every_queue(waiting):
+    pausing.pause(name=RECORD)
+    assert perform() == ["c", "d"]
+    pausing.resume(name=RECORD)
+    assert perform() == ["a", "b"]
+
+
+def test_queues_and_classes_can_be_paused_at_once_also_for_a_worker_of_some_queues(waiting):
+    pausing.pause(queue="mail")
+    pausing.pause(queue="reports")
+    pausing.pause(name=RECORD)
+    assert perform(queues=["mail", "default"]) == ["d"]
+    assert perform(queues=["mail"]) == []
+    assert perform(concurrency=8) == []
+    pausing.resume(name=RECORD)
+    assert perform(queues=["mail", "default"]) == ["b"]
+    assert perform(queues=["mail"]) == []
+
+
+def test_a_job_that_lost_its_watcher_is_taken_over_although_its_queue_is_paused():
+    job = jobs.enqueue(Record(), queue="mail")
+    Job.objects.filter(pk=job.pk).update(state=State.DETACHED, handed_over=True)
+    pausing.pause(queue="mail")
+
+    class HandsOver(jobs.Plugin):
+        hands_over = True
+
+    for queues in ([], ["mail"]):
+        worker = jobs.Worker(name="w", plugins=[HandsOver], queues=queues)
+        worker._claims._pauses.refresh()
+        assert worker.paused.queues == {"mail"}
+        claimed = Job.objects.reserve(worker)
+        assert claimed is not None, queues
+        Job.objects.filter(pk=job.pk).update(state=State.DETACHED, locked_by="")
+
+
+def test_a_worker_that_runs_stops_beginning_jobs_and_finishes_the_one_it_has(start, tmp_path):
+    log, go, other = tmp_path / "log", tmp_path / "go", tmp_path / "other"
+    first = jobs.enqueue(Wait(str(log), str(go)), queue="mail")
+    start("jobworker", "--concurrency", "2")
+    wait_for(lambda: lines(log))
+    pausing.pause(queue="mail")
+    worker_reads_it = Pause.objects.get().since + dt.timedelta(seconds=pauses.INTERVAL + 2)
+    wait_for(lambda: store_for(Job).now() > worker_reads_it)
+    second = jobs.enqueue(Append(str(other)), queue="mail")
+    jobs.enqueue(Append(str(other), "not paused"))
+    wait_for(lambda: lines(other) == ["not paused"])
+    go.touch()
+    wait_for(lambda: row(first) is None)
+    assert row(second).state == State.READY
+    pausing.resume(queue="mail")
+    wait_for(lambda: row(second) is None)
+    assert lines(other) == ["not paused", "performed"]
+
+
+def test_a_hundred_jobs_cost_no_more_statements_while_something_is_paused(
+    django_assert_num_queries, monkeypatch
+):
+    if store_for(Job).connection.vendor in ("mongodb", "djongo"):
+        pytest.skip("Counted by Django's query log.")
+    pausing.pause(queue="mail")
+    jobs.enqueue_many([Record(number) for number in range(100)])
+    jobs.enqueue(Record("paused"), queue="mail", priority=-1)
+    worker = jobs.Worker()
+    monkeypatch.setattr(pauses, "INTERVAL", math.inf)
+    worker._reaper.maintain(worker.stopping, always=True)
+    store_for(Job).now()
+    with django_assert_num_queries(100 * 2 + 1):  # and what is paused, once
+        for _ in range(100):
+            [job] = worker._claims.reserve(store_for(Job), 1)
+            assert worker.run(job) is True
+
+
+def test_pauses_that_cannot_be_read_leave_those_that_were_read_last(monkeypatch, caplog):
+    pausing.pause(queue="mail")
+    known = pauses.Pauses()
+    known.refresh()
+    assert known.now.queues == {"mail"}
+
+    class Broken:
+        def find(self, *arguments):
+            raise RuntimeError("no such table")
+
+        def is_unavailable(self, error):
+            return False
+
+    monkeypatch.setattr(pauses, "store_for", lambda model: Broken())
+    known._next = 0
+    known.refresh()
+    assert known.now.queues == {"mail"}
+    assert "What is paused can't be read" in caplog.text
+
+
+# For people
+
+
+def command(*arguments: str) -> int:
+    try:
+        call_command("jobs", *arguments)
+    except SystemExit as end:
+        return int(str(end.code))
+    return 0
+
+
+def test_the_commands_pause_and_resume_and_say_so(capsys):
+    assert command("pause", "mail", "--reason", "the provider is down") == 0
+    assert command("pause", "--name", RECORD) == 0
+    assert "The job tests.samples.Record is paused." in capsys.readouterr().out
+    assert command("pause", "mail") == 0
+    assert "was paused already" in capsys.readouterr().out
+    assert [(one.kind, one.value, one.reason) for one in pausing.paused()] == [
+        ("queue", "mail", "the provider is down"),
+        ("name", RECORD, ""),
+    ]
+    for name in ("stats", "check"):
+        assert command(name) == 0
+        out = capsys.readouterr().out
+        assert "The queue mail is paused since" in out
+        assert "the provider is down" in out
+        assert command(name, "--json") == 0
+        found = json.loads(capsys.readouterr().out)["paused"]
+        assert [one["value"] for one in found] == ["mail", RECORD]
+    assert command("resume", "mail", "--json") == 0
+    assert json.loads(capsys.readouterr().out) == {"resumed": True}
+    assert command("resume", "mail") == 1
+    assert command("resume", "--name", RECORD) == 0
+    assert pausing.paused() == []
+
+
+@pytest.mark.parametrize("arguments", [[], ["mail", "--name", "x"]])
+def test_one_of_queue_and_class_is_named(arguments):
+    from django.core.management import CommandError
+
+    with pytest.raises(CommandError):
+        call_command("jobs", "pause", *arguments)
+    with pytest.raises(TypeError):
+        pausing.pause()
+
+
+def test_a_queue_that_no_job_can_have_is_refused(capsys):
+    assert command("pause", "") == 1
+    assert command("pause", "a\x00b") == 1
+    assert capsys.readouterr().err.count("No job has the queue") == 2
+    assert not Pause.objects.exists()
+
+
+def test_a_paused_job_is_not_reported_as_one_that_nobody_takes():
+    ago = dt.datetime.now(dt.timezone.utc) - dt.timedelta(hours=2)
+    jobs.enqueue(Record(), queue="mail", run_at=ago)
+    jobs.enqueue(Record(), run_at=ago + dt.timedelta(hours=1))
+    assert 7100 < reports.check(300).oldest_due_seconds < 7300
+    pausing.pause(queue="mail")
+    found = reports.check(300)
+    assert 3500 < found.oldest_due_seconds < 3700
+    assert len(found.problems) == 1
+    pausing.pause(name=RECORD)
+    assert reports.check(300).problems == []
