@@ -88,17 +88,18 @@ def forget(monkeypatch) -> Callable[[jobs.Worker], None]:
     return lambda worker: original(worker._reaper)
 
 
-def test_what_succeeded_is_forgotten_by_one_statement_a_minute(counting, forget, settings):
+def test_what_succeeded_is_forgotten_by_two_statements_a_minute(counting, forget, settings):
+    """One looks for jobs of which failed attempts are kept, too."""
     store_for(Job).now()
     worker = jobs.Worker()
     with counting() as sent:
         forget(worker)  # of the jobs that keep their result
         forget(worker)
-    assert len(sent) == 1
+    assert len(sent) == 2
     settings.JOBS = {"KEEP_SUCCEEDED_FOR": 60}
     with counting() as sent:
         forget(jobs.Worker())
-    assert len(sent) == 2
+    assert len(sent) == 4
 
 
 def test_a_job_costs_two_round_trips_and_its_enqueueing_one(counting):
