@@ -96,7 +96,7 @@ class Worker:
         card = Card(self.name, self.queues, concurrency, self.hands_over)
         self.heartbeat = heartbeat(self._reaper.reap, card)
         self._executor = Executor(self.recorder, self.lifecycle, self.heartbeat)
-        self._slots = Slots(concurrency)
+        self._slots = Slots(concurrency, lambda: self._store.seconds_reachable())
         self._claims = Claims(self, self.stopping)
         self._counting = threading.Lock()
         self._succeeded = self._failed = 0
