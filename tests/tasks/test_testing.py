@@ -54,3 +54,26 @@ def test_tasks_are_found_and_enqueued_by_their_path():
     for wrong in (("--priority", "101"), ("--unique-key", "x")):
         with pytest.raises(CommandError, match="can't be enqueued"):
             call_command("enqueue", "tests.tasks.work.mail", *wrong)
+
+
+def test_jobs_show_tells_what_a_task_returned_and_jobs_list_does_not():
+    import json
+    from io import StringIO
+
+    from django.core.management import call_command
+
+    work.replies.append({"sent": ["\x1b[31m"]})
+    result = work.reply.enqueue()
+    testing.run_jobs()
+
+    def said(*arguments: str) -> str:
+        out = StringIO()
+        call_command("jobs", *arguments, stdout=out)
+        return out.getvalue()
+
+    shown = said("show", result.id)
+    assert "tests.tasks.work.reply" in shown
+    assert json.loads(shown.partition("\nreturn value\n")[2]) == {"sent": ["\x1b[31m"]}
+    (listed,) = json.loads(said("list", "--json"))
+    assert "result" not in listed
+    assert "return_value" in json.loads(said("show", result.id, "--json"))["result"]
