@@ -11,30 +11,27 @@ from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from jobs import signals, transitions
-from jobs.conf import settings
 from jobs.exceptions import DeserializationError, NotKnownYet
 from jobs.execution.apart import Apart
 from jobs.execution.journal import AtOnce
+from jobs.execution.newer_code import postponement
+from jobs.execution.offers import offer
+from jobs.execution.once import Once
 from jobs.execution.telling import tell
 from jobs.execution.tries import result_after
-from jobs.execution.writes import Once, offer
 from jobs.logs import get_logger
 from jobs.logs.error_text import describe, for_log
-from jobs.store.base import aware
 from jobs.text import one_line
 
 if TYPE_CHECKING:
     from jobs.execution.journal import Journal
     from jobs.execution.notes import Attempt
+    from jobs.execution.offers import Through
     from jobs.execution.questions import Asked
     from jobs.lifecycle import Lifecycle
     from jobs.models import AbstractJob
 
 logger = get_logger(__name__)
-
-#: For how many seconds a job is put back that this process's code may be too old for:
-#: half its age, between these.
-SHORTEST_POSTPONEMENT, LONGEST_POSTPONEMENT = 5.0, 60.0
 
 
 class Recorder:
@@ -57,16 +54,22 @@ class Recorder:
     def __repr__(self) -> str:
         return f"Worker({one_line(self.name)})"
 
-    def succeeded(self, job: AbstractJob, seconds: float) -> bool:
-        """Records success after `seconds`; False if the execution is over."""
-        return self._or_condemned(job, partial(self._succeeded, job, seconds))
+    def succeeded(
+        self, job: AbstractJob, seconds: float, *, through: Through | None = None
+    ) -> bool:
+        """Records success after `seconds`; False if the execution is over.
 
-    def _succeeded(self, job: AbstractJob, seconds: float) -> bool:
+        `through` may give what is to write it, in the place of the store.
+        """
+        return self._or_condemned(job, partial(self._succeeded, job, seconds, through))
+
+    def _succeeded(self, job: AbstractJob, seconds: float, through: Through | None) -> bool:
         deletes = not job.succeeded_rows_are_kept
         recorded = offer(
             job,
             partial(transitions.succeed, job),
             partial(transitions.has_ended, job, None, deleted=deletes),
+            through,
         )
         if recorded:
             text = "[%s] Job %s COMPLETED after %.4f s"
@@ -83,6 +86,7 @@ class Recorder:
         *,
         counted: bool = True,
         asked: Asked | None = None,
+        through: Through | None = None,
     ) -> bool:
         """Records a failed attempt: rescheduled with its back-off, or, after the last
         one, failed for good.
@@ -91,11 +95,12 @@ class Recorder:
         `where` is what must still hold of the row; by default, that the job's runner is
         its executor. Returns False if it doesn't: then nothing was changed and no hook
         was called. The job object is `asked` what becomes of it, in a process apart by
-        default, because it may never answer.
+        default, because it may never answer. `through` may give what is to write a job
+        that is rescheduled, in the place of the store.
         """
         if job.unreadable:  # conditions on what can't be read would never hold
             return self.condemned(job, error, where)
-        record = partial(self._failed, job, error, where, counted, asked or Apart())
+        record = partial(self._failed, job, error, where, counted, asked or Apart(), through)
         return self._noted_or_condemned(job, error, record)
 
     def _failed(
@@ -105,6 +110,7 @@ class Recorder:
         where: Mapping[str, Any] | None,
         counted: bool,
         asked: Asked,
+        through: Through | None,
         attempt: Attempt,
     ) -> bool:
         attempt.counted = counted
@@ -131,6 +137,7 @@ class Recorder:
                 result=result_after(job, error),
             ),
             partial(transitions.has_ended, job, described, deleted=False),
+            through,
         )
         rescheduled = self._through("error", record, job, error)
         if rescheduled:
@@ -206,17 +213,16 @@ class Recorder:
         asked: Asked,
         attempt: Attempt,
     ) -> bool:
-        if isinstance(error, NotKnownYet) and (age := _young(job)) is not None:
+        if isinstance(error, NotKnownYet) and (pause := postponement(job)) is not None:
             attempt.postponed = True
-            return self._postpone(job, error, where, age)
+            return self._postpone(job, error, where, pause)
         attempt.last, attempt.counted = True, False
         attempt.deleted = destroy = asked.destroys(job)
         return self._fail(job, error, where, job.attempts, destroy, asked)
 
     def _postpone(
-        self, job: AbstractJob, error: NotKnownYet, where: Mapping[str, Any], age: float
+        self, job: AbstractJob, error: NotKnownYet, where: Mapping[str, Any], pause: float
     ) -> bool:
-        pause = min(max(age / 2, SHORTEST_POSTPONEMENT), LONGEST_POSTPONEMENT)
         run_at = transitions.store_of(job).now() + dt.timedelta(seconds=pause)
         described = describe(error)
         recorded = offer(
@@ -280,16 +286,6 @@ class Recorder:
         finally:
             job._error = before
         return record()
-
-
-def _young(job: AbstractJob) -> float | None:
-    """The age of the job in seconds, if it is younger than DEPLOY_WINDOW."""
-    window = settings.DEPLOY_WINDOW
-    if not isinstance(job.created_at, dt.datetime):
-        return None
-    age = (transitions.store_of(job).now() - aware(job.created_at)).total_seconds()
-    # Clocks may disagree, but a job from a far future would never grow old.
-    return age if -window < age < window else None
 
 
 def _raised(error: BaseException) -> BaseException | None:

@@ -16,9 +16,9 @@ from jobs.store.reserver import of_queues
 from jobs.store.writing import Writer
 
 if TYPE_CHECKING:
-    from jobs.store.base import Conditions
     from jobs.store.columns import Column
     from jobs.store.reserver import Reserver
+    from jobs.store.row_writes import Conditions
 
 Document = dict[str, Any]
 

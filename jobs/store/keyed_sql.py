@@ -9,8 +9,10 @@ from typing import Any
 from django.db import transaction
 from django.db.models import Sum
 
-from jobs.store.base import Conditions, M, Store
+from jobs.store.base import Store
 from jobs.store.keyed import Keyed
+from jobs.store.reading import M
+from jobs.store.row_writes import Conditions
 from jobs.store.writing import Writer
 
 INSERT = "INSERT INTO {table} ({columns}) VALUES {rows} ON CONFLICT ({key}) DO {otherwise}"

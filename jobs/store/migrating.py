@@ -8,8 +8,7 @@ from django.conf import settings
 from django.db import migrations
 from django.utils.module_loading import import_string
 
-from jobs.store.base import ENDED, READY
-from jobs.store.sql import channel_of
+from jobs.store.sql import ENDED, READY, channel_of
 
 
 def primary_key() -> Any:

@@ -29,13 +29,16 @@ from pymongo.read_concern import ReadConcern
 from pymongo.write_concern import WriteConcern
 
 from jobs.states import FINISHED, State
-from jobs.store.base import READY, Conditions, M, Store, aware
+from jobs.store.base import Store, aware
+from jobs.store.changes import watch
 from jobs.store.clients import forget_closed
 from jobs.store.columns import Converter
 from jobs.store.documents import Documents
+from jobs.store.hearing import Hearer
 from jobs.store.insertion import Insertion
-from jobs.store.reading import inserted
+from jobs.store.reading import M, inserted
 from jobs.store.reserver import Reserver
+from jobs.store.row_writes import Conditions
 from jobs.store.unavailable import MONGODB
 from jobs.store.uniqueness import is_duplicate_document, unique_column
 
@@ -52,8 +55,6 @@ FEW = 4
 #: Bytes that MongoDB takes of a document, and those that the queue may add to one.
 LARGEST_DOCUMENT = 16 * 2**20
 ROOM_FOR_ERROR = 2**20
-#: After this many milliseconds the server answers that nothing has changed.
-NEWS_AWAITED = 1000
 
 
 class MongoStore(Store[M]):
@@ -94,20 +95,16 @@ class MongoStore(Store[M]):
     def new_keys(self, number: int) -> list[Any]:
         return [ObjectId() for _ in range(number)]
 
-    def listen(self, tell: Callable[[], None], stop: threading.Event, of: str = READY) -> None:
+    def listen(self, news: Hearer, stop: threading.Event) -> None:
         """A change stream, which takes a replica set."""
-        states = (State.READY, State.DETACHED) if of == READY else FINISHED
-        changed = {"updateDescription.updatedFields.state": {"$in": list(states)}}
-        inserted = {"operationType": "insert", "fullDocument.state": State.READY}
-        news: list[dict[str, Any]] = [
-            {"$match": {"$or": [inserted, changed]} if of == READY else changed},
-            {"$project": {"_id": 1}},
-        ]
-        with self.collection.watch(news, max_await_time_ms=NEWS_AWAITED) as stream:
-            tell()  # for what happened before this began
-            while not stop.is_set():
-                if stream.try_next() is not None:
-                    tell()
+        free = {"$in": [State.READY, State.DETACHED]}
+        became_ready = {"updateDescription.updatedFields.state": free}
+        inserted_ready = {"operationType": "insert", "fullDocument.state": State.READY}
+        watch(self.collection, {"$or": [inserted_ready, became_ready]}, news.tell, stop)
+
+    def listen_for_ends(self, tell: Callable[[], None], stop: threading.Event) -> None:
+        ended = {"$in": list(FINISHED)}
+        watch(self.collection, {"updateDescription.updatedFields.state": ended}, tell, stop)
 
     @property
     def collection(self) -> Collection[dict[str, Any]]:

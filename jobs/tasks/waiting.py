@@ -7,11 +7,11 @@ import contextlib
 import threading
 import time
 from collections.abc import Iterator
+from functools import partial
 from typing import TYPE_CHECKING
 
 from jobs.process.listener import Listener
 from jobs.store import store_for
-from jobs.store.base import ENDED
 
 if TYPE_CHECKING:
     from jobs.tasks.results import JobResult
@@ -29,7 +29,7 @@ def wait(result: JobResult, timeout: float | None) -> None:
     if result.is_finished:
         return
     news = threading.Event()
-    with Listener(store_for(Job), news.set, of=ENDED):
+    with Listener(partial(store_for(Job).listen_for_ends, news.set)):
         for pause in _pauses():
             news.clear()
             result.refresh()
@@ -55,7 +55,7 @@ async def finished(result: JobResult) -> None:
     def tell() -> None:
         loop.call_soon_threadsafe(news.set)
 
-    with Listener(store_for(Job), tell, of=ENDED):
+    with Listener(partial(store_for(Job).listen_for_ends, tell)):
         for pause in _pauses():
             news.clear()
             await result.arefresh()

@@ -13,7 +13,8 @@ from jobs import transitions
 from jobs.conf import settings
 from jobs.lifecycle import Plugin, not_handing_over
 from jobs.models import Job
-from jobs.process.leases import Heartbeat, Hold
+from jobs.process.holds import Hold
+from jobs.process.leases import Heartbeat
 from jobs.runner import worker_runner
 from jobs.states import State
 from jobs.store import store_for

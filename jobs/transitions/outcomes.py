@@ -17,14 +17,17 @@ from jobs.transitions.conditions import (
 
 if TYPE_CHECKING:
     from jobs.models import AbstractJob
+    from jobs.store.row_writes import RowWrites
 
 
-def succeed(job: AbstractJob) -> bool:
+def succeed(job: AbstractJob, *, through: RowWrites[Any] | None = None) -> bool:
     """The executor's outcome: the row is deleted, or kept for a while with its
     result.
+
+    `through` writes it, in the place of the store.
     """
     where = as_executor(job)
-    store = store_of(job)
+    store = through or store_of(job)
     if not job.succeeded_rows_are_kept:
         return store.delete(job.pk, where)
     ended = {
@@ -45,9 +48,10 @@ def reschedule(
     *,
     attempts: int,
     result: str | None = None,
+    through: RowWrites[Any] | None = None,
 ) -> bool:
     """A failed attempt, with others to come. `result` is the job's after it, if it
-    keeps one.
+    keeps one; `through` is as for `succeed`.
     """
     again = {
         "state": State.SCHEDULED,
@@ -57,7 +61,7 @@ def reschedule(
         "epoch": job.epoch + 1,
         **_result(result),
     }
-    return store_of(job).apply(job, where, {**EXECUTION_OVER, **again})
+    return (through or store_of(job)).apply(job, where, {**EXECUTION_OVER, **again})
 
 
 def postpone(job: AbstractJob, where: Mapping[str, Any], run_at: dt.datetime, error: str) -> bool:

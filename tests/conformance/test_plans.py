@@ -18,11 +18,13 @@ from django.db import connection, models
 from django.utils import timezone
 
 import jobs
+from jobs import transitions
 from jobs.models import Job, State
 from jobs.operator import actions, errors, reports
 from jobs.operator.bulk import Selection
 from jobs.operator.filters import Filter
 from jobs.operator.lists import JobList
+from jobs.process.onward import Onward
 from jobs.process.reaper import Reaper
 from jobs.store import store_for
 
@@ -39,6 +41,14 @@ def reaper() -> Reaper:
     return Reaper(Job, jobs.Worker().recorder)
 
 
+def go_on() -> None:
+    worker = jobs.Worker()
+    job = Job.objects.reserve(worker)
+    onward = Onward(store_for(Job), worker)
+    assert transitions.succeed(job, through=onward)
+    assert len(onward.claimed) == 1
+
+
 STEPS: dict[str, tuple[str, Callable[[], Any]]] = {
     "claim": ("jobs_job_claim", lambda: Job.objects.reserve(jobs.Worker())),
     "claim of one queue": (
@@ -49,6 +59,7 @@ STEPS: dict[str, tuple[str, Callable[[], Any]]] = {
         "jobs_job_claim",
         lambda: Job.objects.reserve(jobs.Worker(min_priority=2, max_priority=7)),
     ),
+    "from one job to the next": ("jobs_job_claim", go_on),
     "promotion": ("jobs_job_due", lambda: reaper().promote()),
     "reaping": ("jobs_job_lease", lambda: reaper().reap()),
     "pruning": ("jobs_job_ended", lambda: actions.prune(MINUTE)),
