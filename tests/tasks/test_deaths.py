@@ -35,9 +35,10 @@ def lose_reply(monkeypatch):
 
         monkeypatch.setattr(store, method, once)
 
-    yield lose
+    asked: list[str] = []
+    yield lambda method: (asked.append(method), lose(method))
     stores._stores.clear()
-    assert lost, "no reply was lost"
+    assert lost == asked, "no reply was lost"
 
 
 def test_a_result_whose_write_lost_its_answer_is_recorded_once(lose_reply, told):
@@ -49,6 +50,18 @@ def test_a_result_whose_write_lost_its_answer_is_recorded_once(lose_reply, told)
     result.refresh()
     assert (result.status, result.return_value, result.attempts) == ("SUCCESSFUL", 1, 1)
     assert [name for name, *_ in told].count("task_finished") == 1
+
+
+def test_a_result_whose_step_to_the_next_job_lost_its_answer_is_recorded_once(lose_reply, told):
+    if not store_for(Job).ends_and_claims:
+        pytest.skip("On this database these are two statements.")
+    first, second = work.add.enqueue(1), work.add.enqueue(2)
+    lose_reply("end_and_claim")
+    assert jobs.Worker(name="w").work_off() == (2, 0)
+    for result, returned in ((first, 1), (second, 2)):
+        result.refresh()
+        assert (result.return_value, result.worker_ids) == (returned, ["w"])
+    assert [name for name, *_ in told].count("task_finished") == 2
 
 
 def test_a_failure_whose_write_lost_its_answer_is_recorded_once(lose_reply, told):
