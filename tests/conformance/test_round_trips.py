@@ -205,6 +205,22 @@ def test_a_failed_attempt_that_the_next_job_follows_costs_one_round_trip(countin
     assert len(sent) == 3 + 2 + between(9)
 
 
+def test_a_task_that_the_next_one_follows_costs_one_round_trip(counting, monkeypatch):
+    reason = "neither Django 6.0 nor the backport"
+    pytest.importorskip("jobs.tasks", reason=reason, exc_type=ImportError)
+    from tests.tasks import work
+
+    monkeypatch.setattr(reaper, "MAINTENANCE_INTERVAL", math.inf)
+    monkeypatch.setattr(pauses, "INTERVAL", math.inf)
+    for number in range(10):
+        work.add.enqueue(number)
+    worker = jobs.Worker()
+    store_for(Job).now()
+    with counting() as sent:
+        assert worker.work_off(10) == (10, 0)
+    assert len(sent) == 3 + 2 + between(9)
+
+
 def test_what_is_kept_of_a_hundred_jobs_costs_two_statements_after_them(counting, monkeypatch):
     """One for the activity, one for the failed attempts; none while a job runs."""
     monkeypatch.setattr("tests.conformance.test_round_trips.RECORDS", [])
