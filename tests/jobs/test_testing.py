@@ -97,8 +97,8 @@ class Helpers:
         assert calls == ["enqueue", "before", "perform", "success", "after"]
 
     def test_a_row_that_can_not_be_loaded_is_an_error(self):
-        jobs.enqueue(Record(1))
-        Job.objects.update(signature="wrong")
+        job = jobs.enqueue(Record(1))
+        Job.objects.filter(pk=job.pk).update(signature="wrong")
         with pytest.raises(DeserializationError):
             testing.run_jobs()
 
