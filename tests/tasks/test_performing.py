@@ -533,3 +533,14 @@ def test_a_row_that_somebody_wrote_has_a_result_all_the_same(broken):
     assert isinstance(found.task.module_path, str)
     if found.is_finished:
         assert found.errors[-1].exception_class is exceptions.JobError
+
+
+def test_a_forged_return_value_has_no_row_read(monkeypatch):
+    from jobs.payloads import instances
+
+    monkeypatch.setattr(instances, "read", lambda *args: pytest.fail("It was read."))
+    result = work.add.enqueue(1)
+    forged = '{"errors":[],"worker_ids":[],"return_value":{"$model":["jobs.job",1]}}'
+    Job.objects.filter(pk=result.id).update(state="succeeded", result=forged)
+    result.refresh()
+    assert (result.status, result.return_value) == ("SUCCESSFUL", None)
