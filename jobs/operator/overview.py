@@ -9,6 +9,7 @@ from __future__ import annotations
 import datetime as dt
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
 from jobs.models import Job, Pause, Progress
@@ -32,9 +33,12 @@ COUNTED = 10_000
 #: Queues that are looked at, and priorities of each.
 QUEUES = 20
 PRIORITIES = 5
-#: Jobs among which the longest running ones are looked for, and how many are shown.
+#: Jobs of a state among which the longest running ones are looked for, and how many
+#: are shown.
 LOOKED_AT = 5_000
 LONGEST = 10
+#: Days of activity that are kept for a minute, of one queue or class each.
+KEPT = 32
 
 BY_DUE = ("run_at", "pk")
 
@@ -123,10 +127,21 @@ def _waiting(pages: Pages[Any], queue: str) -> Waiting:
 
 
 def _longest(pages: Pages[Any], at: dt.datetime) -> list[Any]:
-    executed = {"state__in": [State.RUNNING, State.DETACHED]}
+    """Among the first LOOKED_AT of each state.
+
+    Each by itself and in the order of an index: a prepared statement for both states
+    would read the table.
+    """
     order = ("started_at", "pk")
-    found = pages.page(Window(executed, (), LOOKED_AT), {"started_at__lte": at}, order, LONGEST)
-    return [job for job in found if "started_at" not in job.unreadable]
+    found = [
+        job
+        for state in (State.RUNNING, State.DETACHED)
+        for job in pages.page(
+            Window({"state": state}, ("pk",), LOOKED_AT), {"started_at__lte": at}, order, LONGEST
+        )
+        if "started_at" not in job.unreadable
+    ]
+    return sorted(found, key=lambda job: job.started_at)[:LONGEST]
 
 
 @dataclass(frozen=True)
@@ -142,8 +157,8 @@ class Span:
         """So that the minute of `at` is its last one."""
         return at.replace(second=0, microsecond=0) - dt.timedelta(minutes=self.minutes - 1)
 
-    def ends(self, at: dt.datetime) -> dt.datetime:
-        return self.begins(at) + dt.timedelta(minutes=self.minutes)
+    def ends(self, begins: dt.datetime) -> dt.datetime:
+        return begins + dt.timedelta(minutes=self.minutes)
 
 
 HOUR = Span("hour", "the last hour", 60, 1)
@@ -171,13 +186,20 @@ class Part:
 
 def course(
     span: Span, at: dt.datetime, queue: str | None = None, name: str | None = None
-) -> list[Part]:
-    """How the span went, part by part, of all jobs or those of a queue or a class. One
-    statement.
+) -> Sequence[Part]:
+    """How the span went, part by part, of all jobs or those of a queue or a class.
+
+    One statement. A day's is kept for the minute.
     """
-    begins, minutes = span.begins(at), dt.timedelta(minutes=span.part)
+    read = _course if span is HOUR else _kept_course
+    return read(span, span.begins(at), queue, name)
+
+
+def _course(span: Span, begins: dt.datetime, queue: str | None, name: str | None) -> list[Part]:
+    minutes = dt.timedelta(minutes=span.part)
     by_part: list[list[Sums]] = [[] for _ in range(span.minutes // span.part)]
-    for one in monitoring.activity(begins, ["minute"], until=span.ends(at), queue=queue, name=name):
+    until = span.ends(begins)
+    for one in monitoring.activity(begins, ["minute"], until=until, queue=queue, name=name):
         if one.minute is not None:
             by_part[(one.minute - begins) // minutes].append(one)
     return [
@@ -197,9 +219,27 @@ def _part(begins: dt.datetime, minutes: int, sums: Sequence[Sums | Part]) -> Par
     )
 
 
-def compared(span: Span, at: dt.datetime, by: str) -> list[Sums]:
+def compared(span: Span, at: dt.datetime, by: str) -> Sequence[Sums]:
     """What became of jobs in the span by "queue" or by "name" (the class), the busiest
-    first. One statement.
+    first.
+
+    One statement. A day's is kept for the minute.
     """
-    found = monitoring.activity(span.begins(at), [by], until=span.ends(at))
+    read = _compared if span is HOUR else _kept_comparison
+    return read(span, span.begins(at), by)
+
+
+def _compared(span: Span, begins: dt.datetime, by: str) -> list[Sums]:
+    found = monitoring.activity(begins, [by], until=span.ends(begins))
     return sorted(found, key=lambda one: -(one.performed + one.failed + one.retried))
+
+
+#: For all viewers, because a day of many classes is a hundred thousand rows to add up.
+_kept_course = lru_cache(maxsize=KEPT)(_course)
+_kept_comparison = lru_cache(maxsize=KEPT)(_compared)
+
+
+def forget() -> None:
+    """Has the next look read the last day anew."""
+    _kept_course.cache_clear()
+    _kept_comparison.cache_clear()

@@ -27,6 +27,11 @@ OVERVIEW = reverse("admin:jobs_job_overview")
 HOSTILE = "<script>alert('x')</script> {{ 7|add:7 }} %s \x1b[2J"
 
 
+@pytest.fixture(autouse=True)
+def _nothing_is_kept() -> None:
+    overview.forget()
+
+
 def enqueued(state: str = State.READY, **changes: Any) -> Any:
     job = jobs.enqueue(Record("x"))
     Job.objects.filter(pk=job.pk).update(state=state, **changes)

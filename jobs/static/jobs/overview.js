@@ -67,7 +67,25 @@
       }
     }
 
+    // The first thing that begins in the window: it stays where it is.
+    function read() {
+      const shown = Array.from(parts.querySelectorAll("[id]")).find((one) => {
+        const place = one.getBoundingClientRect();
+        return place.height > 0 && place.top >= 0 && place.top < window.innerHeight;
+      });
+      return shown && { id: shown.id, top: shown.getBoundingClientRect().top };
+    }
+
     function show(html) {
+      const place = read();
+      put(html);
+      const same = place && document.getElementById(place.id);
+      if (same) {
+        window.scrollBy(0, same.getBoundingClientRect().top - place.top);
+      }
+    }
+
+    function put(html) {
       const fresh = new DOMParser().parseFromString(html, "text/html");
       const found = Array.from(fresh.querySelectorAll("[data-part]"));
       const ids = new Set(found.map((part) => part.id));
