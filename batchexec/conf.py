@@ -17,12 +17,24 @@ from jobs.conf.options import (
     string_list,
 )
 
+#: Of the name or ARN of a queue or definition, in characters: the marker's column, and
+#: more than twice what AWS takes.
+LONGEST_NAME = 512
+
 
 def platform(value: Any) -> str:
     """Where AWS Batch runs the containers."""
     if value not in ("FARGATE", "EC2"):
         raise ValueError('"FARGATE" or "EC2"')
     return str(value)
+
+
+def aws_name(value: Any) -> str:
+    """The name or ARN of a queue or definition."""
+    text = string(value)
+    if len(text) > LONGEST_NAME:
+        raise ValueError(f"a name or an ARN of {LONGEST_NAME} characters at most")
+    return text
 
 
 def rate(value: Any) -> float:
@@ -37,8 +49,8 @@ def rate(value: Any) -> float:
 settings = Options(
     "BATCHEXEC",
     {
-        "JOB_QUEUE": Option(string, "delayed-jobs"),
-        "JOB_DEFINITION": Option(string, "delayed-jobs"),
+        "JOB_QUEUE": Option(aws_name, "delayed-jobs", is_text=True),
+        "JOB_DEFINITION": Option(aws_name, "delayed-jobs", is_text=True),
         "JOB_NAME_PREFIX": Option(string, "delayed-job"),
         # What the container runs, followed by the job's id.
         "COMMAND": Option(string_list, ["python", "manage.py", "runjob"]),

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from batchexec import markers
 from batchexec.models import BatchExecutionRecord, BatchHistory, BatchJob
+from batchexec.statuses import NOT_STARTED
 from jobs.logs import about
 from jobs.operator.elsewhere import Place
 from jobs.store import store_for
@@ -74,6 +75,11 @@ class AwsBatch(Place):
         found = {marker.job_id: marker for marker in markers.of_jobs(str(job.pk) for job in jobs)}
         return {str(job.pk): _why(job, found.get(str(job.pk))) for job in jobs}
 
+    def why_not_started(self, jobs: Sequence[AbstractJob]) -> dict[str, str]:
+        epochs = {str(job.pk): job.epoch for job in jobs}
+        found = [one for one in markers.of_jobs(epochs) if one.epoch == epochs[one.job_id]]
+        return {marker.job_id: why for marker in found if (why := _why_not_started(marker))}
+
     def to_be_deleted(self, ids: Sequence[str]) -> int:
         where: Mapping[str, Any] = {"job_id__in": list(ids)}
         for model in (BatchExecutionRecord, BatchHistory):
@@ -85,7 +91,19 @@ def _why(job: AbstractJob, marker: BatchJob | None) -> str:
     """Why the job isn't submitted; empty if it is."""
     if marker is None or marker.epoch != job.epoch:
         return f"the worker {one_line(job.locked_by)} holds it and hasn't submitted it."
-    if marker.batch_job_id:
-        return ""
+    return "" if marker.batch_job_id else _why_not_submitted(marker)
+
+
+def _why_not_submitted(marker: BatchJob) -> str:
     reason = marker.status_reason or "AWS Batch has not said yet whether it took the job."
-    return f"it isn't submitted. {reason}"
+    return f"it isn't submitted. {one_line(reason)}"
+
+
+def _why_not_started(marker: BatchJob) -> str:
+    """What AWS Batch said last, while somebody watched; empty of what has started."""
+    if not marker.batch_job_id:
+        return _why_not_submitted(marker)
+    if marker.status not in NOT_STARTED:
+        return ""
+    reason = one_line(marker.status_reason or "no reason given")
+    return f"AWS Batch last said that it is {marker.status} on {marker.job_queue}: {reason}"

@@ -11,6 +11,7 @@ import re
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from batchexec.conf import LONGEST_NAME
 from jobs.conf.options import duration
 from jobs.text import storable
 
@@ -76,14 +77,23 @@ def seconds(label: str, value: Any, *, least: float) -> None:
 
 
 def name(label: str, value: Any) -> None:
-    if value is not None and not (isinstance(value, str) and value):
+    if value is None:
+        return
+    if not (isinstance(value, str) and value):
         raise TypeError(f"Resources({label}={value!r}) takes a name.")
+    if len(value) > LONGEST_NAME or storable(value) != value:
+        raise ValueError(
+            f"Resources({label}) takes a name or an ARN of {LONGEST_NAME} characters at most, "
+            f"not {value[:20]!a} with {len(value)}."
+        )
 
 
 def names(label: str, value: Any) -> None:
     is_sequence = isinstance(value, Sequence) and not isinstance(value, str)
     if not is_sequence or not all(isinstance(item, str) and item for item in value):
         raise TypeError(f"Resources({label}={value!r}) takes a list of names.")
+    for item in value:
+        name(label, item)
 
 
 def share_identifier(value: Any) -> None:

@@ -10,9 +10,9 @@ from collections.abc import Iterator, Sequence
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
 
 from batchexec.aws import calls
-from batchexec.aws.statuses import NOT_STARTED
 from batchexec.markers import all_markers
 from batchexec.models import BatchJob
+from batchexec.statuses import NOT_STARTED
 from jobs.store import store_for
 
 

@@ -64,6 +64,11 @@ class Resources:
         limits.environment(self.environment)
         limits.tags(self.tags)
         limits.retry_rules(self.evaluate_on_exit)
+        if self.evaluate_on_exit and self.attempts < 2:
+            raise ValueError(
+                "Resources(evaluate_on_exit) says what AWS Batch starts again, and with "
+                "attempts=1 it starts nothing again: give it attempts of 2 or more."
+            )
 
     def _check_sizes(self) -> None:
         limits.number("vcpu", self.vcpu, above=0)

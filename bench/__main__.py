@@ -17,12 +17,26 @@ from pathlib import Path
 from typing import Any
 
 from bench import report
+from bench.beside import measured_beside
 from bench.databases import NAMES, TITLES, serving
 from bench.suites import Suites
 from jobs.folders import make_private
 from tests.servers import ROOT
 
-SUITES = ("drain", "enqueue", "depth", "pick_up", "idle", "start_up", "slots", "following")
+SUITES = (
+    "drain",
+    "enqueue",
+    "workers",
+    "herd",
+    "pick_up",
+    "on_batch",
+    "start_up",
+    "iterator",
+    "depth",
+    "idle",
+    "slots",
+    "following",
+)
 PACKAGES = ("django", "django-mongodb-backend", "pymongo", "psycopg", "SecantusDB", "boto3", "moto")
 
 
@@ -39,21 +53,28 @@ def main() -> None:
         for record in _previous(into)
         if record["suite"] not in _with_parts(suites) or record["database"] not in names
     ]
-    found = {"machine": _machine(), "records": records}
+    found: dict[str, Any] = {"machine": _machine(), "records": records}
+    took: dict[str, float] = {}
 
     def record(suite: str, database: str, subject: str, figures: dict[str, Any], **of: Any) -> None:
         key = {"suite": suite, "database": database, "subject": subject, **of}
         records.append({**key, "figures": figures})
         print(suite, database, subject, of or "", _brief(figures), flush=True)
 
-    for name in names:
-        with serving(name) as databases:
-            measured = Suites(databases, options.peer, options.quick, record)
-            for suite in suites:
-                getattr(measured, suite)()
-                (into / "benchmarks.json").write_text(json.dumps(found, indent=1))
+    with measured_beside(options.peer) as beside:
+        found["machine"]["missing"] = beside.missing
+        for name in names:
+            with serving(name) as databases:
+                measured = Suites(databases, beside, options.quick, record)
+                for suite in suites:
+                    began = time.monotonic()
+                    getattr(measured, suite)()
+                    took[f"{suite} on {name}"] = time.monotonic() - began
+                    (into / "benchmarks.json").write_text(json.dumps(found, indent=1))
     report.write(found, into)
-    print(f"Written: {into / 'benchmarks.md'}")
+    for title, seconds in took.items():
+        print(f"{seconds:6.0f} s  {title}")
+    print(f"{sum(took.values()):6.0f} s. Written: {into / 'benchmarks.md'}")
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -62,7 +83,7 @@ def _parser() -> argparse.ArgumentParser:
     add("--quick", action="store_true", help="a little of everything, to see that it works")
     add("--only", default=",".join(SUITES), metavar="SUITES", help=f"of {', '.join(SUITES)}")
     add("--databases", default=",".join(NAMES), help=f"of {', '.join(TITLES)}")
-    add("--peer", type=Path, help="a Python with django-tasks-db, to compare with")
+    add("--peer", type=Path, help="a Python that has the peers, to compare with")
     add(
         "--into",
         type=Path,

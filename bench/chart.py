@@ -1,4 +1,4 @@
-"""Draws the plot of docs/benchmarks.md as SVG: two groups of bars."""
+"""Draws the plot of docs/benchmarks.md as SVG: groups of bars."""
 
 from __future__ import annotations
 
@@ -8,67 +8,108 @@ from xml.sax.saxutils import escape
 
 from bench.databases import TITLES
 from bench.figures import ratio
+from bench.tables import is_many, limit_of, subject_title
 
 if TYPE_CHECKING:
     from bench.figures import Figures
 
-COLOURS = {"bare": "#9aa5b1", "jobs": "#2f6fde", "peer": "#e08e3c"}
-NAMED = {"bare": "the driver alone", "jobs": "this queue", "peer": "django-tasks-db"}
-WIDTH, BAR, GAP, LEFT, SCALE = 860, 16, 4, 250, 470
+OURS, LIMIT, PEERS = "#2f6fde", "#9aa5b1", "#e08e3c"
+COLOURS = {"the driver alone": LIMIT, "this queue": OURS, "other queues": PEERS}
+WIDTH, BAR, GAP, LEFT, SCALE = 920, 16, 4, 370, 400
+#: The longest part of the limit that has room.
+MOST = 1.2
+
+
+class Chart:
+    """The body of the SVG, and how far down it goes."""
+
+    def __init__(self) -> None:
+        self.body: list[str] = []
+        self.y = 24
+        x = LEFT
+        for title, colour in COLOURS.items():
+            self.body.append(
+                f'<rect x="{x}" y="{self.y - 11}" width="12" height="12" fill="{colour}"/>'
+            )
+            self._text(x + 18, self.y, title)
+            x += 150
+        self.y += 26
+
+    def title(self, text: str) -> None:
+        self.y += 10
+        self._text(10, self.y, text, 'font-size="14" font-weight="bold"')
+        self.y += 10
+
+    def bar(self, label: str, colour: str, part: float, value: str) -> None:
+        """A bar as long as `part` of the scale, with the value beside it."""
+        length = max(1, round(min(part, MOST) * SCALE / MOST))
+        self._text(LEFT - 8, self.y + BAR - 4, label, 'text-anchor="end"')
+        self.body.append(
+            f'<rect x="{LEFT}" y="{self.y}" width="{length}" height="{BAR}" fill="{colour}"/>'
+        )
+        self._text(LEFT + length + 6, self.y + BAR - 4, value)
+        self.y += BAR + GAP
+
+    def gap(self) -> None:
+        self.y += GAP * 2
+
+    def text(self) -> str:
+        height = self.y + 10
+        head = (
+            f'<svg xmlns="http://www.w3.org/2000/svg" width="{WIDTH}" height="{height}" '
+            f'viewBox="0 0 {WIDTH} {height}" '
+            'font-family="sans-serif" font-size="12" role="img" aria-label="Benchmarks">'
+        )
+        background = '<rect width="100%" height="100%" fill="#ffffff"/>'
+        return "\n".join([head, background, *self.body, "</svg>"]) + "\n"
+
+    def _text(self, x: int, y: int, text: str, options: str = "") -> None:
+        place = f'x="{x}" y="{y}" {options}'.strip()
+        self.body.append(f"<text {place}>{escape(text)}</text>")
 
 
 def draw(figures: Figures) -> str:
     """The plot as the text of an SVG file."""
-    body: list[str] = []
-    y = _legend(body, 24)
-    y = _title(body, y, "Drain: part of the bare limit (jobs per second)")
-    for database in figures.databases("drain"):
-        bare = figures.of("drain", "per_second", database=database, subject="bare")
-        for subject in figures.values("drain", "subject", database=database):
-            rates = figures.of("drain", "per_second", database=database, subject=subject)
-            y = _bar(body, y, TITLES[database], subject, ratio(rates, bare), median(rates))
-        y += GAP * 2
-    y = _title(body, y + 10, "Depth: jobs per second beside the shallowest table")
-    for database in figures.databases("depth"):
-        for state in figures.values("depth", "state", database=database):
-            depths = figures.values("depth", "depth", database=database, state=state)
-            of = {"database": database, "state": state, "subject": "jobs"}
-            shallowest = figures.of("depth", "per_second", depth=depths[0], **of)
-            deepest = figures.of("depth", "per_second", depth=depths[-1], **of)
-            label = f"{TITLES[database]}, {depths[-1]:,} {state}"
-            y = _bar(body, y, label, "jobs", ratio(deepest, shallowest), median(deepest))
-        y += GAP * 2
-    height = y + 10
-    head = (
-        f'<svg xmlns="http://www.w3.org/2000/svg" width="{WIDTH}" height="{height}" '
-        f'viewBox="0 0 {WIDTH} {height}" '
-        'font-family="sans-serif" font-size="12" role="img" aria-label="Benchmarks">'
-    )
-    background = '<rect width="100%" height="100%" fill="#ffffff"/>'
-    return "\n".join([head, background, *body, "</svg>"]) + "\n"
+    chart = Chart()
+    _beside_the_limit(chart, figures, "drain", "Drain: part of the driver alone (jobs per second)")
+    _beside_the_limit(chart, figures, "enqueue", "Enqueue: part of the driver alone")
+    _workers(chart, figures)
+    return chart.text()
 
 
-def _legend(body: list[str], y: int) -> int:
-    x = LEFT
-    for subject, colour in COLOURS.items():
-        body.append(f'<rect x="{x}" y="{y - 11}" width="12" height="12" fill="{colour}"/>')
-        body.append(f'<text x="{x + 18}" y="{y}">{escape(NAMED[subject])}</text>')
-        x += 150
-    return y + 26
+def _beside_the_limit(chart: Chart, figures: Figures, suite: str, title: str) -> None:
+    databases = figures.databases(suite)
+    if databases:
+        chart.title(title)
+    for database in databases:
+        rates_of = figures.by_subject(suite, database)
+        for subject in sorted(rates_of, key=is_many):
+            rates = rates_of[subject]
+            part = ratio(rates, rates_of.get(limit_of(subject), []))
+            label = f"{TITLES[database]}, {subject_title(subject).replace('`', '')}"
+            value = f"{part:.2f}  ({median(rates):,.0f}/s)"
+            if part == part:
+                chart.bar(label, _colour(subject), part, value)
+        chart.gap()
 
 
-def _title(body: list[str], y: int, text: str) -> int:
-    body.append(f'<text x="10" y="{y}" font-size="14" font-weight="bold">{escape(text)}</text>')
-    return y + 10
+def _workers(chart: Chart, figures: Figures) -> None:
+    """Each beside the most that any of them reaches."""
+    rates = figures.of("workers", "per_second")
+    if not rates:
+        return
+    chart.title("Several workers on PostgreSQL: jobs per second")
+    for kind in figures.values("workers", "kind"):
+        for number in figures.values("workers", "number", kind=kind):
+            for subject in figures.values("workers", "subject", kind=kind, number=number):
+                of = {"kind": kind, "number": number, "subject": subject}
+                rate = median(figures.of("workers", "per_second", **of))
+                label = f"{number} {kind}, {subject_title(subject)}"
+                chart.bar(label, _colour(subject), rate / max(rates), f"{rate:,.0f}/s")
+        chart.gap()
 
 
-def _bar(body: list[str], y: int, label: str, subject: str, part: float, rate: float) -> int:
-    length = max(1, round(min(part, 1.15) * SCALE / 1.15))
-    body.append(f'<text x="{LEFT - 8}" y="{y + BAR - 4}" text-anchor="end">{escape(label)}</text>')
-    body.append(
-        f'<rect x="{LEFT}" y="{y}" width="{length}" height="{BAR}" fill="{COLOURS[subject]}"/>'
-    )
-    body.append(
-        f'<text x="{LEFT + length + 6}" y="{y + BAR - 4}">{part:.2f}  ({rate:,.0f}/s)</text>'
-    )
-    return y + BAR + GAP
+def _colour(subject: str) -> str:
+    if subject in ("bare", "bulk"):
+        return LIMIT
+    return OURS if subject in ("jobs", "many", "lazy") else PEERS

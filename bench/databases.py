@@ -67,14 +67,21 @@ class Database:
 
     def measure(self, what: str, **options: Any) -> dict[str, Any]:
         """Calls `bench.measures.<what>` in a new process and returns its figures."""
-        command = [sys.executable, "-m", "bench.measures", what, json.dumps(options)]
-        return _last_line(self._run(command, self.environment))
+        return self.measure_by(sys.executable, "bench.measures", what, {}, options)
 
-    def measure_peer(self, python: Path, what: str, **options: Any) -> dict[str, Any]:
-        """Calls `bench.peer.measures.<what>` by `python`, which has django-tasks-db."""
-        environment = {**self.environment, "DJANGO_SETTINGS_MODULE": "bench.peer.settings"}
-        command = [str(python), "-m", "bench.peer.measures", what, json.dumps(options)]
-        return _last_line(self._run(command, environment))
+    def measure_by(
+        self,
+        python: str,
+        module: str,
+        what: str,
+        environment: dict[str, str],
+        options: dict[str, Any],
+    ) -> dict[str, Any]:
+        """The same by another Python, another module, and what it has in its
+        environment.
+        """
+        command = [python, "-m", module, what, json.dumps(options)]
+        return _last_line(self._run(command, {**self.environment, **environment}))
 
     def _run(self, command: list[str], environment: dict[str, str]) -> str:
         done = subprocess.run(
@@ -111,6 +118,19 @@ class Databases:
         if isinstance(self._server, Postgres):
             return int((self._folder / "data" / "postmaster.pid").read_text().splitlines()[0])
         return None
+
+    @property
+    def log(self) -> Path:
+        """What the server writes down."""
+        return self._folder / "log"
+
+    def restart_with(self, setting: str) -> None:
+        """PostgreSQL with one more line in its configuration."""
+        assert isinstance(self._server, Postgres)
+        with (self._folder / "data" / "postgresql.conf").open("a") as configuration:
+            configuration.write(f"{setting}\n")
+        self._server.stop()
+        self._server.start()
 
     def make(self, name: str) -> Database:
         """Makes and migrates the database `name`."""

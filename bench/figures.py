@@ -34,6 +34,19 @@ class Figures:
         found = self.values(suite, "database")
         return [name for name in TITLES if name in found]
 
+    def by_subject(self, suite: str, database: str) -> dict[str, list[float]]:
+        """The rates of each subject, in the order of their first record."""
+        subjects = self.values(suite, "subject", database=database)
+        return {
+            subject: self.of(suite, "per_second", database=database, subject=subject)
+            for subject in subjects
+        }
+
+    def all_databases(self) -> list[str]:
+        """The databases of any suite, in their usual order."""
+        found = {record["database"] for record in self._records}
+        return [name for name in TITLES if name in found]
+
     def _matching(self, suite: str, of: dict[str, Any]) -> Iterator[dict[str, Any]]:
         wanted = {"suite": suite, **of}
         return (record for record in self._records if wanted.items() <= record.items())

@@ -75,6 +75,81 @@ def enqueue(subject: str, jobs_number: int) -> dict[str, Any]:
     return found
 
 
+def emptied(jobs_number: int) -> dict[str, Any]:
+    """Jobs per second that workers perform, which run and are idle: on PostgreSQL."""
+    from django.db import connection
+
+    import jobs
+    from bench import backlog
+    from bench.noop import NoOp
+
+    def unfinished() -> int:
+        with connection.cursor() as cursor:
+            cursor.execute("SELECT count(*) FROM jobs_job /* bench */")
+            return int(cursor.fetchone()[0])
+
+    def enqueue(number: int) -> None:
+        jobs.enqueue_many((NoOp() for _ in range(number)), returning=False)
+
+    return backlog.emptied(enqueue, unfinished, jobs_number)
+
+
+def heard(number: int, seconds: float) -> dict[str, Any]:
+    """Waits until that many sessions of PostgreSQL listen, and for their first look."""
+    from django.db import connection
+
+    from bench import processes
+
+    def found() -> bool:
+        with connection.cursor() as cursor:
+            cursor.execute(
+                "SELECT count(DISTINCT pid) FROM pg_stat_activity LEFT JOIN pg_locks USING (pid) "
+                "WHERE datname = current_database() "
+                "AND (query LIKE 'LISTEN%' OR locktype = 'advisory')"
+            )
+            return bool(cursor.fetchone()[0] >= number)
+
+    taken = processes.wait_until(found, seconds)
+    time.sleep(1)
+    return {"seconds": taken}
+
+
+def logged() -> dict[str, Any]:
+    """From now on PostgreSQL logs the statements of new sessions on this database."""
+    from django.db import connection
+
+    with connection.cursor() as cursor:
+        name = connection.ops.quote_name(connection.settings_dict["NAME"])
+        cursor.execute(f"ALTER DATABASE {name} SET log_statement = 'all'")
+    return {}
+
+
+def iterated(number: int) -> dict[str, Any]:
+    """The most memory in MB before and after `number` jobs come from an iterator."""
+    import resource
+
+    import jobs
+    from bench.noop import NoOp
+
+    def megabytes() -> float:
+        return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+
+    def enqueue(number: int) -> int:
+        return jobs.enqueue_many((NoOp() for _ in range(number)), returning=False)
+
+    enqueue(5000)  # whatever is loaded once
+    before = megabytes()
+    found = _timed(number, partial(enqueue, number))
+    return {"before": before, "after": megabytes(), "number": number, **found}
+
+
+def steps(path: str, number: int) -> dict[str, Any]:
+    """Seconds of each step of `number` jobs on AWS Batch, one after the other."""
+    from bench import on_batch
+
+    return {"steps": on_batch.steps(path, number)}
+
+
 def pick_up(path: str, number: int, seed: int) -> dict[str, Any]:
     """Seconds that each of `number` jobs waited for an idle worker."""
     import jobs

@@ -11,92 +11,30 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable
-from contextlib import AbstractContextManager
-from dataclasses import dataclass, replace
-from pathlib import Path
+from functools import partial
 from typing import Any
 
-from bench import processes
+from bench import herd, processes, workers
+from bench.beside import Beside
 from bench.databases import Database, Databases
+from bench.peers.catalogue import Peer
+from bench.sizes import Sizes
 
 #: Keeps a record: of a suite, a database and a subject, its figures, and what else
 #: distinguishes it.
 Record = Callable[..., None]
+#: A subject, to what measures it once.
+Ways = dict[str, Callable[[], dict[str, Any]]]
 #: Subjects that enqueue many jobs at once.
 TOGETHER = ("bulk", "many", "lazy")
-STATES = ("ready", "scheduled", "running", "failed", "succeeded")
-
-
-@dataclass
-class Sizes:
-    """How many jobs, rounds and so on each suite takes."""
-
-    rounds: int
-    drain: int
-    enqueue: int
-    many: int
-    depths: tuple[int, ...]
-    taken: int
-    pick_ups: int
-    idle: float
-    starts: int
-    slots: int
-    followed: int
-
-    @classmethod
-    def of(cls, database: str, quick: bool) -> Sizes:
-        found = replace(QUICK if quick else FULL)
-        if database == "mongodb":
-            # MongoDB's stand-in looks at every document for a claim, so it gets less.
-            found.drain = min(found.drain, 400)
-            found.enqueue = min(found.enqueue, 400)
-            found.many = min(found.many, 5000)
-            found.depths = tuple(depth for depth in (1000, 5000) if depth <= found.depths[-1])
-            found.taken = 20
-        elif database == "documentdb":
-            # It sorts all ready jobs for a claim.
-            found.depths = tuple(
-                depth for depth in (1000, 10_000, 100_000) if depth <= found.depths[-1]
-            )
-            found.drain, found.taken = min(found.drain, 1000), 50
-        return found
-
-
-QUICK = Sizes(
-    rounds=2,
-    drain=200,
-    enqueue=100,
-    many=1000,
-    depths=(1000, 10_000),
-    taken=100,
-    pick_ups=5,
-    idle=3,
-    starts=2,
-    slots=50,
-    followed=2,
-)
-FULL = Sizes(
-    rounds=7,
-    drain=2000,
-    enqueue=1000,
-    many=10_000,
-    depths=(1000, 100_000, 1_000_000),
-    taken=500,
-    pick_ups=60,
-    idle=20,
-    starts=15,
-    slots=1000,
-    followed=12,
-)
 
 
 class Suites:
     """Each public method is a suite, which measures and records its figures."""
 
-    def __init__(self, databases: Databases, peer: Path | None, quick: bool, record: Record):
+    def __init__(self, databases: Databases, beside: Beside, quick: bool, record: Record):
         self._databases = databases
-        # django-tasks-db has no MongoDB.
-        self._peer = peer if databases.name in ("sqlite", "postgres") else None
+        self._beside = beside
         self._sizes = Sizes.of(databases.name, quick)
         self._record_figure = record
 
@@ -104,29 +42,86 @@ class Suites:
         self._record_figure(suite, self._databases.name, subject, figures, **of)
 
     def drain(self) -> None:
-        self._in_turn("drain", "bare", "jobs")
+        database = self._make("drain")
+        jobs = self._sizes.drain
+        self._in_turn(
+            "drain",
+            {
+                subject: partial(database.measure, "drain", subject=subject, jobs_number=jobs)
+                for subject in ("bare", "jobs")
+            }
+            | {
+                peer.name: partial(self._beside.measure, database, peer, "drain", jobs_number=jobs)
+                for peer in self._peers
+            },
+        )
 
     def enqueue(self) -> None:
-        self._in_turn("enqueue", "bare", "jobs", *TOGETHER)
+        database = self._make("enqueue")
+        one, many = self._sizes.enqueue, self._sizes.many
+        ways: Ways = {}
+        for subject in ("bare", "jobs", *TOGETHER):
+            number = many if subject in TOGETHER else one
+            ways[subject] = partial(
+                database.measure, "enqueue", subject=subject, jobs_number=number
+            )
+        for peer in self._peers:
+            measure = partial(self._beside.measure, database, peer, "enqueue")
+            ways[peer.name] = partial(measure, jobs_number=one)
+            if peer.many:
+                ways[f"{peer.name} many"] = partial(measure, jobs_number=many, many=True)
+        self._in_turn("enqueue", ways)
 
-    def _in_turn(self, suite: str, *subjects: str) -> None:
-        database = self._make(suite)
+    def _in_turn(self, suite: str, ways: Ways) -> None:
         for turn in range(self._sizes.rounds):
-            for subject in _rotated(self._subjects(*subjects), turn):
-                number = self._sizes.many if subject in TOGETHER else getattr(self._sizes, suite)
-                if subject == "peer":
-                    figures = database.measure_peer(self._python, suite, jobs_number=number)
-                else:
-                    figures = database.measure(suite, subject=subject, jobs_number=number)
-                self._record(suite, subject, figures)
+            for subject in _rotated(list(ways), turn):
+                self._record(suite, subject, ways[subject]())
+
+    def workers(self) -> None:
+        """Several workers on one queue. Only PostgreSQL serves several well."""
+        if self._databases.name != "postgres":
+            return
+        database = self._make("workers")
+        peers = [None, *(peer for peer in self._peers if peer.name == "procrastinate")]
+        for turn in range(min(self._sizes.rounds, 2)):
+            for kind in ("processes", "threads"):
+                for number in workers.NUMBERS:
+                    for peer in _rotated(peers, turn):
+                        figures = workers.perform(
+                            database,
+                            self._beside,
+                            peer,
+                            number,
+                            kind == "threads",
+                            self._sizes.backlog,
+                        )
+                        subject = peer.name if peer else "jobs"
+                        self._record("workers", subject, figures, kind=kind, number=number)
+
+    def herd(self) -> None:
+        """Many idle workers and one job. Only PostgreSQL tells of statements."""
+        if self._databases.name != "postgres":
+            return
+        self._databases.restart_with(f"max_connections = {100 + 5 * self._sizes.herd}")
+        database = self._make("herd", peers=False)
+        figures = herd.run(database, self._databases.log, self._sizes.herd, 5)
+        self._record("herd", "jobs", figures)
+
+    def iterator(self) -> None:
+        """The memory that many jobs from an iterator take."""
+        if self._databases.name in ("sqlite", "postgres"):
+            database = self._make("iterator", peers=False)
+            figures = database.measure("iterated", number=self._sizes.iterated)
+            self._record("iterator", "jobs", figures)
+            database.drop()
 
     def depth(self) -> None:
-        for state in STATES:
+        for state in self._sizes.states:
             tables: dict[int, Database] = {}
             for depth in self._sizes.depths:
-                tables[depth] = self._make(f"{state}{depth}", peer=False)
+                tables[depth] = self._make(f"{state}{depth}", peers=False)
                 tables[depth].measure("fill", state=state, number=depth)
-            for turn in range(min(self._sizes.rounds, 5)):
+            for turn in range(min(self._sizes.rounds, 3)):
                 for depth in _rotated(list(tables), turn):
                     for subject in _rotated(["bare", "jobs"], turn):
                         self._take(tables[depth], state, depth, subject)
@@ -147,30 +142,26 @@ class Suites:
 
     def pick_up(self) -> None:
         database = self._make("pickup")
+        ours, theirs = self._sizes.pick_ups // 2, self._sizes.pick_ups_of_peers // 2
         with tempfile.TemporaryDirectory() as folder:
-            options = {"path": f"{folder}/times", "number": self._sizes.pick_ups // 2}
             for turn in range(2):
+                options = {"path": f"{folder}/times", "seed": turn}
                 with processes.running(database, "jobworker"):
-                    figures = database.measure("pick_up", **options, seed=turn)
+                    figures = database.measure("pick_up", number=ours, **options)
                 self._record("pick_up", "jobs", figures)
-                if self._peer:
-                    with self._peers_worker(database):
-                        figures = database.measure_peer(
-                            self._python, "pick_up", **options, seed=turn
+                for peer in self._peers:
+                    with self._beside.working(database, peer):
+                        figures = self._beside.measure(
+                            database, peer, "pick_up", number=theirs, **options
                         )
-                    self._record("pick_up", "peer", figures)
-
-    def _peers_worker(self, database: Database) -> AbstractContextManager[int]:
-        settings = {"DJANGO_SETTINGS_MODULE": "bench.peer.settings"}
-        command = ("-m", "django", "db_worker")
-        return processes.running(database, *command, python=str(self._python), **settings)
+                    self._record("pick_up", peer.name, figures)
 
     def idle(self) -> None:
         """What a worker without work takes of the processor and of the memory.
 
         Its keeper counts with it. The database server is measured, too.
         """
-        database = self._make("idle")
+        database = self._make("idle", peers=False)
         with processes.running(database, "jobworker") as pid:
             time.sleep(3)
             pids = processes.with_children(pid)
@@ -197,7 +188,7 @@ class Suites:
 
         Python and Django alone are measured beside it.
         """
-        database = self._make("start", peer=False)
+        database = self._make("start", peers=False)
         python = sys.executable
         for _ in range(self._sizes.starts):
             [pk] = database.measure("enqueued")["ids"]
@@ -212,29 +203,42 @@ class Suites:
     def slots(self) -> None:
         from bench import slots
 
-        database = self._make("slots", peer=False)
-        self._record("slots", "jobs", slots.run(database, self._sizes.slots))
+        # SQLite's file serves one machine, which has no thousand jobs on AWS Batch.
+        if self._databases.name != "sqlite":
+            database = self._make("slots", peers=False)
+            self._record("slots", "jobs", slots.run(database, self._sizes.slots))
 
     def following(self) -> None:
         from bench import following
 
-        database = self._make("following", peer=False)
-        figures = following.run(database, self._sizes.followed, self._sizes.slots)
-        self._record("following", "jobs", figures)
+        # What is asked about jobs that run doesn't depend on the database.
+        if self._databases.name == "postgres":
+            database = self._make("following", peers=False)
+            figures = following.run(database, self._sizes.followed, self._sizes.slots)
+            self._record("following", "jobs", figures)
 
-    def _make(self, name: str, *, peer: bool = True) -> Database:
+    def on_batch(self) -> None:
+        """From the call that enqueues to a container on AWS Batch, with short looks and
+        with long ones.
+        """
+        from bench import on_batch
+
+        if self._databases.name == "sqlite":
+            return  # its file serves one machine
+        for name, poll, settle in (("short", 1.0, 30.0), ("long", 10.0, 120.0)):
+            database = self._make(f"{name}_poll", peers=False)
+            figures = on_batch.run(database, self._sizes.on_batch, poll, settle)
+            self._record("on_batch", "jobs", figures, poll=poll)
+
+    def _make(self, name: str, *, peers: bool = True) -> Database:
         database = self._databases.make(name)
-        if peer and self._peer:
-            database.measure_peer(self._python, "migrate")
+        for peer in self._peers if peers else ():
+            self._beside.measure(database, peer, "migrate")
         return database
 
     @property
-    def _python(self) -> Path:
-        assert self._peer is not None
-        return self._peer
-
-    def _subjects(self, *subjects: str) -> list[str]:
-        return [*subjects, "peer"] if self._peer else list(subjects)
+    def _peers(self) -> list[Peer]:
+        return self._beside.on(self._databases.name)
 
 
 def _cpu_seconds(pids: list[int]) -> float:

@@ -103,6 +103,14 @@ class Lifecycle:
             if not any(self._callbacks[f"{place}_{event}"] for place in PLACES)
         )
 
+    def is_heard(self, event: str) -> bool:
+        """Whether any callback of the event is there."""
+        return event not in self._unheard
+
+    def is_followed(self, event: str) -> bool:
+        """Whether any callback runs after the event's body."""
+        return bool(self._callbacks[f"around_{event}"] or self._callbacks[f"after_{event}"])
+
     def run(self, event: str, body: Callable[..., Any], *arguments: Any) -> Any:
         """Runs befores, arounds with `body(*arguments)` innermost, then afters.
 

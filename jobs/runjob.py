@@ -59,7 +59,10 @@ def run_registered(worker: Worker, pk: str, epoch: str) -> bool | None:
 
 def _registered(worker: Worker, job: AbstractJob) -> AbstractJob | None:
     """The job with this process registered as its runner; None if it may not be."""
-    runner = container_runner(job.epoch)
+    try:
+        runner = container_runner(job.epoch)
+    except ValueError as error:
+        raise NotBegun(str(error)) from error
     # Registering a second time is no mistake, in case the answer to the first is lost.
     if _patiently(worker, partial(transitions.register, job, runner)):
         return job

@@ -21,7 +21,8 @@ _readers: list[ReadContainer] = []
 
 #: Of a worker's name, in characters: `runner` adds the epoch to it.
 LONGEST_NAME = 200
-LONGEST_PLACE = 128
+#: Of a place, as whoever watches it there can keep it.
+LONGEST_PLACE = 64
 LONGEST_ATTEMPT = 8
 
 
@@ -57,11 +58,20 @@ def worker_runner(worker_name: str, epoch: int) -> str:
 
 
 def container_runner(epoch: int) -> str:
-    """This process as a container, or by its process id if it isn't in one."""
+    """This process as a container, or by its process id if it isn't in one.
+
+    Raises ValueError for a place whose name is too long: a part of it could be another
+    place's.
+    """
     known = (found for read in _readers if (found := read()) is not None)
     place, attempt = next(known, (f"pid:{os.getpid()}", "1"))
+    if len(place) > LONGEST_PLACE:
+        raise ValueError(
+            f"This container's name has {len(place)} characters ({place[:20]!a}…), and a job's "
+            f"record keeps {LONGEST_PLACE}."
+        )
     nonce = secrets.token_hex(4)
-    return f"{place[:LONGEST_PLACE]}/{attempt[:LONGEST_ATTEMPT]}@{epoch}#{nonce}"
+    return f"{place}/{attempt[:LONGEST_ATTEMPT]}@{epoch}#{nonce}"
 
 
 def place_of(runner: str) -> str:

@@ -8,17 +8,18 @@ from typing import TYPE_CHECKING, Any
 
 from jobs.conf import settings
 from jobs.exceptions import DeserializationError
-from jobs.execution import moods
 from jobs.execution.journal import Journal
 from jobs.execution.outcomes import Recorder
 from jobs.lifecycle import Lifecycle, Plugin, instantiate
 from jobs.logs import about_the_job, get_logger
 from jobs.models import Job
 from jobs.process.bulletin import Card
-from jobs.process.claims import Claims, check_bounds, check_queue, reservation_of
+from jobs.process.claims import check_bounds, check_queue
 from jobs.process.executor import Executor
-from jobs.process.leases import Heartbeat, Hold
+from jobs.process.holds import Hold
+from jobs.process.leases import Heartbeat
 from jobs.process.listener import Listener
+from jobs.process.passes import Passes
 from jobs.process.reaper import MAINTENANCE_INTERVAL, Reaper
 from jobs.process.shutdown import signals_handled
 from jobs.process.slots import Slots
@@ -36,8 +37,6 @@ logger = get_logger(__name__)
 
 #: Jobs performed in one pass of the loop.
 PASS = 100
-#: Jobs reserved by one statement, for as many free slots.
-MOST_AT_ONCE = 100
 #: A worker gives up after this many failed passes in a row, not counting those for
 #: which the database couldn't be reached. Delayed Job: ten errors while it reserves.
 FAILURES_IN_A_ROW = 10
@@ -85,6 +84,8 @@ class Worker:
         #: Whether jobs are executed elsewhere, so that this worker may take one over.
         self.hands_over = any(plugin.hands_over for plugin in self.plugins)
         self.lifecycle = Lifecycle(self.plugins)
+        #: Whether no plugin comes between a job's lease and its execution.
+        self._performs_at_once = not self.lifecycle.is_heard("perform")
         self.journal = Journal()
         self.recorder = Recorder(self.name, self.lifecycle, self, self.journal)
         self.stopping = threading.Event()
@@ -95,9 +96,11 @@ class Worker:
         # hours.
         card = Card(self.name, self.queues, concurrency, self.hands_over)
         self.heartbeat = heartbeat(self._reaper.reap, card)
-        self._executor = Executor(self.recorder, self.lifecycle, self.heartbeat)
-        self._slots = Slots(concurrency)
-        self._claims = Claims(self, self.stopping)
+        self._slots = Slots(concurrency, lambda: self._store.seconds_reachable())
+        self._passes = Passes(self, model, self.lifecycle, self._slots, self._reaper, self.stopping)
+        self._executor = Executor(
+            self.recorder, self.lifecycle, self.heartbeat, self._passes.onward
+        )
         self._counting = threading.Lock()
         self._succeeded = self._failed = 0
         self._tally = Tally()
@@ -151,7 +154,7 @@ class Worker:
     @property
     def paused(self) -> Paused:
         """The queues and names of which it begins no job."""
-        return self._claims.paused
+        return self._passes.paused
 
     @property
     def interrupted(self) -> bool:
@@ -200,30 +203,12 @@ class Worker:
         """
         before = self._succeeded, self._failed
         try:
-            self._pass(number)
+            self._passes.run(number, self._perform_and_count)
             self._slots.wait_until_idle()
         finally:
             self.heartbeat.stop()
             self.journal.write()
         return self._succeeded - before[0], self._failed - before[1]
-
-    def _pass(self, number: int) -> int:
-        self._reaper.maintain(self.stopping, always=True)
-        with moods.process:  # read once for all the jobs of the pass
-            return self._reserve_and_perform(number)
-
-    def _reserve_and_perform(self, number: int) -> int:
-        reserved = 0
-        while reserved < number and self._slots.wait_for_free(given_up=self.stopping.is_set):
-            self._reaper.maintain(self.stopping)
-            limit = min(self._slots.free, number - reserved, MOST_AT_ONCE)
-            jobs = self._claims.reserve(self._store, limit)
-            if not jobs:
-                break
-            reserved += len(jobs)
-            for job in jobs:
-                self._slots.run(self._perform_and_count, job)
-        return reserved
 
     @property
     def _store(self) -> Any:
@@ -231,8 +216,10 @@ class Worker:
 
     # A job
 
-    def _perform_and_count(self, job: AbstractJob) -> None:
-        reservation = reservation_of(job)
+    def _perform_and_count(self, job: AbstractJob) -> bool:
+        """Whether the job was performed, or let go of, as far as its row is
+        concerned.
+        """
         try:
             result = self.perform(job)
         except BaseException as error:
@@ -241,12 +228,13 @@ class Worker:
             with about_the_job(job, self.name):
                 text = "[%s] Job %s could not be performed:"
                 logger.error(text, self, job, exc_info=error)
-            result = False
+            result, is_in_row = False, False
         else:
-            self._claims.is_done_with(reservation)
+            is_in_row = True
         with self._counting:
             self._succeeded += result is True
             self._failed += result is False
+        return is_in_row
 
     def perform(self, job: AbstractJob) -> bool | None:
         """Performs a reserved job through the plugins, with its lease renewed.
@@ -254,7 +242,8 @@ class Worker:
         Returns whether it succeeded; None if the outcome isn't known here, because the
         job was let go of or isn't this worker's now.
         """
-        with about_the_job(job, self.name), self.heartbeat.watching(job) as hold:
+        watched = self.heartbeat.watching(job, with_execution=self._performs_at_once)
+        with about_the_job(job, self.name), watched as hold:
             self._held[id(job)] = hold
             try:
                 job.require_readable()
@@ -293,7 +282,7 @@ def run(worker: Worker, job: AbstractJob) -> bool | None:
 
 
 def _one_pass(worker: Worker) -> int:
-    return worker._pass(PASS)
+    return worker._passes.run(PASS, worker._perform_and_count)
 
 
 def _given(value: Any, setting: str) -> Any:

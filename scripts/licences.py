@@ -28,10 +28,14 @@ FILES = {
     "bench/requirements-peer.txt": "benchmarks",
 }
 IN_THE_IMAGE = ("the application", "PostgreSQL")
-#: Packages of other systems and Pythons than the one that this page is made on.
+#: Packages of other systems and Pythons than the one that this page is made on, and
+#: those whose metadata say nothing.
 ELSEWHERE = {
+    "async-timeout": "Apache-2.0",
     "colorama": "BSD-3-Clause",
+    "django-ox": "BSD-3-Clause",
     "exceptiongroup": "MIT",
+    "huey": "MIT",
     "importlib-metadata": "Apache-2.0",
     "pywin32": "PSF-2.0",
     "tomli": "MIT",

@@ -48,6 +48,13 @@ if BATCH_LAG:
     FAST["BATCHEXEC_SETTLE"] = str(2 + 1.5 * LATE["list_lag"])
 
 
+def late(seconds: float) -> float:
+    """A limit for what the local AWS Batch shows meanwhile, which grows with its lag: a
+    few changes of a status, or one look of ListJobs.
+    """
+    return seconds + 4 * BATCH_LAG
+
+
 def wait_for(condition: Callable[[], T], seconds: float = 120, what: str = "") -> T:
     """The first true value of `condition()`; AssertionError after `seconds`."""
     deadline = time.monotonic() + seconds

@@ -8,6 +8,7 @@ from batchexec.aws import credentials
 from batchexec.aws.boto import exceptions
 from batchexec.aws.errors import (
     Denied,
+    NotAccepted,
     NotConfigured,
     NotReached,
     Refused,
@@ -25,6 +26,15 @@ TOO_MANY = {
     "RequestLimitExceeded",
     "RequestThrottled",
 }
+#: Statuses by which AWS judges what it was asked. Any other 4xx says nothing about
+#: that: a request that came too slowly (408), a conflict that passes (409), an address
+#: that isn't AWS Batch's (404, 405), a proxy that wants a password (407). Source: AWS
+#: Batch API and AWS's Common Errors, which know only 400 and 403; RFC 9110.
+JUDGED = frozenset({400, 401, 403, 413, 422})
+#: AWS may have worked on a request that it says came too slowly.
+TOO_SLOW = 408
+#: AWS's code for that, whatever the status.
+TOO_SLOW_CODES = {"RequestTimeout", "RequestTimeoutException"}
 #: The connection to AWS Batch was never made. An SSLError isn't among them, because it
 #: may also come while the reply is read.
 NO_CONNECTION = (
@@ -50,6 +60,7 @@ def is_denied(error: BaseException) -> bool:
     return (
         isinstance(error, exceptions.ClientError)
         and _status(error) in (401, 403)
+        and _is_awss(error)
         and _code(error) not in credentials.REFUSED_CREDENTIALS
     )
 
@@ -58,7 +69,9 @@ def is_refused(error: BaseException) -> bool:
     """Whether AWS finds a fault with what it was asked."""
     return (
         isinstance(error, exceptions.ClientError)
-        and 400 <= _status(error) < 500
+        and _status(error) in JUDGED
+        and _is_awss(error)
+        and not _is_too_slow(error)
         and not is_throttling(error)
         and not configuration_error(error)
     )
@@ -103,9 +116,23 @@ def of_submission(error: Exception, *, sent: bool) -> JobError:
         return Denied(configuration_error(error))
     if text := configuration_error(error):
         return NotReached(text)
-    if 400 <= _status(error) < 500:
+    if is_refused(error):
         return Refused(f"AWS Batch refused the submission: {error}")
+    if 400 <= _status(error) < 500 and not _is_too_slow(error):
+        return NotAccepted(f"AWS Batch did not judge the submission: {error}")
     return Unknown(f"AWS Batch failed while it took the submission: {error}")
+
+
+def _is_awss(error: BaseException) -> bool:
+    """Whether the answer is AWS's own: those of a proxy on the way have no code of AWS.
+
+    Then boto3 puts the status in its place.
+    """
+    return _code(error).isidentifier()
+
+
+def _is_too_slow(error: BaseException) -> bool:
+    return _status(error) == TOO_SLOW or _code(error) in TOO_SLOW_CODES
 
 
 def _code(error: Any) -> str:

@@ -6,8 +6,8 @@ from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING
 
 from batchexec import markers
-from batchexec.aws.statuses import TERMINAL
 from batchexec.conf import settings
+from batchexec.statuses import TERMINAL
 
 if TYPE_CHECKING:
     from batchexec.aws.client import BatchClient

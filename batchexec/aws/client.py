@@ -10,10 +10,14 @@ from typing import Any
 
 from batchexec.aws import answers, calls, credentials
 from batchexec.aws.boto import Config, boto3, exceptions
-from batchexec.aws.errors import NotConfigured
+from batchexec.aws.errors import NotConfigured, Rejected
+from jobs.runner import LONGEST_PLACE
 
 #: The most ids that one DescribeJobs takes. Source: AWS Batch API.
 MOST_IDS = 100
+#: Of a Batch job's id, in characters: what markers and runners keep. AWS's have 36, and
+#: a few more in an array.
+LONGEST_ID = LONGEST_PLACE
 #: Longest `reason` of TerminateJob and CancelJob, in characters. Source: AWS Batch API.
 LONGEST_REASON = 1024
 
@@ -98,9 +102,15 @@ class BatchClient:
         """
         try:
             with self._asking():
-                return str(self._once.submit_job(**request)["jobId"])
+                batch_job_id = str(self._once.submit_job(**request)["jobId"])
         except Exception as error:
             raise answers.of_submission(error, sent=self._call.sent) from error
+        if len(batch_job_id) > LONGEST_ID:
+            raise Rejected(
+                f"AWS Batch named the job {batch_job_id[:20]!a}… with {len(batch_job_id)} "
+                f"characters, and a marker keeps {LONGEST_ID}: nothing can follow it."
+            )
+        return batch_job_id
 
     def describe(self, ids: Iterable[str]) -> dict[str, dict[str, Any]]:
         """The JobDetail of each id, without those that AWS Batch doesn't know."""
@@ -117,17 +127,26 @@ class BatchClient:
         return self.describe([batch_job_id]).get(batch_job_id)
 
     def find(self, queue: str, name: str) -> list[dict[str, Any]]:
-        """Every Batch job of that name in the queue, whatever its status."""
+        """Every Batch job of that name in the queue, whatever its status.
+
+        A queue that is gone, or was never there, has none.
+        """
         return [summary for summary in self._list(queue, name) if summary["jobName"] == name]
 
     def find_all(self, queue: str, prefix: str) -> list[dict[str, Any]]:
-        """Every Batch job in the queue whose name begins so, whatever its status."""
+        """Every Batch job in the queue whose name begins so; see `find`."""
         return self._list(queue, f"{prefix}*")
 
     def _list(self, queue: str, name: str) -> list[dict[str, Any]]:
         # ListJobs takes one filter; with one, it shows jobs of every status.
         filters = [{"name": "JOB_NAME", "values": [name]}]
-        return self._pages("list_jobs", "jobSummaryList", jobQueue=queue, filters=filters)
+        try:
+            found = self._pages("list_jobs", "jobSummaryList", jobQueue=queue, filters=filters)
+        except Exception as error:
+            if answers.is_refused(error) and not self.queues(queue):
+                return []
+            raise
+        return [summary for summary in found if len(summary["jobId"]) <= LONGEST_ID]
 
     def terminate(self, batch_job_id: str, reason: str) -> None:
         """Asks AWS Batch to end the job; it is over when DescribeJobs says so."""

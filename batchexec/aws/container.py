@@ -8,7 +8,7 @@ from __future__ import annotations
 import os
 from typing import TYPE_CHECKING
 
-from jobs.runner import place_of
+from jobs.runner import LONGEST_PLACE, place_of
 
 if TYPE_CHECKING:
     from jobs.models import AbstractJob
@@ -27,4 +27,6 @@ def this_container() -> tuple[str, str] | None:
 
 def registered_batch_job(job: AbstractJob) -> str:
     """The Batch job whose container is the job's runner; empty if there is none."""
-    return place_of(job.runner)
+    place = place_of(job.runner)
+    # Whatever wrote a longer one, it is no Batch job's.
+    return place if len(place) <= LONGEST_PLACE else ""

@@ -36,5 +36,9 @@ class Rejected(JobError):
     """AWS Batch will never take the submission: something about the job is wrong."""
 
 
+class DeniedAsAll(Rejected):
+    """AWS denies it as everything else: the attempt ends, and isn't counted."""
+
+
 class Unknown(JobError):
     """AWS Batch may have taken the submission: look for it before you repeat it."""

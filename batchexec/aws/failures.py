@@ -93,6 +93,8 @@ LOOKED_AT_OF_CONTAINER = ("exitCode", "reason", "logStreamName")
 
 #: Of AWS Batch's texts, in characters: the column of a log stream's name.
 LONGEST_TEXT = 512
+#: Of a status, likewise; the longest that AWS has, SUBMITTED, has nine.
+LONGEST_STATUS = 16
 
 
 @dataclass(frozen=True)
@@ -129,14 +131,18 @@ def classify(detail: Mapping[str, Any] | None) -> Failure:
 def essence(detail: Mapping[str, Any]) -> dict[str, Any]:
     """What the worker reads of a JobDetail; a thousand whole ones would be too large.
 
-    Its `attempts` is their number. Its texts are such as every database can hold.
+    Its `attempts` is their number; `waits_since` is the end of the last of them, or its
+    creation. Its texts are such as every database can hold.
     """
-    container = container_of(detail)
+    container, attempts = container_of(detail), detail.get("attempts") or ()
+    began = attempts[-1].get("stoppedAt") if attempts else detail.get("createdAt")
     return {
         **_storable(detail, LOOKED_AT),
+        "status": storable(str(detail.get("status")))[:LONGEST_STATUS],
         "container": _storable(container, LOOKED_AT_OF_CONTAINER),
         "sizes": sizes(detail),
-        "attempts": len(detail.get("attempts", ())),
+        "attempts": len(attempts),
+        "waits_since": began,
     }
 
 

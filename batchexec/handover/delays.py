@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from batchexec.aws.errors import (
     Denied,
+    DeniedAsAll,
     NotAccepted,
     NotConfigured,
     NotReached,
@@ -26,6 +28,10 @@ if TYPE_CHECKING:
 #: tags, environment or share may be the reason, before that is a failed attempt. More
 #: than once, because AWS says that rights take effect with a delay.
 MOST_DENIALS = 3
+#: For how many seconds a job holds its slot while AWS denies it as everything. Then
+#: the jobs behind it have their turn: one that AWS accepts proves that not all are
+#: denied.
+HELD_FOR = 20.0
 #: How long a slot sleeps before it looks whether a standstill is over, in seconds.
 LONGEST_SLEEP = 5.0
 
@@ -38,6 +44,7 @@ class Delays:
         self._order = order
         self._backoff = Backoff(FIRST_PAUSE, LONGEST_PAUSE)
         self._denials = 0
+        self._denied_since: float | None = None
 
     def wait(self, placement: Placement, say: Callable[[str], None]) -> None:
         """Waits while something stops the process's submissions; tells `say` why."""
@@ -52,6 +59,7 @@ class Delays:
     def over(self, placement: Placement) -> None:
         """AWS Batch has taken the submission."""
         self._slot.standstill.go_on(*_subjects(placement))
+        self._slot.denials.accepted(self._order.request)
 
     def after(self, error: NotAccepted | NotConfigured | Refused) -> str:
         """Tells the process what keeps the job waiting, and returns it.
@@ -76,21 +84,43 @@ class Delays:
 
     def _of_refusal(self, refusal: Refused) -> str:
         """Whose fault it is: first of queue and definition, then of the request."""
-        reason = str(refusal)
+        reason, refused_by = str(refusal), self._order.queue_name
         self._slot.catalogue.forget(self._order.queue_name, self._order.definition_name)
         try:
             placement = self._order.placed()
         except (NotAccepted, NotConfigured) as error:
             self._tell(error, str(error))
             return str(error)
-        is_stopped = placement.is_plain and self._slot.standstill.reason(SETTINGS)
-        if not self._order.is_to_blame(refusal) and placement.is_plain:
+        if self._order.queue_name != refused_by:
+            return reason  # it takes no jobs any more: the job has gone on to the next
+        is_plain = placement.is_plain and not self._order.is_to_blame(refusal)
+        is_denied = isinstance(refusal, Denied)
+        if is_denied:
+            self._slot.denials.denied(self._order.request, reason, is_plain=is_plain)
+        if is_plain:
             self._slot.standstill.stop(SETTINGS, reason)
-        elif not is_stopped:
+        elif placement.is_plain and self._slot.standstill.reason(SETTINGS):
+            pass  # others that ask for less are refused as well
+        elif is_denied and self._is_denied_as_all():
+            self._slot.standstill.say("denials", f"Jobs wait, at no cost: {reason}")
+            if self._denied_for() > HELD_FOR:
+                raise DeniedAsAll(reason)
+        else:
             self._denials += 1
-            if not isinstance(refusal, Denied) or self._denials >= MOST_DENIALS:
+            if not is_denied or self._denials >= MOST_DENIALS:
                 raise Rejected(reason)
         return reason
+
+    def _is_denied_as_all(self) -> bool:
+        since = time.monotonic() - self._denied_for()
+        return self._slot.denials.are_of_everything(self._order.request, since)
+
+    def _denied_for(self) -> float:
+        """Seconds since the first denial."""
+        now = time.monotonic()
+        if self._denied_since is None:
+            self._denied_since = now
+        return now - self._denied_since
 
 
 def _subjects(placement: Placement) -> tuple[str, ...]:

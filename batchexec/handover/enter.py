@@ -6,18 +6,17 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from batchexec import markers
-from batchexec.aws.answers import is_refused
 from batchexec.aws.container import registered_batch_job
 from batchexec.aws.errors import NotAccepted, NotConfigured, Refused, Rejected, Throttled, Unknown
 from batchexec.aws.names import job_name
 from batchexec.aws.request import request_for
-from batchexec.aws.statuses import PROGRESS
 from batchexec.conf import settings
 from batchexec.handover.delays import Delays
 from batchexec.handover.order import Order, Placement
 from batchexec.handover.slot import LetGo
 from batchexec.models import BatchJob
 from batchexec.resources import Resources
+from batchexec.statuses import PROGRESS
 from jobs import transitions
 from jobs.logs import get_logger
 from jobs.text import one_line, storable
@@ -137,7 +136,10 @@ class Entry:
         }
         if self._marker is None:
             self._marker = self._commit(**place)
-        elif not self._slot.persist(markers.repeat_intent, self._marker, **place):
+            return self._marker
+        # It may have waited for long, and its job been cancelled or deleted meanwhile.
+        self._slot.row()
+        if not self._slot.persist(markers.repeat_intent, self._marker, **place):
             self.reread(self._marker)
             return None
         return self._marker
@@ -189,22 +191,14 @@ class Entry:
                 self._record(marker, batch_job_id)
                 return bool(marker.batch_job_id)
             is_last_look = self._slot.persist(markers.is_settled, marker)
-            if found := self._slot.ask_batch(self._look, marker.job_queue, marker.job_name):
+            place = marker.job_queue, marker.job_name
+            if found := self._slot.ask_batch(self._slot.client.find, *place):
                 self._adopt(marker, found)
                 return True
             if is_last_look:
                 return False
             self._slot.pause(settings.SETTLE / LOOKS)
         return True
-
-    def _look(self, queue: str, name: str) -> list[dict[str, Any]]:
-        """The Batch jobs of that name; a queue that is gone has none."""
-        try:
-            return self._slot.client.find(queue, name)
-        except Exception as error:
-            if is_refused(error) and not self._slot.client.queues(queue):
-                return []
-            raise
 
     def _adopt(self, marker: BatchJob, found: list[dict[str, Any]]) -> None:
         """Records one of several Batch jobs; cancels those that have not started.

@@ -1,8 +1,9 @@
 """Which of several queues a job goes to: `Resources(queues=…)`.
 
 A job begins with the first. It goes on to the next once LOST_HOSTS of its executions
-there were lost with their host, such as on Spot, or one did not start in time. The
-job's history counts that. On the last queue it stays.
+there were lost with their host, such as on Spot, or one did not start in time, or at
+once if the queue takes no jobs. The job's history counts that. On the last queue it
+stays.
 """
 
 from __future__ import annotations
@@ -14,6 +15,7 @@ from batchexec.aws import failures
 from batchexec.conf import settings
 from batchexec.handover import retries
 from jobs.logs import get_logger
+from jobs.text import one_line
 
 if TYPE_CHECKING:
     from batchexec.aws.failures import Failure
@@ -42,6 +44,26 @@ def with_deadline(resources: Resources, history: BatchHistory | None) -> Resourc
     if is_last or resources.start_within is not None:
         return resources
     return dataclasses.replace(resources, start_within=settings.FALLBACK_AFTER)
+
+
+def passes_over(
+    job: AbstractJob, resources: Resources, history: BatchHistory | None, problem: str
+) -> BatchHistory | None:
+    """The history with which the job goes on to the next queue, as this one takes no
+    jobs: `problem` says why.
+
+    None if there is no other queue.
+    """
+    index = _index(resources, history)
+    if index >= len(resources.queues) - 1:
+        return None
+    row = history if history is not None else retries.history_of(job)
+    after = (index + 1) * LOST_HOSTS
+    if not retries.change(row, {"setbacks": row.setbacks}, {"setbacks": after}):
+        return retries.find(job)  # somebody else has counted, too
+    message = "Job %s goes on to the queue %s: %s"
+    logger.info(message, job, resources.queues[index + 1], one_line(problem))
+    return row
 
 
 def moves_on(job: AbstractJob, failure: Failure, resources: Resources) -> bool:

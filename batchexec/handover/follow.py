@@ -11,15 +11,15 @@ import time
 from typing import TYPE_CHECKING, Any
 
 from batchexec import markers
-from batchexec.aws.errors import Rejected
+from batchexec.aws.errors import DeniedAsAll, Rejected
 from batchexec.aws.failures import log_stream
-from batchexec.aws.statuses import TERMINAL
 from batchexec.conf import settings
 from batchexec.handover import reprieve
 from batchexec.handover.enter import Entry
 from batchexec.handover.late_start import LateStart
 from batchexec.handover.settle import Settlement
 from batchexec.handover.slot import Ended, LetGo
+from batchexec.statuses import TERMINAL
 from jobs import transitions
 from jobs.conf import settings as jobs_settings
 from jobs.logs import get_logger
@@ -64,7 +64,8 @@ class Follower:
         try:
             marker = self._entry.enter()
         except Rejected as error:
-            if self._settlement.give_up(str(error)):
+            counted = not isinstance(error, DeniedAsAll)
+            if self._settlement.give_up(str(error), counted=counted):
                 return False
             marker = self._entry.registered()
         return self._watch(marker)

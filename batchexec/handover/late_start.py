@@ -8,9 +8,9 @@ from __future__ import annotations
 import time
 from typing import TYPE_CHECKING, Any
 
-from batchexec.aws.statuses import NOT_STARTED
 from batchexec.conf import settings
 from batchexec.handover.fallback import DID_NOT_START
+from batchexec.statuses import NOT_STARTED
 from jobs.conf.options import duration
 from jobs.logs import get_logger
 from jobs.text import one_line
@@ -39,8 +39,10 @@ class LateStart:
             self._since = None
             return
         if self._since is None or detail["attempts"] != self._attempts:
+            # Each attempt of AWS Batch's own has its wait, its report and its deadline.
             self._since = time.monotonic() - self._waited_before(detail)
             self._attempts = detail["attempts"]
+            self._reported = self._cancelled = False
         waited = time.monotonic() - self._since
         reason = str(detail.get("statusReason") or "no reason given")
         if not self._reported and waited >= settings.RUNNABLE_REPORT_AFTER:
@@ -60,13 +62,14 @@ class LateStart:
         logger.warning(message, *facts)
 
     def _waited_before(self, detail: dict[str, Any]) -> float:
-        """Seconds since the submission.
+        """Seconds since the submission, or since an earlier attempt ended.
 
-        0 if an earlier attempt has run: then the wait is counted from now.
+        0 if AWS Batch doesn't say when: then the wait is counted from now.
         """
-        if detail["attempts"] or "createdAt" not in detail:
+        began = detail["waits_since"]
+        if not isinstance(began, (int, float)):
             return 0.0
-        return max(0.0, self._slot.now().timestamp() - detail["createdAt"] / 1000)
+        return max(0.0, self._slot.now().timestamp() - began / 1000)
 
     def _deadline(self) -> float:
         """How long the Batch job may wait, in seconds; 0 means for ever."""

@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING, Any
 from batchexec import markers
 from batchexec.aws.cancelled import ended_after_cancel
 from batchexec.aws.failures import essence
-from batchexec.aws.statuses import TERMINAL
 from batchexec.handover import reprieve
 from batchexec.handover.settle import is_unwanted, outcome_of
 from batchexec.process.traces import Trace, forget_old
+from batchexec.statuses import TERMINAL
 from jobs.logs import get_logger
 
 if TYPE_CHECKING:

@@ -22,6 +22,7 @@ from batchexec.aws.placement import fitted, misfit, platform_of, share_missing
 from batchexec.conf import settings
 from batchexec.handover import fallback, retries
 from batchexec.process.aside import TookTooLong
+from batchexec.process.denials import Request
 from batchexec.resources import Resources, resources_of
 from jobs.exceptions import DeserializationError
 from jobs.logs import get_logger
@@ -121,6 +122,16 @@ class Order:
         plain = Resources()
         return any(getattr(self.asked, name) != getattr(plain, name) for name in names)
 
+    @property
+    def request(self) -> Request:
+        """What AWS may allow or deny it by."""
+        return Request(
+            self.queue_name if self._has_own_queue else None,
+            self.definition_name if self._has_own_definition else None,
+            frozenset(self.asked.tags.items()),
+            self.asked.share_identifier,
+        )
+
     # Where it goes
 
     @property
@@ -147,12 +158,26 @@ class Order:
         Raises Rejected if that can't be and is the job's own choice, NotConfigured if
         it is the settings', NotAccepted if AWS Batch can't be asked.
         """
-        queue = self._look_up(self._slot.catalogue.queue, self.queue_name)
+        queue = self._usable_queue()
         definition = self._look_up(self._slot.catalogue.definition, self.definition_name)
         self._check(queue, definition)
         is_plain = not (self._has_own_queue or self._has_own_definition)
         self._placed = Placement(queue, definition, self._fitted(queue, definition), is_plain)
         return self._placed
+
+    def _usable_queue(self) -> Queue:
+        """The first of the job's queues, from where it is now, that takes jobs; else
+        the last.
+        """
+        while True:
+            queue = self._look_up(self._slot.catalogue.queue, self.queue_name)
+            if not queue.problem:
+                return queue
+            passed = (self._job, self.asked, self._history, queue.problem)
+            history = self._slot.persist(fallback.passes_over, *passed)
+            if history is None:
+                return queue
+            self._history = history
 
     def _check(self, queue: Queue, definition: Definition) -> None:
         own_queue, own_definition = self._has_own_queue, self._has_own_definition

@@ -14,12 +14,12 @@ from typing import TYPE_CHECKING, Any
 
 from batchexec import markers
 from batchexec.aws.failures import classify, essence
-from batchexec.aws.statuses import TERMINAL
 from batchexec.handover import fallback, retries
 from batchexec.handover.slot import LetGo
 from batchexec.process.aside import aside
 from batchexec.process.traces import Trace
 from batchexec.resources import Resources, resources_of
+from batchexec.statuses import TERMINAL
 from jobs import transitions
 from jobs.execution.questions import ASKED_FOR
 from jobs.logs import get_logger

@@ -11,12 +11,12 @@ from batchexec import markers
 from batchexec.aws.cancelled import ended_after_cancel
 from batchexec.aws.container import registered_batch_job
 from batchexec.aws.failures import Failure, classify, essence
-from batchexec.aws.statuses import TERMINAL
 from batchexec.conf import settings
 from batchexec.handover import endings, fallback, reprieve, retries
 from batchexec.models import BatchJob
 from batchexec.process.aside import aside
 from batchexec.process.traces import Trace
+from batchexec.statuses import TERMINAL
 from jobs import transitions
 from jobs.exceptions import Lost
 from jobs.execution.apart import Apart
@@ -86,8 +86,10 @@ class Settlement:
         recorder, seen = self._slot.watcher.recorder, transitions.as_seen(row)
         return recorder.failed(row, Lost(failure.text), seen, counted=not is_free)
 
-    def give_up(self, reason: str) -> bool:
+    def give_up(self, reason: str, *, counted: bool = True) -> bool:
         """Records a failed attempt, because the submission was refused for good.
+
+        It costs no attempt if it isn't `counted`.
 
         Returns False if a container performs the job all the same: another worker's
         submission may have been accepted, and it wins until the very write.
@@ -98,7 +100,7 @@ class Settlement:
             if registered_batch_job(row):
                 return False
             seen = transitions.as_seen(row)
-            if self._slot.on_database(failed, row, Lost(reason), seen):
+            if self._slot.on_database(failed, row, Lost(reason), seen, counted=counted):
                 self._clear_marker()
                 return True
 

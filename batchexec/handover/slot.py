@@ -17,7 +17,7 @@ from batchexec import markers
 from batchexec.aws.answers import configuration_error, is_throttling
 from batchexec.aws.errors import Throttled
 from batchexec.process.aside import aside
-from jobs.execution import outcomes, writes
+from jobs.execution import offers, outcomes
 from jobs.logs import get_logger, learn
 from jobs.states import State
 from jobs.store import store_for
@@ -84,6 +84,7 @@ class Slot:
         self.catalogue = catalogue
         #: What keeps the jobs of this process from being submitted.
         self.standstill = gates.standstill
+        self.denials = gates.denials
         self.watcher = watcher
         self._gates = gates
         self._store = store_for(type(job))
@@ -125,7 +126,7 @@ class Slot:
         """Calls a step on the database, again and again while that can't be reached.
 
         Meanwhile the job goes on in AWS Batch. Raises the database's error after
-        `writes.PATIENCE`.
+        `offers.PATIENCE`.
         """
         call = partial(step, *arguments, **keywords)
         return self.on_database(self.patiently, call)
@@ -142,7 +143,7 @@ class Slot:
     def patiently(self, call: Callable[[], T]) -> T:
         """As `persist`, for what has threads of its own."""
         never = threading.Event()
-        result = until_available(self._store, call, never, give_up_after=writes.PATIENCE)
+        result = until_available(self._store, call, never, give_up_after=offers.PATIENCE)
         return cast(T, result)  # None only after `never` was set
 
     def on_database(self, step: Callable[P, T], *arguments: P.args, **keywords: P.kwargs) -> T:

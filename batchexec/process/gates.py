@@ -8,6 +8,7 @@ from __future__ import annotations
 import threading
 
 from batchexec.process.crew import Crew
+from batchexec.process.denials import Denials
 from batchexec.process.pacer import Pacer
 from batchexec.process.standstill import Standstill
 
@@ -29,3 +30,4 @@ class Gates:
         self.loading = threading.BoundedSemaphore(LOADING_AT_ONCE)
         self.pacer = Pacer()
         self.standstill = Standstill()
+        self.denials = Denials()

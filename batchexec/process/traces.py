@@ -14,12 +14,12 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from batchexec.aws.failures import container_of, sizes
-from batchexec.aws.statuses import TERMINAL
 from batchexec.conf import settings
 from batchexec.executions import about_execution
 from batchexec.models import BatchExecutionRecord, BatchJob
 from batchexec.process.crew import Crew
 from batchexec.process.watches import Watch, Watches
+from batchexec.statuses import TERMINAL
 from jobs.exceptions import JobError
 from jobs.logs import get_logger
 from jobs.store import store_for

@@ -8,8 +8,8 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 from batchexec.aws.container import registered_batch_job
-from batchexec.aws.statuses import TERMINAL
 from batchexec.conf import settings
+from batchexec.statuses import TERMINAL
 from jobs.states import State
 
 if TYPE_CHECKING:

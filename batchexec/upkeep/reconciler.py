@@ -12,11 +12,12 @@ from typing import TYPE_CHECKING, Any
 from batchexec import markers
 from batchexec.aws.container import registered_batch_job
 from batchexec.aws.names import common_prefix, is_ours
-from batchexec.aws.statuses import TERMINAL
 from batchexec.conf import settings
 from batchexec.models import BatchJob
+from batchexec.statuses import TERMINAL
 from batchexec.upkeep import findings
 from batchexec.upkeep.findings import Finding, Stranger, environment_of
+from batchexec.upkeep.places import known_queues
 from jobs.models import Job
 from jobs.states import State
 from jobs.store import store_for
@@ -88,13 +89,14 @@ def _of_strangers(client: BatchClient, by_job: dict[str, BatchJob]) -> list[Find
 
 def _unnamed(client: BatchClient, found: Iterable[BatchJob]) -> list[dict[str, Any]]:
     """The Batch jobs of this installation that go on and that no marker names."""
-    queues = {settings.JOB_QUEUE, *(marker.job_queue for marker in found)}
     prefix = common_prefix()
-    ours = [summary for queue in queues for summary in client.find_all(queue, prefix)]
+    ours = [one for queue in known_queues(found) for one in client.find_all(queue, prefix)]
     going_on = {summary["jobId"] for summary in ours if summary["status"] not in TERMINAL}
     named = {marker.batch_job_id for marker in found}
+    # Described, because ListJobs may be behind.
     details = client.describe(sorted(going_on - named)).values()
-    return [detail for detail in details if _is_of_this_installation(detail)]
+    goes_on = [detail for detail in details if detail["status"] not in TERMINAL]
+    return [detail for detail in goes_on if _is_of_this_installation(detail)]
 
 
 def _is_of_this_installation(detail: dict[str, Any]) -> bool:

@@ -8,7 +8,6 @@ match is asked about first, with numbers.
 from __future__ import annotations
 
 import datetime as dt
-from dataclasses import dataclass
 from typing import Any
 
 from django.contrib import messages
@@ -20,17 +19,15 @@ from django.core.exceptions import PermissionDenied
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect, QueryDict
 from django.template.response import TemplateResponse
 from django.urls import reverse
-from django.utils import timezone
-from django.utils.dateparse import parse_datetime
 
 from jobs.admin.changelist import filter_of, parameters_of, query_of
+from jobs.admin.offers import BY_NAME, OFFERS, Offer, Unclear, action_of
 from jobs.instants import in_utc
 from jobs.operator import bulk, elsewhere
 from jobs.operator.bulk import Action, Outcome, Selection
-from jobs.operator.filters import BadFilter, Filter, length_of_time
+from jobs.operator.filters import BadFilter, Filter
 from jobs.states import State
 from jobs.store import store_for
-from jobs.terms import checked_priority, checked_text
 
 #: Jobs that are counted at most before somebody is asked.
 COUNTED = 1_000_000
@@ -38,75 +35,6 @@ COUNTED = 1_000_000
 MOST_IDS = 1_000
 #: Entries of the admin's log that one action makes at most, one a job.
 LOGGED = 100
-
-
-@dataclass(frozen=True)
-class Offer:
-    """An action as the admin offers it."""
-
-    name: str
-    label: str
-    #: What it means, for the page that asks.
-    meaning: str
-    states: tuple[str, ...]
-    destroys: bool = False
-    #: Takes a value, which is asked for.
-    takes: str = ""
-
-    def suits(self, chosen: Filter) -> bool:
-        return not chosen.states or any(state in self.states for state in chosen.states)
-
-    def permission(self, opts: Any) -> str:
-        return f"{opts.app_label}.{self.name}_{opts.model_name}"
-
-
-def _offer(action: Action, label: str, meaning: str, takes: str = "") -> Offer:
-    return Offer(action.name, label, meaning, tuple(action.states), action.destroys, takes)
-
-
-OFFERS = [
-    _offer(
-        bulk.retry(),
-        "Retry now",
-        "Failed, cancelled and succeeded jobs run again at once, with all their attempts.",
-    ),
-    _offer(
-        bulk.reschedule(),
-        "Run later or now",
-        "Waiting jobs run at that time and keep their attempts. Failed, cancelled and "
-        "succeeded jobs are retried then.",
-        takes="time",
-    ),
-    _offer(
-        bulk.move(),
-        "Change queue or priority",
-        "Jobs that are being executed keep theirs.",
-        takes="place",
-    ),
-    _offer(
-        bulk.cancel(),
-        "Cancel",
-        "They end as cancelled, and can be retried. What is being executed is told to end "
-        "where that is possible, and its outcome is dropped.",
-    ),
-    _offer(
-        bulk.unlock(),
-        "Unlock",
-        "Their workers lose them, as if their leases had expired. A job that its worker "
-        "performs counts a failed attempt, and may run a second time beside the first if "
-        "that worker is alive. One that is executed elsewhere goes on.",
-    ),
-    _offer(
-        bulk.delete(being_executed=True),
-        "Delete",
-        "The rows, with their payloads and errors, are gone for good.",
-    ),
-]
-BY_NAME = {offer.name: offer for offer in OFFERS}
-
-
-class Unclear(Exception):
-    """The form doesn't say what to do; the text says what is missing."""
 
 
 class Acts:
@@ -138,7 +66,7 @@ class Acts:
             confirmed = "confirmed" in request.POST
             if not confirmed and (offer.destroys or offer.takes or selection.ids is None):
                 return self._ask(request, offer, selection)
-            action = _action_of(offer, request)
+            action = action_of(offer, request)
         except (Unclear, BadFilter) as error:
             return self._back(request, str(error))
         outcome = bulk.perform(action, selection)
@@ -259,39 +187,6 @@ def _posted_filter(request: HttpRequest) -> dict[str, str]:
 
 def _texts(given: QueryDict) -> dict[str, str]:
     return {name: str(value) for name, value in given.items()}
-
-
-def _action_of(offer: Offer, request: HttpRequest) -> Action:
-    """Raises Unclear for a value that is missing, or that no job can have."""
-    given = request.POST
-    try:
-        if offer.takes == "time":
-            return bulk.reschedule(_instant(given.get("delay", ""), given.get("run_at", "")))
-        if offer.takes == "place":
-            queue, priority = given.get("to_queue", "").strip(), given.get("to_priority", "")
-            if not queue and not priority.strip():
-                raise Unclear("Nothing was done: say a queue, a priority, or both.")
-            return bulk.move(
-                checked_text("The queue", queue) if queue else None,
-                checked_priority(int(priority)) if priority.strip() else None,
-            )
-    except (ValueError, TypeError, OverflowError) as error:
-        raise Unclear(f"Nothing was done: {error}") from error
-    if offer.name == "delete":
-        return bulk.delete(being_executed=True)
-    return {"retry": bulk.retry, "cancel": bulk.cancel, "unlock": bulk.unlock}[offer.name]()
-
-
-def _instant(delay: str, run_at: str) -> dt.datetime | None:
-    """None for now."""
-    if delay.strip():
-        return in_utc("The time", timezone.now() + length_of_time(delay.strip()))
-    if run_at.strip():
-        value = parse_datetime(run_at.strip())
-        if value is None:
-            raise Unclear(f"Nothing was done: {run_at[:50]!r} is not a date and time.")
-        return in_utc("The time", value)
-    return None
 
 
 def left_alone(offer: Offer, outcome: Outcome) -> str:

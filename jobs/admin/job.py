@@ -16,8 +16,9 @@ from django.utils.safestring import SafeString
 
 from jobs import transitions
 from jobs.admin import detail, errors, overview, shown
-from jobs.admin.acting import BY_NAME, Acts
+from jobs.admin.acting import Acts
 from jobs.admin.changelist import JobChangeList, query_of
+from jobs.admin.offers import BY_NAME
 from jobs.admin.readonly import ReadOnlyAdmin
 from jobs.admin.shown import instant
 from jobs.compat import display

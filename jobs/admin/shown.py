@@ -119,7 +119,3 @@ def _most_attempts(job: AbstractJob) -> Any:
     except (ValueError, TypeError, KeyError, AttributeError, RecursionError):
         found = None
     return found if type(found) is int else settings.MAX_ATTEMPTS
-
-
-def preformatted(text: str) -> SafeString:
-    return format_html('<pre class="job-text" tabindex="0">{}</pre>', text)

@@ -127,7 +127,10 @@ class Options:
         return self._read(key)
 
     def _given(self) -> Mapping[str, Any]:
-        given = getattr(settings, self._name, {})
+        # Django keeps there what was read of its settings until one of them is set.
+        given = object.__getattribute__(settings, "__dict__").get(self._name)
+        if given is None:
+            given = getattr(settings, self._name, {})
         return given if type(given) is dict or isinstance(given, Mapping) else {}
 
     def _read(self, key: str) -> Any:

@@ -5,8 +5,7 @@ from __future__ import annotations
 import os
 import signal
 import threading
-from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import suppress
 from typing import Any
 
 from jobs.children import end_with_work_item, flush
@@ -19,28 +18,25 @@ _registered = False
 _kept: list[Any] = []
 
 
-@contextmanager
-def performing() -> Iterator[None]:
+class performing:
     """A child that is forked in the body, in any thread, has default signal handlers,
     and no connection of its parent's.
     """
-    global _performing
-    _register()
-    with _lock:
-        _performing += 1
-    try:
-        yield
-    finally:
+
+    __slots__ = ()
+
+    def __enter__(self) -> None:
+        global _performing, _registered
+        with _lock:
+            if not _registered and hasattr(os, "register_at_fork"):
+                os.register_at_fork(before=_before, after_in_child=_in_child)
+                _registered = True
+            _performing += 1
+
+    def __exit__(self, *error: object) -> None:
+        global _performing
         with _lock:
             _performing -= 1
-
-
-def _register() -> None:
-    global _registered
-    with _lock:
-        if not _registered and hasattr(os, "register_at_fork"):
-            os.register_at_fork(before=_before, after_in_child=_in_child)
-            _registered = True
 
 
 def _before() -> None:

@@ -9,6 +9,7 @@ import sys
 import threading
 from collections.abc import Callable
 from contextvars import copy_context
+from operator import is_
 from typing import Any, TypeVar
 
 from jobs.exceptions import Interruption
@@ -89,7 +90,7 @@ def _signals() -> list[Callable[[], None]]:
     """Handlers and the alarm belong to the main thread, which alone may set them."""
     if threading.current_thread() is not threading.main_thread():
         return []
-    before = [_signal.getsignal(signum) for signum in SIGNALS]
+    before = list(map(_signal.getsignal, SIGNALS))
     mask = _signal.pthread_sigmask(signal.SIG_BLOCK, ())
     wakeup = _wakeup()
 
@@ -98,6 +99,8 @@ def _signals() -> list[Callable[[], None]]:
             signal.setitimer(timer, 0)
         signal.set_wakeup_fd(wakeup)
         _signal.pthread_sigmask(signal.SIG_SETMASK, mask)
+        if all(map(is_, map(_signal.getsignal, SIGNALS), before)):
+            return
         for signum, handler in zip(SIGNALS, before, strict=True):
             if handler is not None and _signal.getsignal(signum) is not handler:
                 signal.signal(signum, handler)

@@ -15,7 +15,8 @@ from jobs.conf import settings
 from jobs.exceptions import DeserializationError, NotKnownYet
 from jobs.execution.apart import Apart
 from jobs.execution.journal import AtOnce
-from jobs.execution.writes import Once, offer
+from jobs.execution.offers import offer
+from jobs.execution.once import Once
 from jobs.logs import get_logger
 from jobs.logs.error_text import describe, for_log
 from jobs.store.base import aware
@@ -24,6 +25,7 @@ from jobs.text import one_line
 if TYPE_CHECKING:
     from jobs.execution.journal import Journal
     from jobs.execution.notes import Attempt
+    from jobs.execution.offers import Through
     from jobs.execution.questions import Asked
     from jobs.lifecycle import Lifecycle
     from jobs.models import AbstractJob
@@ -55,16 +57,22 @@ class Recorder:
     def __repr__(self) -> str:
         return f"Worker({one_line(self.name)})"
 
-    def succeeded(self, job: AbstractJob, seconds: float) -> bool:
-        """Records success after `seconds`; False if the execution is over."""
-        return self._or_condemned(job, partial(self._succeeded, job, seconds))
+    def succeeded(
+        self, job: AbstractJob, seconds: float, *, through: Through | None = None
+    ) -> bool:
+        """Records success after `seconds`; False if the execution is over.
 
-    def _succeeded(self, job: AbstractJob, seconds: float) -> bool:
+        `through` may give what is to write it, in the place of the store.
+        """
+        return self._or_condemned(job, partial(self._succeeded, job, seconds, through))
+
+    def _succeeded(self, job: AbstractJob, seconds: float, through: Through | None) -> bool:
         deletes = not job.succeeded_rows_are_kept
         recorded = offer(
             job,
             partial(transitions.succeed, job),
             partial(transitions.has_ended, job, None, deleted=deletes),
+            through,
         )
         if recorded:
             text = "[%s] Job %s COMPLETED after %.4f s"
@@ -80,6 +88,7 @@ class Recorder:
         *,
         counted: bool = True,
         asked: Asked | None = None,
+        through: Through | None = None,
     ) -> bool:
         """Records a failed attempt: rescheduled with its back-off, or, after the last
         one, failed for good.
@@ -88,11 +97,12 @@ class Recorder:
         `where` is what must still hold of the row; by default, that the job's runner is
         its executor. Returns False if it doesn't: then nothing was changed and no hook
         was called. The job object is `asked` what becomes of it, in a process apart by
-        default, because it may never answer.
+        default, because it may never answer. `through` may give what is to write a job
+        that is rescheduled, in the place of the store.
         """
         if job.unreadable:  # conditions on what can't be read would never hold
             return self.condemned(job, error, where)
-        record = partial(self._failed, job, error, where, counted, asked or Apart())
+        record = partial(self._failed, job, error, where, counted, asked or Apart(), through)
         return self._noted_or_condemned(job, error, record)
 
     def _failed(
@@ -102,6 +112,7 @@ class Recorder:
         where: Mapping[str, Any] | None,
         counted: bool,
         asked: Asked,
+        through: Through | None,
         attempt: Attempt,
     ) -> bool:
         attempt.counted = counted
@@ -127,6 +138,7 @@ class Recorder:
                 attempts=attempts if counted else prior,
             ),
             partial(transitions.has_ended, job, described, deleted=False),
+            through,
         )
         return self._through("error", record, job, error)
 

@@ -6,14 +6,16 @@ of them, and the commands and the admin ask here.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any
+from collections.abc import Callable, Iterable, Sequence
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 from jobs.execution.notes import forget_jobs
 from jobs.models import Job
 
 if TYPE_CHECKING:
     from jobs.models import AbstractJob
+
+Question: TypeAlias = "Callable[[Sequence[AbstractJob]], dict[str, str]]"
 
 #: Jobs that a place is asked about at once.
 AT_ONCE = 1000
@@ -37,6 +39,14 @@ class Place:
         hasn't been accepted there yet.
 
         Empty for a job that was accepted, and only waits for its start.
+        """
+        return {}
+
+    def why_not_started(self, jobs: Sequence[AbstractJob]) -> dict[str, str]:
+        """By the job's id: what keeps a detached job from its start, as this place said
+        last.
+
+        Without those that have started, or of which it has said nothing.
         """
         return {}
 
@@ -65,10 +75,19 @@ def executions(job: AbstractJob) -> list[dict[str, Any]]:
 
 def why_not_begun(jobs: Sequence[AbstractJob]) -> dict[str, str]:
     """As `Place.why_not_begun`, by what every place says."""
+    return _said([place.why_not_begun for place in _places], jobs)
+
+
+def why_not_started(jobs: Sequence[AbstractJob]) -> dict[str, str]:
+    """As `Place.why_not_started`, by what every place says."""
+    return _said([place.why_not_started for place in _places], jobs)
+
+
+def _said(questions: Iterable[Question], jobs: Sequence[AbstractJob]) -> dict[str, str]:
     said: dict[str, str] = {}
     for start in range(0, len(jobs), AT_ONCE):
-        for place in _places:
-            said.update(place.why_not_begun(jobs[start : start + AT_ONCE]))
+        for question in questions:
+            said.update(question(jobs[start : start + AT_ONCE]))
     return said
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+import json
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, fields, replace
@@ -17,6 +18,7 @@ if TYPE_CHECKING:
 
 #: Longest text, in characters, because databases limit patterns.
 LONGEST_TEXT = 255
+LONGEST_PATTERN = 2 * LONGEST_TEXT
 LONGEST = dt.timedelta(days=36_500)
 UNITS = {"s": 1, "m": 60, "h": 3600, "d": 86400}
 #: A text is looked for in these columns.
@@ -139,7 +141,10 @@ class Filter:
         if self.name is not None:
             found["name__icontains"] = self.name
         if self.text is not None:
-            found[f"{SEARCHED}__icontains"] = self.text
+            # A payload is kept as JSON, which has escapes for some characters.
+            escaped = json.dumps(self.text)[1:-1]
+            texts = [self.text, escaped] if len(escaped) <= LONGEST_PATTERN else [self.text]
+            found[f"{SEARCHED}__icontains"] = list(dict.fromkeys(texts))
         return found
 
     def conditions(self, store: Store[Any]) -> dict[str, Any]:

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from jobs.models import AbstractJob
 
 #: Rows that are looked at, at most, for what no index serves.
-LOOKED_AT = 20_000
+LOOKED_AT = 10_000
 #: Rows that are counted and paged, at most.
 MOST = 10_000
 NEWEST = ("-pk",)

@@ -6,6 +6,7 @@ import contextlib
 import datetime as dt
 import json
 from collections import defaultdict
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
@@ -192,16 +193,24 @@ def check(max_age: float, model: type[AbstractJob] = Job) -> Check:
                 f"Job {oldest} has been due for {waited:.0f} seconds: no worker takes it."
             )
     cutoff = store.now() - dt.timedelta(seconds=max_age)
-    found.detached = store.count({"state": State.DETACHED, "updated_at__lt": cutoff}, MANY)
-    if found.detached:
-        number = f"{found.detached:,}" + (" or more" if found.detached == MANY else "")
-        jobs = "job has" if found.detached == 1 else "jobs have"
-        found.problems.append(
-            f"{number} detached {jobs} waited for more than {max_age:g} seconds: "
-            "only a worker that hands over (jobworker --batch) takes what is detached."
-        )
+    _check_detached(found, store, cutoff)
     _check_reserved(found, store, cutoff)
     return found
+
+
+def _check_detached(found: Check, store: Store[Any], cutoff: dt.datetime) -> None:
+    """Detached jobs that nobody takes, and what keeps some of them from starting."""
+    where = {"state": State.DETACHED, "updated_at__lt": cutoff}
+    found.detached = store.count(where, MANY)
+    if found.detached:
+        number = f"{found.detached:,}" + (" or more" if found.detached == MANY else "")
+        subject = "job has" if found.detached == 1 else "jobs have"
+        found.problems.append(
+            f"{number} detached {subject} waited for more than {found.max_age:g} seconds: "
+            "only a worker that hands over (jobworker --batch) takes what is detached."
+        )
+    jobs = store.glance({**where, "runner": ""}, ("epoch", "name", "updated_at"), MANY)
+    _complain(found, jobs, "detached", elsewhere.why_not_started(jobs))
 
 
 def _check_reserved(found: Check, store: Store[Any], cutoff: dt.datetime) -> None:
@@ -212,21 +221,29 @@ def _check_reserved(found: Check, store: Store[Any], cutoff: dt.datetime) -> Non
     where = {"state": State.RUNNING, "runner": "", "updated_at__lt": cutoff}
     jobs = store.glance(where, ("locked_by", "epoch", "name", "updated_at"), MANY)
     said = elsewhere.why_not_begun(jobs)
-    by_reason: dict[str, list[AbstractJob]] = defaultdict(list)
     for job in jobs:
         worker = one_line(job.locked_by)
-        reason = said.get(str(job.pk), f"the worker {worker} holds it and hasn't begun it.")
-        if reason:
+        said.setdefault(str(job.pk), f"the worker {worker} holds it and hasn't begun it.")
+    found.not_begun = _complain(found, jobs, "reserved", said)
+
+
+def _complain(
+    found: Check, jobs: Iterable[AbstractJob], waits: str, said: Mapping[str, str]
+) -> int:
+    """Adds a problem for each reason, which names one of the jobs; returns how many
+    jobs have one.
+    """
+    by_reason: dict[str, list[AbstractJob]] = defaultdict(list)
+    for job in jobs:
+        if reason := said.get(str(job.pk), ""):
             by_reason[reason].append(job)
-            found.not_begun += 1
-    found.problems.extend(_not_begun(found, waiting, why) for why, waiting in by_reason.items())
-
-
-def _not_begun(found: Check, jobs: list[AbstractJob], reason: str) -> str:
-    first, others = min(jobs, key=lambda job: job.updated_at), len(jobs) - 1
-    named = f"Job {first.pk} ({one_line(first.name)})"
-    subject = f"{named} and {others:,} more have" if others else f"{named} has"
-    return f"{subject} been reserved for more than {found.max_age:g} seconds: {reason}"
+    for reason, those in by_reason.items():
+        first, others = min(those, key=lambda job: job.updated_at), len(those) - 1
+        named = f"Job {first.pk} ({one_line(first.name)})"
+        subject = f"{named} and {others:,} more have" if others else f"{named} has"
+        text = f"{subject} been {waits} for more than {found.max_age:g} seconds: {reason}"
+        found.problems.append(text)
+    return sum(map(len, by_reason.values()))
 
 
 def _not(paused: list[dict[str, Any]]) -> dict[str, Any]:

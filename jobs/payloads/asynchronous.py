@@ -27,6 +27,8 @@ def finished(result: Any) -> Any:
 
     Raises TypeError for a generator: nobody would run it.
     """
+    if result is None:
+        return None
     if inspect.isawaitable(result):
         return _awaited(result)
     if inspect.isgenerator(result) or inspect.isasyncgen(result):

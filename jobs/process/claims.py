@@ -8,6 +8,7 @@ import time
 from typing import TYPE_CHECKING, Any
 
 from jobs.conf import LONGEST_QUEUE_NAME
+from jobs.process.onward import Onward
 from jobs.process.pauses import Pauses
 from jobs.states import State
 from jobs.store.patience import until_available
@@ -30,13 +31,17 @@ class Claims:
     """The jobs that `reserver` has in hand.
 
     A job that was claimed by a call whose reply was lost is locked by the reserver, so
-    nobody else takes it: the next call finds it.
+    nobody else takes it: the next call finds it. So it is with a job that was claimed
+    together with an outcome.
     """
 
     def __init__(self, reserver: Reserver, stopping: threading.Event):
         self._reserver = reserver
         self._stopping = stopping
         self._in_hand: set[Reservation] = set()
+        self._onward: Onward | None = None
+        #: Since when, by time.monotonic(), a claim may be without an answer.
+        self._unanswered_since: float | None = None
         self._pauses = Pauses()
 
     @property
@@ -50,7 +55,8 @@ class Claims:
         Empty if the reserver is told to stop before the database answers.
         """
         until_available(store, self._pauses.refresh, self._stopping)
-        began = time.monotonic()
+        is_first = self._unanswered_since is None
+        began = self._unanswered_since or time.monotonic()
 
         def claim() -> list[AbstractJob]:
             return store.claim(self._reserver, limit)
@@ -59,9 +65,37 @@ class Claims:
             elapsed = dt.timedelta(seconds=time.monotonic() - began + CLOCKS_DIFFER)
             return self._claimed_since(store, store.now() - elapsed, limit) or claim()
 
-        jobs = until_available(store, claim, self._stopping, again=claim_again) or []
+        first = claim if is_first else claim_again
+        jobs = until_available(store, first, self._stopping, again=claim_again)
+        if jobs is None:
+            return []
+        self._unanswered_since = None
         self._in_hand.update(map(reservation_of, jobs))
         return jobs
+
+    def with_outcome(self, store: Store[Any]) -> Onward | None:
+        """Writes the outcome of the job in hand, and claims the next in the same step.
+
+        None if such a step is on its way already. Ask `following` afterwards.
+        """
+        if self._onward is not None:
+            return None
+        self._onward = Onward(store, self._reserver)
+        return self._onward
+
+    def following(self) -> list[AbstractJob] | None:
+        """What was claimed together with the last outcome.
+
+        None if nothing was asked for, or the answer isn't known: then `reserve`.
+        """
+        onward, self._onward = self._onward, None
+        if onward is None or onward.began is None:
+            return None
+        if onward.claimed is None:
+            self._unanswered_since = onward.began
+            return None
+        self._in_hand.update(map(reservation_of, onward.claimed))
+        return onward.claimed
 
     def _claimed_since(
         self, store: Store[Any], since: dt.datetime, limit: int

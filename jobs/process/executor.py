@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Callable
 from functools import partial
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from jobs import transitions
 from jobs.conf import settings
 from jobs.execution.interrupts import Stretches
 from jobs.execution.invoke import invoke, is_of_loading, load
 from jobs.execution.leftovers import left_as_found
+from jobs.execution.offers import PATIENCE
 from jobs.execution.questions import GRACE, Here
-from jobs.execution.writes import PATIENCE
 from jobs.logs import get_logger
 from jobs.payloads import reported_to
 from jobs.process.reporter import Reporter
@@ -22,18 +23,30 @@ if TYPE_CHECKING:
     from jobs.execution.outcomes import Recorder
     from jobs.lifecycle import Lifecycle
     from jobs.models import AbstractJob
-    from jobs.process.leases import Heartbeat, Hold
+    from jobs.process.holds import Hold
+    from jobs.process.leases import Heartbeat
+    from jobs.store.row_writes import RowWrites
 
 logger = get_logger(__name__)
 
 
 class Executor:
-    """Performs jobs in the name of the worker for whom `recorder` records."""
+    """Performs jobs in the name of the worker for whom `recorder` records.
 
-    def __init__(self, recorder: Recorder, lifecycle: Lifecycle, heartbeat: Heartbeat):
+    `onward`, called with whether the job failed, may give what is to write its outcome.
+    """
+
+    def __init__(
+        self,
+        recorder: Recorder,
+        lifecycle: Lifecycle,
+        heartbeat: Heartbeat,
+        onward: Callable[[bool], RowWrites[Any] | None],
+    ):
         self._recorder = recorder
         self._lifecycle = lifecycle
         self._heartbeat = heartbeat
+        self._onward = onward
         self._stretches = Stretches("This process was told to stop at once.")
 
     def interrupt(self) -> None:
@@ -55,16 +68,22 @@ class Executor:
         with self._heartbeat.executing(job, _ended_after(settings.MAX_RUN_TIME)) as hold:
             error = self._execute(job, hold)
             self._lift_deadline(hold)
-            asked = Here(partial(self._heartbeat.limit, hold))
             if error is None:
-                recorded = self._recorder.succeeded(job, time.monotonic() - began)
-            elif is_of_loading(error, job):
-                recorded = self._recorder.failed_for_good(job, error, asked=asked)
+                onward = partial(self._onward, False)
+                seconds = time.monotonic() - began
+                recorded = self._recorder.succeeded(job, seconds, through=onward)
             else:
-                recorded = self._recorder.failed(job, error, asked=asked)
+                recorded = self._failed(job, error, hold)
             if not recorded:
                 self._recorder.dropped(job)
         return error is None if recorded else None
+
+    def _failed(self, job: AbstractJob, error: BaseException, hold: Hold) -> bool:
+        asked = Here(partial(self._heartbeat.limit, hold))
+        if is_of_loading(error, job):
+            return self._recorder.failed_for_good(job, error, asked=asked)
+        onward = partial(self._onward, True)
+        return self._recorder.failed(job, error, asked=asked, through=onward)
 
     def _execute(self, job: AbstractJob, hold: Hold) -> BaseException | None:
         """Performs the job, puts back what it changed, and returns what it raised."""

@@ -29,7 +29,8 @@ from jobs.execution import apart
 from jobs.logs import get_logger
 from jobs.process import overdue
 from jobs.process.bulletin import Bulletin, Card, Report
-from jobs.process.leases import HURRY, Heartbeat, Hold, renew
+from jobs.process.holds import Hold
+from jobs.process.leases import HURRY, Heartbeat, renew
 from jobs.process.told import Told, instant, is_stopped, number_of
 
 logger = get_logger(__name__)
@@ -39,6 +40,8 @@ LENGTH = struct.Struct("=I")
 #: The keeper gathers messages for this many seconds, because waking a second process
 #: for every job would slow both down.
 GATHER = 0.05
+#: Bytes that wait for the next message; with that, they are less than an atomic write.
+MOST_UNTOLD = 2048
 #: The pipe's capacity in bytes, where the system lets it be set.
 PIPE_SIZE = 2**20
 
@@ -65,44 +68,55 @@ class Keeper(Heartbeat):
         apart.forked_by(self._fork)
         self._woken, self._wake = os.pipe()
         self._dead = False
+        #: What is told with the next message, because writing takes longest.
+        self._untold = b""
 
     def _begin(self, hold: Hold) -> None:
-        self._describe(hold)
+        self._describe(hold, more_follows=hold.with_execution)
         super()._begin(hold)
 
     def limit(self, hold: Hold, seconds: float | None) -> None:
         super().limit(hold, seconds)
-        self._describe(hold)
+        with self._lock:
+            self._describe(hold)
 
-    def _describe(self, hold: Hold) -> None:
-        self._send((hold.number, hold.deadline, *hold.described()))
+    def _describe(self, hold: Hold, *, more_follows: bool = False) -> None:
+        message = (hold.number, hold.deadline, *hold.described())
+        self._send(message, more_follows=more_follows)
 
     def _end(self, hold: Hold) -> None:
-        self._send((hold.number,))
+        self._send((hold.number,), more_follows=hold.within_watch)
         if self._dead:
             super()._end(hold)
 
     def report(self, hold: Hold, report: Report) -> None:
-        self._send(("report", hold.number, *report))
+        self._tell_now("report", hold.number, *report)
         if self._dead:
             super().report(hold, report)
 
     def _have_shown(self, started_at: dt.datetime) -> None:
         self._started_at = started_at
-        self._send(("appear", number_of(started_at)))
+        self._tell_now("appear", number_of(started_at))
         if self._dead:
             super()._have_shown(started_at)
 
     def _have_hidden(self) -> None:
-        self._send(("disappear",))
+        self._tell_now("disappear")
         super()._have_hidden()
 
-    def _send(self, message: tuple[Any, ...]) -> None:
+    def _tell_now(self, *message: Any) -> None:
+        with self._lock:
+            self._send(message, more_follows=False)
+
+    def _send(self, message: tuple[Any, ...], *, more_follows: bool) -> None:
         data = marshal.dumps(message)
+        self._untold += LENGTH.pack(len(data)) + data
+        if more_follows and len(self._untold) < MOST_UNTOLD:
+            return
+        told, self._untold = self._untold, b""
         try:
-            # Shorter than a pipe's atomic write, so messages of several threads don't
-            # mix.
-            os.write(self._tell, LENGTH.pack(len(data)) + data)
+            # Shorter than a pipe's atomic write, so all of it arrives at once.
+            os.write(self._tell, told)
         except OSError:
             self._dead = True
 

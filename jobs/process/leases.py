@@ -7,7 +7,6 @@ One thread renews them for all jobs of the process.
 from __future__ import annotations
 
 import datetime as dt
-import itertools
 import threading
 import time
 from collections import defaultdict
@@ -19,8 +18,8 @@ from django.db import connections
 
 from jobs.conf import settings
 from jobs.logs import get_logger
-from jobs.payloads import codec
 from jobs.process.bulletin import Bulletin, Card, Report, Teller
+from jobs.process.holds import WATCHED, Hold
 from jobs.records import WorkerRecord
 from jobs.states import State
 from jobs.store import store_for
@@ -34,38 +33,6 @@ logger = get_logger(__name__)
 #: A heartbeat that failed is tried again this many times sooner than the next one is
 #: due.
 HURRY = 5
-
-#: What is renewed of a job that is watched.
-WATCHED = "locked_at"
-
-_numbers = itertools.count(1)
-
-
-class Hold:
-    """One job that this process watches or executes.
-
-    `lost` is set once the database says that it no longer does.
-    """
-
-    def __init__(self, model: type[AbstractJob], pk: Any, where: dict[str, Any], changed: str):
-        #: Unique in this process.
-        self.number = next(_numbers)
-        self.model = model
-        self.pk = pk
-        self.where = where
-        self.changed = changed
-        #: When, by time.monotonic(), the process is ended if the job can't be
-        #: interrupted; None: never.
-        self.deadline: float | None = None
-        self.lost = threading.Event()
-
-    @property
-    def group(self) -> tuple[Any, ...]:
-        return (self.model, self.changed, *sorted(self.where.items()))
-
-    def described(self) -> tuple[Any, ...]:
-        """In plain values, for another process."""
-        return self.model._meta.label, codec.encode(self.pk), self.where, self.changed
 
 
 class Heartbeat:
@@ -81,14 +48,24 @@ class Heartbeat:
         self._teller = Teller(self._bulletin, self._in_hand)
         self._is_present = False
         self._holds: dict[int, Hold] = {}
+        #: Jobs whose watch and execution begin and end together.
+        self._together: set[Any] = set()
         self._lock = threading.Lock()
         self._stopped = threading.Event()
         self._thread: threading.Thread | None = None
 
-    def watching(self, job: AbstractJob) -> AbstractContextManager[Hold]:
-        """Renews the watcher's lease, if lock and epoch still are those of `job`."""
+    def watching(
+        self, job: AbstractJob, *, with_execution: bool = False
+    ) -> AbstractContextManager[Hold]:
+        """Renews the watcher's lease, if lock and epoch still are those of `job`.
+
+        `with_execution` says that nothing comes between this and `executing`, neither
+        when they begin nor when they end.
+        """
         where = {"state": str(State.RUNNING), "locked_by": job.locked_by, "epoch": job.epoch}
-        return _Held(self, Hold(type(job), job.pk, where, WATCHED))
+        hold = Hold(type(job), job.pk, where, WATCHED)
+        hold.with_execution = with_execution
+        return _Held(self, hold)
 
     def executing(
         self, job: AbstractJob, limit: float | None = None
@@ -143,11 +120,17 @@ class Heartbeat:
     def take(self, hold: Hold) -> None:
         with self._lock:
             self._holds[hold.number] = hold
+            if hold.with_execution:
+                self._together.add(hold.pk)
+            elif hold.pk in self._together:
+                hold.within_watch = True
             self._begin(hold)
 
     def let_go(self, hold: Hold) -> None:
         with self._lock:
             del self._holds[hold.number]
+            if hold.with_execution:
+                self._together.discard(hold.pk)
             self._end(hold)
 
     def _begin(self, hold: Hold) -> None:

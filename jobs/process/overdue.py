@@ -13,7 +13,7 @@ from jobs.logs import about_the_job, get_logger
 from jobs.store import store_for
 
 if TYPE_CHECKING:
-    from jobs.process.leases import Hold
+    from jobs.process.holds import Hold
 
 logger = get_logger(__name__)
 

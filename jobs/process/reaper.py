@@ -63,11 +63,15 @@ class Reaper:
     def _store(self) -> Store[Any]:
         return store_for(self._model)
 
+    @property
+    def is_due(self) -> bool:
+        return time.monotonic() - self._maintained_at >= MAINTENANCE_INTERVAL
+
     def maintain(self, stopping: threading.Event, *, always: bool = False) -> None:
         """Promotes, reaps and forgets, if that is due; waits for the database
         meanwhile.
         """
-        if not always and time.monotonic() - self._maintained_at < MAINTENANCE_INTERVAL:
+        if not always and not self.is_due:
             return
         self._maintained_at = time.monotonic()
         for step in (self.promote, self.reap, self.forget_succeeded, self._pruner.prune):

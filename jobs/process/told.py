@@ -9,7 +9,7 @@ from typing import Any
 from django.apps import apps
 
 from jobs.payloads import codec
-from jobs.process.leases import WATCHED, Hold
+from jobs.process.holds import WATCHED, Hold
 
 EPOCH = dt.datetime(1970, 1, 1, tzinfo=dt.timezone.utc)
 MILLISECOND = dt.timedelta(milliseconds=1)

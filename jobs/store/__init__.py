@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, Any
 from django.db import connections, router
 
 if TYPE_CHECKING:
-    from jobs.store.base import M, Store
+    from jobs.store.base import Store
+    from jobs.store.reading import M
 
 _BY_VENDOR = {"mongodb": "jobs.store.mongodb.MongoStore", "djongo": "jobs.store.djongo.DjongoStore"}
 _stores: dict[tuple[type, str], Any] = {}

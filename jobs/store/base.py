@@ -8,11 +8,11 @@ from __future__ import annotations
 import datetime as dt
 import math
 import threading
-from abc import ABC, abstractmethod
+from abc import abstractmethod
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import cached_property
 from operator import attrgetter
-from typing import Any, Generic, TypeVar
+from typing import Any
 
 from django.db import connections, models
 from django.utils import timezone
@@ -20,15 +20,10 @@ from django.utils import timezone
 from jobs.states import State
 from jobs.store.clock import DatabaseClock, ticks
 from jobs.store.columns import Column, Converter
-from jobs.store.reading import Reader
+from jobs.store.reading import M, Reader
 from jobs.store.reserver import Reserver, begins_none
+from jobs.store.row_writes import Conditions, RowWrites
 from jobs.store.uniqueness import unique_column
-
-M = TypeVar("M", bound=models.Model)
-
-#: Field names to values; a name may end in `__in`, `__nin`, `__lt`, `__lte`, `__gt`,
-#: `__gte` or `__icontains`. `a|b__icontains` is for one of several texts.
-Conditions = Mapping[str, Any]
 
 #: As the new value of a whole number: one more than it is.
 RAISED: Any = object()
@@ -40,7 +35,7 @@ LARGEST_KEY = 2**63 - 1
 ORDER = ("priority", "run_at", "pk")
 
 
-class Store(ABC, Generic[M]):
+class Store(RowWrites[M]):
     """The rows of one model in one database; the model of `claim` is a job."""
 
     #: Raised while the database can't be reached: worth another try.
@@ -60,10 +55,6 @@ class Store(ABC, Generic[M]):
         return connections[self.alias]
 
     def now(self) -> dt.datetime:
-        """The database's time, in UTC.
-
-        Leases are measured by it, because the clocks of the workers may disagree.
-        """
         return self._clock.now()
 
     def claim(self, worker: Reserver, limit: int = 1) -> list[M]:
@@ -76,6 +67,22 @@ class Store(ABC, Generic[M]):
         if len(claimed) < limit and not begins_none(worker):
             claimed += self._claim("ready", worker, limit - len(claimed))
         return claimed
+
+    @property
+    def ends_and_claims(self) -> bool:
+        """Whether `end_and_claim` can be called now."""
+        return False
+
+    def end_and_claim(
+        self, pk: Any, where: Conditions, changes: Mapping[str, Any] | None, worker: Reserver
+    ) -> tuple[bool, list[M]]:
+        """One step, of which either all happens or nothing: `change`, or `delete` if
+        there are no changes; and `claim` of one job.
+
+        Returns what they return. The claim doesn't depend on the other. After any
+        error it isn't known whether the step happened.
+        """
+        raise NotImplementedError
 
     def _claimed(self, worker: Reserver) -> dict[str, Any]:
         now = self.now()
@@ -242,32 +249,8 @@ class Store(ABC, Generic[M]):
         """
 
     @abstractmethod
-    def change(self, pk: Any, where: Conditions, changes: Mapping[str, Any]) -> bool:
-        """Changes one row if it still is as `where` says, in one write; returns whether
-        it was.
-        """
-
-    def apply(self, row: M, where: Conditions, changes: Mapping[str, Any]) -> bool:
-        """Like `change`, for a row in hand: where it was changed, the instance is, too.
-
-        Sets `updated_at` to the database's time.
-        """
-        changes = {**changes, "updated_at": self.now()}
-        if not self.change(row.pk, where, changes):
-            return False
-        for name, value in changes.items():
-            setattr(row, name, value)
-        return True
-
-    @abstractmethod
     def change_many(self, where: Conditions, changes: Mapping[str, Any]) -> int:
         """Changes each row that is as `where` says; returns how many."""
-
-    @abstractmethod
-    def delete(self, pk: Any, where: Conditions) -> bool:
-        """Deletes one row if it still is as `where` says, in one write; returns whether
-        it was.
-        """
 
     @abstractmethod
     def delete_many(self, where: Conditions) -> int: ...

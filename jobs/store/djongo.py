@@ -12,8 +12,8 @@ from django.db import models
 from pymongo import ReturnDocument
 from pymongo.database import Database
 
-from jobs.store.base import M
 from jobs.store.mongodb import MongoStore
+from jobs.store.reading import M
 
 
 class DjongoStore(MongoStore[M]):

@@ -16,9 +16,9 @@ from jobs.store.reserver import of_queues
 from jobs.store.writing import Writer
 
 if TYPE_CHECKING:
-    from jobs.store.base import Conditions
     from jobs.store.columns import Column
     from jobs.store.reserver import Reserver
+    from jobs.store.row_writes import Conditions
 
 Document = dict[str, Any]
 
@@ -44,10 +44,12 @@ class Documents:
         found: Document = {}
         for key, value in where.items():
             name, _, operator = key.partition("__")
-            wanted = _condition(operator, value)
             if "|" in name:
-                found["$or"] = [{self._columns[one]: wanted} for one in name.split("|")]
+                columns = [self._columns[one] for one in name.split("|")]
+                texts = [_condition(operator, text) for text in value]
+                found["$or"] = [{column: text} for column in columns for text in texts]
                 continue
+            wanted = _condition(operator, value)
             other = found.get(column := self._columns[name])
             both = {**other, **wanted} if isinstance(other, dict) and operator else wanted
             found[column] = both

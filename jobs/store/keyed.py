@@ -12,7 +12,9 @@ from contextlib import AbstractContextManager
 from typing import Any, Generic
 
 from jobs.store import store_for
-from jobs.store.base import Conditions, M, Store
+from jobs.store.base import Store
+from jobs.store.reading import M
+from jobs.store.row_writes import Conditions
 
 
 class Keyed(ABC, Generic[M]):

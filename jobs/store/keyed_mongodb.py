@@ -10,10 +10,12 @@ import pymongo
 from pymongo import UpdateOne
 from pymongo.errors import BulkWriteError
 
-from jobs.store.base import Conditions, M, Store
+from jobs.store.base import Store
 from jobs.store.documents import Documents
 from jobs.store.insertion import DUPLICATE_KEY
 from jobs.store.keyed import Keyed
+from jobs.store.reading import M
+from jobs.store.row_writes import Conditions
 
 #: Two inserts of one document at once: the second is tried again, so often.
 TRIES = 5

@@ -9,8 +9,10 @@ from typing import Any
 from django.db import transaction
 from django.db.models import Sum
 
-from jobs.store.base import Conditions, M, Store
+from jobs.store.base import Store
 from jobs.store.keyed import Keyed
+from jobs.store.reading import M
+from jobs.store.row_writes import Conditions
 from jobs.store.writing import Writer
 
 INSERT = "INSERT INTO {table} ({columns}) VALUES {rows} ON CONFLICT ({key}) DO {otherwise}"
@@ -87,12 +89,28 @@ class SqlKeyed(Keyed[M]):
         ]
 
     def within(self, seconds: float) -> AbstractContextManager[Any]:
-        is_postgresql = self.store.connection.vendor == "postgresql"
-        return self._timed(seconds) if is_postgresql else nullcontext()
+        connection = self.store.connection
+        if connection.in_atomic_block:
+            return nullcontext()  # it would hold for the rest of the transaction
+        limits = {"postgresql": self._timed, "sqlite": self._busy}
+        return limits.get(connection.vendor, nullcontext)(max(int(seconds * 1000), 1))
 
     @contextmanager
-    def _timed(self, seconds: float) -> Iterator[None]:
+    def _timed(self, milliseconds: int) -> Iterator[None]:
         with transaction.atomic(using=self.store.alias):
             with self.store.connection.cursor() as cursor:
-                cursor.execute(f"SET LOCAL statement_timeout = {max(int(seconds * 1000), 1)}")
+                cursor.execute(f"SET LOCAL statement_timeout = {milliseconds}")
             yield
+
+    @contextmanager
+    def _busy(self, milliseconds: int) -> Iterator[None]:
+        """For so long it waits for another writer."""
+        connection = self.store.connection
+        with connection.cursor() as cursor:
+            cursor.execute("PRAGMA busy_timeout")
+            [usual] = cursor.fetchone()
+            cursor.execute(f"PRAGMA busy_timeout = {milliseconds}")
+            try:
+                yield
+            finally:
+                cursor.execute(f"PRAGMA busy_timeout = {usual}")

@@ -29,13 +29,14 @@ from pymongo.read_concern import ReadConcern
 from pymongo.write_concern import WriteConcern
 
 from jobs.states import State
-from jobs.store.base import Conditions, M, Store, aware
+from jobs.store.base import Store, aware
 from jobs.store.clients import forget_closed
 from jobs.store.columns import Converter
 from jobs.store.documents import Documents
 from jobs.store.insertion import Insertion
-from jobs.store.reading import inserted
+from jobs.store.reading import M, inserted
 from jobs.store.reserver import Reserver
+from jobs.store.row_writes import Conditions
 from jobs.store.unavailable import MONGODB
 from jobs.store.uniqueness import is_duplicate_document, unique_column
 

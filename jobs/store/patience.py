@@ -61,13 +61,11 @@ def until_available(
     Returns None once `stopping` is set. Raises the last error `give_up_after` seconds
     after the first try. Any other error is raised at once.
     """
-    backoff = Backoff(FIRST_PAUSE, LONGEST_PAUSE)
     began = time.monotonic()
-    tries = 0
+    backoff: Backoff | None = None
     while True:
-        tries += 1
         try:
-            result = function() if tries == 1 or again is None else again()
+            result = function() if backoff is None or again is None else again()
         except Exception as error:
             if not store.is_unavailable(error):
                 raise
@@ -78,10 +76,11 @@ def until_available(
             text = "The database can't be reached (for %.0f s): %s"
             logger.warning(text, waited, brief(error))
         else:
-            if tries > 1:
+            if backoff is not None:
                 waited = time.monotonic() - began
                 logger.info("The database can be reached again (after %.0f s).", waited)
             return result
+        backoff = backoff or Backoff(FIRST_PAUSE, LONGEST_PAUSE)
         if stopping.wait(backoff.next()):
             return None
 

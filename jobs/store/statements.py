@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING, Any
 
 from django.db import models
 
-from jobs.store.base import RAISED, Conditions
+from jobs.store.base import RAISED
+from jobs.store.row_writes import Conditions
 from jobs.store.writing import PLAIN
 
 if TYPE_CHECKING:
@@ -35,7 +36,7 @@ CLAIM = {
         UPDATE {table} SET {changes}
         WHERE {pk} = ANY(ARRAY(
             SELECT {pk} FROM {table} WHERE {conditions}
-            ORDER BY {priority}, {run_at}, {pk} LIMIT %(most)s
+            ORDER BY {priority}, {run_at}, {pk} LIMIT {most}
             FOR UPDATE SKIP LOCKED
         ))
         RETURNING {columns}
@@ -44,13 +45,26 @@ CLAIM = {
         UPDATE {table} SET {changes}
         WHERE {pk} IN (
             SELECT {pk} FROM {table} WHERE {conditions}
-            ORDER BY {priority}, {run_at}, {pk} LIMIT %(most)s
+            ORDER BY {priority}, {run_at}, {pk} LIMIT {most}
         )
         RETURNING {columns}
     """,
 }
+#: On PostgreSQL, a write of one row and a claim that see the same rows. It returns how
+#: many rows the first has found, and beside it the job, if there is one.
+END_AND_CLAIM = """
+    WITH ended AS ({end} RETURNING 1), claimed AS ({claim})
+    SELECT (SELECT count(*) FROM ended), claimed.*
+    FROM (SELECT 1) AS always LEFT JOIN claimed ON TRUE
+"""
 #: A worker that performs jobs itself becomes the runner in the claim.
-RUNNER = "{runner} = CAST(%(worker)s AS varchar) || CAST({epoch} AS varchar)"
+RUNNER = "{runner} = CAST({worker} AS varchar) || CAST({epoch} AS varchar)"
+#: How a statement names a parameter: as SQLite's driver reads it, so that Django need
+#: not write the text anew each time, or as all others' do.
+MARKS = {"sqlite": ":{}"}
+MARK = "%({})s"
+#: Claims whose texts are kept.
+MOST_KEPT = 256
 
 
 class Statements:
@@ -67,11 +81,15 @@ class Statements:
         # An expression, because the driver of SQLite makes something else of a column's
         # value by the type that the table declares: null, where text is no instant.
         self.raw = "+" if connection.vendor == "sqlite" else ""
+        self.mark = MARKS.get(connection.vendor, MARK).format
+        # Of whole numbers, PostgreSQL is told how large their columns are.
+        self._plain = (int, str) if connection.vendor == "sqlite" else (str,)
+        self._claims: dict[tuple[Any, ...], Sql] = {}
         named = ("pk", "priority", "run_at", "runner", "epoch")
         self._names = {
             **{name: self._columns[name] for name in named if name in self._columns},
             "table": quote(meta.db_table),
-            "columns": ", ".join(quote(field.column) for field in meta.concrete_fields),
+            "columns": ", ".join(self.raw + quote(field.column) for field in meta.concrete_fields),
         }
 
     def update(self, where: Conditions, changes: Mapping[str, Any]) -> Sql:
@@ -114,14 +132,47 @@ class Statements:
     def claim(
         self, worker: Reserver, where: Conditions, changes: Mapping[str, Any], limit: int
     ) -> Sql:
-        assigned, values = self._assignments(changes)
-        conditions, parameters = self.conditions(where)
+        """The text is made once for a worker: only the instants differ, which are all
+        that of `locked_at`.
+        """
+        key = (
+            worker.name,
+            worker.hands_over,
+            worker.queues,
+            worker.min_priority,
+            worker.max_priority,
+            worker.paused,
+            where["state"],
+            limit,
+        )
+        if (known := self._claims.get(key)) is None:
+            if len(self._claims) >= MOST_KEPT:
+                self._claims.clear()
+            known = self._claims[key] = self._claim(worker, where, changes, limit)
+        text, parameters = known
+        now = self._prepared(self._fields["locked_at"], changes["locked_at"])
+        return text, {**parameters, "now": now}
+
+    def _claim(
+        self, worker: Reserver, where: Conditions, changes: Mapping[str, Any], limit: int
+    ) -> Sql:
+        now = changes["locked_at"]
+        fixed = {name: value for name, value in changes.items() if value is not now}
+        assigned, values = self._assignments(fixed, "claimed_")
+        for name in (name for name in changes if name not in fixed):
+            assigned += f", {self._columns[name]} = {self.mark('now')}"
+        conditions, parameters = self.conditions(where, "wanted_")
         if not worker.hands_over:
-            assigned += ", " + RUNNER.format(**self._names)
+            assigned += ", " + RUNNER.format(**self._names, worker=self.mark("worker"))
             values["worker"] = f"{worker.name}@"
-        template = CLAIM[self._connection.vendor]
-        text = template.format(**self._names, changes=assigned, conditions=conditions)
+        text = CLAIM[self._connection.vendor].format(
+            **self._names, changes=assigned, conditions=conditions, most=self.mark("most")
+        )
         return text, {**values, **parameters, "most": limit}
+
+    def end_and_claim(self, end: Sql, claim: Sql) -> Sql:
+        """Both as one statement, of an `update` or a `delete` and a `claim`."""
+        return END_AND_CLAIM.format(end=end[0], claim=claim[0]), {**end[1], **claim[1]}
 
     def column(self, name: str) -> str:
         return self._columns[name]
@@ -137,9 +188,11 @@ class Statements:
             name, _, operator = condition.partition("__")
             key = prefix + condition.replace("|", "_")
             if "|" in name:
-                found = [self._contains(self._columns[one], key) for one in name.split("|")]
+                texts = {f"{key}_{index}": self._pattern(one) for index, one in enumerate(value)}
+                columns = [self._columns[one] for one in name.split("|")]
+                found = [self._contains(column, one) for column in columns for one in texts]
                 parts.append(f"({' OR '.join(found)})")
-                parameters[key] = self._pattern(value)
+                parameters.update(texts)
                 continue
             column, field = self._columns[name], self._fields[name]
             if name == "state" and not operator and value.isalpha():
@@ -147,7 +200,7 @@ class Statements:
                 parts.append(f"{column} = '{value}'")
             elif operator in ("in", "nin"):
                 items = {f"{key}_{index}": item for index, item in enumerate(value)}
-                listed = ", ".join(f"%({each})s" for each in items) or "NULL"
+                listed = ", ".join(map(self.mark, items)) or "NULL"
                 parts.append(f"{column} {'NOT IN' if operator == 'nin' else 'IN'} ({listed})")
                 parameters.update(
                     (each, self._prepared(field, item)) for each, item in items.items()
@@ -158,7 +211,7 @@ class Statements:
             elif value is None:
                 parts.append(f"{column} IS NULL")
             else:
-                parts.append(f"{column} {COMPARISONS[operator]} %({key})s")
+                parts.append(f"{column} {COMPARISONS[operator]} {self.mark(key)}")
                 parameters[key] = self._prepared(field, value)
         return " AND ".join(parts) or "1 = 1", parameters
 
@@ -166,10 +219,10 @@ class Statements:
         return f"%{self._connection.ops.prep_for_like_query(text)}%"
 
     def _contains(self, column: str, key: str) -> str:
-        operator = self._connection.operators["icontains"] % f"%({key})s"
+        operator = self._connection.operators["icontains"] % self.mark(key)
         return f"{self._connection.ops.lookup_cast('icontains') % column} {operator}"
 
-    def _assignments(self, changes: Mapping[str, Any]) -> Sql:
+    def _assignments(self, changes: Mapping[str, Any], prefix: str = "new_") -> Sql:
         parts: list[str] = []
         parameters: dict[str, Any] = {}
         prepared: dict[tuple[type, int], Any] = {}  # a claim writes one instant several times
@@ -181,11 +234,12 @@ class Statements:
             known = type(field), id(value)
             if known not in prepared:
                 prepared[known] = self._prepared(field, value)
-            parts.append(f"{self._columns[name]} = %(new_{name})s")
-            parameters[f"new_{name}"] = prepared[known]
+            parts.append(f"{self._columns[name]} = {self.mark(prefix + name)}")
+            parameters[f"{prefix}{name}"] = prepared[known]
         return ", ".join(parts), parameters
 
     def _prepared(self, field: Any, value: Any) -> Any:
-        if value is None or (type(value) is str and PLAIN.get(type(field)) is str):
+        kind = type(value)
+        if value is None or (kind in self._plain and PLAIN.get(type(field)) is kind):
             return value
         return field.get_db_prep_save(value, self._connection)

@@ -17,12 +17,16 @@ from jobs.transitions.conditions import (
 
 if TYPE_CHECKING:
     from jobs.models import AbstractJob
+    from jobs.store.row_writes import RowWrites
 
 
-def succeed(job: AbstractJob) -> bool:
-    """The executor's outcome: the row is deleted, or kept for a while."""
+def succeed(job: AbstractJob, *, through: RowWrites[Any] | None = None) -> bool:
+    """The executor's outcome: the row is deleted, or kept for a while.
+
+    `through` writes it, in the place of the store.
+    """
     where = as_executor(job)
-    store = store_of(job)
+    store = through or store_of(job)
     if not job.succeeded_rows_are_kept:
         return store.delete(job.pk, where)
     ended = {
@@ -35,9 +39,15 @@ def succeed(job: AbstractJob) -> bool:
 
 
 def reschedule(
-    job: AbstractJob, where: Mapping[str, Any], run_at: dt.datetime, error: str, *, attempts: int
+    job: AbstractJob,
+    where: Mapping[str, Any],
+    run_at: dt.datetime,
+    error: str,
+    *,
+    attempts: int,
+    through: RowWrites[Any] | None = None,
 ) -> bool:
-    """A failed attempt, with others to come."""
+    """A failed attempt, with others to come. `through` is as for `succeed`."""
     again = {
         "state": State.SCHEDULED,
         "attempts": attempts,
@@ -45,7 +55,7 @@ def reschedule(
         **_told(job, error),
         "epoch": job.epoch + 1,
     }
-    return store_of(job).apply(job, where, {**EXECUTION_OVER, **again})
+    return (through or store_of(job)).apply(job, where, {**EXECUTION_OVER, **again})
 
 
 def postpone(job: AbstractJob, where: Mapping[str, Any], run_at: dt.datetime, error: str) -> bool:

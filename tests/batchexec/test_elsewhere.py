@@ -16,8 +16,8 @@ from batchexec.models import BatchJob
 from jobs import transitions
 from jobs.models import Job, State
 from tests.fixtures import batch_execution_of
-from tests.processes import lines, row, wait_for
-from tests.samples import Record, Wait
+from tests.processes import lines, released, row, wait_for
+from tests.samples import Append, Record, Wait
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -102,6 +102,38 @@ def test_check_goes_by_the_marker_of_the_jobs_own_epoch(run):
     assert "worker-7 holds it" in run("check")[2]
 
 
+def detached(**fields: str) -> Job:
+    job = reserved(handed_over=True)
+    Job.objects.filter(pk=job.pk).update(state=State.DETACHED, locked_by="")
+    marked(job, **fields)
+    return row(job)
+
+
+def test_check_says_what_aws_batch_said_of_detached_jobs_that_have_not_started(run):
+    reason = "MISCONFIGURATION:JOB_RESOURCE_REQUIREMENT - too\nlarge"
+    stuck = {"batch_job_id": "b-1", "state": "submitted", "status": "RUNNABLE"}
+    first = detached(**stuck, status_reason=reason)
+    detached(**stuck, status_reason=reason)
+    detached(status_reason="The job queue 'q' is disabled: enable it, or name another.")
+    detached(batch_job_id="b-2", state="submitted", status="RUNNING")
+    status, _, said = run("check")
+    assert status == 1
+    many, *each = said.splitlines()
+    assert many.startswith("4 detached jobs have waited for more than 300 seconds")
+    disabled, large = sorted(each, key=lambda line: "RUNNABLE" in line)
+    assert "it isn't submitted. The job queue 'q' is disabled" in disabled
+    assert f"Job {first.pk}" in large
+    assert "and 1 more have been detached for more than 300 seconds" in large
+    assert "AWS Batch last said that it is RUNNABLE on q: MISCONFIGURATION" in large
+    assert "too\\nlarge" in large
+
+
+def test_check_goes_by_no_marker_of_an_older_epoch(run):
+    job = detached(batch_job_id="b-1", state="submitted", status="RUNNABLE")
+    Job.objects.filter(pk=job.pk).update(epoch=1)
+    assert len(run("check")[2].splitlines()) == 1
+
+
 # Deleted
 
 
@@ -128,6 +160,28 @@ def test_clear_warns_of_a_job_in_batch_and_has_it_terminated(
     wait_for(lambda: not BatchJob.objects.exists(), what="its marker is cleared")
     assert row(job) is None
     assert batch.calls()["counts"]["TerminateJob"] >= 1
+
+
+def test_a_job_that_is_deleted_while_it_waits_for_aws_is_not_submitted_any_more(
+    run, batch, worker, settings, tmp_path
+):
+    """Its lease is good for long, so that only its row can say so."""
+    settings.JOBS = {**settings.JOBS, "LEASE": 600}
+    deleted = tmp_path / "deleted"
+    batch.set_faults(["SubmitJob:403:code=AccessDeniedException,times=1"])
+    job = jobs.enqueue(Append(str(tmp_path / "log")))
+
+    def deletes() -> bool:
+        if not BatchJob.objects.exclude(status_reason="").exists():
+            return False
+        return run("clear", "--state", "running", "--yes")[0] == 0
+
+    with released(deleted, once=deletes):
+        worker().work_off()
+    assert row(job) is None
+    wait_for(lambda: not BatchJob.objects.exists(), what="its marker is cleared")
+    assert not any(one["accepted"] for one in batch.calls()["submissions"])
+    assert lines(tmp_path / "log") == []
 
 
 def test_a_sweep_terminates_a_deleted_job_that_nobody_watches(

@@ -11,9 +11,9 @@ import pytest
 from django.utils import timezone
 
 import jobs
-from batchexec.aws.statuses import TERMINAL
 from batchexec.handover import reprieve
 from batchexec.models import BatchHistory, BatchJob
+from batchexec.statuses import TERMINAL
 from jobs.models import Job, State
 from jobs.operator import actions
 from tests.fixtures import batch_execution_of

@@ -6,6 +6,7 @@ import pytest
 
 import jobs
 from batchexec import Resources
+from batchexec.conf import settings as batchexec_options
 from batchexec.resources import resources_of
 from batchexec.sizes import FARGATE_SIZES, Sizes, fargate_pair
 from jobs.exceptions import NotKnownYet
@@ -103,6 +104,11 @@ def test_no_pair_is_ever_smaller_than_what_was_asked():
         {"evaluate_on_exit": [{"onStatusReason": "", "action": "EXIT"}]},
         {"evaluate_on_exit": [{"onFire": "x", "action": "EXIT"}]},
         {"evaluate_on_exit": [None]},
+        {"evaluate_on_exit": [{"onExitCode": "1", "action": "EXIT"}]},
+        {"queue": "q" * 513},
+        {"queues": ["q", "q" * 513]},
+        {"definition": "d" * 513},
+        {"queue": "q\x00"},
         {"scheduling_priority": 10_000},
     ],
 )
@@ -192,6 +198,7 @@ def test_resources_of_an_instance_are_stored_with_it():
         timeout=timedelta(hours=1),
         tags={"team": "a"},
         queues=["spot", "on-demand"],
+        attempts=2,
         evaluate_on_exit=[{"onStatusReason": "Host EC2*", "action": "RETRY"}],
         on_oom=2,
         max_memory=10_000,
@@ -238,3 +245,9 @@ def test_a_mapping_with_an_unknown_key_names_the_class_the_key_and_what_there_is
         TypeError, match=r"Misspelt\.batch has 'vcpus', but takes only: vcpu, memory"
     ):
         resources_of(Misspelt())
+
+
+def test_a_setting_that_no_column_holds_is_named_by_the_check(settings):
+    settings.BATCHEXEC = {"JOB_QUEUE": "q" * 513, "JOB_DEFINITION": "d" * 512}
+    (message,) = batchexec_options.check()
+    assert "takes a name or an ARN of 512 characters at most" in message.msg

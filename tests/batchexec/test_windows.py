@@ -24,7 +24,7 @@ from jobs import transitions
 from jobs.models import Job, State
 from tests.crash import died_at
 from tests.fixtures import batch_execution_of
-from tests.processes import expire_leases, lines, make_due, released, row, wait_for
+from tests.processes import expire_leases, late, lines, make_due, released, row, wait_for
 from tests.samples import Append, Fail, Greedy, Wait
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -451,14 +451,14 @@ def test_out_of_memory_raises_the_memory_for_the_next_attempt_where_the_job_says
 def test_a_batch_job_that_does_not_start_is_reported_and_ends_only_at_a_deadline(
     batch, worker, tmp_path, settings, caplog
 ):
-    settings.BATCHEXEC = {**settings.BATCHEXEC, "RUNNABLE_REPORT_AFTER": 0.3}
+    settings.BATCHEXEC = {**settings.BATCHEXEC, "RUNNABLE_REPORT_AFTER": late(0.3)}
     payload = Append(str(tmp_path / "log"))
-    payload.batch = {"start_within": 2}
+    payload.batch = {"start_within": late(2)}
     job = jobs.enqueue(payload)
     with full(batch):
         assert worker().work_off() == (0, 1)
     assert "has been RUNNABLE in Batch for" in caplog.text
-    assert "did not start within 2 s" in row(job).last_error
+    assert f"did not start within {late(2):g} s" in row(job).last_error
     assert lines(tmp_path / "log") == []
 
 

@@ -185,6 +185,9 @@ def test_jobs_are_found_by_each_condition():
     assert listed(error="abc") == {new.pk}
     assert listed(text="out of ink") == listed(state="failed", text="Out Of Ink") == {old.pk}
     assert listed(text="to bob") == {mail.pk}
+    quoted = enqueued(payload=Record('said "é 漢 \\"'))
+    for part in ("é 漢", '"é', "漢 \\", "SAID"):
+        assert listed(text=part) == {quoted.pk}, part
     for strange in ("(", "[a", "%", "_", "\\", "$where", "^", "'", '"', "a|b", "ü" * 200):
         assert listed(text=strange, queue="mail") <= {mail.pk, new.pk}, strange
         assert listed(name=strange) <= set(), strange

@@ -18,6 +18,7 @@ import pytest
 import jobs
 from jobs import transitions
 from jobs.models import Job, State
+from jobs.process.onward import Onward
 from jobs.store import store_for
 from tests.samples import Record
 
@@ -117,10 +118,32 @@ def rescheduling(where: Callable[[Job], Row]) -> Callable[[Job], bool]:
     return lambda job: transitions.reschedule(job, where(job), now() + HOUR, "why", attempts=3)
 
 
-def succeed_and_keep(job: Job) -> bool:
+def succeed_and_keep(job: Job, **options: Any) -> bool:
     with pytest.MonkeyPatch.context() as patched:
         patched.setattr(Job, "succeeded_rows_are_kept", True)
-        return transitions.succeed(job)
+        return transitions.succeed(job, **options)
+
+
+def reschedule(job: Job, **options: Any) -> bool:
+    where = transitions.as_executor(job)
+    return transitions.reschedule(job, where, now() + HOUR, "why", attempts=3, **options)
+
+
+def going_on(outcome: Callable[..., bool]) -> Callable[[Job], bool]:
+    """Together with a claim, where the database can do that; there is nothing to be
+    claimed.
+    """
+
+    def act(job: Job) -> bool:
+        store = store_for(Job)
+        if not store.ends_and_claims:
+            return outcome(job)
+        onward = Onward(store, jobs.Worker(queues=["another"]))
+        did = outcome(job, through=onward)
+        assert onward.claimed == []
+        return did
+
+    return act
 
 
 CHANGES = {
@@ -131,6 +154,15 @@ CHANGES = {
     ),
     "reschedule as seen": Change(
         rescheduling(transitions.as_seen), in_batch, AS_SEEN, RUNNING, True, State.SCHEDULED
+    ),
+    "succeed, deleted, and go on": Change(
+        going_on(transitions.succeed), performed, EXECUTOR, ANY, None
+    ),
+    "succeed, kept, and go on": Change(
+        going_on(succeed_and_keep), performed, EXECUTOR, ANY, True, State.SUCCEEDED
+    ),
+    "reschedule and go on": Change(
+        going_on(reschedule), performed, EXECUTOR, ANY, True, State.SCHEDULED
     ),
     "fail as the executor": Change(
         failed(transitions.as_executor), performed, EXECUTOR, ANY, True, State.FAILED

@@ -7,7 +7,7 @@ import threading
 import time
 
 import pytest
-from django.db import connections
+from django.db import OperationalError, connection, connections, transaction
 
 from jobs.models import Activity, FailedAttempt, Progress
 from jobs.records import NUMBERS
@@ -109,10 +109,8 @@ def test_a_row_that_is_there_is_not_inserted_again():
 
 def test_a_write_that_waits_too_long_is_given_up():
     keyed = keyed_for(Progress)
-    if keyed.store.connection.vendor != "postgresql":
-        pytest.skip("Only PostgreSQL lets one writer wait for another here.")
-    from django.db import transaction
-
+    if connection.vendor not in ("postgresql", "sqlite"):
+        pytest.skip("There, no writer waits for another.")
     held, go = threading.Event(), threading.Event()
 
     def hold() -> None:
@@ -127,11 +125,22 @@ def test_a_write_that_waits_too_long_is_given_up():
     try:
         assert held.wait(30)
         began = time.monotonic()
-        with pytest.raises(Exception, match="statement timeout"), keyed.within(0.2):
+        with pytest.raises(OperationalError), keyed.within(0.2):
             keyed.put([progress(2, 2)], "epoch")
-        assert time.monotonic() - began < 30
+        assert time.monotonic() - began < 20  # SQLite would wait for 30 s
     finally:
         go.set()
         thread.join(60)
     keyed.put([progress(2, 2)], "epoch")
     assert Progress.objects.get().done == 2
+    if connection.vendor == "sqlite":
+        with connection.cursor() as cursor:
+            assert cursor.execute("PRAGMA busy_timeout").fetchone() == (30_000,)
+
+
+def test_a_limit_does_not_last_for_the_rest_of_the_callers_transaction():
+    if connection.vendor != "postgresql":
+        pytest.skip("PostgreSQL's limit is one of the transaction.")
+    with transaction.atomic(), keyed_for(Progress).within(0.2), connection.cursor() as cursor:
+        cursor.execute("SHOW statement_timeout")
+        assert cursor.fetchone() == ("0",)

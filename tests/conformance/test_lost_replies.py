@@ -1,5 +1,5 @@
 """A write is carried out, and its answer lost: the next try must not take it for
-somebody else's.
+somebody else's. What is written together with the next claim is in test_onward.py.
 """
 
 from __future__ import annotations
@@ -115,7 +115,7 @@ def test_a_job_whose_outcome_was_not_written_is_not_taken_for_a_lost_claim(
 def test_a_success_that_deletes_the_row(lose_reply, calls, caplog):
     jobs.enqueue(Record())
     lose_reply("delete")
-    assert jobs.Worker().work_off() == (1, 0)
+    assert jobs.Worker().work_off(1) == (1, 0)
     assert "dropped" not in caplog.text
 
 
@@ -123,7 +123,7 @@ def test_a_success_that_keeps_the_row(lose_reply, settings):
     settings.JOBS = {"KEEP_SUCCEEDED_FOR": 60}
     jobs.enqueue(Record())
     lose_reply("change")
-    assert jobs.Worker().work_off() == (1, 0)
+    assert jobs.Worker().work_off(1) == (1, 0)
     assert (Job.objects.get().state, Job.objects.get().epoch) == (State.SUCCEEDED, 1)
 
 
@@ -132,7 +132,7 @@ def test_a_failure(lose_reply, settings, limit, state):
     settings.JOBS = {"MAX_ATTEMPTS": limit}
     jobs.enqueue(Fail())
     lose_reply("change")
-    assert jobs.Worker().work_off() == (0, 1)
+    assert jobs.Worker().work_off(1) == (0, 1)
     job = Job.objects.get()
     assert (job.state, job.attempts, job.epoch) == (state, 1, 1)
 

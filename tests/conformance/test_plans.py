@@ -14,12 +14,17 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
-from django.db import connection
+from django.db import connection, models
 from django.utils import timezone
 
 import jobs
+from jobs import transitions
 from jobs.models import Job, State
-from jobs.operator import actions, reports
+from jobs.operator import actions, errors, reports
+from jobs.operator.bulk import Selection
+from jobs.operator.filters import Filter
+from jobs.operator.lists import JobList
+from jobs.process.onward import Onward
 from jobs.process.reaper import Reaper
 from jobs.store import store_for
 
@@ -36,6 +41,14 @@ def reaper() -> Reaper:
     return Reaper(Job, jobs.Worker().recorder)
 
 
+def go_on() -> None:
+    worker = jobs.Worker()
+    job = Job.objects.reserve(worker)
+    onward = Onward(store_for(Job), worker)
+    assert transitions.succeed(job, through=onward)
+    assert len(onward.claimed) == 1
+
+
 STEPS: dict[str, tuple[str, Callable[[], Any]]] = {
     "claim": ("jobs_job_claim", lambda: Job.objects.reserve(jobs.Worker())),
     "claim of one queue": (
@@ -46,6 +59,7 @@ STEPS: dict[str, tuple[str, Callable[[], Any]]] = {
         "jobs_job_claim",
         lambda: Job.objects.reserve(jobs.Worker(min_priority=2, max_priority=7)),
     ),
+    "from one job to the next": ("jobs_job_claim", go_on),
     "promotion": ("jobs_job_due", lambda: reaper().promote()),
     "reaping": ("jobs_job_lease", lambda: reaper().reap()),
     "pruning": ("jobs_job_ended", lambda: actions.prune(MINUTE)),
@@ -125,6 +139,48 @@ def test_every_step_is_served_by_an_index_without_a_sort():
             assert "TEMP B-TREE" not in plan, f"{name}:\n{plan}"
             assert "Seq Scan" not in plan, f"{name}:\n{plan}"
             assert "SCAN jobs_job" not in plan, f"{name}:\n{plan}"
+
+
+#: What people look at; a sort may follow where few rows are left.
+LOOKS: dict[str, tuple[str, Callable[[], Any]]] = {
+    "failed jobs": ("jobs_job_ended", lambda: JobList(Filter(state="failed")).page(20)),
+    "failed lately": ("jobs_job_ended", lambda: JobList(Filter(failed_within=MINUTE)).page(20)),
+    "waiting long": (
+        "jobs_job_due",
+        lambda: JobList(Filter("ready", waiting_longer_than=MINUTE)).page(20),
+    ),
+    "one queue": ("jobs_job_claim_queue", lambda: JobList(Filter("ready", "queue 1")).page(20)),
+    "one error": ("jobs_job_error", lambda: JobList(Filter(error="error 1")).page(20)),
+    "a key": (
+        "(jobs_job_unique_key|sqlite_autoindex_jobs_job_1)",
+        lambda: JobList(Filter(unique_key="k")).page(20),
+    ),
+    "errors": ("jobs_job_error", errors.grouped),
+    "all with an error": (
+        "jobs_job_error",
+        lambda: next(Selection(Filter(error="error 1")).thousands()),
+    ),
+}
+
+
+@on_sql
+def test_every_look_is_served_by_an_index():
+    fill(ROWS // 4)
+    for number, state in enumerate((State.FAILED, State.SUCCEEDED)):
+        Job.objects.filter(state=state).update(
+            finished_at=models.F("run_at"), error_key=f"error {number}"
+        )
+    some = Job.objects.filter(state=State.FAILED).values_list("pk", flat=True)[:20]
+    Job.objects.filter(pk__in=list(some)).update(error_key="error 1")
+    with connection.cursor() as cursor:
+        # On PostgreSQL only that tells what an index alone can answer.
+        cursor.execute("VACUUM ANALYZE" if connection.vendor == "postgresql" else "ANALYZE")
+    for name, (index, step) in LOOKS.items():
+        plans = explained(step)
+        assert any(re.search(rf"\b{index}\b", plan) for plan in plans), f"{name}:\n{plans}"
+        for plan in plans:
+            assert "Seq Scan on jobs_job" not in plan, f"{name}:\n{plan}"
+            assert "SCAN jobs_job" not in plan or "USING" in plan, f"{name}:\n{plan}"
 
 
 @on_mongodb

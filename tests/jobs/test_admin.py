@@ -8,6 +8,8 @@ from dataclasses import dataclass
 from typing import Any
 
 import pytest
+from django.db import connection
+from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
 from django.utils import timezone
 
@@ -105,6 +107,24 @@ def test_no_more_rows_are_counted_than_can_be_paged(admin_client, monkeypatch):
         assert response.context["cl"].result_count == 3
         assert len(response.context["cl"].result_list) == rows
         assert "There may be more" in response.content.decode()
+
+
+@pytest.mark.skipif(connection.vendor not in ("sqlite", "postgresql"), reason="Django's query log")
+def test_a_page_takes_as_many_statements_for_many_jobs_as_for_one(admin_client):
+    enqueued(State.FAILED, last_error="E: x", finished_at=timezone.now())
+    urls = (LIST, f"{LIST}?state=failed", f"{LIST}?q=x", reverse("admin:jobs_job_errors"))
+
+    def statements(url: str) -> int:
+        admin_client.get(url)
+        with CaptureQueriesContext(connection) as queries:
+            assert admin_client.get(url).status_code == 200
+        return len(queries)
+
+    before = [statements(url) for url in urls]
+    jobs.enqueue_many([Record(number) for number in range(60)])
+    Job.objects.update(state="failed", last_error="E: x", finished_at=timezone.now())
+    assert [statements(url) for url in urls] == before
+    assert max(before) <= 25
 
 
 def test_other_conditions_are_refused(admin_client):

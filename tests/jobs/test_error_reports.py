@@ -7,6 +7,7 @@ import pytest
 import jobs
 from jobs.models import Job, State
 from jobs.plugins import ErrorReports
+from tests.handlers import set_rows
 from tests.processes import row
 from tests.samples import Fail, Record
 
@@ -48,7 +49,7 @@ def test_each_attempt_is_reported_once_after_it_was_recorded(told, settings):
 
 def test_a_job_that_cant_be_loaded_and_one_that_lost_its_worker_are_reported(told):
     job = jobs.enqueue(Record())
-    Job.objects.update(signature="wrong")
+    set_rows(signature="wrong")
     perform_again()
     assert told.pop()[::2] == ("DeserializationError", True, State.FAILED)
     job = jobs.enqueue(Record())

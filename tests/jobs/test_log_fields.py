@@ -15,6 +15,7 @@ import pytest
 
 import jobs
 from jobs.logs import FIELDS, JsonFormatter, LineFormatter, about
+from tests.handlers import set_rows
 from tests.samples import Fail
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -81,7 +82,7 @@ def test_a_failed_attempt_is_logged_with_its_number_and_one_traceback(kept, sett
     job = jobs.enqueue(Fail(HOSTILE))
     worker = jobs.Worker()
     worker.work_off()
-    type(job).objects.update(run_at=job.created_at)
+    set_rows(run_at=job.created_at)
     worker.work_off()
     outcomes = kept.of("jobs.execution.outcomes")
     assert [record.attempt for record in outcomes] == [1, 2, 2]
@@ -96,7 +97,7 @@ def test_a_failed_attempt_is_logged_with_its_number_and_one_traceback(kept, sett
 
 def test_a_job_that_cant_be_loaded_is_logged_with_one_traceback(kept):
     job = jobs.enqueue(Fail())
-    type(job).objects.update(signature="wrong")
+    set_rows(signature="wrong")
     jobs.Worker().work_off()
     [record] = kept.of("jobs.execution.outcomes")
     assert record.job_id == str(job.pk)

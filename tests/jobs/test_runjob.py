@@ -176,3 +176,12 @@ def test_a_container_logs_text_unless_told_otherwise(start):
     )
     assert f" WARNING tests.speak [job {job.pk}] in a thread\n" in container.output
     assert container.output.count("Traceback") == 1
+
+
+def test_leaves_with_75_in_a_container_whose_name_no_record_keeps(start, tmp_path):
+    job = handed_over(Append(str(tmp_path / "log")))
+    container = start("runjob", str(job.pk), JOB_EPOCH="0", AWS_BATCH_JOB_ID="b" * 200)
+    assert container.wait() == 75
+    assert "was not begun. This container's name has 200 characters" in container.output
+    assert (row(job).runner, row(job).state) == ("", State.RUNNING)
+    assert lines(tmp_path / "log") == []

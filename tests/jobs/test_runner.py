@@ -21,6 +21,12 @@ def test_two_starts_of_one_container_have_different_names():
     assert container() != container()
 
 
+def test_a_container_whose_name_no_record_keeps_is_refused_rather_than_cut():
+    assert place_of(container("b" * 64)) == "b" * 64
+    with pytest.raises(ValueError, match="has 65 characters"):
+        container("b" * 65)
+
+
 def test_only_a_containers_name_tells_a_batch_job():
     assert place_of(container()) == "b-1"
     for other in ("", worker_runner("w", 3), worker_runner("a/b", 3), worker_runner("a#b/c", 3)):

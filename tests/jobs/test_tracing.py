@@ -77,7 +77,7 @@ def test_each_of_many_jobs_has_its_span(spans):
 def test_a_failed_attempt_is_an_error_with_its_number(spans):
     jobs.enqueue(Fail("no luck"))
     jobs.Worker().work_off()
-    Job.objects.update(run_at=row(Job.objects.get()).created_at)
+    set_rows(run_at=row(Job.objects.get()).created_at)
     jobs.Worker().work_off()
     first, second = spans()[1:]
     assert [span.attributes["jobs.attempt"] for span in (first, second)] == [1, 2]

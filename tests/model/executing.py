@@ -14,7 +14,10 @@ from jobs import transitions
 from jobs.exceptions import DeserializationError
 from jobs.execution.questions import Here
 from jobs.models import Job
+from jobs.process.claims import Claims
+from jobs.process.onward import Onward
 from jobs.runner import is_later_attempt
+from jobs.store import store_for
 from tests.model.actors import Container, Execution, Handle
 from tests.model.base import mostly, picks, seldom
 from tests.model.model import ModelJob
@@ -175,6 +178,42 @@ class Executing(Watching):
         error = DeserializationError("deleted record")
         write = lambda x, job: x.worker.recorder.failed_for_good(job, error, asked=ASKED)  # noqa: E731
         self._ends(self.some_execution(number), lost, "fail for good", write, ModelJob.fail)
+
+    @rule(number=picks, fails=st.booleans(), lost=seldom)
+    def end_and_go_on(self, number: int, fails: bool, lost: bool) -> None:
+        """A worker reserves its next job as one has ended, in one step where the
+        database can do that. If the answer is lost, both are found.
+        """
+        if not self.executions:
+            return self.start_container(number, registers=True)
+        self.tick()
+        execution, store = self.some_execution(number), store_for(Job)
+        worker = self.workers[0] if execution.worker.hands_over else execution.worker
+        claims = Claims(worker, worker.stopping)
+        held = [job for job in self.model.in_states("running") if job.locked_by == worker.name]
+        claims._in_hand.update((job.pk, job.epoch) for job in held)
+        expected = self.model.next_for(worker)
+
+        def onward() -> Onward | None:
+            return claims.with_outcome(store) if store.ends_and_claims else None
+
+        def write(x: Execution, job: Job) -> bool:
+            if fails:
+                error = RuntimeError("it broke")
+                return x.worker.recorder.failed(job, error, asked=ASKED, through=onward)
+            return x.worker.recorder.succeeded(job, 0.1, through=onward)
+
+        self._ends(
+            execution, lost, "end and go on", write, self._failed if fails else self._succeeded
+        )
+        following = claims.following()
+        if following is not None:
+            self.happened("the next job is claimed with the outcome")
+        claimed = claims.reserve(store, 1) if following is None else following
+        assert [job.pk for job in claimed] == ([expected.pk] if expected else [])
+        if expected is not None:
+            expected.lock(worker.name, self.now)
+            self._watched(claimed[0], worker, performs_itself=True)
 
     def _succeeded(self, job: ModelJob) -> None:
         job.succeed(kept=self.keeps_succeeded)

@@ -23,6 +23,7 @@ USUAL = (
     "let_go_of_all",
     "reserve_to_hand_over",
     "fail_as_usual",
+    "go_on_as_usual",
     "look_and_decide",
     "cancel_and_retry",
     "start_twins",
@@ -67,6 +68,10 @@ class QueueMachine(Operating):
 
     def fail_as_usual(self, number: int) -> None:
         self.fail(number, lost=False)
+
+    def go_on_as_usual(self, number: int) -> None:
+        self.reserve_for(self.workers[0])
+        self.end_and_go_on(0, fails=number % 2 == 1, lost=number > 1)
 
     def look_and_decide(self, number: int) -> None:
         self.look(number, decides=True, waits=True, signs=number % 2 == 1)

@@ -104,14 +104,14 @@ def world(clock: Clock, *, keeps_succeeded: bool) -> Iterator[None]:
 
 @contextmanager
 def with_the_next_answer_lost() -> Iterator[None]:
-    """The next write of one row happens, but whoever made it is told that the database
-    can't be reached.
+    """The next write of one row happens, and the claim that may go with it; but whoever
+    made it is told that the database can't be reached.
     """
     store = store_for(Job)
     waiting = ["the answer"]
 
-    def losing(write: Callable[..., bool]) -> Callable[..., bool]:
-        def written(*args: Any, **kwargs: Any) -> bool:
+    def losing(write: Callable[..., Any]) -> Callable[..., Any]:
+        def written(*args: Any, **kwargs: Any) -> Any:
             result = write(*args, **kwargs)
             if waiting:
                 raise store.unavailable[0](waiting.pop())
@@ -119,9 +119,9 @@ def with_the_next_answer_lost() -> Iterator[None]:
 
         return written
 
-    with mock.patch.multiple(
-        store, change=losing(store.change), delete=losing(store.delete), reconnect=lambda: None
-    ):
+    writes = ("change", "delete", "end_and_claim")
+    patches = {name: losing(getattr(store, name)) for name in writes}
+    with mock.patch.multiple(store, reconnect=lambda: None, **patches):
         yield
 
 

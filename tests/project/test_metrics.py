@@ -7,7 +7,7 @@ import urllib.request
 
 import pytest
 import yaml
-from django.db import OperationalError
+from django.db import OperationalError, connection
 from django.test import RequestFactory
 from prometheus_client.parser import text_string_to_metric_families
 
@@ -16,10 +16,11 @@ import jobs.metrics
 from batchexec.aws import calls
 from batchexec.aws.client import BatchClient
 from batchexec.models import BatchJob
-from jobs.models import Activity, Job, WorkerRecord
+from jobs.models import Activity, WorkerRecord
 from jobs.operator import monitoring
 from jobs.records import RAN
 from jobs.store import store_for
+from tests.handlers import set_rows
 from tests.processes import wait_for
 from tests.samples import Fail, Record
 from tests.servers import ROOT, free_port
@@ -67,7 +68,7 @@ def test_what_became_of_jobs_is_counted_with_how_long_they_waited_and_ran(client
     settings.JOBS = {"MAX_ATTEMPTS": 2}
     jobs.enqueue_many([Record(), Record(), Fail()], queue="mail")
     jobs.Worker().work_off()
-    Job.objects.update(run_at=dt.datetime(2020, 1, 1, tzinfo=dt.timezone.utc))
+    set_rows(run_at=dt.datetime(2020, 1, 1, tzinfo=dt.timezone.utc))
     jobs.Worker().work_off()
     found = scraped(client)
     good, bad = "tests.samples.Record", "tests.samples.Fail"
@@ -134,8 +135,12 @@ def test_a_scrape_costs_the_same_however_many_jobs_there_are(client, django_asse
 
 
 def test_a_database_that_is_away_is_what_a_scraper_takes_for_down(monkeypatch):
+    unreachable: type[Exception] = OperationalError
+    if connection.vendor in ("mongodb", "djongo"):
+        from pymongo.errors import AutoReconnect as unreachable
+
     def away(*args: object) -> None:
-        raise OperationalError("connection refused")
+        raise unreachable("connection refused")
 
     monkeypatch.setattr(monitoring, "workers", away)
     response = jobs.metrics.view(RequestFactory().get("/metrics"))

@@ -1,7 +1,8 @@
 """`python -m tests.protocol`: the exploration's figures, and for each rule what goes
 wrong without it, step by step.
 
-`python -m tests.protocol <faults> <cancels>` explores within other bounds.
+`python -m tests.protocol <faults> <cancels> [<deletions> [<free retries>]]` explores
+within other bounds.
 """
 
 from __future__ import annotations
@@ -15,10 +16,12 @@ from tests.protocol.state import Bounds
 
 
 def main(arguments: list[str]) -> None:
-    explorations = EXPLORATIONS
+    explorations: tuple[Bounds, ...] = EXPLORATIONS
     if arguments:
-        faults, cancels = map(int, arguments)
-        explorations = (Bounds(faults=faults, cancels=cancels, retries=cancels),)
+        faults, cancels, deletions, free = (*map(int, arguments), 0, 0)[:4]
+        explorations = (
+            Bounds(faults, cancels=cancels, retries=cancels, deletions=deletions, free=free),
+        )
     for bounds in explorations:
         print(f"All rules, {bounds}")
         _print(explore(ALL, bounds))

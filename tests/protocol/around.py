@@ -4,14 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from tests.protocol import deleting, giving_back
 from tests.protocol.outcomes import failed_attempt, over
-from tests.protocol.rules import Rules
+from tests.protocol.rules import LEFT, Rules
 from tests.protocol.state import (
     CANCELLED,
     DEAD,
     DEAD_RUNNER,
     DETACHED,
     FINISHED,
+    GONE,
     NO_BATCH_JOB,
     NO_RUNNER,
     NOBODY,
@@ -30,13 +32,13 @@ from tests.protocol.state import (
     with_container,
     with_watcher,
 )
-from tests.protocol.watching import alive_in_batch, terminate
+from tests.protocol.watching import alive_in_batch, may_be_listed_yet, terminate
 
 Steps = Iterator[Step]
 NAMES = "AB"
 #: Where an actor waits. Anywhere else it takes its next step at once, unless it is
 #: paused: nothing that takes time comes between.
-WAITING = frozenset({"idle", "watching", "looking at row", "throttled"})
+WAITING = frozenset({"idle", "watching", "looking at row", "throttled", "following to the end"})
 CONTAINER_WAITS = frozenset({"waiting", "running", "gone"})
 
 
@@ -46,6 +48,8 @@ def all_wait(s: State) -> bool:
         (first.at in WAITING or first.paused)
         and (second.at in WAITING or second.paused)
         and (s.plain.at != "dropped" or s.plain.paused)
+        and (s.decider.at == "idle" or s.decider.paused)
+        and not s.deleting
         and all(c.at in CONTAINER_WAITS or c.paused for c in s.containers)
     )
 
@@ -62,11 +66,15 @@ def maintenance(s: State, rules: Rules, bounds: Bounds) -> Steps:
         yield Step("the job is promoted", s._replace(row=row._replace(state=READY)))
     if row.lapsed:
         yield _reap(s, rules, bounds)
-    if marker is not None and marker.epoch != row.epoch:
-        if row.state == CANCELLED and (alive := alive_in_batch(s)):
+    if giving_back.is_undecided(marker, row):
+        yield from giving_back.looks(s, rules)
+    elif marker is not None and marker.epoch != row.epoch:
+        is_ended = row.state == CANCELLED or (deleting.is_ended(s) and rules.terminate_unwanted)
+        if is_ended and (alive := alive_in_batch(s)):
             yield Step(f"a sweep terminates Batch jobs {alive}", terminate(s, alive))
-        else:
-            yield Step("a sweep clears the marker", s._replace(marker=None))
+        elif not (is_ended and may_be_listed_yet(s)):
+            broken = LEFT if deleting.is_left_running(s) else ""
+            yield Step("a sweep clears the marker", s._replace(marker=None, broken=broken))
 
 
 def _reap(s: State, rules: Rules, bounds: Bounds) -> Step:
@@ -103,7 +111,7 @@ def time(s: State, rules: Rules, bounds: Bounds) -> Steps:
             )
         elif row.lapsed and holder_lives:
             yield Step("the holder renews its lease", s._replace(row=row._replace(lapsed=False)))
-    if row.runner != NO_RUNNER:
+    if row.runner != NO_RUNNER and row.state != GONE:
         runner_lives = _runner_lives(s)
         if not row.stale and not runner_lives:
             yield Step("the runner's heartbeat runs out", _silent(s))
@@ -155,7 +163,9 @@ def operator(s: State, rules: Rules, bounds: Bounds) -> Steps:
     row = s.row
     if s.cancels and row.state not in FINISHED:
         runner, stale = (row.runner, row.stale) if rules.cancel_keeps_runner else (NO_RUNNER, False)
-        cancelled = Row(CANCELLED, row.epoch + 1, row.attempts, runner=runner, stale=stale)
+        cancelled = Row(
+            CANCELLED, row.epoch + 1, row.attempts, runner=runner, stale=stale, free=row.free
+        )
         containers = tuple(
             c._replace(cancelled=True) if c.epoch == row.epoch else c for c in s.containers
         )
@@ -172,10 +182,12 @@ def operator(s: State, rules: Rules, bounds: Bounds) -> Steps:
         and (row.runner == NO_RUNNER or row.stale)
         and all_wait(s)
     ):
-        again = Row(READY, row.epoch, bounds.attempts - 1)
+        again = Row(READY, row.epoch, bounds.attempts - 1, free=row.free)
         yield Step(
             "the operator retries the job", s._replace(row=again, retries=s.retries - 1), True
         )
+    if all_wait(s):
+        yield from deleting.begin(s, rules)
 
 
 def resuming(s: State, rules: Rules, bounds: Bounds) -> Steps:
@@ -239,4 +251,13 @@ def _dead_runner(row: Row) -> int:
     return DEAD_RUNNER if row.runner == PLAIN_RUNNER else row.runner
 
 
-STEPS = (maintenance, time, operator, resuming, faults)
+def machines(s: State, rules: Rules, bounds: Bounds) -> Steps:
+    for number, container in enumerate(s.containers):
+        yield from giving_back.told(s, number, container, rules, bounds)
+
+
+def deletion(s: State, rules: Rules, bounds: Bounds) -> Steps:
+    yield from deleting.end(s, rules)
+
+
+STEPS = (maintenance, time, operator, deletion, resuming, faults, machines, giving_back.decider)

@@ -10,8 +10,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from tests.protocol.outcomes import holds, is_living, let_go, not_held
-from tests.protocol.rules import FOREIGN, KEPT, TERMINATED, Rules
+from tests.protocol.rules import FOREIGN, KEPT, RESUBMITTED, TERMINATED, Rules
 from tests.protocol.state import (
+    GONE,
     NO_BATCH_JOB,
     Bounds,
     Container,
@@ -145,7 +146,8 @@ def submit(s: State, n: int, w: Watcher, rules: Rules, bounds: Bounds) -> Steps:
     unknown = w._replace(at="looking at row" if rules.look_before_repeating else "submitting")
     number = len(s.containers)
     if number < bounds.batch_jobs:
-        accepted = s._replace(containers=(*s.containers, Container(w.epoch)))
+        broken = RESUBMITTED if s.row.state == GONE and not s.excused else ""
+        accepted = s._replace(containers=(*s.containers, Container(w.epoch)), broken=broken)
         recording = w._replace(at="recording", batch_job=number)
         yield Step(f"submits: Batch job {number}", with_watcher(accepted, n, recording))
         if s.faults:
@@ -182,7 +184,8 @@ def submit(s: State, n: int, w: Watcher, rules: Rules, bounds: Bounds) -> Steps:
 
 def after_throttling(s: State, n: int, w: Watcher, rules: Rules, bounds: Bounds) -> Steps:
     """Entry._take_try: the next try, after a pause of any length."""
-    if (gone := not_held(s, n, w)) is not None:
+    is_unread = s.row.state == GONE and not rules.row_before_repeating
+    if (gone := not_held(s, n, w)) is not None and not is_unread:
         yield Step("notices that it doesn't hold the job any more", gone)
     elif rules.intent_renewed:
         yield from repeat(s, n, w, rules, bounds)
@@ -202,7 +205,8 @@ def record(s: State, n: int, w: Watcher, rules: Rules, bounds: Bounds) -> Steps:
         and (marker.batch_job == NO_BATCH_JOB or not rules.record_once)
     ):
         broken = FOREIGN if s.containers[w.batch_job].epoch != marker.epoch else ""
-        after = s._replace(marker=Marker(marker.epoch, w.batch_job), broken=broken)
+        recorded = Marker(marker.epoch, w.batch_job, unwanted=marker.unwanted)
+        after = s._replace(marker=recorded, broken=broken)
         after = (
             after._replace(row=s.row._replace(handed_over=True))
             if _hands_over_late(s, n, w, rules)
@@ -299,12 +303,14 @@ def _progress(container: Container) -> int:
 def repeat(s: State, n: int, w: Watcher, rules: Rules, bounds: Bounds) -> Steps:
     """markers.repeat_intent: of two workers that come to this, one does it."""
     marker = s.marker
-    mine = (
-        marker is not None and marker.epoch == w.marker_epoch and marker.batch_job == NO_BATCH_JOB
-    )
-    if mine and (marker.tries == w.tries or not rules.repeat_conditional):
+    if (
+        marker is not None
+        and marker.epoch == w.marker_epoch
+        and marker.batch_job == NO_BATCH_JOB
+        and (marker.tries == w.tries or not rules.repeat_conditional)
+    ):
         tries = marker.tries + 1
-        after = s._replace(marker=Marker(marker.epoch, NO_BATCH_JOB, tries))
+        after = s._replace(marker=marker._replace(tries=tries, settled=False))
         yield Step(
             "renews the intent", with_watcher(after, n, w._replace(at="submitting", tries=tries))
         )

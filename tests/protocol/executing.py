@@ -29,6 +29,8 @@ OUTCOMES = ((True, "succeeds"), (False, "fails"))
 
 def container(s: State, n: int, c: Container, rules: Rules, bounds: Bounds) -> Steps:
     row = s.row
+    if c.at == "waiting" and s.deleting:
+        return  # a start takes longer than the two statements of a deletion
     if c.at == "waiting":
         # Starts, and reads the row: where the epoch is another one it is refused before
         # it tries to register.

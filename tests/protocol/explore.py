@@ -12,7 +12,17 @@ from typing import NamedTuple
 
 from tests.protocol import around, executing, watching
 from tests.protocol.rules import ALL, ECONOMY, LOST, MARKERS_END, ONCE, OVERLAP, Rules
-from tests.protocol.state import FINISHED, Bounds, Container, Plain, State, Step, canonical, initial
+from tests.protocol.state import (
+    FINISHED,
+    GONE,
+    Bounds,
+    Container,
+    Plain,
+    State,
+    Step,
+    canonical,
+    initial,
+)
 
 NAMES = around.NAMES
 
@@ -147,7 +157,7 @@ def _endless(order: list[State], before: list[list[int]], bounds: Bounds) -> tup
     cut_off = [is_cut_off(state, bounds) for state in order]
     for invariant, ends in (
         (LOST, [s.row.state in FINISHED for s in order]),
-        (MARKERS_END, [s.row.state in FINISHED and s.marker is None for s in order]),
+        (MARKERS_END, [_is_at_rest(s) for s in order]),
     ):
         reaches = bytearray(len(order))
         todo = [number for number, end in enumerate(ends) if end or cut_off[number]]
@@ -161,6 +171,14 @@ def _endless(order: list[State], before: list[list[int]], bounds: Bounds) -> tup
         if (number := reaches.find(0)) >= 0:
             return invariant, number
     return None
+
+
+def _is_at_rest(s: State) -> bool:
+    """The job has ended, and nothing is left of it; of a deleted one, not in AWS Batch
+    either.
+    """
+    is_over = s.row.state in FINISHED and s.marker is None
+    return is_over and (s.row.state != GONE or all(c.at == "gone" for c in s.containers))
 
 
 def _trace(

@@ -26,15 +26,16 @@ def over(row: Row, state: str, attempts: int) -> Row:
     """jobs.transitions.EXECUTION_OVER: all that belongs to an execution is cleared, and
     the epoch rises.
     """
-    return Row(state, row.epoch + 1, attempts)
+    return Row(state, row.epoch + 1, attempts, told=row.told, free=row.free)
 
 
-def failed_attempt(row: Row, bounds: Bounds) -> Row:
+def failed_attempt(row: Row, bounds: Bounds, *, counted: bool = True, told: bool = False) -> Row:
     """jobs.execution.outcomes.failed: rescheduled, or failed for good where that was
     the last attempt.
     """
-    attempts = row.attempts + 1
-    return over(row, FAILED if attempts >= bounds.attempts else SCHEDULED, attempts)
+    attempts = row.attempts + counted
+    state = FAILED if attempts >= bounds.attempts else SCHEDULED
+    return over(row, state, attempts)._replace(told=told)
 
 
 def record(
@@ -48,14 +49,18 @@ def record(
     if row.epoch != epoch or row.runner != runner:
         broken = SUCCESS_OF_CANCELLED if success and cancelled else OUTCOME
     return state._replace(
-        row=over(row, SUCCEEDED, row.attempts) if success else failed_attempt(row, bounds),
+        row=_succeeded(row) if success else failed_attempt(row, bounds),
         broken=broken,
     )
 
 
 def succeed_unseen(state: State) -> State:
     """A success that nobody but AWS Batch's exit code speaks of."""
-    return state._replace(row=over(state.row, SUCCEEDED, state.row.attempts), broken=FALSE_SUCCESS)
+    return state._replace(row=_succeeded(state.row), broken=FALSE_SUCCESS)
+
+
+def _succeeded(row: Row) -> Row:
+    return over(row, SUCCEEDED, row.attempts)._replace(told=False)
 
 
 def holds(state: State, number: int, watcher: Watcher) -> bool:

@@ -18,6 +18,11 @@ IN_PROCESS = "a handed-over job is never performed in a worker"
 TERMINATED = "no possible runner is terminated, except after a cancel"
 FOREIGN = "a marker names, and a worker watches, Batch jobs of its own epoch"
 KEPT = "the marker of a living epoch is kept"
+TWICE = "an attempt is given back once at most"
+UNDESERVED = "only an execution that never began, or whose machine AWS took, is free"
+LATE = "no attempt is given back once the next execution is handed over"
+RESUBMITTED = "a job whose row was deleted is not submitted"
+LEFT = "the Batch job of a deleted row is terminated, or has ended"
 ECONOMY = (
     "one submission per epoch, while nothing is paused and ListJobs shows what is older than SETTLE"
 )
@@ -54,6 +59,13 @@ class Rules(NamedTuple):
     refusal_spares_runner: bool = True
     refusal_goes_on: bool = True
     cancel_keeps_runner: bool = True
+    free_if_lost: bool = True
+    decide_by_clearing: bool = True
+    give_back_if_taken: bool = True
+    give_back_as_read: bool = True
+    row_before_repeating: bool = True
+    mark_before_deleting: bool = True
+    terminate_unwanted: bool = True
 
 
 ALL = Rules()
@@ -69,6 +81,9 @@ class Rule(NamedTuple):
     breaks: str = ""
     faults: int = 1
     cancels: int = 0
+    free: int = 0
+    deletions: int = 0
+    attempts: int = 2
     start: str = "enqueued"
     why_kept: str = ""
 
@@ -207,5 +222,53 @@ RULES: dict[str, Rule] = {
         OVERLAP,
         0,
         1,
+    ),
+    "free_if_lost": Rule(
+        "A retry is free where nothing ever registered, or AWS took the machine",
+        "retries.grants_free_retry",
+        UNDESERVED,
+        free=1,
+    ),
+    "decide_by_clearing": Rule(
+        "Who clears the marker decides whether the attempt is given back",
+        "reprieve.decide",
+        TWICE,
+        free=2,
+        attempts=3,
+        start="told to end",
+    ),
+    "give_back_if_taken": Rule(
+        "An attempt is given back only if AWS took the machine",
+        "reprieve.decide",
+        UNDESERVED,
+        free=1,
+    ),
+    "give_back_as_read": Rule(
+        "An attempt is given back on condition of epoch, attempts, and nothing handed over",
+        "transitions.refund",
+        LATE,
+        free=1,
+        attempts=3,
+        start="told to end",
+    ),
+    "row_before_repeating": Rule(
+        "The row is read before a submission is repeated",
+        "Entry._take_try",
+        RESUBMITTED,
+        deletions=1,
+    ),
+    "mark_before_deleting": Rule(
+        "The marker is marked before its job's row is deleted",
+        "AwsBatch.to_be_deleted",
+        LEFT,
+        0,
+        deletions=1,
+    ),
+    "terminate_unwanted": Rule(
+        "A marked marker is cleared once its Batch job is over",
+        "cancelled.ended_after_cancel",
+        LEFT,
+        0,
+        deletions=1,
     ),
 }

@@ -20,12 +20,16 @@ NO_BATCH_JOB = -1
 
 SCHEDULED, READY, RUNNING, DETACHED = "scheduled", "ready", "running", "detached"
 SUCCEEDED, FAILED, CANCELLED = "succeeded", "failed", "cancelled"
-FINISHED = frozenset({SUCCEEDED, FAILED, CANCELLED})
+#: The operator has deleted the row.
+GONE = "gone"
+FINISHED = frozenset({SUCCEEDED, FAILED, CANCELLED, GONE})
 
 
 class Row(NamedTuple):
     """jobs.models.Job. `lapsed`: locked_at is older than the lease. `stale`:
-    heartbeat_at is.
+    heartbeat_at is. `told`: the last error is that the execution was told to end.
+    `free`: the free retries so far, which really are in the job's history. Of a row
+    that is gone, `runner` is who was registered, only there to be checked.
     """
 
     state: str = READY
@@ -36,17 +40,20 @@ class Row(NamedTuple):
     handed_over: bool = False
     runner: int = NO_RUNNER
     stale: bool = False
+    told: bool = False
+    free: int = 0
 
 
 class Marker(NamedTuple):
     """batchexec.models.BatchJob. `tries` stands for submitted_at; `settled`: that was
-    longer ago than SETTLE.
+    longer ago than SETTLE. `unwanted`: the job's row is about to be deleted.
     """
 
     epoch: int
     batch_job: int = NO_BATCH_JOB
     tries: int = 0
     settled: bool = False
+    unwanted: bool = False
 
 
 class Watcher(NamedTuple):
@@ -54,7 +61,7 @@ class Watcher(NamedTuple):
     before.
 
     `marker_epoch`, `batch_job` and `tries` are its copy of the marker, `seen` is what
-    its last look told.
+    its last look told. `free`: the attempt that it records as failed isn't counted.
     """
 
     at: str = "idle"
@@ -65,14 +72,16 @@ class Watcher(NamedTuple):
     seen: int = 0
     others: tuple[int, ...] = ()
     paused: bool = False
+    free: bool = False
 
 
 class Container(NamedTuple):
     """A Batch job and its container. `over`: Batch says that it ended, or doesn't know
     it, although the container lives.
 
-    `listed`: ListJobs has to show it, as it has been there for SETTLE. `silent` and
-    `cancelled` are only there to be checked.
+    `listed`: ListJobs has to show it, as it has been there for SETTLE. `taken`: AWS
+    took its machine, as Batch says once it has ended. `silent`, `cancelled` and
+    `returned` (its attempt was given back) are only there to be checked.
     """
 
     epoch: int
@@ -82,6 +91,8 @@ class Container(NamedTuple):
     paused: bool = False
     silent: bool = False
     cancelled: bool = False
+    taken: bool = False
+    returned: bool = False
 
 
 class Plain(NamedTuple):
@@ -94,9 +105,22 @@ class Plain(NamedTuple):
     cancelled: bool = False
 
 
+class Decider(NamedTuple):
+    """A sweep, or the process that watched the last execution: whether its attempt is
+    given back. `epoch` and `attempts` are the row's as it read them.
+    """
+
+    at: str = "idle"  # then: clearing, giving back; without a rule, in the other order
+    epoch: int = 0
+    attempts: int = 0
+    marker_epoch: int = 0
+    batch_job: int = NO_BATCH_JOB
+    paused: bool = False
+
+
 class Bounds(NamedTuple):
     """`faults`: deaths, pauses, replies lost, refusals, and looks that miss what is
-    there, all together.
+    there, all together. `free`: INFRASTRUCTURE_RETRIES; with 0, AWS takes no machine.
     """
 
     faults: int = 2
@@ -104,6 +128,8 @@ class Bounds(NamedTuple):
     batch_jobs: int = 3
     cancels: int = 1
     retries: int = 1
+    free: int = 0
+    deletions: int = 0
 
 
 class State(NamedTuple):
@@ -115,6 +141,11 @@ class State(NamedTuple):
     faults: int
     cancels: int
     retries: int
+    deletions: int
+    decider: Decider = Decider()
+    #: Between marking the job's marker and deleting its row: the state that the row
+    #: must still be in.
+    deleting: str = ""
     #: Whether anything was ever paused, or ListJobs blind for longer than SETTLE: then
     #: a second submission is no waste.
     excused: bool = False
@@ -163,6 +194,13 @@ STARTS: dict[str, dict[str, Any]] = {
         "watchers": (Watcher(), Watcher("recording runner", batch_job=0, seen=1, paused=True)),
         "excused": True,
     },
+    # AWS took the machine of the job's second execution, and its container recorded
+    # that it was told to end. The attempt that counted before was another's fault.
+    "told to end": {
+        "row": Row(SCHEDULED, epoch=2, attempts=2, told=True),
+        "marker": Marker(1, batch_job=0),
+        "containers": (Container(1, "gone", taken=True),),
+    },
 }
 
 
@@ -176,6 +214,7 @@ def initial(bounds: Bounds, start: str = "enqueued") -> State:
         bounds.faults,
         bounds.cancels,
         bounds.retries,
+        bounds.deletions,
     )
     return new._replace(**STARTS[start])
 
@@ -208,7 +247,7 @@ def canonical(state: State) -> State:
 
 def _without_history(state: State) -> State:
     row, marker = state.row, state.marker
-    named = {row.runner, marker.batch_job if marker else NO_BATCH_JOB}
+    named = {row.runner, marker.batch_job if marker else NO_BATCH_JOB, state.decider.batch_job}
     for watcher in state.watchers:
         named.update((watcher.batch_job, watcher.seen, *watcher.others))
     kept = [
@@ -230,7 +269,9 @@ def _without_history(state: State) -> State:
         )
 
     first, second = state.watchers
+    decider = state.decider
     return state._replace(
+        decider=decider._replace(batch_job=new.get(decider.batch_job, decider.batch_job)),
         row=row._replace(runner=new.get(row.runner, row.runner)),
         marker=marker and marker._replace(batch_job=new.get(marker.batch_job, marker.batch_job)),
         watchers=(renamed(first), renamed(second)),

@@ -18,11 +18,11 @@ pytestmark = pytest.mark.skipif(
 )
 
 
-@pytest.mark.parametrize("bounds", EXPLORATIONS, ids=lambda bounds: f"faults={bounds.faults}")
+@pytest.mark.parametrize("bounds", EXPLORATIONS, ids=str)
 def test_every_invariant_holds_in_every_state(bounds: Bounds):
     found = explore(ALL, bounds)
     assert not found.invariant, "\n".join((found.invariant, *found.trace))
-    assert found.states > 200_000
+    assert found.states > 100_000
 
 
 @pytest.mark.parametrize("name", [name for name, rule in RULES.items() if rule.breaks])

@@ -6,9 +6,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from tests.protocol import entering
+from tests.protocol import deleting, entering, giving_back
 from tests.protocol.outcomes import failed_attempt, holds, is_living, not_held, succeed_unseen
-from tests.protocol.rules import KEPT, TERMINATED, Rules
+from tests.protocol.rules import KEPT, LEFT, TERMINATED, UNDESERVED, Rules
 from tests.protocol.state import (
     CANCELLED,
     DETACHED,
@@ -30,10 +30,10 @@ def claim(s: State, n: int, w: Watcher, rules: Rules, bounds: Bounds) -> Steps:
     """jobs.store: Store.claim, for a worker that hands over: `runner` stays."""
     if s.row.state in (READY, DETACHED):
         row = s.row._replace(state=RUNNING, lock=n, lapsed=False)
-        yield Step(
-            f"claims the {s.row.state} job",
-            with_watcher(s._replace(row=row), n, Watcher("finding", row.epoch)),
-        )
+        after = Watcher("finding", row.epoch)
+        if row.told and not row.handed_over:
+            after = Watcher("deciding first", row.epoch, seen=row.attempts)
+        yield Step(f"claims the {s.row.state} job", with_watcher(s._replace(row=row), n, after))
 
 
 def poll(s: State, n: int, w: Watcher, rules: Rules, bounds: Bounds) -> Steps:
@@ -66,10 +66,10 @@ def settle(s: State, n: int, w: Watcher, rules: Rules, bounds: Bounds) -> Steps:
     elif row.runner >= 0 and not row.stale and rules.give_up_stale:
         yield Step("reads that the runner is alive", with_watcher(s, n, w._replace(at="watching")))
     else:
-        yield Step(
-            "decides to give the execution up",
-            with_watcher(s, n, w._replace(at="giving up", seen=row.runner)),
-        )
+        is_free = giving_back.grants(s, row.runner, rules, bounds)
+        counted = s._replace(row=row._replace(free=row.free + is_free))
+        after = w._replace(at="giving up", seen=row.runner, free=is_free)
+        yield Step("decides to give the execution up", with_watcher(counted, n, after))
 
 
 def record_runner(s: State, n: int, w: Watcher, rules: Rules, bounds: Bounds) -> Steps:
@@ -94,12 +94,14 @@ def give_up(s: State, n: int, w: Watcher, rules: Rules, bounds: Bounds) -> Steps
     """
     refused = w.at == "giving up a refused one"
     if holds(s, n, w) and (s.row.runner == w.seen or not rules.give_up_as_read):
-        after = s._replace(row=failed_attempt(s.row, bounds))
-        yield Step(
-            "records a failed attempt", with_watcher(after, n, w._replace(at="clearing", seen=0))
-        )
+        failed = failed_attempt(s.row, bounds, counted=not w.free)
+        is_deserved = not w.free or giving_back.is_deserved(s, s.row.runner)
+        after = s._replace(row=failed, broken="" if is_deserved else UNDESERVED)
+        text = "records a failed attempt" + (", which isn't counted" if w.free else "")
+        yield Step(text, with_watcher(after, n, w._replace(at="clearing", seen=0, free=False)))
     elif not refused:
-        yield Step("finds the row changed", with_watcher(s, n, w._replace(at="watching", seen=0)))
+        watching = w._replace(at="watching", seen=0, free=False)
+        yield Step("finds the row changed", with_watcher(s, n, watching))
     elif rules.refusal_goes_on:
         yield Step("finds the row changed", with_watcher(s, n, w._replace(at="refused", seen=0)))
     else:
@@ -125,6 +127,7 @@ def clear(s: State, n: int, w: Watcher, rules: Rules, bounds: Bounds) -> Steps:
     marker = s.marker
     if marker is not None and (marker.epoch == w.marker_epoch or not rules.clear_conditional):
         broken = KEPT if is_living(s.row, marker.epoch) else ""
+        broken = LEFT if deleting.is_left_running(s) else broken
         yield Step(
             "clears the marker", with_watcher(s._replace(marker=None, broken=broken), n, Watcher())
         )
@@ -134,18 +137,29 @@ def clear(s: State, n: int, w: Watcher, rules: Rules, bounds: Bounds) -> Steps:
 
 def ended(s: State, n: int, w: Watcher, rules: Rules, bounds: Bounds) -> Steps:
     """Settlement.outcome_of_record: the row is past this epoch."""
-    at = "following to the end" if s.row.state == CANCELLED else "finding what to clear"
-    yield Step(
-        f"reads that the execution is over: {s.row.state}", with_watcher(s, n, w._replace(at=at))
-    )
+    text = f"reads that the execution is over: {s.row.state}"
+    marker = s.marker
+    if marker is not None and marker.epoch == w.epoch:
+        if giving_back.is_undecided(marker, s.row):
+            yield Step(f"{text}, and leaves its marker", with_watcher(s, n, Watcher()))
+            return
+        is_ended = deleting.is_ended(s) and rules.terminate_unwanted
+    else:
+        is_ended = False
+    is_followed = s.row.state == CANCELLED or is_ended
+    at = "following to the end" if is_followed else "finding what to clear"
+    yield Step(text, with_watcher(s, n, w._replace(at=at)))
 
 
 def follow_to_the_end(s: State, n: int, w: Watcher, rules: Rules, bounds: Bounds) -> Steps:
-    """Settlement._ended_after_cancel: a cancelled job's Batch job is terminated."""
+    """Settlement._ended_after_cancel: the Batch job of a job that was cancelled or
+    deleted is terminated.
+    """
     marker = s.marker
-    if marker is not None and marker.epoch == w.epoch and (alive := alive_in_batch(s)):
+    is_mine = marker is not None and marker.epoch == w.epoch
+    if is_mine and (alive := alive_in_batch(s)):
         yield Step(f"terminates Batch jobs {alive}", terminate(s, alive))
-    else:
+    elif not (is_mine and may_be_listed_yet(s)):
         yield Step(
             "has nothing to terminate", with_watcher(s, n, w._replace(at="finding what to clear"))
         )
@@ -170,6 +184,14 @@ def alive_in_batch(s: State) -> list[int]:
     ]
 
 
+def may_be_listed_yet(s: State) -> bool:
+    """Whether it means nothing yet that ListJobs doesn't show a submission."""
+    marker = s.marker
+    if marker is None or marker.batch_job != NO_BATCH_JOB or marker.settled:
+        return False
+    return not any(c.epoch == marker.epoch and c.listed for c in s.containers)
+
+
 def terminate(s: State, numbers: list[int]) -> State:
     for number in numbers:
         container = s.containers[number]
@@ -191,6 +213,7 @@ def find_to_clear(s: State, n: int, w: Watcher, rules: Rules, bounds: Bounds) ->
 
 STEPS = {
     **entering.STEPS,
+    **giving_back.STEPS,
     "idle": claim,
     "watching": poll,
     "settling": settle,

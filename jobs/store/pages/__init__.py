@@ -9,8 +9,8 @@ from jobs.store import store_for
 from jobs.store.pages.base import CUT, Failures, Window
 
 if TYPE_CHECKING:
-    from jobs.store.base import M
     from jobs.store.pages.base import Pages
+    from jobs.store.reading import M
 
 __all__ = ["CUT", "Failures", "Window", "pages_for"]
 

@@ -8,7 +8,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any, Generic
 
-from jobs.store.base import Conditions, M
+from jobs.store.reading import M
+from jobs.store.row_writes import Conditions
 
 #: Texts that may be long are cut to so many characters where rows are listed.
 CUT = {"handler": 600, "last_error": 600}

@@ -7,9 +7,10 @@ from collections.abc import Sequence
 from typing import Any
 
 from jobs.states import State
-from jobs.store.base import Conditions, M
 from jobs.store.mongodb import MongoStore
 from jobs.store.pages.base import CUT, LEFT_OUT, Failures, Pages, Window, merged
+from jobs.store.reading import M
+from jobs.store.row_writes import Conditions
 
 Stage = dict[str, Any]
 HOUR = 3_600_000  # milliseconds

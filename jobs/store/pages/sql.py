@@ -9,9 +9,11 @@ import datetime as dt
 from collections.abc import Iterable, Sequence
 from typing import Any
 
-from jobs.store.base import Conditions, M, aware
+from jobs.store.base import aware
 from jobs.store.columns import is_unreadable
 from jobs.store.pages.base import CUT, LEFT_OUT, Failures, Pages, Window, merged
+from jobs.store.reading import M
+from jobs.store.row_writes import Conditions
 from jobs.store.sql import SqlStore
 from jobs.store.statements import Sql
 
@@ -20,7 +22,7 @@ KEYS = "SELECT {pk} FROM {table} WHERE {conditions}{order} {paged}"
 LOOKED_AT = "SELECT {columns} FROM {table} WHERE {conditions}{order} {paged}"
 COUNTED = "SELECT COUNT(*) FROM ({keys}) AS counted"
 FAILURES = """
-    SELECT {error_key}, CASE WHEN {at} >= %(since)s THEN {hour} END AS hour, COUNT(*),
+    SELECT {error_key}, CASE WHEN {at} >= {since} THEN {hour} END AS hour, COUNT(*),
         MIN({at}), MAX({at}), MAX({pk})
     FROM {table} WHERE {state} = 'failed' GROUP BY 1, 2
 """
@@ -71,7 +73,8 @@ class PagesOf(Pages[M]):
         at = self._sql.column("finished_at")
         hour = HOUR.get(self._store.connection.vendor, "NULL").format(at=at)
         names = {name: self._sql.column(name) for name in ("error_key", "pk", "state")}
-        text = FAILURES.format(**names, at=at, hour=hour, table=self._table)
+        since_at = self._sql.mark("since")
+        text = FAILURES.format(**names, at=at, hour=hour, since=since_at, table=self._table)
         field = self._sql.field("finished_at")
         parameters = {"since": field.get_db_prep_save(since, self._store.connection)}
         found = []

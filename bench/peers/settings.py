@@ -1,9 +1,10 @@
-"""Settings that show django-tasks-db at its best.
+"""Settings that show a peer at its best; BENCH_PEER names its module.
 
 Connections are kept, only warnings are logged, and no other app is installed.
 """
 
 import os
+from importlib import import_module
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -14,7 +15,7 @@ if url.scheme == "sqlite":
     path = url.path[1:] if url.path.startswith("//") else url.path
     database = {
         "ENGINE": "django.db.backends.sqlite3",
-        "NAME": f"{path}.peer",
+        "NAME": f"{path}.{os.environ['BENCH_PEER']}",
         "OPTIONS": {"timeout": 30, "init_command": "PRAGMA journal_mode=WAL;"},
     }
 else:
@@ -26,10 +27,11 @@ else:
         "NAME": url.path.lstrip("/"),
     }
 
+_settings: dict[str, Any] = import_module(f"bench.peers.{os.environ['BENCH_PEER']}").SETTINGS
+
 DATABASES = {"default": {**database, "CONN_MAX_AGE": None}}
 SECRET_KEY = "only-for-benchmarks"
 USE_TZ = True
-INSTALLED_APPS = ["django_tasks", "django_tasks_db"]
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
-TASKS = {"default": {"BACKEND": "django_tasks_db.DatabaseBackend"}}
 LOGGING = {"version": 1, "root": {"level": "WARNING"}, "disable_existing_loggers": False}
+globals().update(_settings)

@@ -1,1 +1,0 @@
-"""The same benchmarks for django-tasks-db, in a virtual environment of its own."""

@@ -1,0 +1,110 @@
+"""Passes over the queue: jobs are reserved for free slots, and performed in them."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
+
+from jobs.execution import moods
+from jobs.process.claims import Claims, reservation_of
+from jobs.store import store_for
+
+if TYPE_CHECKING:
+    from jobs.lifecycle import Lifecycle
+    from jobs.models import AbstractJob
+    from jobs.process.onward import Onward
+    from jobs.process.reaper import Reaper
+    from jobs.process.slots import Slots
+    from jobs.store.base import Store
+    from jobs.store.reserver import Paused, Reserver
+
+#: Jobs reserved by one statement, for as many free slots.
+MOST_AT_ONCE = 100
+
+
+class Passes:
+    """The passes of one worker, over one table of jobs."""
+
+    def __init__(
+        self,
+        worker: Reserver,
+        model: type[AbstractJob],
+        lifecycle: Lifecycle,
+        slots: Slots,
+        reaper: Reaper,
+        stopping: threading.Event,
+    ):
+        self._model = model
+        self._slots = slots
+        self._reaper = reaper
+        self._stopping = stopping
+        self._claims = Claims(worker, stopping)
+        #: How many jobs the pass may still reserve.
+        self._left = 0
+        # A callback that follows an outcome comes before the next claim.
+        self._goes_straight_on = (
+            slots.size == 1 and not worker.hands_over and not lifecycle.is_followed("perform")
+        )
+        self._goes_on_from_failures = not lifecycle.is_followed("error")
+
+    @property
+    def paused(self) -> Paused:
+        """What is paused, as it was read last."""
+        return self._claims.paused
+
+    @property
+    def _store(self) -> Store[Any]:
+        return store_for(self._model)
+
+    def run(self, number: int, perform: Callable[[AbstractJob], bool]) -> int:
+        """One pass: calls `perform` in a slot for each of up to `number` jobs, until
+        none is ready.
+
+        `perform` never raises. It returns whether the outcome, or that the job was let
+        go of, is in its row. Returns how many jobs were reserved.
+        """
+        self._reaper.maintain(self._stopping, always=True)
+        with moods.process:  # read once for all the jobs of the pass
+            try:
+                return self._fill_slots(number, perform)
+            finally:
+                self._left = 0
+
+    def _fill_slots(self, number: int, perform: Callable[[AbstractJob], bool]) -> int:
+        self._left = number
+        while self._left and self._slots.wait_for_free(given_up=self._stopping.is_set):
+            self._reaper.maintain(self._stopping)
+            most = min(self._slots.free, self._left, MOST_AT_ONCE)
+            jobs: list[AbstractJob] | None = self._claims.reserve(self._store, most)
+            while jobs:
+                self._left -= len(jobs)
+                for job in jobs:
+                    self._slots.run(self._perform, perform, job)
+                jobs = self._claims.following()
+            if jobs is not None:
+                break  # none is ready
+        return number - self._left
+
+    def _perform(self, perform: Callable[[AbstractJob], bool], job: AbstractJob) -> None:
+        reservation = reservation_of(job)
+        if perform(job):
+            self._claims.is_done_with(reservation)
+
+    def onward(self, failed: bool) -> Onward | None:
+        """What writes the outcome of the job in hand, if the next is to be reserved in
+        the same step.
+
+        None if anything stands between the two: the end of the pass, a stop,
+        maintenance that is due, a plugin's callback, other slots, a transaction.
+        """
+        if (
+            not self._goes_straight_on
+            or (failed and not self._goes_on_from_failures)
+            or not self._left
+            or self._stopping.is_set()
+            or self._reaper.is_due
+            or not self._store.ends_and_claims
+        ):
+            return None
+        return self._claims.with_outcome(self._store)
