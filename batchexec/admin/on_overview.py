@@ -11,8 +11,8 @@ from django.utils.html import format_html
 from django.utils.text import Truncator
 
 from batchexec.admin import on_job
-from batchexec.aws.statuses import NOT_STARTED
 from batchexec.models import BatchJob
+from batchexec.statuses import NOT_STARTED
 from jobs.admin import Link, Panel
 from jobs.admin.shown import ago
 from jobs.store import store_for
