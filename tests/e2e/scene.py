@@ -37,6 +37,9 @@ class SendMail(jobs.Performable):
     order: int
     template: str = "order-confirmation"
 
+    def display_name(self) -> str:
+        return "shop.mail.SendMail"
+
     def perform(self) -> None: ...
 
 
@@ -45,26 +48,18 @@ class RenderFilm(jobs.Performable):
     film: int
     format: str = "2160p"
 
-    def perform(self) -> None: ...
-
-
-@dataclass
-class ImportPrices(jobs.Performable):
-    supplier: str
+    def display_name(self) -> str:
+        return "shop.films.RenderFilm"
 
     def perform(self) -> None: ...
 
 
 #: Class, queue, jobs a minute, and how long they usually run and wait, in seconds.
 BUSY = (
-    (SendMail, "mail", 42, 0.4, 0.1),
-    (ImportPrices, "default", 7, 12.0, 2.0),
-    (RenderFilm, "films", 0.4, 1300.0, 45.0),
+    ("shop.mail.SendMail", "mail", 42, 0.4, 0.1),
+    ("shop.prices.ImportPrices", "default", 7, 12.0, 2.0),
+    ("shop.films.RenderFilm", "films", 0.4, 1300.0, 45.0),
 )
-
-
-def name_of(cls: type) -> str:
-    return f"{cls.__module__}.{cls.__qualname__}"
 
 
 def ago(**length: float) -> dt.datetime:
@@ -88,7 +83,7 @@ def _activity(chance: random.Random) -> None:
     for minute in range(24 * 60):
         day = 1 + 0.6 * math.sin(minute / 24 / 60 * 2 * math.pi)
         is_bad = 22 <= minute <= 31 or 700 <= minute <= 760
-        for cls, queue, rate, runs, waits in BUSY:
+        for name, queue, rate, runs, waits in BUSY:
             number = int(rate * day * chance.uniform(0.7, 1.3) + chance.random())
             broken = int(number * 0.4) if is_bad and queue == "mail" else chance.random() < 0.03
             if not number:
@@ -97,7 +92,7 @@ def _activity(chance: random.Random) -> None:
                 key=f"{minute} {queue}",
                 minute=this_minute - dt.timedelta(minutes=minute),
                 queue=queue,
-                name=name_of(cls),
+                name=name,
                 performed=number - int(broken),
                 failed=int(broken) // 6,
                 retried=int(broken) - int(broken) // 6,
@@ -131,11 +126,11 @@ def _jobs(chance: random.Random) -> Any:
     for number in range(11):
         jobs.enqueue(SendMail(47_000 + number), run_at=ago(minutes=-chance.uniform(2, 300)))
     failed = None
-    for number in range(23):
+    for number in range(9):
         error = ERRORS[number % 4 % 3].format(n=47_300 + number)
         job = jobs.enqueue(SendMail(47_300 + number), queue="mail")
         text = f"{error}\n{TRACEBACK.format(error=error)}"
-        at = ago(minutes=chance.choice((25, 28, 90, 400)) + number / 9)
+        at = ago(minutes=(25, 28, 90, 400)[number % 4] + number / 9)
         failed = _set(
             job,
             state=State.FAILED,
