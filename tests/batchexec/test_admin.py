@@ -8,15 +8,13 @@ import sys
 from typing import Any
 
 import pytest
-from django.apps import apps
-from django.contrib.auth.management import create_permissions
-from django.contrib.auth.models import Permission
 from django.urls import reverse
 from django.utils import timezone
 
 import jobs
 from batchexec.aws.console import console_for
 from batchexec.models import BatchExecutionRecord, BatchJob
+from tests.jobs.test_admin_actions import user_with
 from tests.processes import wait_for
 from tests.samples import Record
 
@@ -302,11 +300,8 @@ def test_the_overview_counts_batch_jobs_and_says_why_the_longest_waiting_wait(ad
 
 
 def test_who_may_not_see_batch_jobs_sees_none_on_the_overview(client, django_user_model):
-    create_permissions(apps.get_app_config("jobs"), verbosity=0)  # the last test emptied all
     marked(status="RUNNABLE", batch_job_id="b-1")
-    user = django_user_model.objects.create_user("u", is_staff=True)
-    user.user_permissions.set(Permission.objects.filter(codename="view_job"))
-    client.force_login(user)
+    client.force_login(user_with(django_user_model))
     response = client.get(OVERVIEW)
     assert response.status_code == 200
     assert response.context_data["panels"] == []

@@ -7,8 +7,6 @@ import re
 from typing import Any
 
 import pytest
-from django.apps import apps
-from django.contrib.auth.management import create_permissions
 from django.contrib.auth.models import Permission
 from django.urls import reverse
 from django.utils import timezone
@@ -19,6 +17,7 @@ from jobs.admin import overview as page
 from jobs.models import Activity, Job, Progress, State, WorkerRecord
 from jobs.operator import overview, pausing
 from jobs.records import BOUNDS, RAN, WAITED, class_of, job_key
+from tests.jobs.test_admin_actions import user_with
 from tests.samples import Fail, Record
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -262,8 +261,8 @@ def test_a_refresh_gets_the_parts_and_nothing_around_them(admin_client):
 
 
 def test_only_who_may_see_jobs_sees_it(client, django_user_model):
-    create_permissions(apps.get_app_config("jobs"), verbosity=0)  # the last test emptied all
-    user = django_user_model.objects.create_user("u", password="p", is_staff=True)
+    user = user_with(django_user_model)
+    user.user_permissions.clear()
     client.force_login(user)
     assert client.get(OVERVIEW).status_code == 403
     assert "Overview of the jobs" not in client.get("/admin/").content.decode()
