@@ -19,6 +19,7 @@ from jobs.process.executor import Executor
 from jobs.process.holds import Hold
 from jobs.process.leases import Heartbeat
 from jobs.process.listener import Listener
+from jobs.process.news import News
 from jobs.process.passes import Passes
 from jobs.process.reaper import MAINTENANCE_INTERVAL, Reaper
 from jobs.process.shutdown import signals_handled
@@ -90,14 +91,19 @@ class Worker:
         self.recorder = Recorder(self.name, self.lifecycle, self, self.journal)
         self.stopping = threading.Event()
         #: Set when there may be something to do: ready jobs, or a stop.
-        self._news = threading.Event()
+        self._news = News((self.queues, self.min_priority, self.max_priority, self.hands_over))
         self._reaper = Reaper(model, self.recorder)
         # With the heartbeat, so that leases are reaped while every slot is busy for
         # hours.
         card = Card(self.name, self.queues, concurrency, self.hands_over)
         self.heartbeat = heartbeat(self._reaper.reap, card)
         self._slots = Slots(concurrency, lambda: self._store.seconds_reachable())
-        self._passes = Passes(self, model, self.lifecycle, self._slots, self._reaper, self.stopping)
+        self._passes = Passes(
+            self, model, self.lifecycle, self._slots, self._reaper, self._news, self.stopping
+        )
+        #: What the worker did before this pass: whether it had nothing to do, and
+        #: whether news ended that.
+        self._was_idle = self._was_told = False
         self._executor = Executor(
             self.recorder, self.lifecycle, self.heartbeat, self._passes.onward
         )
@@ -127,7 +133,7 @@ class Worker:
                     # lease.
                     self.let_go_of_all()
                 self.heartbeat.appear()
-                with Listener(self._store, self._news.set):
+                with Listener(self._store, self._news):
                     self.lifecycle.run("execute", Worker._loop, self)
             finally:
                 self.heartbeat.disappear()
@@ -139,7 +145,7 @@ class Worker:
         now.
         """
         self.stopping.set()
-        self._news.set()
+        self._news.tell()
         for callback in self._on_stop:
             callback()
 
@@ -163,7 +169,7 @@ class Worker:
     def _loop(self) -> None:
         failures = 0
         while not self.stopping.is_set():
-            self._news.clear()
+            self._news.forget()
             self._tally.begin(self._succeeded, self._failed)
             try:
                 reserved = self.lifecycle.run("loop", _one_pass, self)
@@ -177,12 +183,14 @@ class Worker:
                 continue
             failures = 0
             self._tell_tally()
+            self._was_idle = self._was_told = False
             if reserved:
                 continue
             if self.exit_on_complete and not self._slots.busy:
                 logger.info("[%s] No more jobs available. Exiting", self)
                 break
-            self._news.wait(self._idle_delay())
+            self._was_told = self._news.wait(self._idle_delay())
+            self._was_idle = True
         self._slots.wait_until_idle()
         self._tell_tally()
 
@@ -282,7 +290,12 @@ def run(worker: Worker, job: AbstractJob) -> bool | None:
 
 
 def _one_pass(worker: Worker) -> int:
-    return worker._passes.run(PASS, worker._perform_and_count)
+    return worker._passes.run(
+        PASS,
+        worker._perform_and_count,
+        was_idle=worker._was_idle,
+        was_told=worker._was_told,
+    )
 
 
 def _given(value: Any, setting: str) -> Any:

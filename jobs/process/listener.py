@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import logging
 import threading
-from collections.abc import Callable
 from typing import Any
 
 from django.db import connections
 
 from jobs.logs import get_logger
+from jobs.process.news import News
 from jobs.store.patience import brief
 
 logger = get_logger(__name__)
@@ -20,14 +20,14 @@ PAUSE = 5.0
 
 
 class Listener:
-    """A thread that calls `tell` as soon as jobs may have become ready.
+    """A thread that tells `news` as soon as jobs may have become ready.
 
     A context manager: the thread runs while it is open.
     """
 
-    def __init__(self, store: Any, tell: Callable[[], None]):
+    def __init__(self, store: Any, news: News):
         self._store = store
-        self._tell = tell
+        self._news = news
         self._stop = threading.Event()
         self._thread = threading.Thread(target=self._run, name="jobs-listener", daemon=True)
 
@@ -43,7 +43,7 @@ class Listener:
         try:
             while not self._stop.is_set():
                 try:
-                    self._store.listen(self._tell, self._stop)
+                    self._store.listen(self._news, self._stop)
                     return
                 except Exception as error:
                     text = "The database can't tell of new jobs, so it is only polled: %s"

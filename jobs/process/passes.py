@@ -13,6 +13,7 @@ from jobs.store import store_for
 if TYPE_CHECKING:
     from jobs.lifecycle import Lifecycle
     from jobs.models import AbstractJob
+    from jobs.process.news import News
     from jobs.process.onward import Onward
     from jobs.process.reaper import Reaper
     from jobs.process.slots import Slots
@@ -33,11 +34,13 @@ class Passes:
         lifecycle: Lifecycle,
         slots: Slots,
         reaper: Reaper,
+        news: News,
         stopping: threading.Event,
     ):
         self._model = model
         self._slots = slots
         self._reaper = reaper
+        self._news = news
         self._stopping = stopping
         self._claims = Claims(worker, stopping)
         #: How many jobs the pass may still reserve.
@@ -57,26 +60,44 @@ class Passes:
     def _store(self) -> Store[Any]:
         return store_for(self._model)
 
-    def run(self, number: int, perform: Callable[[AbstractJob], bool]) -> int:
+    def run(
+        self,
+        number: int,
+        perform: Callable[[AbstractJob], bool],
+        *,
+        was_idle: bool = False,
+        was_told: bool = False,
+    ) -> int:
         """One pass: calls `perform` in a slot for each of up to `number` jobs, until
         none is ready.
 
         `perform` never raises. It returns whether the outcome, or that the job was let
-        go of, is in its row. Returns how many jobs were reserved.
+        go of, is in its row. Returns how many jobs were reserved. A worker that
+        `was_idle` until now may have been told of a job: then that comes first, and
+        maintenance afterwards, where it is due.
         """
-        self._reaper.maintain(self._stopping, always=True)
+        if not was_told:
+            self._reaper.maintain(self._stopping, always=True)
         with moods.process:  # read once for all the jobs of the pass
             try:
-                return self._fill_slots(number, perform)
+                reserved = self._fill_slots(number, perform, was_idle)
             finally:
                 self._left = 0
+        if was_told:
+            self._reaper.maintain(self._stopping)
+        return reserved
 
-    def _fill_slots(self, number: int, perform: Callable[[AbstractJob], bool]) -> int:
+    def _fill_slots(
+        self, number: int, perform: Callable[[AbstractJob], bool], was_idle: bool
+    ) -> int:
         self._left = number
         while self._left and self._slots.wait_for_free(given_up=self._stopping.is_set):
-            self._reaper.maintain(self._stopping)
+            if self._left < number:
+                self._reaper.maintain(self._stopping)
             most = min(self._slots.free, self._left, MOST_AT_ONCE)
             jobs: list[AbstractJob] | None = self._claims.reserve(self._store, most)
+            if was_idle and self._left == number and jobs and len(jobs) == most:
+                self._store.pass_on(self._news)
             while jobs:
                 self._left -= len(jobs)
                 for job in jobs:

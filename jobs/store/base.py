@@ -9,7 +9,7 @@ import datetime as dt
 import math
 import threading
 from abc import abstractmethod
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from functools import cached_property
 from operator import attrgetter
 from typing import Any
@@ -20,6 +20,7 @@ from django.utils import timezone
 from jobs.states import State
 from jobs.store.clock import DatabaseClock, ticks
 from jobs.store.columns import Column, Converter
+from jobs.store.hearing import Hearer
 from jobs.store.reading import M, Reader
 from jobs.store.reserver import Reserver, begins_none
 from jobs.store.row_writes import Conditions, RowWrites
@@ -136,11 +137,16 @@ class Store(RowWrites[M]):
         """
         return isinstance(error, self.unavailable)
 
-    def listen(self, tell: Callable[[], None], stop: threading.Event) -> None:
-        """Calls `tell` whenever jobs may have become ready, until `stop` is set.
+    def listen(self, news: Hearer, stop: threading.Event) -> None:
+        """Tells `news` whenever jobs may have become ready, until `stop` is set.
 
-        Returns at once if the database can't tell. Workers poll as well, so a missed
-        call only delays a job.
+        Of many idle workers, a few may be told of one job. Returns at once if the
+        database can't tell. Workers poll as well, so a missed call only delays a job.
+        """
+
+    def pass_on(self, news: Hearer) -> None:
+        """For a worker that was idle and has found a job: there may be more, for
+        others. Never raises.
         """
 
     def reconnect(self) -> None:

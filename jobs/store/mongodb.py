@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import datetime as dt
 import threading
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any
 
@@ -33,6 +33,7 @@ from jobs.store.base import Store, aware
 from jobs.store.clients import forget_closed
 from jobs.store.columns import Converter
 from jobs.store.documents import Documents
+from jobs.store.hearing import Hearer
 from jobs.store.insertion import Insertion
 from jobs.store.reading import M, inserted
 from jobs.store.reserver import Reserver
@@ -95,20 +96,20 @@ class MongoStore(Store[M]):
     def new_keys(self, number: int) -> list[Any]:
         return [ObjectId() for _ in range(number)]
 
-    def listen(self, tell: Callable[[], None], stop: threading.Event) -> None:
+    def listen(self, news: Hearer, stop: threading.Event) -> None:
         """A change stream, which takes a replica set."""
         free = {"$in": [State.READY, State.DETACHED]}
         became_ready = {"updateDescription.updatedFields.state": free}
         inserted_ready = {"operationType": "insert", "fullDocument.state": State.READY}
-        news: list[dict[str, Any]] = [
+        wanted: list[dict[str, Any]] = [
             {"$match": {"$or": [inserted_ready, became_ready]}},
             {"$project": {"_id": 1}},
         ]
-        with self.collection.watch(news, max_await_time_ms=NEWS_AWAITED) as stream:
-            tell()  # for what became ready before this began
+        with self.collection.watch(wanted, max_await_time_ms=NEWS_AWAITED) as stream:
+            news.tell()  # for what became ready before this began
             while not stop.is_set():
                 if stream.try_next() is not None:
-                    tell()
+                    news.tell()
 
     @property
     def collection(self) -> Collection[dict[str, Any]]:

@@ -7,7 +7,8 @@ from __future__ import annotations
 
 import datetime as dt
 import threading
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
+from contextlib import suppress
 from functools import cached_property
 from typing import Any
 
@@ -17,6 +18,7 @@ from jobs.conf import settings
 from jobs.runner import worker_runner
 from jobs.store.base import ORDER, aware
 from jobs.store.columns import is_unreadable
+from jobs.store.hearing import FEW, MORE, Hearer, Hearing, say
 from jobs.store.reading import M
 from jobs.store.reserver import Reserver, of_queues
 from jobs.store.row_insertion import RowInsertion
@@ -60,16 +62,10 @@ class SqlStore(SqlRows[M]):
             cursor.execute("SELECT CURRENT_TIMESTAMP")
             return aware(cursor.fetchone()[0])
 
-    def listen(self, tell: Callable[[], None], stop: threading.Event) -> None:
+    def listen(self, news: Hearer, stop: threading.Event) -> None:
         """LISTEN on PostgreSQL; on SQLite a cheap question, asked often."""
         if self.connection.vendor == "postgresql":
-            with self.connection.cursor() as cursor:
-                channel = ready_channel(self.model._meta.db_table)
-                cursor.execute(f"LISTEN {self.connection.ops.quote_name(channel)}")
-            tell()  # for what became ready before this began
-            while not stop.is_set():
-                for _ in self.connection.connection.notifies(timeout=1.0, stop_after=1):
-                    tell()
+            Hearing(self.connection, self._channel, news).run(stop)
         elif self.connection.vendor == "sqlite":
             with self.connection.cursor() as cursor:
                 seen = None
@@ -78,7 +74,16 @@ class SqlStore(SqlRows[M]):
                     version = cursor.execute("PRAGMA data_version").fetchone()
                     if version != seen:
                         seen = version
-                        tell()
+                        news.tell()
+
+    def pass_on(self, news: Hearer) -> None:
+        if self.connection.vendor == "postgresql" and news.others >= FEW:
+            with suppress(Exception):  # then another one waits until it looks by itself
+                say(self.connection, self._channel, MORE, news.appetite)
+
+    @property
+    def _channel(self) -> str:
+        return ready_channel(self.model._meta.db_table)
 
     def _claim(self, state: str, worker: Reserver, limit: int) -> list[M]:
         if self.connection.vendor not in CLAIM:
