@@ -11,7 +11,6 @@ from django.contrib.auth.models import Permission
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
-from django.utils import timezone
 
 import jobs
 from jobs.admin import charts
@@ -19,6 +18,8 @@ from jobs.admin import overview as page
 from jobs.models import Activity, Job, Progress, State, WorkerRecord
 from jobs.operator import overview, pausing
 from jobs.records import BOUNDS, RAN, WAITED, class_of, job_key
+from jobs.store import store_for
+from jobs.store.base import Store
 from tests.jobs.test_admin_actions import user_with
 from tests.samples import Record
 
@@ -33,6 +34,13 @@ def _nothing_is_kept() -> None:
     overview.forget()
 
 
+@pytest.fixture
+def _no_minute_passes(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The database's clock stands."""
+    now = store_for(Job).now()
+    monkeypatch.setattr(Store, "now", lambda self: now)
+
+
 def enqueued(state: str = State.READY, **changes: Any) -> Any:
     job = jobs.enqueue(Record("x"))
     Job.objects.filter(pk=job.pk).update(state=state, **changes)
@@ -40,7 +48,7 @@ def enqueued(state: str = State.READY, **changes: Any) -> Any:
 
 
 def ago(**length: float) -> dt.datetime:
-    return timezone.now() - dt.timedelta(**length)
+    return store_for(Job).now() - dt.timedelta(**length)
 
 
 def active(minutes_ago: int, queue: str = "default", name: str = "a.Job", **numbers: Any) -> None:
@@ -156,6 +164,7 @@ def test_what_is_paused_is_said(admin_client):
     assert "posts.jobs.Import" in text
 
 
+@pytest.mark.usefixtures("_no_minute_passes")
 def test_the_charts_numbers_are_those_of_the_activity(admin_client):
     active(0, performed=3, ran=[0.3] * 3, waited=[4.0] * 3)
     active(7, performed=10, failed=1, ran=[0.3] * 11)
@@ -295,7 +304,7 @@ def test_its_statements_are_as_many_however_many_jobs_there_are_and_none_writes(
     for minutes in range(20):
         active(minutes, "mail", f"a.Job{minutes}", performed=7, failed=1)
     after = statements(admin_client)
-    assert len(before) == len(after) <= 40
+    assert len(after) <= len(before) <= 40  # the clock is not always asked
     for text in after:
         assert not re.match(r"(INSERT|UPDATE|DELETE)", text, re.IGNORECASE)
 
