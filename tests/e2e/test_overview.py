@@ -5,11 +5,13 @@ from __future__ import annotations
 import pytest
 
 import jobs
+from batchexec.models import BatchJob
 from jobs.models import Activity, Job, State, WorkerRecord
 from jobs.operator import pausing
 from tests.e2e.browsing import Browser
 from tests.e2e.test_browser import failing
-from tests.samples import Record
+from tests.processes import lines, wait_for
+from tests.samples import Record, Wait
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -172,3 +174,27 @@ def test_it_works_without_scripts(operator):
     operator.follow_text("By class")
     assert "No job has ended." in operator.text("#overview-compared")
     assert operator.text("#overview-ready").split() == ["1", "ready"]
+
+
+def test_an_operator_cancels_a_job_in_batch_and_its_container_ends(
+    batch, start, operator, tmp_path
+):
+    log = tmp_path / "log"
+    job = jobs.enqueue(Wait(str(log), str(tmp_path / "never")))
+    start("jobworker", "--batch")
+    wait_for(lambda: lines(log), what="the container began")
+    wait_for(lambda: BatchJob.objects.filter(status="RUNNING"), what="AWS Batch said so")
+    operator.open(OVERVIEW)
+    assert "--batch" in operator.text("#overview-workers")
+    assert "1\nrunning" in operator.text("#overview-panel-1")
+    operator.follow(operator.find("#overview-longest tbody a"))
+    operator.press("Cancel")
+    operator.press("Cancel: 1 job")
+    assert "1 job cancelled." in operator.text(".messagelist")
+    wait_for(lambda: not BatchJob.objects.exists(), what="the Batch job was followed to its end")
+    assert batch.calls()["counts"]["TerminateJob"] >= 1
+    operator.open(f"/admin/jobs/job/{job.pk}/change/")
+    assert operator.text(".job-head .job-state") == "cancelled"
+    operator.open(OVERVIEW)
+    assert "No job is running." in operator.text("#overview-longest")
+    assert operator.complaints() == []
