@@ -52,7 +52,7 @@ TESTS = (
 LEFT_OUT = (
     *("django", "django-mongodb-backend", "secantusdb"),
     *("django-stubs", "djangorestframework-stubs", "mypy", "ruff", "nox", "build", "hatchling"),
-    *("schemathesis", "selenium", "import-linter"),
+    *("schemathesis", "selenium", "axe-core-python", "import-linter"),
 )
 
 
