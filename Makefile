@@ -13,7 +13,7 @@ DOCUMENTDB_VENV ?= .venv-documentdb
 UV = uv==0.13.9
 
 .DEFAULT_GOAL := help
-.PHONY: help demo demo-kill dev soak bench test test-all test-mongodb test-sqlite test-postgres test-djongo test-documentdb test-documentdb-newest test-package test-lanes wheel fuzz fuzz-sqlite fuzz-mongodb requirements licences lint clean
+.PHONY: help demo demo-kill dev soak bench test test-all test-mongodb test-sqlite test-postgres test-djongo test-documentdb test-documentdb-newest test-package test-lanes wheel pictures fuzz fuzz-sqlite fuzz-mongodb requirements licences lint clean
 
 help: ## list these targets
 	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /\1|/' | while IFS='|' read -r name text; do printf '  make %-16s %s\n' "$$name" "$$text"; done
@@ -32,6 +32,9 @@ soak: $(VENV)/.local ## many jobs while workers and containers are killed: make 
 
 bench: $(VENV)/.dev $(VENV)-peer/.installed ## benchmarks, in half an hour; some: make bench BENCH="--quick --only drain,depth --databases sqlite"
 	@$(BIN)/python -m bench --peer $(VENV)-peer/bin/python $(BENCH)
+
+pictures: $(VENV)/.dev ## write docs/pictures from the admin in a real browser
+	SCREENSHOTS=docs/pictures TEST_DATABASE=sqlite $(BIN)/python -m pytest -q tests/e2e/test_pictures.py
 
 # Two lanes run at a time, in several processes each, because the tests mostly wait. Every
 # process has its own database. WORKERS=0 runs a lane in one process.

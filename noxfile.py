@@ -45,14 +45,14 @@ LANES = [
 ]
 #: Whatever depends on Python or Django: the queue's contract, and the tests of `jobs`.
 TESTS = (
-    *("tests/conformance", "tests/jobs"),
+    *("tests/conformance", "tests/jobs", "tests/tasks"),
     *("tests/jobs/test_payloads.py", "tests/jobs/test_settings.py"),  # else only on MongoDB
 )
 #: What a lane chooses by itself, and what no test of these imports.
 LEFT_OUT = (
     *("django", "django-mongodb-backend", "secantusdb"),
     *("django-stubs", "djangorestframework-stubs", "mypy", "ruff", "nox", "build", "hatchling"),
-    *("schemathesis", "selenium", "import-linter"),
+    *("schemathesis", "selenium", "axe-core-python", "import-linter"),
 )
 
 

@@ -9,7 +9,7 @@ __version__ = "0.1.0"
 
 if TYPE_CHECKING:
     from jobs.delayed import delay, handle_asynchronously
-    from jobs.enqueueing import enqueue, enqueue_many
+    from jobs.enqueueing import aenqueue, enqueue, enqueue_many
     from jobs.exceptions import DeserializationError, InvalidCallback, JobError, WorkerTimeout
     from jobs.lifecycle import Plugin
     from jobs.models import Job
@@ -30,6 +30,7 @@ _EXPORTS = {
     "Plugin": "jobs.lifecycle",
     "Worker": "jobs.worker",
     "WorkerTimeout": "jobs.exceptions",
+    "aenqueue": "jobs.enqueueing",
     "delay": "jobs.delayed",
     "enqueue": "jobs.enqueueing",
     "enqueue_many": "jobs.enqueueing",
@@ -54,6 +55,7 @@ __all__ = [
     "Plugin",
     "Worker",
     "WorkerTimeout",
+    "aenqueue",
     "cancel",
     "delay",
     "delete",

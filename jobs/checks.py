@@ -5,12 +5,16 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any
 
+import django
+from django.apps import apps
 from django.conf import settings as django_settings
 from django.core import checks
 from django.utils.module_loading import import_string
 
 from jobs.conf import settings
 from jobs.conf.strength import weakness
+
+TASKS_BACKEND = "jobs.tasks.JobsBackend"
 
 
 @checks.register("jobs")
@@ -83,6 +87,24 @@ def _weak(name: str, keys: Iterable[Any], level: int) -> list[checks.CheckMessag
         )
         for place, key in enumerate(keys)
         if (weak := weakness(key))
+    ]
+
+
+@checks.register("jobs")
+def check_tasks(app_configs: Any, **kwargs: Any) -> list[checks.CheckMessage]:
+    """Before Django 6.0, the app of the backport has the backends check themselves."""
+    entries = getattr(django_settings, "TASKS", None) or {}
+    ours = [alias for alias, entry in entries.items() if entry.get("BACKEND") == TASKS_BACKEND]
+    if not ours or django.VERSION >= (6, 0) or apps.is_installed("django_tasks"):
+        return []
+    return [
+        checks.Error(
+            f"TASKS[{ours[0]!r}] names {TASKS_BACKEND!r}, which needs the app 'django_tasks' "
+            "before Django 6.0.",
+            hint="pip install 'django-delayed-batch[tasks]', and add 'django_tasks' to "
+            "INSTALLED_APPS.",
+            id="jobs.E010",
+        )
     ]
 
 

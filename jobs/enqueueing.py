@@ -5,7 +5,9 @@ from __future__ import annotations
 import datetime as dt
 from collections.abc import Iterable, Iterator
 from itertools import islice
-from typing import TYPE_CHECKING, Any, Literal, cast, overload
+from typing import TYPE_CHECKING, Any, Literal, TypeVar, cast, overload
+
+from asgiref.sync import sync_to_async
 
 from jobs.exceptions import KeyNotVisible
 from jobs.models import Job
@@ -15,10 +17,37 @@ from jobs.terms import Terms
 if TYPE_CHECKING:
     from jobs.models import AbstractJob
 
+J = TypeVar("J", bound="AbstractJob")
+
 #: Rows inserted in one round trip by `enqueue_many`.
 BATCH_SIZE = 1_000
 #: How often the holder of a unique key is looked for that the database refuses.
 LOOKS = 10
+
+
+@overload
+def enqueue(
+    payload: Any,
+    *,
+    run_at: dt.datetime | None = ...,
+    priority: int | None = ...,
+    queue: str | None = ...,
+    unique_key: str | None = ...,
+    model: type[J],
+    **fields: Any,
+) -> J: ...
+
+
+@overload
+def enqueue(
+    payload: Any,
+    *,
+    run_at: dt.datetime | None = ...,
+    priority: int | None = ...,
+    queue: str | None = ...,
+    unique_key: str | None = ...,
+    **fields: Any,
+) -> Job: ...
 
 
 def enqueue(
@@ -56,6 +85,40 @@ def enqueue(
         return _holder_of_key(job) if store_for(model).insert([job]) else job
 
     return cast("AbstractJob", terms.lifecycle.run("enqueue", store, job))
+
+
+@overload
+async def aenqueue(
+    payload: Any,
+    *,
+    run_at: dt.datetime | None = ...,
+    priority: int | None = ...,
+    queue: str | None = ...,
+    unique_key: str | None = ...,
+    model: type[J],
+    **fields: Any,
+) -> J: ...
+
+
+@overload
+async def aenqueue(
+    payload: Any,
+    *,
+    run_at: dt.datetime | None = ...,
+    priority: int | None = ...,
+    queue: str | None = ...,
+    unique_key: str | None = ...,
+    **fields: Any,
+) -> Job: ...
+
+
+async def aenqueue(payload: Any, **options: Any) -> AbstractJob:
+    """`enqueue` for asynchronous code, with the same options.
+
+    It runs in the thread of the loop's synchronous calls, where Django has its
+    connections, so a hook of the payload may use the ORM.
+    """
+    return cast("AbstractJob", await sync_to_async(enqueue)(payload, **options))
 
 
 @overload

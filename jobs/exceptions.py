@@ -46,6 +46,10 @@ class Lost(JobError):
     """An execution died without recording an outcome; the text says what is known."""
 
 
+class Cancelled(JobError):
+    """The error of a task that was cancelled: it is recorded, and never raised."""
+
+
 class Interruption(BaseException):
     """Base of the exceptions that are raised *into* a running job.
 

@@ -125,8 +125,7 @@ def _histogram(name: str, text: str, sums: Iterable[Any], which: str) -> Histogr
         queue = queue if queue in by_queue or len(by_queue) < MOST_QUEUES else ""
         by_queue.setdefault(queue, []).append(getattr(one, which))
     for queue, parts in by_queue.items():
-        counts = [sum(each) for each in zip(*(part.counts for part in parts), strict=True)]
-        added = Histogram(counts, sum(part.seconds for part in parts))
+        added = Histogram.of(parts)
         buckets = [(str(float(bound)), number) for bound, number in added.cumulated()]
         buckets.append(("+Inf", added.count))
         family.add_metric(_written([queue]), buckets, added.seconds)

@@ -12,16 +12,15 @@ from django.utils.functional import cached_property
 from jobs import payloads
 from jobs.conf import settings
 from jobs.exceptions import DeserializationError
+from jobs.querysets import JobManager
 from jobs.records import Activity, FailedAttempt, Pause, Progress, WorkerRecord
 from jobs.states import FINISHED, UNFINISHED, State
-from jobs.store import store_for
 from jobs.store.indexes import PartialIndex
 from jobs.text import one_line
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from jobs.store.reserver import Reserver
 
 __all__ = [
     "FINISHED",
@@ -63,21 +62,10 @@ OWN_COLUMNS = frozenset(
         "last_error",
         "error_key",
         "unique_key",
+        "result",
         "updated_at",
     }
 )
-
-
-class JobManager(models.Manager["AbstractJob"]):
-    def reserve(self, worker: Reserver) -> AbstractJob | None:
-        """Claims the next job for `worker` in one conditional write, or returns None.
-
-        If the worker hands over, a job that lost its watcher comes first. Then comes
-        the ready job with the lowest (priority, run_at, id). Afterwards `locked_by`
-        holds `worker.name`.
-        """
-        claimed = store_for(self.model).claim(worker)
-        return claimed[0] if claimed else None
 
 
 class AbstractJob(models.Model):
@@ -131,10 +119,15 @@ class AbstractJob(models.Model):
         help_text="The same for all jobs of one class that failed with the same error.",
     )
     unique_key = models.CharField(max_length=255, null=True, blank=True)
+    result = models.TextField(
+        default="",
+        blank=True,
+        help_text="Errors, workers and return value of a job that keeps them, in JSON.",
+    )
     created_at = models.DateTimeField(default=timezone.now)
     updated_at = models.DateTimeField(default=timezone.now)
 
-    objects = JobManager()
+    objects = JobManager["AbstractJob"]()
 
     #: The columns of the row that can't be read; set by the store.
     unreadable: tuple[str, ...] = ()
@@ -148,6 +141,8 @@ class AbstractJob(models.Model):
     already_enqueued = False
     #: Set while `enqueue` has yet to store the job.
     being_enqueued = False
+    #: What `perform` returned in this process.
+    returned: Any = None
     #: Set on a job that has told its progress.
     has_reported = False
 
@@ -274,7 +269,8 @@ class AbstractJob(models.Model):
 
     @property
     def succeeded_rows_are_kept(self) -> bool:
-        return bool(settings.KEEP_SUCCEEDED_FOR > 0)
+        kept = settings.KEEP_RESULTS_FOR if self.result else settings.KEEP_SUCCEEDED_FOR
+        return bool(kept > 0)
 
 
 class Job(AbstractJob):

@@ -133,7 +133,7 @@ class Worker:
                     # lease.
                     self.let_go_of_all()
                 self.heartbeat.appear()
-                with Listener(self._store, self._news):
+                with Listener(lambda stop: self._store.listen(self._news, stop)):
                     self.lifecycle.run("execute", Worker._loop, self)
             finally:
                 self.heartbeat.disappear()

@@ -5,6 +5,7 @@
 
 import os
 import sys
+from importlib.util import find_spec
 from pathlib import Path
 
 import django
@@ -79,6 +80,13 @@ INSTALLED_APPS = [
     "posts.apps.PostsConfig",
     "comments.apps.CommentsConfig",
 ]
+# `@task` of Django, whoever wrote it, is a job of this queue: see docs/tasks.md. Before
+# Django 6.0 that takes the package django-tasks.
+HAVE_BACKPORT = django.VERSION < (6, 0) and find_spec("django_tasks") is not None
+if HAVE_BACKPORT:
+    INSTALLED_APPS.append("django_tasks")
+if HAVE_BACKPORT or django.VERSION >= (6, 0):
+    TASKS = {"default": {"BACKEND": "jobs.tasks.JobsBackend", "QUEUES": []}}
 if ON_MONGODB:
     INSTALLED_APPS = mongodb.with_object_ids(INSTALLED_APPS)
     MIGRATION_MODULES = mongodb.MIGRATION_MODULES

@@ -42,8 +42,9 @@ ELSEWHERE = {
     "tzdata": "Apache-2.0",
     "zipp": "MIT",
 }
-#: Its source is under the AGPL, its metadata say BSD: we go by the stricter one.
-STRICTER = {"djongo": "AGPL-3.0-only"}
+#: What their metadata leave out: djongo's source is under the AGPL, and the script that
+#: axe-core-python brings under the MPL.
+STRICTER = {"axe-core-python": "MIT AND MPL-2.0", "djongo": "AGPL-3.0-only"}
 #: What the names in older packages' metadata mean.
 SPDX = {
     "Apache 2.0": "Apache-2.0",

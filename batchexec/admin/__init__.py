@@ -3,16 +3,13 @@
 from __future__ import annotations
 
 from django.contrib import admin
-from django.contrib.admin.utils import quote
-from django.urls import reverse
-from django.utils.html import format_html
 from django.utils.safestring import SafeString
 from django.utils.text import Truncator
 
-from batchexec.admin import on_job
+from batchexec.admin import on_job, on_overview
 from batchexec.admin.log import WithLog
 from batchexec.models import BatchExecutionRecord, BatchJob
-from jobs.admin import ReadOnlyAdmin, instant, links, sections
+from jobs.admin import ReadOnlyAdmin, instant, links, panels, sections
 from jobs.compat import display
 
 
@@ -44,7 +41,7 @@ class BatchJobAdmin(WithLog, ReadOnlyAdmin):
 
     @display(ordering="job_id")
     def job(self, marker: BatchJob) -> SafeString | str:
-        return _link_to_job(marker.job_id)
+        return on_job.job_link(marker.job_id)
 
     @display(description="reason")
     def reason(self, marker: BatchJob) -> str:
@@ -86,19 +83,13 @@ class BatchExecutionAdmin(WithLog, ReadOnlyAdmin):
 
     @display(ordering="job_id")
     def job(self, trace: BatchExecutionRecord) -> SafeString | str:
-        return _link_to_job(trace.job_id)
+        return on_job.job_link(trace.job_id)
 
     @display(description="reason")
     def reason_shown(self, trace: BatchExecutionRecord) -> str:
         return Truncator(trace.reason or trace.status_reason).chars(80)
 
 
-def _link_to_job(job_id: str) -> SafeString | str:
-    if not job_id:
-        return "-"
-    address = reverse("admin:jobs_job_change", args=[quote(job_id)])
-    return format_html('<a href="{}">{}</a>', address, job_id)
-
-
 links.extend([on_job.link_to_marker, on_job.link_to_executions])
 sections.append(on_job.sections)
+panels.append(on_overview.panels)

@@ -6,8 +6,11 @@ from collections.abc import Sequence
 from typing import Any
 from urllib.parse import urlencode
 
+from django.contrib.admin.utils import quote
 from django.http import HttpRequest
 from django.urls import reverse
+from django.utils.html import format_html
+from django.utils.safestring import SafeString
 
 from batchexec import markers
 from batchexec.aws.console import console_for, is_arn
@@ -119,3 +122,11 @@ def link_to_marker(job: AbstractJob) -> tuple[str, str] | None:
         return None
     label = f"Batch job {marker.batch_job_id or marker.job_name}"
     return label, reverse("admin:batchexec_batchjob_change", args=[marker.pk])
+
+
+def job_link(job_id: str) -> SafeString | str:
+    """To the page of the job of that id."""
+    if not job_id:
+        return "-"
+    address = reverse("admin:jobs_job_change", args=[quote(job_id)])
+    return format_html('<a href="{}">{}</a>', address, job_id)

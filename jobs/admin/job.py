@@ -15,7 +15,7 @@ from django.utils.html import format_html
 from django.utils.safestring import SafeString
 
 from jobs import transitions
-from jobs.admin import detail, errors, shown
+from jobs.admin import detail, errors, overview, shown
 from jobs.admin.acting import Acts
 from jobs.admin.changelist import JobChangeList, query_of
 from jobs.admin.offers import BY_NAME
@@ -169,12 +169,32 @@ class JobAdmin(Acts, ReadOnlyAdmin):
                 context["offers"] = [one for one in offers if job.state in one.states]
         return super().change_view(request, object_id, form_url, context)
 
-    # The page of errors
+    # The overview and the page of errors
 
     def get_urls(self) -> list[Any]:
-        name = f"{self.opts.app_label}_{self.opts.model_name}_errors"
-        own = [path("errors/", self.admin_site.admin_view(self.errors_view), name=name)]
+        prefix = f"{self.opts.app_label}_{self.opts.model_name}"
+        views = {"overview": self.overview_view, "errors": self.errors_view}
+        own = [
+            path(f"{name}/", self.admin_site.admin_view(view), name=f"{prefix}_{name}")
+            for name, view in views.items()
+        ]
         return [*own, *super().get_urls()]
+
+    def overview_view(self, request: HttpRequest) -> HttpResponse:
+        """The page, or what a refresh replaces of it."""
+        if not self.has_view_permission(request):
+            raise PermissionDenied
+        found = {"opts": self.opts, **overview.context(request, self.model)}
+        if request.GET.get("fragment"):
+            return TemplateResponse(request, "admin/jobs/job/overview_parts.html", found)
+        css: dict[str, Any] = {"all": ["jobs/admin.css", "jobs/overview.css"]}
+        context = {
+            **self.admin_site.each_context(request),
+            "title": "Overview",
+            "media": forms.Media(css=css, js=["jobs/overview.js"]),
+            **found,
+        }
+        return TemplateResponse(request, "admin/jobs/job/overview.html", context)
 
     def errors_view(self, request: HttpRequest) -> HttpResponse:
         if not self.has_view_permission(request):

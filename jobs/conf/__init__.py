@@ -85,6 +85,8 @@ settings = Options(
         "LEASE": Option(lease, 60),
         # How long a succeeded job's row is kept; 0 deletes it, as Delayed Job does.
         "KEEP_SUCCEEDED_FOR": Option(duration, 0),
+        # The same of a job that keeps its result, such as a task of django.tasks.
+        "KEEP_RESULTS_FOR": Option(duration, 24 * 3600),
         # How long it is kept for the person on call what became of jobs, by the minute,
         # and each failed attempt; 0: not at all.
         "KEEP_ACTIVITY_FOR": Option(duration, 30 * 86_400),

@@ -56,7 +56,7 @@ def invoke(job: AbstractJob, limit: float | None = None) -> None:
             with _limited(limit):
                 _call_hook(payload, "before", job)
                 with kept_out():
-                    payloads.perform(payload)
+                    job.returned = payloads.perform(payload)
                 _call_hook(payload, "success", job)
         except BaseException as error:
             _report_error(payload, job, error)

@@ -10,16 +10,17 @@ from collections.abc import Callable, Mapping
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
-from jobs import transitions
-from jobs.conf import settings
+from jobs import signals, transitions
 from jobs.exceptions import DeserializationError, NotKnownYet
 from jobs.execution.apart import Apart
 from jobs.execution.journal import AtOnce
+from jobs.execution.newer_code import postponement
 from jobs.execution.offers import offer
 from jobs.execution.once import Once
+from jobs.execution.telling import tell
+from jobs.execution.tries import result_after
 from jobs.logs import get_logger
 from jobs.logs.error_text import describe, for_log
-from jobs.store.base import aware
 from jobs.text import one_line
 
 if TYPE_CHECKING:
@@ -31,10 +32,6 @@ if TYPE_CHECKING:
     from jobs.models import AbstractJob
 
 logger = get_logger(__name__)
-
-#: For how many seconds a job is put back that this process's code may be too old for:
-#: half its age, between these.
-SHORTEST_POSTPONEMENT, LONGEST_POSTPONEMENT = 5.0, 60.0
 
 
 class Recorder:
@@ -78,6 +75,7 @@ class Recorder:
             text = "[%s] Job %s COMPLETED after %.4f s"
             logger.info(text, self, job, seconds, extra={"run_seconds": seconds})
             self.journal.succeeded(job, seconds)
+            tell(signals.job_succeeded, job)
         return recorded
 
     def failed(
@@ -136,11 +134,15 @@ class Recorder:
                 verdict.run_at,
                 described,
                 attempts=attempts if counted else prior,
+                result=result_after(job, error),
             ),
             partial(transitions.has_ended, job, described, deleted=False),
             through,
         )
-        return self._through("error", record, job, error)
+        rescheduled = self._through("error", record, job, error)
+        if rescheduled:
+            tell(signals.job_rescheduled, job, error=error)
+        return rescheduled
 
     def failed_for_good(
         self, job: AbstractJob, error: DeserializationError, *, asked: Asked | None = None
@@ -179,6 +181,7 @@ class Recorder:
         if recorded:
             text = "[%s] Job %s FAILED permanently, because its row is broken: %s"
             logger.error(text, self, job, for_log(error))
+            tell(signals.job_failed, job, error=error)
         return recorded and self.journal.failed(job, attempt)
 
     def _noted_or_condemned(
@@ -210,17 +213,16 @@ class Recorder:
         asked: Asked,
         attempt: Attempt,
     ) -> bool:
-        if isinstance(error, NotKnownYet) and (age := _young(job)) is not None:
+        if isinstance(error, NotKnownYet) and (pause := postponement(job)) is not None:
             attempt.postponed = True
-            return self._postpone(job, error, where, age)
+            return self._postpone(job, error, where, pause)
         attempt.last, attempt.counted = True, False
         attempt.deleted = destroy = asked.destroys(job)
         return self._fail(job, error, where, job.attempts, destroy, asked)
 
     def _postpone(
-        self, job: AbstractJob, error: NotKnownYet, where: Mapping[str, Any], age: float
+        self, job: AbstractJob, error: NotKnownYet, where: Mapping[str, Any], pause: float
     ) -> bool:
-        pause = min(max(age / 2, SHORTEST_POSTPONEMENT), LONGEST_POSTPONEMENT)
         run_at = transitions.store_of(job).now() + dt.timedelta(seconds=pause)
         described = describe(error)
         recorded = offer(
@@ -253,12 +255,14 @@ class Recorder:
         described = describe(error)
         # That of an attempt is in the log already.
         trace = _raised(error) if attempts == job.attempts else None
-        write = partial(transitions.fail, job, where, described, attempts=attempts, destroy=destroy)
+        write = partial(transitions.fail, job, where, described)
+        write = partial(write, attempts=attempts, destroy=destroy, result=result_after(job, error))
         ended = partial(transitions.has_ended, job, described, deleted=destroy)
         recorded = self._through("failure", partial(offer, job, write, ended), job, error)
         if recorded:
             text = "[%s] Job %s FAILED permanently with %s"
             logger.error(text, self, job, for_log(error), exc_info=trace)
+            tell(signals.job_failed, job, error=error)
             # After the write: a hook is not called for an outcome that is dropped.
             asked.call_failure_hook(job)
         return recorded
@@ -282,16 +286,6 @@ class Recorder:
         finally:
             job._error = before
         return record()
-
-
-def _young(job: AbstractJob) -> float | None:
-    """The age of the job in seconds, if it is younger than DEPLOY_WINDOW."""
-    window = settings.DEPLOY_WINDOW
-    if not isinstance(job.created_at, dt.datetime):
-        return None
-    age = (transitions.store_of(job).now() - aware(job.created_at)).total_seconds()
-    # Clocks may disagree, but a job from a far future would never grow old.
-    return age if -window < age < window else None
 
 
 def _raised(error: BaseException) -> BaseException | None:

@@ -87,6 +87,14 @@ class Here:
     def call_failure_hook(self, job: AbstractJob) -> None:
         call_failure_hook(job, partial(self._within, HOOK_LIMIT))
 
+    def tell_succeeded(self, job: AbstractJob) -> None:
+        """Tells the object of a job that keeps its result, once that is recorded."""
+        try:
+            self._within(HOOK_LIMIT, partial(job.payload._succeeded, job))
+        except BaseException as error:
+            text = "Job %s succeeded, but telling of it raised:"
+            logger.error(text, job, exc_info=error)
+
     def _ask(self, question: Callable[[], Any]) -> Any:
         return self._within(ASKED_FOR, question)
 

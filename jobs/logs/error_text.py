@@ -15,19 +15,36 @@ MAX_TEXT = 20_000
 
 def describe(error: BaseException) -> str:
     """`Class: message`, then the traceback; cut in the middle if it is long."""
+    return storable(_cut(f"{summary(error)}\n{_frames(error)}", MAX_TEXT))
+
+
+def traceback_of(error: BaseException) -> str:
+    """The traceback as Python prints it; cut in the middle if it is long."""
+    return storable(_cut(_frames(error) or summary(error), MAX_TEXT))
+
+
+def path_of_class(error: BaseException) -> str:
+    """The dotted path of what was raised."""
+    cls = type(error)
     try:
-        frames = "".join(
-            traceback.format_exception(type(error), error, _without_queue(error.__traceback__))
+        return storable(_cut(f"{cls.__module__}.{cls.__qualname__}", MAX_MESSAGE))
+    except BaseException:  # of its metaclass
+        return "builtins.Exception"
+
+
+def _frames(error: BaseException) -> str:
+    try:
+        return "".join(
+            traceback.format_exception(type(error), error, without_queue(error.__traceback__))
         )
     except BaseException:  # its text can't be rendered, whatever that raised
         try:
-            frames = "".join(traceback.format_tb(error.__traceback__))
+            return "".join(traceback.format_tb(error.__traceback__))
         except BaseException:
-            frames = ""
-    return storable(_cut(f"{summary(error)}\n{frames}", MAX_TEXT))
+            return ""
 
 
-def _without_queue(trace: TracebackType | None) -> TracebackType | None:
+def without_queue(trace: TracebackType | None) -> TracebackType | None:
     """The traceback from the job's own first frame on, without the queue's frames."""
     while trace is not None and trace.tb_next is not None and _is_of_queue(trace):
         trace = trace.tb_next

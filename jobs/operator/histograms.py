@@ -16,6 +16,13 @@ class Histogram:
     #: Of all together.
     seconds: float
 
+    @classmethod
+    def of(cls, parts: Sequence[Histogram]) -> Histogram:
+        """All of them together."""
+        counts = [sum(each) for each in zip(*(part.counts for part in parts), strict=True)]
+        none = [0] * (len(BOUNDS) + 1)
+        return cls(counts or none, sum(part.seconds for part in parts))
+
     @property
     def count(self) -> int:
         return sum(self.counts)

@@ -31,7 +31,7 @@ MANY = 10_000
 #: Jobs counted at most of each state and queue.
 MOST = 100_000
 #: Fields that may be long.
-LONG = ("handler", "signature", "last_error")
+LONG = ("handler", "signature", "last_error", "result")
 
 
 def as_dict(job: AbstractJob, *, full: bool = False) -> dict[str, Any]:
@@ -50,6 +50,14 @@ def as_dict(job: AbstractJob, *, full: bool = False) -> dict[str, Any]:
         found["payload"] = _parsed(job.handler)
         found["signature_valid"] = is_signed(job)
     return found
+
+
+def return_value_text(job: AbstractJob) -> str:
+    """What a job that keeps its result returned, as JSON; empty if it didn't yet."""
+    kept = _parsed(job.result) if job.result else None
+    if not isinstance(kept, dict) or "return_value" not in kept:
+        return ""
+    return json.dumps(kept["return_value"], indent=2)
 
 
 def attempt_as_dict(attempt: FailedAttempt) -> dict[str, Any]:

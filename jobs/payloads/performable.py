@@ -8,12 +8,21 @@ import sys
 import threading
 from collections.abc import Callable
 from contextvars import ContextVar
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from jobs.conf import settings
 from jobs.conf.options import duration
 from jobs.payloads.asynchronous import finished
 from jobs.payloads.reporting import progress
+
+if TYPE_CHECKING:
+    from typing_extensions import dataclass_transform
+else:
+
+    def dataclass_transform() -> Callable[[type], type]:
+        """Tells type checkers alone that subclasses are dataclasses."""
+        return lambda cls: cls
+
 
 #: What the queue calls at the stations of a job's life.
 HOOKS = ("enqueue", "before", "success", "error", "after", "failure")
@@ -37,6 +46,7 @@ class _Progress:
         return progress
 
 
+@dataclass_transform()
 class Performable:
     """The base of job objects: dataclasses, decorated or not, with a `perform()`
     method.
@@ -51,6 +61,9 @@ class Performable:
 
     def _require_known(self) -> None:
         """Raises NotKnownYet if this process's code lacks what the object names."""
+
+    def _succeeded(self, job: Any) -> None:
+        """Called when the success of a job that keeps its result is recorded."""
 
     #: Tells how far the job has come: `self.progress(done, total, "message")`.
     progress = _Progress()

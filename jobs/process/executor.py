@@ -72,6 +72,8 @@ class Executor:
                 onward = partial(self._onward, False)
                 seconds = time.monotonic() - began
                 recorded = self._recorder.succeeded(job, seconds, through=onward)
+                if recorded and job.result:
+                    Here(partial(self._heartbeat.limit, hold)).tell_succeeded(job)
             else:
                 recorded = self._failed(job, error, hold)
             if not recorded:

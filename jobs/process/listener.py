@@ -1,15 +1,14 @@
-"""Hearing from the database that jobs may have become ready."""
+"""Hearing from the database of jobs, in a thread of its own."""
 
 from __future__ import annotations
 
 import logging
 import threading
-from typing import Any
+from collections.abc import Callable
 
 from django.db import connections
 
 from jobs.logs import get_logger
-from jobs.process.news import News
 from jobs.store.patience import brief
 
 logger = get_logger(__name__)
@@ -20,14 +19,17 @@ PAUSE = 5.0
 
 
 class Listener:
-    """A thread that tells `news` as soon as jobs may have become ready.
+    """A thread in which the database tells of something, such as jobs that may have
+    become ready.
+
+    `listen` does so until the event that it gets is set. It returns at once if the
+    database can't tell, and is called again if it raises.
 
     A context manager: the thread runs while it is open.
     """
 
-    def __init__(self, store: Any, news: News):
-        self._store = store
-        self._news = news
+    def __init__(self, listen: Callable[[threading.Event], None]):
+        self._listen = listen
         self._stop = threading.Event()
         self._thread = threading.Thread(target=self._run, name="jobs-listener", daemon=True)
 
@@ -43,7 +45,7 @@ class Listener:
         try:
             while not self._stop.is_set():
                 try:
-                    self._store.listen(self._news, self._stop)
+                    self._listen(self._stop)
                     return
                 except Exception as error:
                     text = "The database can't tell of new jobs, so it is only polled: %s"

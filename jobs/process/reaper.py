@@ -38,6 +38,8 @@ logger = get_logger(__name__)
 MAINTENANCE_INTERVAL = 1.0
 #: Jobs that were kept after their success are looked for this often, in seconds.
 FORGET_INTERVAL = 60.0
+#: Rows that are written late, and clocks that are set, are looked for this far back.
+OVERLAP = dt.timedelta(hours=1)
 #: Leases that no worker writes are looked for this often, in seconds.
 ODD_INTERVAL = 60.0
 #: For how many seconds a worker that stops waits for a database that can't be reached.
@@ -56,6 +58,8 @@ class Reaper:
         self._recorder = recorder
         self._maintained_at = -math.inf
         self._forgot_at = -math.inf
+        #: Up to which end the rows have been looked at, by the setting.
+        self._forgotten: dict[str, dt.datetime] = {}
         self._odd_at = time.monotonic()
         self._pruner = Pruner()
 
@@ -109,16 +113,28 @@ class Reaper:
 
         Looks for them once in a while only.
         """
-        kept = settings.KEEP_SUCCEEDED_FOR
-        if not kept or time.monotonic() - self._forgot_at < FORGET_INTERVAL:
+        if time.monotonic() - self._forgot_at < FORGET_INTERVAL:
             return
         self._forgot_at = time.monotonic()
+        self._forget("KEEP_SUCCEEDED_FOR", {"result": ""})
+        self._forget("KEEP_RESULTS_FOR", {"result__gt": ""})
+
+    def _forget(self, setting: str, which: dict[str, Any]) -> None:
+        kept = getattr(settings, setting)
+        if not kept:
+            return
         cutoff = self._store.now() - dt.timedelta(seconds=kept)
-        old = {"state": State.SUCCEEDED, "finished_at__lt": cutoff}
+        ended: dict[str, Any] = {"state": State.SUCCEEDED, "finished_at__lt": cutoff}
+        # Those before have been looked at: of the others, whose rows are kept for
+        # longer, there may be a million.
+        if since := self._forgotten.get(setting):
+            ended["finished_at__gte"] = since - OVERLAP
+        old = {**ended, **which}
         while ids := self._store.ids({**old, "attempts__gt": 0}, BATCH):
             forget_jobs(self._model, ids)
             self._store.delete_many({**old, "pk__in": ids})
         self._store.delete_many(old)
+        self._forgotten[setting] = cutoff
 
     def let_go_of_all(self, worker_name: str) -> None:
         """Releases every job that is locked by the worker of that name.

@@ -9,7 +9,7 @@ import datetime as dt
 import math
 import threading
 from abc import abstractmethod
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import cached_property
 from operator import attrgetter
 from typing import Any
@@ -144,6 +144,11 @@ class Store(RowWrites[M]):
         database can't tell. Workers poll as well, so a missed call only delays a job.
         """
 
+    def listen_for_ends(self, tell: Callable[[], None], stop: threading.Event) -> None:
+        """Calls `tell` whenever a job that keeps its result may have ended; otherwise
+        as `listen`.
+        """
+
     def pass_on(self, news: Hearer) -> None:
         """For a worker that was idle and has found a job: there may be more, for
         others. Never raises.
@@ -198,7 +203,7 @@ class Store(RowWrites[M]):
             )
 
     def _size_of(self, job: Any) -> int:
-        return len(job.handler)
+        return len(job.handler) + len(job.result)
 
     @abstractmethod
     def get(self, pk: Any) -> M | None:

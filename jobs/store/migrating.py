@@ -8,7 +8,7 @@ from django.conf import settings
 from django.db import migrations
 from django.utils.module_loading import import_string
 
-from jobs.store.sql import ready_channel
+from jobs.store.sql import ENDED, READY, channel_of
 
 
 def primary_key() -> Any:
@@ -40,47 +40,58 @@ def notify_when_ready(label: str) -> migrations.RunPython:
     """For a job model on PostgreSQL: triggers tell idle workers that a job became
     ready.
     """
+    return _notify(label, READY, (FUNCTION, ON_INSERT, ON_FREED))
 
+
+def notify_when_ended(label: str) -> migrations.RunPython:
+    """For a job model on PostgreSQL: a trigger tells who waits for a result that a job
+    which keeps its result has ended.
+    """
+    return _notify(label, ENDED, (FUNCTION, ON_END))
+
+
+def _notify(label: str, news: str, statements: tuple[str, ...]) -> migrations.RunPython:
     def create(apps: Any, schema_editor: Any) -> None:
         if schema_editor.connection.vendor == "postgresql":
-            for statement in _triggers(schema_editor, apps.get_model(label)._meta.db_table):
-                schema_editor.execute(statement)
+            table = apps.get_model(label)._meta.db_table
+            channel, quote = channel_of(table, news), schema_editor.quote_name
+            names = {
+                "table": quote(table),
+                "channel": channel,
+                "function": quote(channel),
+                "inserted": quote(f"{channel}_inserted"),
+                "updated": quote(f"{channel}_updated"),
+            }
+            for statement in statements:
+                schema_editor.execute(statement.format(**names))
 
     def drop(apps: Any, schema_editor: Any) -> None:
         if schema_editor.connection.vendor == "postgresql":
-            name = schema_editor.quote_name(ready_channel(apps.get_model(label)._meta.db_table))
+            channel = channel_of(apps.get_model(label)._meta.db_table, news)
+            name = schema_editor.quote_name(channel)
             schema_editor.execute(f"DROP FUNCTION IF EXISTS {name}() CASCADE")
 
     return migrations.RunPython(create, drop)
 
 
-#: An insert tells once, however many rows it has; an update tells for each job that it
-#: frees.
-TRIGGERS = (
-    """
+FUNCTION = """
     CREATE OR REPLACE FUNCTION {function}() RETURNS trigger LANGUAGE plpgsql AS
     $$ BEGIN PERFORM pg_notify('{channel}', ''); RETURN NULL; END $$
-    """,
-    """
+"""
+#: An insert tells once, however many rows it has; an update tells for each row.
+ON_INSERT = """
     CREATE TRIGGER {inserted} AFTER INSERT ON {table}
     FOR EACH STATEMENT EXECUTE FUNCTION {function}()
-    """,
-    """
+"""
+ON_FREED = """
     CREATE TRIGGER {updated} AFTER UPDATE OF state ON {table}
     FOR EACH ROW
     WHEN (NEW.state IN ('ready', 'detached') AND OLD.state IS DISTINCT FROM NEW.state)
     EXECUTE FUNCTION {function}()
-    """,
-)
-
-
-def _triggers(schema_editor: Any, table: str) -> list[str]:
-    channel = ready_channel(table)
-    names = {
-        "table": schema_editor.quote_name(table),
-        "channel": channel,
-        "function": schema_editor.quote_name(channel),
-        "inserted": schema_editor.quote_name(f"{channel}_inserted"),
-        "updated": schema_editor.quote_name(f"{channel}_updated"),
-    }
-    return [trigger.format(**names) for trigger in TRIGGERS]
+"""
+ON_END = """
+    CREATE TRIGGER {updated} AFTER UPDATE OF state ON {table}
+    FOR EACH ROW
+    WHEN (NEW.result <> '' AND NEW.state IN ('succeeded', 'failed', 'cancelled'))
+    EXECUTE FUNCTION {function}()
+"""

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import datetime as dt
 import threading
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any
 
@@ -28,8 +28,9 @@ from pymongo.errors import (
 from pymongo.read_concern import ReadConcern
 from pymongo.write_concern import WriteConcern
 
-from jobs.states import State
+from jobs.states import FINISHED, State
 from jobs.store.base import Store, aware
+from jobs.store.changes import watch
 from jobs.store.clients import forget_closed
 from jobs.store.columns import Converter
 from jobs.store.documents import Documents
@@ -54,8 +55,6 @@ FEW = 4
 #: Bytes that MongoDB takes of a document, and those that the queue may add to one.
 LARGEST_DOCUMENT = 16 * 2**20
 ROOM_FOR_ERROR = 2**20
-#: After this many milliseconds the server answers that nothing has changed.
-NEWS_AWAITED = 1000
 
 
 class MongoStore(Store[M]):
@@ -101,15 +100,11 @@ class MongoStore(Store[M]):
         free = {"$in": [State.READY, State.DETACHED]}
         became_ready = {"updateDescription.updatedFields.state": free}
         inserted_ready = {"operationType": "insert", "fullDocument.state": State.READY}
-        wanted: list[dict[str, Any]] = [
-            {"$match": {"$or": [inserted_ready, became_ready]}},
-            {"$project": {"_id": 1}},
-        ]
-        with self.collection.watch(wanted, max_await_time_ms=NEWS_AWAITED) as stream:
-            news.tell()  # for what became ready before this began
-            while not stop.is_set():
-                if stream.try_next() is not None:
-                    news.tell()
+        watch(self.collection, {"$or": [inserted_ready, became_ready]}, news.tell, stop)
+
+    def listen_for_ends(self, tell: Callable[[], None], stop: threading.Event) -> None:
+        ended = {"$in": list(FINISHED)}
+        watch(self.collection, {"updateDescription.updatedFields.state": ended}, tell, stop)
 
     @property
     def collection(self) -> Collection[dict[str, Any]]:

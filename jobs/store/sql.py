@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import datetime as dt
 import threading
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from contextlib import suppress
 from functools import cached_property
 from typing import Any
@@ -41,12 +41,17 @@ def _wanted(state: str, worker: Reserver) -> dict[str, Any]:
     return wanted
 
 
-def ready_channel(table: str) -> str:
-    """The channel on which PostgreSQL tells that jobs became ready.
+#: What PostgreSQL tells of: jobs that may have become ready, and jobs that keep their
+#: result and may have ended.
+READY, ENDED = "ready", "ended"
 
-    See `jobs.store.migrating.notify_when_ready`.
+
+def channel_of(table: str, news: str) -> str:
+    """The channel on which PostgreSQL tells that jobs became ready, or ended.
+
+    See `notify_when_ready` and `notify_when_ended` of `jobs.store.migrating`.
     """
-    return f"{table}_ready"
+    return f"{table}_{news}"
 
 
 class SqlStore(SqlRows[M]):
@@ -67,14 +72,29 @@ class SqlStore(SqlRows[M]):
         if self.connection.vendor == "postgresql":
             Hearing(self.connection, self._channel, news).run(stop)
         elif self.connection.vendor == "sqlite":
+            self._look(news.tell, stop)
+
+    def listen_for_ends(self, tell: Callable[[], None], stop: threading.Event) -> None:
+        if self.connection.vendor == "postgresql":
+            channel = channel_of(self.model._meta.db_table, ENDED)
             with self.connection.cursor() as cursor:
-                seen = None
-                while not stop.wait(SQLITE_LOOK):
-                    # Changes when another connection has committed something.
-                    version = cursor.execute("PRAGMA data_version").fetchone()
-                    if version != seen:
-                        seen = version
-                        news.tell()
+                cursor.execute(f"LISTEN {self.connection.ops.quote_name(channel)}")
+            tell()  # for what happened before this began
+            while not stop.is_set():
+                for _ in self.connection.connection.notifies(timeout=1.0, stop_after=1):
+                    tell()
+        elif self.connection.vendor == "sqlite":
+            self._look(tell, stop)
+
+    def _look(self, tell: Callable[[], None], stop: threading.Event) -> None:
+        with self.connection.cursor() as cursor:
+            seen = None
+            while not stop.wait(SQLITE_LOOK):
+                # Changes when another connection has committed something.
+                version = cursor.execute("PRAGMA data_version").fetchone()
+                if version != seen:
+                    seen = version
+                    tell()
 
     def pass_on(self, news: Hearer) -> None:
         if self.connection.vendor == "postgresql" and news.others >= FEW:
@@ -83,7 +103,7 @@ class SqlStore(SqlRows[M]):
 
     @property
     def _channel(self) -> str:
-        return ready_channel(self.model._meta.db_table)
+        return channel_of(self.model._meta.db_table, READY)
 
     def _claim(self, state: str, worker: Reserver, limit: int) -> list[M]:
         if self.connection.vendor not in CLAIM:

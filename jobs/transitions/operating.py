@@ -6,7 +6,9 @@ import datetime as dt
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any
 
+from jobs import results
 from jobs.conf import settings
+from jobs.exceptions import Cancelled
 from jobs.states import FINISHED, UNFINISHED, State
 from jobs.store import store_for
 from jobs.transitions.conditions import (
@@ -30,7 +32,7 @@ def cancel(job: AbstractJob) -> bool:
     """
     store = store_of(job)
     where = {"epoch": job.epoch, "state__in": list(UNFINISHED)}
-    ended = {
+    ended: dict[str, Any] = {
         **UNLOCKED,
         "handed_over": False,
         "state": State.CANCELLED,
@@ -38,7 +40,15 @@ def cancel(job: AbstractJob) -> bool:
         "unique_key": None,
         "epoch": job.epoch + 1,
     }
+    if job.result:
+        ended["result"] = _cancelled(job)
     return store.apply(job, where, ended)
+
+
+def _cancelled(job: AbstractJob) -> str:
+    path = f"{Cancelled.__module__}.{Cancelled.__qualname__}"
+    text = f"{path}: The job was cancelled while it was {job.state}."
+    return results.after_failure(job, path, text, begun=bool(job.runner))
 
 
 def retry(job: AbstractJob) -> bool:

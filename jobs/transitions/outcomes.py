@@ -6,7 +6,7 @@ import datetime as dt
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
-from jobs import likeness
+from jobs import likeness, results
 from jobs.states import State
 from jobs.transitions.conditions import (
     EXECUTION_OVER,
@@ -21,7 +21,8 @@ if TYPE_CHECKING:
 
 
 def succeed(job: AbstractJob, *, through: RowWrites[Any] | None = None) -> bool:
-    """The executor's outcome: the row is deleted, or kept for a while.
+    """The executor's outcome: the row is deleted, or kept for a while with its
+    result.
 
     `through` writes it, in the place of the store.
     """
@@ -34,6 +35,7 @@ def succeed(job: AbstractJob, *, through: RowWrites[Any] | None = None) -> bool:
         "finished_at": store.now(),
         "unique_key": None,
         "epoch": job.epoch + 1,
+        **_result(results.after_success(job, job.returned) if job.result else None),
     }
     return store.apply(job, where, {**EXECUTION_OVER, **ended})
 
@@ -45,15 +47,19 @@ def reschedule(
     error: str,
     *,
     attempts: int,
+    result: str | None = None,
     through: RowWrites[Any] | None = None,
 ) -> bool:
-    """A failed attempt, with others to come. `through` is as for `succeed`."""
+    """A failed attempt, with others to come. `result` is the job's after it, if it
+    keeps one; `through` is as for `succeed`.
+    """
     again = {
         "state": State.SCHEDULED,
         "attempts": attempts,
         "run_at": run_at,
         **_told(job, error),
         "epoch": job.epoch + 1,
+        **_result(result),
     }
     return (through or store_of(job)).apply(job, where, {**EXECUTION_OVER, **again})
 
@@ -73,10 +79,16 @@ def postpone(job: AbstractJob, where: Mapping[str, Any], run_at: dt.datetime, er
 
 
 def fail(
-    job: AbstractJob, where: Mapping[str, Any], error: str, *, attempts: int, destroy: bool = False
+    job: AbstractJob,
+    where: Mapping[str, Any],
+    error: str,
+    *,
+    attempts: int,
+    destroy: bool = False,
+    result: str | None = None,
 ) -> bool:
     """Failed for good: kept with its error, or deleted if the job or the settings say
-    so.
+    so. `result` is the job's after it, if it keeps one.
     """
     store = store_of(job)
     if destroy:
@@ -90,8 +102,13 @@ def fail(
         **_told(job, error),
         "unique_key": None,
         "epoch": job.epoch + 1,
+        **_result(result),
     }
     return store.apply(job, where, {**EXECUTION_OVER, **ended})
+
+
+def _result(result: str | None) -> dict[str, str]:
+    return {} if result is None else {"result": result}
 
 
 def condemn(job: AbstractJob, error: str, where: Mapping[str, Any] | None = None) -> bool:

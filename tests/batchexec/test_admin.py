@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+import datetime as dt
+import re
 import sys
 from typing import Any
 
 import pytest
 from django.urls import reverse
+from django.utils import timezone
 
 import jobs
 from batchexec.aws.console import console_for
 from batchexec.models import BatchExecutionRecord, BatchJob
+from tests.jobs.test_admin_actions import user_with
 from tests.processes import wait_for
 from tests.samples import Record
 
@@ -262,3 +266,43 @@ def test_a_log_that_is_not_there_is_a_sentence(admin_client, server, monkeypatch
     monkeypatch.setenv("AWS_ENDPOINT_URL_BATCH", "http://127.0.0.1:1")
     if fields:
         assert admin_client.get(log_of(marker)).status_code == 502
+
+
+OVERVIEW = reverse("admin:jobs_job_overview")
+
+
+def test_the_overview_counts_batch_jobs_and_says_why_the_longest_waiting_wait(admin_client):
+    now = timezone.now()
+    reason = "MISCONFIGURATION:COMPUTE_ENVIRONMENT_MAX_RESOURCE"
+    young, _ = marked(status="RUNNABLE", batch_job_id="b-2", submitted_at=now)
+    old, _ = marked(
+        status="RUNNABLE",
+        status_reason=reason,
+        batch_job_id="b-1",
+        job_queue="arn:aws:batch:eu-central-1:123456789012:job-queue/films",
+        submitted_at=now - dt.timedelta(hours=3),
+    )
+    marked(status="RUNNING", batch_job_id="b-3")
+    marked(status_reason=HOSTILE, submitted_at=now - dt.timedelta(hours=1))
+    marked(job_id="", status="PENDING")
+    response = admin_client.get(OVERVIEW)
+    [panel] = response.context_data["panels"]
+    counts = {label: number for label, number in panel.figures if number != "0"}
+    assert counts == {"being submitted": "1", "pending": "1", "runnable": "2", "running": "1"}
+    first, second = panel.rows[:2]
+    assert (str(old.pk) in first[1], first[2], first[4:]) == (True, "RUNNABLE", (reason, "films"))
+    assert second[2] == "being submitted"
+    assert len(panel.rows) == 4
+    assert str(young.pk) in {job for row in panel.rows for job in re.findall(r">(.+)</a>", row[1])}
+    text = response.content.decode()
+    assert "AWS Batch gives no reason." in text
+    assert HOSTILE not in text
+
+
+def test_who_may_not_see_batch_jobs_sees_none_on_the_overview(client, django_user_model):
+    marked(status="RUNNABLE", batch_job_id="b-1")
+    client.force_login(user_with(django_user_model))
+    response = client.get(OVERVIEW)
+    assert response.status_code == 200
+    assert response.context_data["panels"] == []
+    assert "b-1" not in response.content.decode()

@@ -89,7 +89,6 @@ def test_a_worker_takes_only_its_queues_and_priorities(calls):
         (0, None, [0, 5]),
         (-5, 5, [-5, 0, 5]),
         (1, 4, []),
-        (5, -5, []),
     ],
 )
 def test_bounds_of_priority_are_inclusive(calls, least, most, expected):

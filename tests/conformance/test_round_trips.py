@@ -81,6 +81,28 @@ def counting() -> Iterator[Callable[..., object]]:
         del options["event_listeners"]
 
 
+@pytest.fixture(autouse=True)
+def forget(monkeypatch) -> Callable[[jobs.Worker], None]:
+    """What a worker does once a minute is left out, so that passes are alike."""
+    original = reaper.Reaper.forget_succeeded
+    monkeypatch.setattr(reaper.Reaper, "forget_succeeded", lambda self: None)
+    return lambda worker: original(worker._reaper)
+
+
+def test_what_succeeded_is_forgotten_by_two_statements_a_minute(counting, forget, settings):
+    """One looks for jobs of which failed attempts are kept, too."""
+    store_for(Job).now()
+    worker = jobs.Worker()
+    with counting() as sent:
+        forget(worker)  # of the jobs that keep their result
+        forget(worker)
+    assert len(sent) == 2
+    settings.JOBS = {"KEEP_SUCCEEDED_FOR": 60}
+    with counting() as sent:
+        forget(jobs.Worker())
+    assert len(sent) == 4
+
+
 def test_a_job_by_itself_costs_two_round_trips_and_its_enqueueing_one(counting):
     store_for(Job).now()  # the clock, which is asked for once in a while
     worker = jobs.Worker()
@@ -92,6 +114,30 @@ def test_a_job_by_itself_costs_two_round_trips_and_its_enqueueing_one(counting):
     assert len(claimed) == 1
     with counting() as finished:
         assert worker.run(job) is True
+    assert len(finished) == 1
+
+
+def test_a_task_of_django_costs_as_many(counting):
+    reason = "neither Django 6.0 nor the backport"
+    pytest.importorskip("jobs.tasks", reason=reason, exc_type=ImportError)
+    from tests.tasks import work
+
+    work.add.enqueue(1)  # the queue is empty afterwards
+    worker = jobs.Worker()
+    assert worker.work_off() == (1, 0)
+    store_for(Job).now()
+    with counting() as enqueued:
+        work.add.enqueue(1)
+    assert len(enqueued) == 1
+    job = Job.objects.reserve(worker)
+    with counting() as finished:
+        assert worker.run(job) is True
+    assert len(finished) == 1
+    work.replies.append(ValueError())
+    work.reply.enqueue()
+    job = Job.objects.reserve(worker)
+    with counting() as finished:
+        assert worker.run(job) is False
     assert len(finished) == 1
 
 
@@ -156,6 +202,22 @@ def test_a_failed_attempt_that_the_next_job_follows_costs_one_round_trip(countin
     store_for(Job).now()
     with counting() as sent:
         assert worker.work_off(10) == (0, 10)
+    assert len(sent) == 3 + 2 + between(9)
+
+
+def test_a_task_that_the_next_one_follows_costs_one_round_trip(counting, monkeypatch):
+    reason = "neither Django 6.0 nor the backport"
+    pytest.importorskip("jobs.tasks", reason=reason, exc_type=ImportError)
+    from tests.tasks import work
+
+    monkeypatch.setattr(reaper, "MAINTENANCE_INTERVAL", math.inf)
+    monkeypatch.setattr(pauses, "INTERVAL", math.inf)
+    for number in range(10):
+        work.add.enqueue(number)
+    worker = jobs.Worker()
+    store_for(Job).now()
+    with counting() as sent:
+        assert worker.work_off(10) == (10, 0)
     assert len(sent) == 3 + 2 + between(9)
 
 

@@ -11,6 +11,7 @@ import pytest
 from django.core.management import call_command
 from django.db import connection
 from django.urls import reverse
+from django.utils import timezone
 
 import jobs
 from jobs import transitions
@@ -63,6 +64,31 @@ def test_a_broken_row_hides_no_other_from_the_command_and_the_admin(admin_client
     for job in broken:
         assert said("show", str(job.pk))["id"] == str(job.pk)
         assert admin_client.get(reverse("admin:jobs_job_change", args=[job.pk])).status_code == 200
+
+
+@pytest.mark.parametrize("state", [State.READY, State.SCHEDULED, State.RUNNING])
+def test_broken_rows_hide_no_others_on_the_overview(admin_client, state):
+    now = timezone.now()
+    good = jobs.enqueue(Record(), queue="good")
+    broken = [jobs.enqueue(Record()) for _ in BROKEN]
+    pks = [job.pk for job in (good, *broken)]
+    Job.objects.filter(pk__in=pks).update(state=state, started_at=now, run_at=now)
+    for job, (column, value) in zip(broken, BROKEN, strict=True):
+        if column != "state":
+            write(job, **{column: value})
+    if connection.vendor == "sqlite":
+        for column in ("queue", "name", "locked_by"):
+            make_broken_text(jobs.enqueue(Record()), column)
+    Job.objects.filter(state="ready").update(state=state)
+    response = admin_client.get(reverse("admin:jobs_job_overview"))
+    assert response.status_code == 200
+    found = response.context_data
+    if state == State.READY:
+        assert "good" in {one["queue"] for one in found["waiting"]}
+    if state == State.SCHEDULED:
+        assert found["overdue"]
+    if state == State.RUNNING:
+        assert good.pk in {row["job"].pk for row in found["longest"]}
 
 
 @only_sqlite

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import base64
 import os
 from collections.abc import Callable
+from functools import cache
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -72,6 +75,15 @@ while (texts.nextNode()) {
 }
 return faint;
 """
+
+
+@cache
+def _axe() -> str:
+    """The script of axe-core, from the package that brings it for the tests."""
+    package = find_spec("axe_core_python")
+    if package is None or package.origin is None:
+        pytest.skip("axe-core-python isn't installed")
+    return Path(package.origin).with_name("axe.min.js").read_text()
 
 
 class Browser:
@@ -155,6 +167,20 @@ class Browser:
         found: list[str] = self.driver.execute_script(FAINT)
         return found
 
+    def serious(self) -> list[str]:
+        """What axe finds serious or critical of the page's accessibility."""
+        self.driver.execute_script(_axe())
+        script = "axe.run(document).then(arguments[0], (error) => arguments[0](String(error)));"
+        found = self.driver.execute_async_script(script)
+        assert isinstance(found, dict), found
+        assert found["passes"], "axe has looked at nothing"
+        return [
+            f"{one['id']}: {node['html'][:200]}"
+            for one in found["violations"]
+            if one["impact"] in ("serious", "critical")
+            for node in one["nodes"]
+        ]
+
     def picture(self, name: str) -> None:
         """Of the whole page, in the folder that SCREENSHOTS names."""
         if folder := os.environ.get("SCREENSHOTS"):
@@ -166,8 +192,6 @@ class Browser:
             clip = {"x": 0, "y": 0, "width": width, "height": height, "scale": 1}
             options = {"captureBeyondViewport": True, "clip": clip}
             shot = self.driver.execute_cdp_cmd("Page.captureScreenshot", options)
-            import base64
-
             Path(folder, f"{name}.png").write_bytes(base64.b64decode(shot["data"]))
 
     def complaints(self) -> list[str]:

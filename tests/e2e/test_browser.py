@@ -4,19 +4,20 @@ a picture of every page.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import pytest
+from django.utils import timezone
 
 import jobs
 from jobs.models import Job, State
-from tests.e2e.browsing import Browser, By, started
+from tests.e2e.browsing import By
 from tests.samples import Fail, Record
 
-PASSWORD = "correct horse battery staple"
+#: Jobs among which one is looked for.
+MANY = 5_000
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -30,27 +31,6 @@ class Print(jobs.Performable):
     def perform(self) -> None:
         if not Path(self.paper).exists():
             raise RuntimeError("out of paper")
-
-
-@pytest.fixture
-def browser(web: str, tmp_path: Path) -> Iterator[Browser]:
-    """A browser in front of a server, both new."""
-    found = started(web, tmp_path)
-    try:
-        yield found
-    finally:
-        found.driver.quit()
-
-
-@pytest.fixture
-def operator(browser: Browser, django_user_model: Any) -> Browser:
-    """A browser that is logged in to the admin."""
-    django_user_model.objects.create_superuser("operator", password=PASSWORD)
-    browser.open("/admin/")
-    browser.find("#id_username").send_keys("operator")
-    browser.find("#id_password").send_keys(PASSWORD)
-    browser.follow(browser.find("input[type=submit]"))
-    return browser
 
 
 def test_an_operator_finds_out_why_a_job_failed(operator):
@@ -134,10 +114,18 @@ def test_an_operator_retries_a_failed_job_and_sees_it_succeed(operator, tmp_path
     paper = tmp_path / "paper"
     job = jobs.enqueue(Print(str(paper)))
     Job.objects.filter(pk=job.pk).update(attempts=24)
-    failing(3)
     jobs.Worker().work_off(1)
+    others = [Fail(f"page {number} is lost") for number in range(MANY)]
+    jobs.enqueue_many(others, queue="mail", returning=False)
+    error = "RuntimeError: page is lost\nTraceback (most recent call last):"
+    Job.objects.filter(queue="mail").update(
+        state=State.FAILED, last_error=error, finished_at=timezone.now()
+    )
 
-    operator.open("/admin/jobs/job/")
+    operator.follow_text("Overview of the jobs")
+    assert operator.text("#overview-failed").split() == [f"{MANY + 1:,}", "failed"]
+    operator.follow(operator.find("#overview-failed"))
+    assert len(operator.rows()) == 50
     operator.find("#searchbar").send_keys("out of paper")
     operator.press("Filter")
     assert len(operator.rows()) == 1

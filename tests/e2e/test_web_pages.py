@@ -11,7 +11,9 @@ from pathlib import Path
 import pytest
 
 from batchexec.local.server import LocalBatch
-from tests.e2e.test_browser import Browser, browser, pytestmark  # noqa: F401 - used by their names
+from tests.e2e.browsing import Browser
+
+pytestmark = pytest.mark.django_db(transaction=True)
 
 PAGE = """<!DOCTYPE html><title>waiting</title><iframe name="hidden"></iframe>
 <form target="hidden" method="post" enctype="text/plain" action="{url}/v1/submitjob">
@@ -67,7 +69,7 @@ def hostile_page(batch: LocalBatch, tmp_path: Path) -> Iterator[str]:
 
 
 def test_a_page_cannot_have_localbatch_run_a_command(
-    browser: Browser,  # noqa: F811
+    browser: Browser,
     batch: LocalBatch,
     hostile_page: str,
     tmp_path: Path,
@@ -95,7 +97,7 @@ def test_a_page_cannot_have_localbatch_run_a_command(
     assert not (tmp_path / "taken-over").exists()
 
 
-def test_an_inline_script_does_not_run_on_our_pages(browser: Browser):  # noqa: F811
+def test_an_inline_script_does_not_run_on_our_pages(browser: Browser):
     for path in ("/docs", "/admin/login/"):
         browser.open(path)
         browser.driver.execute_script(

@@ -11,6 +11,7 @@ from django.apps import apps
 from django.contrib.admin.models import LogEntry
 from django.contrib.auth.management import create_permissions
 from django.contrib.auth.models import Permission
+from django.contrib.contenttypes.models import ContentType
 from django.urls import reverse
 from django.utils import timezone
 
@@ -53,7 +54,9 @@ def state_of(job: Any) -> str | None:
 
 
 def user_with(django_user_model: Any, *codenames: str) -> Any:
-    create_permissions(apps.get_app_config("jobs"), verbosity=0)  # the last test emptied all
+    # The last test emptied all.
+    ContentType.objects.clear_cache()
+    create_permissions(apps.get_app_config("jobs"), verbosity=0)
     user = django_user_model.objects.create_user("operator", is_staff=True)
     found = list(Permission.objects.filter(codename__in=["view_job", *codenames]))
     user.user_permissions.set(found)

@@ -67,6 +67,18 @@ def test_name_version_and_licence(metadata: Message) -> None:
 def test_django_alone_is_required_and_the_rest_are_extras(metadata: Message) -> None:
     required = metadata.get_all("Requires-Dist", [])
     assert [line for line in required if "extra ==" not in line] == ["django>=5.2"]
-    assert set(metadata.get_all("Provides-Extra", [])) == {"batch", "local", "mongodb", "postgres"}
+    assert set(metadata.get_all("Provides-Extra", [])) == {
+        *("batch", "local", "metrics", "mongodb", "otel", "postgres", "tasks")
+    }
     packages = {re.split(r"[\[=<>;\s]", line)[0]: line for line in required}
     assert {"boto3", "django-mongodb-backend", "psycopg", "moto", "secantusdb"} <= set(packages)
+
+
+def test_pytest_finds_the_fixtures(wheel: Path) -> None:
+    with zipfile.ZipFile(wheel) as archive:
+        (name,) = (each for each in archive.namelist() if each.endswith("/entry_points.txt"))
+        declared = archive.read(name).decode()
+        held = archive.namelist()
+    found = dict(re.findall(r"^(\w+) = ([\w.]+)$", declared.partition("[pytest11]")[2], re.M))
+    assert found == {"jobs": "jobs.pytest_plugin", "batchexec": "batchexec.pytest_plugin"}
+    assert {f"{module.replace('.', '/')}.py" for module in found.values()} <= set(held)

@@ -170,7 +170,7 @@ def test_every_make_target_and_check_that_is_named_exists(page):
     code = "".join(
         path.read_text()
         for path in ROOT.glob("*/**/*.py")
-        if path.parts[-2] in ("jobs", "batchexec", "conf")
+        if path.parts[-2] in ("jobs", "batchexec", "conf", "tasks")
     )
     for check in re.findall(r"`(?:jobs|batchexec)\.([EW]\d{3})`", text):
         assert f'.{check}"' in code, check

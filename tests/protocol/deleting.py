@@ -1,4 +1,4 @@
-"""The operator deletes the job's row (jobs.operator.actions.clear), and what becomes of
+"""The operator deletes the job's row (jobs.operator.bulk.delete), and what becomes of
 its Batch job.
 """
 

@@ -87,6 +87,8 @@ def show(console: Console, options: Options) -> int:
         one = failure.attempt
         when = one.failed_at.astimezone(dt.timezone.utc).strftime("%Y-%m-%d %H:%M:%S")
         console.say(f"\nattempt {one.number}, {when}, {one.runner or one.worker}\n  {one.summary}")
+    if returned := reports.return_value_text(job):
+        console.say(f"\nreturn value\n{returned}")
     return console.say(f"\nlast error\n{job.last_error}") if job.last_error else DONE
 
 

@@ -14,7 +14,7 @@ from jobs.store.row_writes import Conditions
 #: Texts that may be long are cut to so many characters where rows are listed.
 CUT = {"handler": 600, "last_error": 600}
 #: Not read for a list at all.
-LEFT_OUT = ("signature",)
+LEFT_OUT = ("signature", "result")
 
 
 @dataclass(frozen=True)

@@ -1,0 +1,114 @@
+"""Enqueues a job from a shell or cron."""
+
+from __future__ import annotations
+
+import datetime as dt
+import inspect
+import json
+from argparse import ArgumentParser
+from typing import Any
+
+from django.core.management.base import BaseCommand, CommandError
+from django.utils.dateparse import parse_datetime
+
+from jobs.exceptions import DeserializationError
+from jobs.management.arguments import duration, text
+from jobs.management.terminal import printable
+from jobs.payloads import Performable, import_dotted
+
+
+class Command(BaseCommand):
+    help = (
+        "Enqueues a job: its class, or a task of django.tasks, by its dotted path, and its "
+        "fields. Exit status: 0 enqueued, 1 refused, 2 wrong usage."
+    )
+
+    def add_arguments(self, parser: ArgumentParser) -> None:
+        parser.add_argument("path", help="such as shop.jobs.SendInvoice")
+        parser.add_argument(
+            "fields",
+            nargs="*",
+            metavar="NAME=VALUE",
+            help="VALUE is JSON; what is not, such as a word, is text",
+        )
+        parser.add_argument("--queue", type=text)
+        parser.add_argument("--priority", type=int, help="lower runs first; of a task, higher")
+        due = parser.add_mutually_exclusive_group()
+        due.add_argument("--run-at", metavar="TIME", help="such as 2026-12-01T08:00:00+01:00")
+        due.add_argument("--in", dest="delay", type=duration, metavar="DURATION", help="such as 2h")
+        parser.add_argument("--unique-key", type=text, help="not for a task")
+        parser.add_argument("--json", action="store_true", help="print JSON")
+
+    def handle(self, *args: Any, path: str, fields: list[str], **options: Any) -> None:
+        given = dict(map(_field, fields))
+        run_at = _run_at(options["run_at"], options["delay"])
+        wanted = _imported(path)
+        chosen = {
+            "queue": options["queue"],
+            "priority": options["priority"],
+            "run_at": run_at,
+            "unique_key": options["unique_key"],
+        }
+        try:
+            found = _enqueued(path, wanted, given, chosen)
+        except (TypeError, ValueError) as error:
+            raise CommandError(printable(f"{path} can't be enqueued: {error}")) from error
+        if options["json"]:
+            self.stdout.write(json.dumps(found))
+        else:
+            held = " holds that unique key already" if found["already_enqueued"] else ""
+            self.stdout.write(printable(f"Job {found['id']}{held}: {found['name']}"))
+
+
+def _enqueued(path: str, wanted: Any, given: dict[str, Any], chosen: dict[str, Any]) -> Any:
+    from jobs.enqueueing import enqueue
+
+    if isinstance(wanted, type) and issubclass(wanted, Performable):
+        job = enqueue(wanted(**given), **chosen)
+        already = bool(job.already_enqueued)
+        return {"id": str(job.pk), "name": job.name, "already_enqueued": already}
+    if not inspect.isfunction(getattr(wanted, "func", None)):
+        raise TypeError("it is neither a jobs.Performable nor a task.")
+    if chosen["unique_key"] is not None:
+        raise TypeError("a task has its unique key from @jobs.tasks.options.")
+    said = {"queue_name": chosen["queue"], "priority": chosen["priority"]}
+    try:
+        result = wanted.using(**said, run_after=chosen["run_at"]).enqueue(**given)
+    except Exception as error:
+        if type(error).__name__.startswith("InvalidTask"):
+            raise ValueError(str(error)) from error
+        raise
+    return {"id": str(result.id), "name": result.task.module_path, "already_enqueued": False}
+
+
+def _imported(path: str) -> Any:
+    try:
+        return import_dotted(path)
+    except DeserializationError as error:
+        raise CommandError(printable(str(error))) from error
+
+
+def _field(given: str) -> tuple[str, Any]:
+    name, equals, value = given.partition("=")
+    if not equals or not name.isidentifier():
+        raise CommandError(printable(f"{given!r} is not NAME=VALUE."))
+    try:
+        return name, json.loads(value)
+    except (ValueError, RecursionError):
+        return name, value
+
+
+def _run_at(given: str | None, delay: dt.timedelta | None) -> dt.datetime | None:
+    from django.utils import timezone
+
+    if delay is not None:
+        return timezone.now() + delay
+    if given is None:
+        return None
+    try:
+        found = parse_datetime(given)
+    except ValueError:
+        found = None
+    if found is None:
+        raise CommandError(f"{given!r} is not a time such as 2026-12-01T08:00:00+01:00.")
+    return found if timezone.is_aware(found) else timezone.make_aware(found)
