@@ -100,8 +100,11 @@ class Fork(jobs.Performable):
         append(self.log, f"status {process.exitcode}")
 
     def pool(self) -> None:
-        with multiprocessing.get_context("fork").Pool(2) as pool:
-            append(self.log, f"sum {sum(pool.map(abs, [-1, -2, -3]))}")
+        pool = multiprocessing.get_context("fork").Pool(2)
+        append(self.log, f"sum {sum(pool.map(abs, [-1, -2, -3]))}")
+        # Not `with`, whose end kills a child that may hold what the other waits for.
+        pool.close()
+        pool.join()
 
     def preexec(self) -> None:
         done = subprocess.run(["true"], preexec_fn=os.setsid, check=False)
