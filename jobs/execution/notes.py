@@ -161,7 +161,7 @@ class Notes:
             raise refusals[0]
 
     def _insert_attempts(self, attempts: list[FailedAttempt], refusals: list[Exception]) -> None:
-        """In one statement; if that is refused, one by one, so that none costs another."""
+        """In one statement; if that is refused, one by one: none costs another."""
         insert = keyed_for(FailedAttempt).insert_missing
         refused: list[Exception] = []
         self._try(partial(insert, attempts), refused)

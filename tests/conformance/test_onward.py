@@ -462,7 +462,7 @@ def test_a_row_that_cannot_be_read_costs_neither_the_outcome_before_it_nor_the_j
 
 @pytest.mark.skipif(connection.vendor != "sqlite", reason="a trigger of SQLite")
 def test_a_job_of_which_no_outcome_can_be_written_is_performed_once(caplog):
-    """Its row still says that it is this worker's, as after a claim without an answer."""
+    """Its row is still this worker's, as after a claim without an answer."""
     first, _ = enqueue("first", "second")
     with connection.cursor() as cursor:
         cursor.execute(
