@@ -170,7 +170,8 @@ circle.append(circle)
 
 VALUES = [
     Unspeakable(), circle, {(1, 2): 3}, {"a": float("nan")}, float("inf"), b"\xff", HOSTILE,
-    {HOSTILE: HOSTILE}, {1, 2}, 10**400, None, True, [Unspeakable()], ValueError(HOSTILE), UnspeakableText("x"),
+    {HOSTILE: HOSTILE}, {1, 2}, 10**400, None, True, [Unspeakable()], ValueError(HOSTILE),
+    UnspeakableText("x"),
 ]  # fmt: skip
 
 
