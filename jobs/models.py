@@ -145,6 +145,9 @@ class AbstractJob(models.Model):
     returned: Any = None
     #: Set on a job that has told its progress.
     has_reported = False
+    #: Set on a job of which the database refuses any outcome: its row says still that
+    #: it is executed.
+    is_refused = False
 
     class Meta:
         abstract = True

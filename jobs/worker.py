@@ -238,7 +238,7 @@ class Worker:
                 logger.error(text, self, job, exc_info=error)
             result, is_in_row = False, False
         else:
-            is_in_row = True
+            is_in_row = not job.is_refused
         with self._counting:
             self._succeeded += result is True
             self._failed += result is False

@@ -35,6 +35,10 @@ def _raise(*arguments: Any) -> None:
     raise ValueError("of a trace")
 
 
+def _own_records(*arguments: Any, **named: Any) -> logging.LogRecord:
+    return logging.LogRecord(*arguments, **named)
+
+
 def _depth() -> int:
     frame, depth = sys._getframe(), 0
     while frame.f_back is not None:
@@ -87,6 +91,7 @@ CHANGES: dict[str, Callable[[], Any]] = {
     "stdin": lambda: setattr(sys, "stdin", io.StringIO()),
     "recursion limit": lambda: sys.setrecursionlimit(20_000),
     "logging": lambda: logging.disable(logging.CRITICAL),
+    "log records": lambda: logging.setLogRecordFactory(_own_records),
     "warnings filter": lambda: warnings.simplefilter("ignore"),
     "warnings filters": _replace_filters,
     "no warnings": warnings.resetwarnings,
@@ -143,6 +148,7 @@ def seen() -> dict[str, Any]:
         "streams": (id(sys.stdin), id(sys.stdout), id(sys.stderr)),
         "recursion limit": sys.getrecursionlimit(),
         "logging": logging.root.manager.disable,
+        "log records": logging.getLogRecordFactory(),
         "warnings": (id(warnings.filters), list(warnings.filters)),
         "limits": [resource.getrlimit(limit) for limit in range(10)],
         "hooks": (sys.excepthook, threading.excepthook),

@@ -107,6 +107,12 @@ MOODS = [
     _attribute(threading, "excepthook"),
     _attribute(warnings, "showwarning"),
     _attribute(warnings, "filters"),
+    Mood(
+        "the factory of log records",
+        logging.getLogRecordFactory,
+        logging.setLogRecordFactory,
+        by_value=False,
+    ),
     Mood("threading.settrace", threading.gettrace, threading.settrace, by_value=False),
     Mood("threading.setprofile", threading.getprofile, threading.setprofile, by_value=False),
     Mood("the working folder", _working_folder, _change_folder),

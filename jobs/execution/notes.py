@@ -83,7 +83,8 @@ class Notes:
         """An execution ended: `how` is one of COUNTS; lengths are in seconds, None if
         nobody knows them.
         """
-        kind = int(time.time() // 60), queue, name
+        # The job's own hooks may have set it to anything.
+        kind = int(time.time() // 60), storable(str(queue))[:MAX_TEXT], name
         sums = self._sums.get(kind)
         if sums is None:
             if len(self._sums) >= MOST_KINDS:
@@ -142,8 +143,7 @@ class Notes:
         refusals: list[Exception] = []
         while attempts := self._attempts[:AT_ONCE]:
             if settings.KEEP_ATTEMPTS_FOR:
-                insert = partial(keyed_for(FailedAttempt).insert_missing, attempts)
-                self._try(insert, refusals)
+                self._insert_attempts(attempts, refusals)
             del self._attempts[:AT_ONCE]
         while kinds := dict(islice(self._sums.items(), AT_ONCE)):
             if settings.KEEP_ACTIVITY_FOR:
@@ -159,6 +159,17 @@ class Notes:
                 del self._gone[key]
         if refusals:
             raise refusals[0]
+
+    def _insert_attempts(self, attempts: list[FailedAttempt], refusals: list[Exception]) -> None:
+        """In one statement; if that is refused, one by one: none costs another."""
+        insert = keyed_for(FailedAttempt).insert_missing
+        refused: list[Exception] = []
+        self._try(partial(insert, attempts), refused)
+        if refused and len(attempts) > 1:
+            refused.clear()
+            for attempt in attempts:
+                self._try(partial(insert, [attempt]), refused)
+        refusals += refused
 
     def _try(self, step: Callable[[], object], refusals: list[Exception]) -> None:
         try:

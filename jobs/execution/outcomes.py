@@ -175,6 +175,7 @@ class Recorder:
         except Exception as refusal:
             if transitions.store_of(job).is_unavailable(refusal):
                 raise
+            job.is_refused = True
             text = "[%s] Job %s can't be made to fail:"
             logger.error(text, self, job, exc_info=refusal)
             return False

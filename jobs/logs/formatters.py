@@ -93,9 +93,9 @@ def _instant(seconds: float) -> str:
 
 
 def _json(value: Any) -> str:
-    if isinstance(value, str):
-        return json.dumps(storable(str(value)))
     try:
+        if isinstance(value, str):
+            return json.dumps(storable(str(value)))
         return json.dumps(value, allow_nan=False, default=one_line)
     except Exception:
         return json.dumps(one_line(value))

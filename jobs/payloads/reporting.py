@@ -32,14 +32,14 @@ def progress(done: float, total: float | None = None, message: str = "") -> None
 
     It is shown by `manage.py jobs show` and in the admin, at most a second old, until
     the execution ends. Call it as often as you like. Where no job is being performed,
-    as in a test that calls `perform()` or in a thread that the job started, it does
-    nothing.
+    as in a test that calls `perform()`, or in a thread or a process that the job
+    started, it does nothing.
 
     `done` and `total` are numbers in a unit of yours; None: nobody knows the total. Of
     the message, the first 200 characters are shown. Raises TypeError for an argument of
     another type, ValueError for a number that is negative or not finite.
     """
-    numbers = _number("done", done), None if total is None else _number("total", total)
+    numbers = _number("done", done), _total(total)
     if not isinstance(message, str):
         raise TypeError(f"message must be a string, not {message!r}.")
     report = _report.get()
@@ -60,7 +60,7 @@ def track(
     if total is None and isinstance(iterable, Sized):
         total = len(iterable)
     progress(0, total, desc)
-    return _tracked(iterable, total, desc)
+    return _tracked(iterable, _total(total), desc)
 
 
 def _tracked(iterable: Iterable[T], total: float | None, desc: str) -> Iterator[T]:
@@ -71,10 +71,17 @@ def _tracked(iterable: Iterable[T], total: float | None, desc: str) -> Iterator[
             report(done, total, desc)
 
 
+def _total(value: Any) -> float | None:
+    return None if value is None else _number("total", value)
+
+
 def _number(label: str, value: Any) -> float:
     if isinstance(value, bool) or not isinstance(value, Real):
         raise TypeError(f"{label} must be a number, not {value!r}.")
-    number = float(value)
+    try:
+        number = float(value)
+    except OverflowError:  # a whole number that no float holds
+        number = math.inf
     if not 0 <= number < math.inf:
         raise ValueError(f"{label} must be a number from 0 on, not {value!r}.")
     return number

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import math
 import time
+from contextlib import nullcontext
 
 from jobs.logs import get_logger
 from jobs.records import Pause
 from jobs.store import store_for
+from jobs.store.keyed import keyed_for
 from jobs.store.patience import brief
 from jobs.store.reserver import Paused
 
@@ -18,32 +20,39 @@ logger = get_logger(__name__)
 INTERVAL = 5.0
 #: Pauses that are read at most.
 MOST = 10_000
+#: For how many seconds they are waited for at most, once they were read: somebody may
+#: have locked their table.
+PATIENCE = 2.0
 
 
 class Pauses:
     def __init__(self) -> None:
         self.now = Paused()
         self._next = -math.inf
+        self._were_read = False
         self._complained = False
 
     def refresh(self) -> None:
         """Reads them, if that is due. Raises only what says that the database is
         away.
         """
-        if time.monotonic() < self._next:
+        began = time.monotonic()
+        if began < self._next:
             return
         store = store_for(Pause)
         try:
-            found = store.find({}, MOST)
+            with keyed_for(Pause).within(PATIENCE) if self._were_read else nullcontext():
+                found = store.find({}, MOST)
         except Exception as error:
-            if store.is_unavailable(error):
+            in_vain = self._were_read and time.monotonic() - began >= PATIENCE
+            if store.is_unavailable(error) and not in_vain:
                 raise
             if not self._complained:  # once, until it has worked again
                 text = "What is paused can't be read, so what was read last holds: %s"
                 logger.warning(text, brief(error))
             self._complained = True
         else:
-            self._complained = False
+            self._complained, self._were_read = False, True
             of = {kind: frozenset(one.value for one in found if one.kind == kind) for kind in KINDS}
             self.now = Paused(of[Pause.Kind.QUEUE], of[Pause.Kind.NAME])
         self._next = time.monotonic() + INTERVAL

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import os
 import time
 from collections.abc import Callable
 from typing import TYPE_CHECKING
@@ -25,12 +26,17 @@ class Reporter:
         self._job = job
         self._send = send
         self._key, self._epoch = job_key(job), job.epoch
+        # A forked child has a copy of what is still to be sent, and of locks that other
+        # threads held.
+        self._process = os.getpid()
         self._next = -math.inf
         self._last: Report | None = None
 
     def __call__(self, done: float, total: float | None, message: str) -> None:
         now = time.monotonic()
         if now < self._next and (total is None or done < total):
+            return
+        if os.getpid() != self._process:
             return
         report = Report(self._key, self._epoch, done, total, one_line(message[:MAX_MESSAGE]))
         if report == self._last:

@@ -460,6 +460,30 @@ def test_a_row_that_cannot_be_read_costs_neither_the_outcome_before_it_nor_the_j
     assert len(steps) >= 2
 
 
+@pytest.mark.skipif(connection.vendor != "sqlite", reason="a trigger of SQLite")
+def test_a_job_of_which_no_outcome_can_be_written_is_performed_once(caplog):
+    """Its row is still this worker's, as after a claim without an answer."""
+    first, _ = enqueue("first", "second")
+    with connection.cursor() as cursor:
+        cursor.execute(
+            f"CREATE TRIGGER refuses BEFORE DELETE ON jobs_job WHEN OLD.id = {first.pk}"
+            " BEGIN SELECT RAISE(ABORT, 'no'); END"
+        )
+        cursor.execute(
+            f"CREATE TRIGGER fails BEFORE UPDATE OF state ON jobs_job WHEN OLD.id = {first.pk}"
+            " AND NEW.state = 'failed' BEGIN SELECT RAISE(ABORT, 'no'); END"
+        )
+    try:
+        assert jobs.Worker().work_off(5) == (1, 0)
+    finally:
+        with connection.cursor() as cursor:
+            cursor.execute("DROP TRIGGER refuses")
+            cursor.execute("DROP TRIGGER fails")
+    assert "can't be made to fail" in caplog.text
+    assert calls == ["first", "second"]
+    assert Job.objects.get().state == State.RUNNING  # until its lease expires
+
+
 @on_postgres
 def test_a_job_whose_row_somebody_has_locked_is_passed_over(steps):
     _, held, _ = enqueue("first", "held", "third")

@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import datetime as dt
 import threading
+from typing import Any
 
 import pytest
 from django.db import connections
@@ -63,6 +64,43 @@ def test_each_outcome_is_counted_once_by_queue_and_class():
         ("default", f"{here}Gone"): (0, 1, 0),
         ("mail", "tests.samples.Target.remember"): (1, 0, 0),
     }
+
+
+class Changes(jobs.Performable):
+    """Leaves its job with a value that no row can have."""
+
+    field: str
+    value: Any
+    fails: bool
+
+    def before(self, job: Job) -> None:
+        setattr(job, self.field, UNSTORABLE[self.value])
+
+    def perform(self) -> None:
+        if self.fails:
+            raise RuntimeError("after all")
+
+
+UNSTORABLE: dict[str, Any] = {
+    "surrogate": "\ud800",
+    "NUL": "a\0b",
+    "long": "q" * 5000,
+    "None": None,
+    "a list": [1],
+    "a number": 5,
+}
+
+
+@pytest.mark.parametrize("fails", [True, False])
+@pytest.mark.parametrize("field", ["queue", "epoch", "attempts"])
+@pytest.mark.parametrize("value", UNSTORABLE)
+def test_what_a_job_makes_of_itself_costs_no_other_its_record(field, value, fails):
+    jobs.enqueue_many([Record(), Changes(field, value, fails), Record(), Fail()])
+    jobs.Worker().work_off()
+    found = counted()
+    assert found["default", RECORD] == (2, 0, 0)
+    assert found["default", FAIL] == (0, 0, 1)
+    assert FailedAttempt.objects.filter(name=FAIL).count() == 1
 
 
 def test_waiting_and_running_are_in_the_class_of_their_length():

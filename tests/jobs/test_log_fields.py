@@ -161,12 +161,17 @@ class Unspeakable:
     __repr__ = __str__
 
 
+class UnspeakableText(str):
+    __str__ = __repr__ = Unspeakable.__str__
+
+
 circle: list = []
 circle.append(circle)
 
 VALUES = [
     Unspeakable(), circle, {(1, 2): 3}, {"a": float("nan")}, float("inf"), b"\xff", HOSTILE,
     {HOSTILE: HOSTILE}, {1, 2}, 10**400, None, True, [Unspeakable()], ValueError(HOSTILE),
+    UnspeakableText("x"),
 ]  # fmt: skip
 
 

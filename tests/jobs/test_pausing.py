@@ -5,11 +5,12 @@ from __future__ import annotations
 import datetime as dt
 import json
 import math
+import threading
 from types import SimpleNamespace
 
 import pytest
 from django.core.management import call_command
-from django.db import connection
+from django.db import connection, connections, transaction
 from django.test.utils import CaptureQueriesContext
 
 import jobs
@@ -126,6 +127,40 @@ def test_a_hundred_jobs_cost_no_more_statements_while_something_is_paused(monkey
         pausing.pause(name="another")
         jobs.enqueue(Record("paused"), queue="mail", priority=-1)
     assert counts[0] == counts[1]
+
+
+@pytest.mark.skipif(connection.vendor != "postgresql", reason="a lock that keeps from reading")
+def test_a_worker_goes_on_while_somebody_has_locked_the_table_of_pauses(monkeypatch, caplog):
+    monkeypatch.setattr(pauses, "INTERVAL", 0)
+    monkeypatch.setattr(pauses, "PATIENCE", 0.2)
+    pausing.pause(queue="mail")
+    worker = jobs.Worker()
+    assert worker.work_off() == (0, 0)
+    jobs.enqueue(Record("a"))
+    jobs.enqueue(Record("paused"), queue="mail")
+    locked, done = threading.Event(), threading.Event()
+
+    def lock() -> None:
+        try:
+            with transaction.atomic(), connection.cursor() as cursor:
+                cursor.execute("LOCK TABLE jobs_pause IN ACCESS EXCLUSIVE MODE")
+                locked.set()
+                done.wait(60)
+        finally:
+            connections.close_all()
+
+    thread = threading.Thread(target=lock)
+    thread.start()
+    try:
+        assert locked.wait(60)
+        assert worker.work_off() == (1, 0)
+    finally:
+        done.set()
+        thread.join(60)
+    assert calls == ["a"]
+    assert "What is paused can't be read" in caplog.text
+    assert worker.work_off() == (0, 0)
+    assert store_for(Job).seconds_reachable() > 0.2
 
 
 def test_pauses_that_cannot_be_read_leave_those_that_were_read_last(monkeypatch, caplog):

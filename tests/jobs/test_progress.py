@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import json
+import marshal
+import os
 import threading
 import time
 from dataclasses import dataclass
+from fractions import Fraction
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -176,6 +179,8 @@ def test_a_job_that_is_called_tells_nobody():
         ((-1,), ValueError),
         ((float("nan"),), ValueError),
         ((1, float("inf")), ValueError),
+        ((10**400,), ValueError),
+        ((1, 10**400), ValueError),
     ],
 )
 def test_nonsense_is_refused_like_any_wrong_argument(arguments, error):
@@ -201,6 +206,41 @@ def test_track_yields_every_item_and_tells_their_number(monkeypatch):
     assert (3, 3, "letters") in reports
     assert (1000, 1000, "") in reports
     assert reports[-1] == (5, 5, "x" * 200)
+
+
+def test_a_total_of_any_kind_of_number_can_be_sent_with_each_item(monkeypatch):
+    sent = []
+    monkeypatch.setattr(Heartbeat, "report", lambda self, hold, one: sent.append(one))
+    jobs.enqueue(OfAFraction())
+    assert jobs.Worker().work_off() == (1, 0)
+    assert [(one.done, one.total) for one in sent] == [(0, 3), (3, 3)]
+    for one in sent:
+        marshal.dumps(tuple(one))  # as to the process that writes it
+
+
+class OfAFraction(jobs.Performable):
+    def perform(self) -> None:
+        list(jobs.track("abc", total=Fraction(3)))
+
+
+class Forks(jobs.Performable):
+    def perform(self) -> None:
+        child = os.fork()
+        if not child:
+            jobs.progress(9)
+            os._exit(0)
+        assert os.waitpid(child, 0)[1] == 0
+        jobs.progress(1)
+
+
+def test_a_process_that_the_job_forks_tells_nothing(monkeypatch, tmp_path):
+    log = tmp_path / "log"
+    monkeypatch.setattr(
+        Heartbeat, "report", lambda self, hold, one: append(str(log), f"{one.done:g}")
+    )
+    jobs.enqueue(Forks())
+    assert jobs.Worker().work_off() == (1, 0)
+    assert log.read_text().split() == ["1"]
 
 
 @dataclass
