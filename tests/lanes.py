@@ -88,6 +88,17 @@ RULES = (
         all="mongodb sqlite postgres documentdb",
         short="sqlite",
     ),
+    # What is declared, logged or shown, whatever the database.
+    Rule(
+        "jobs/test_as_meant.py jobs/test_databases.py jobs/test_declared.py "
+        "jobs/test_delayed.py jobs/test_error_reports.py jobs/test_folders.py "
+        "jobs/test_jobs_terminal.py jobs/test_lifecycle.py jobs/test_liveness.py "
+        "jobs/test_log_fields.py jobs/test_logs.py jobs/test_testing.py "
+        "jobs/test_tracing.py tasks/test_batch.py tasks/test_testing.py "
+        "tasks/test_values.py",
+        all="mongodb sqlite postgres documentdb",
+        short="sqlite",
+    ),
     # DocumentDB has no change streams.
     Rule("faults/test_pick_up.py", all="mongodb sqlite postgres", short="mongodb sqlite"),
     # PostgreSQL gets the statements that SQLite gets.
