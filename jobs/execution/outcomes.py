@@ -117,7 +117,7 @@ class Recorder:
         where = transitions.as_executor(job) if where is None else where
         prior = job.attempts
         text = "[%s] Job %s FAILED (%s prior attempts) with %s"
-        logger.error(text, self, job, prior, for_log(error), exc_info=_raised(error))
+        logger.error(text, self, job, one_line(prior), for_log(error), exc_info=_raised(error))
         attempts = prior + 1
         verdict, described = asked.verdict(job, attempts, counted=counted), describe(error)
         if verdict.run_at is None:
