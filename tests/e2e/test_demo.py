@@ -46,9 +46,6 @@ def start(folder: Path) -> subprocess.Popen[bytes]:
             env=environment,
             stdout=file,
             stderr=subprocess.STDOUT,
-            # A shell that runs the tests in its background lets them, and all below,
-            # ignore it.
-            preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
         )
 
 
