@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-
 from tests.protocol import deleting, giving_back
 from tests.protocol.outcomes import failed_attempt, over
 from tests.protocol.rules import LEFT, Rules
@@ -28,13 +26,13 @@ from tests.protocol.state import (
     Row,
     State,
     Step,
+    Steps,
     Watcher,
     with_container,
     with_watcher,
 )
 from tests.protocol.watching import alive_in_batch, may_be_listed_yet, terminate
 
-Steps = Iterator[Step]
 NAMES = "AB"
 #: Where an actor waits. Anywhere else it takes its next step at once, unless it is
 #: paused: nothing that takes time comes between.

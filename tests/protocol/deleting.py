@@ -4,12 +4,9 @@ its Batch job.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-
 from tests.protocol.rules import Rules
-from tests.protocol.state import FINISHED, GONE, Row, State, Step
+from tests.protocol.state import FINISHED, GONE, Row, State, Step, Steps
 
-Steps = Iterator[Step]
 #: Here a worker has read that the job is its own to submit.
 ENTERING = (
     "handing over",

@@ -6,8 +6,6 @@ end, the attempt counts at first, and its marker stays until Batch says why it e
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-
 from tests.protocol.outcomes import failed_attempt
 from tests.protocol.rules import LATE, TWICE, UNDESERVED, Rules
 from tests.protocol.state import (
@@ -23,12 +21,12 @@ from tests.protocol.state import (
     Row,
     State,
     Step,
+    Steps,
     Watcher,
     with_container,
     with_watcher,
 )
 
-Steps = Iterator[Step]
 WAITING = (SCHEDULED, READY)
 
 

@@ -4,8 +4,6 @@ batchexec.handover.follow and settle.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-
 from tests.protocol import deleting, entering, giving_back
 from tests.protocol.outcomes import failed_attempt, holds, is_living, not_held, succeed_unseen
 from tests.protocol.rules import KEPT, LEFT, TERMINATED, UNDESERVED, Rules
@@ -18,12 +16,11 @@ from tests.protocol.state import (
     Bounds,
     State,
     Step,
+    Steps,
     Watcher,
     with_container,
     with_watcher,
 )
-
-Steps = Iterator[Step]
 
 
 def claim(s: State, n: int, w: Watcher, rules: Rules, bounds: Bounds) -> Steps:
