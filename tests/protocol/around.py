@@ -249,13 +249,13 @@ def _dead_runner(row: Row) -> int:
     return DEAD_RUNNER if row.runner == PLAIN_RUNNER else row.runner
 
 
-def machines(s: State, rules: Rules, bounds: Bounds) -> Steps:
-    for number, container in enumerate(s.containers):
-        yield from giving_back.told(s, number, container, rules, bounds)
-
-
-def deletion(s: State, rules: Rules, bounds: Bounds) -> Steps:
-    yield from deleting.end(s, rules)
-
-
-STEPS = (maintenance, time, operator, deletion, resuming, faults, machines, giving_back.decider)
+STEPS = (
+    maintenance,
+    time,
+    operator,
+    deleting.end,
+    resuming,
+    faults,
+    giving_back.machines,
+    giving_back.decider,
+)

@@ -15,7 +15,6 @@ from tests.protocol.state import (
     RUNNING,
     SCHEDULED,
     Bounds,
-    Container,
     Decider,
     Marker,
     Row,
@@ -53,23 +52,24 @@ def _was_taken(s: State, batch_job: int) -> bool:
     return batch_job >= 0 and s.containers[batch_job].taken
 
 
-def told(s: State, n: int, c: Container, rules: Rules, bounds: Bounds) -> Steps:
+def machines(s: State, rules: Rules, bounds: Bounds) -> Steps:
     """AWS takes the machine of a container, which does or doesn't get to record that it
     was told to end; or somebody else tells it to.
     """
-    if not (s.faults and bounds.free) or c.at in ("gone", "waiting"):
+    if not (s.faults and bounds.free):
         return
     s = s._replace(faults=s.faults - 1)
-    lost = with_container(s, n, c._replace(at="gone", paused=False, taken=True))
-    yield Step(f"container {n} is lost with its machine", lost, True)
-    if c.at != "running" or c.paused or s.row.epoch != c.epoch or s.row.runner != n:
-        return
-    for taken, why in ((True, "AWS takes its machine"), (False, "somebody ends it")):
-        ended = with_container(s, n, c._replace(at="gone", taken=taken))
+    for n, c in enumerate(s.containers):
+        if c.at in ("gone", "waiting"):
+            continue
+        lost = with_container(s, n, c._replace(at="gone", paused=False, taken=True))
+        yield Step(f"container {n} is lost with its machine", lost, True)
+        if c.at != "running" or c.paused or s.row.epoch != c.epoch or s.row.runner != n:
+            continue
         row = failed_attempt(s.row, bounds, told=True)
-        yield Step(
-            f"container {n} records that it is told to end: {why}", ended._replace(row=row), True
-        )
+        for taken, why in ((True, "AWS takes its machine"), (False, "somebody ends it")):
+            ended = with_container(s, n, c._replace(at="gone", taken=taken))._replace(row=row)
+            yield Step(f"container {n} records that it is told to end: {why}", ended, True)
 
 
 # The worker that holds the job for its next attempt
