@@ -41,15 +41,11 @@ def grants(s: State, runner: int, rules: Rules, bounds: Bounds) -> bool:
     """retries.grants_free_retry, of an execution that ended without an outcome."""
     if s.row.free >= bounds.free:
         return False
-    return runner == NO_RUNNER or _was_taken(s, runner) or not rules.free_if_lost
+    return is_deserved(s, runner) or not rules.free_if_lost
 
 
 def is_deserved(s: State, runner: int) -> bool:
-    return runner == NO_RUNNER or _was_taken(s, runner)
-
-
-def _was_taken(s: State, batch_job: int) -> bool:
-    return batch_job >= 0 and s.containers[batch_job].taken
+    return runner == NO_RUNNER or (runner >= 0 and s.containers[runner].taken)
 
 
 def machines(s: State, rules: Rules, bounds: Bounds) -> Steps:
