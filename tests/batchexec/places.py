@@ -1,8 +1,12 @@
-"""Queues and job definitions of a local AWS Batch, made as anybody would make them."""
+"""Queues and job definitions of a local AWS Batch, made as anybody would make them, and
+jobs that ask for them.
+"""
 
 from __future__ import annotations
 
 from typing import Any
+
+from tests.samples import Append
 
 ROLE = "arn:aws:iam::123456789012:role/execution"
 
@@ -60,6 +64,14 @@ def add_queue(
         computeEnvironmentOrder=[{"order": 1, "computeEnvironment": environment}],
         **options,
     )
+
+
+def asking(path: Any, text: str = "performed", **batch: Any) -> Append:
+    """A job that asks AWS Batch for that."""
+    payload = Append(str(path), text)
+    if batch:
+        payload.batch = batch
+    return payload
 
 
 def details(client: Any, batch: Any) -> list[dict[str, Any]]:
