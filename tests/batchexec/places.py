@@ -81,5 +81,9 @@ def details(client: Any, batch: Any) -> list[dict[str, Any]]:
     return [found[batch_job_id] for batch_job_id in ids]
 
 
+def status_of(client: Any, batch_job_id: str) -> str:
+    return str(client.describe_jobs(jobs=[batch_job_id])["jobs"][0]["status"])
+
+
 def sizes_of(detail: dict[str, Any]) -> dict[str, str]:
     return {need["type"]: need["value"] for need in detail["container"]["resourceRequirements"]}
