@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import datetime as dt
 import re
-import sys
 from typing import Any
 
 import pytest
@@ -14,8 +13,8 @@ from django.utils import timezone
 import jobs
 from batchexec.aws.console import console_for
 from batchexec.models import BatchExecutionRecord, BatchJob
+from tests.batchexec.local_helpers import Batch
 from tests.jobs.test_admin_actions import user_with
-from tests.processes import wait_for
 from tests.samples import Record
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -221,22 +220,11 @@ def log_of(row: Any) -> str:
     return reverse(f"admin:batchexec_{row._meta.model_name}_log", args=[row.pk])
 
 
-def test_the_last_lines_of_a_log_are_read_on_demand(admin_client, server, client_of, monkeypatch):
+def test_the_last_lines_of_a_log_are_read_on_demand(admin_client, server, monkeypatch):
     monkeypatch.setenv("AWS_ENDPOINT_URL_BATCH", server.url)
-    batch = client_of(server)
-    said = "import sys; print('one'); print('\\x1b[2J<b>two'); sys.exit(3)"
-    command = [sys.executable, "-c", said]
-    batch_job_id = batch.submit_job(
-        jobName="j",
-        jobQueue="delayed-jobs",
-        jobDefinition="delayed-jobs",
-        containerOverrides={"command": command},
-    )["jobId"]
-
-    def ended() -> bool:
-        return batch.describe_jobs(jobs=[batch_job_id])["jobs"][0]["status"] == "FAILED"
-
-    wait_for(ended, what="the Batch job's end")
+    aws = Batch(server.url)
+    batch_job_id = aws.python("import sys; print('one'); print('\\x1b[2J<b>two'); sys.exit(3)")
+    aws.until_status(batch_job_id, "FAILED")
     job = jobs.enqueue(Record("x"))
     trace = traced(job, batch_job_id=batch_job_id)
     page = admin_client.get(reverse("admin:jobs_job_change", args=[job.pk])).content.decode()
