@@ -56,9 +56,8 @@ def console_for(names: Iterable[str] = ()) -> Console | None:
     None if neither says one, or for a partition whose console isn't known.
     """
     for name in names:
-        if is_arn(name):
-            partition, region = _ARN.match(name).groups()  # type: ignore[union-attr]
-            return _console(partition, region)
+        if arn := _ARN.match(name):
+            return _console(*arn.groups())
     region = os.environ.get("AWS_REGION") or os.environ.get("AWS_DEFAULT_REGION") or ""
     found = (name for beginning, name in _BEGINNINGS.items() if region.startswith(beginning))
     return _console(next(found, "aws"), region)

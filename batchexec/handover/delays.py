@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import time
 from collections.abc import Callable
 from typing import TYPE_CHECKING
@@ -44,7 +45,8 @@ class Delays:
         self._order = order
         self._backoff = Backoff(FIRST_PAUSE, LONGEST_PAUSE)
         self._denials = 0
-        self._denied_since: float | None = None
+        #: When the first denial was, by time.monotonic().
+        self._denied_since = math.inf
 
     def wait(self, placement: Placement, say: Callable[[str], None]) -> None:
         """Waits while something stops the process's submissions; tells `say` why."""
@@ -103,7 +105,7 @@ class Delays:
             pass  # others that ask for less are refused as well
         elif is_denied and self._is_denied_as_all():
             self._slot.standstill.say("denials", f"Jobs wait, at no cost: {reason}")
-            if self._denied_for() > HELD_FOR:
+            if time.monotonic() - self._denied_since > HELD_FOR:
                 raise DeniedAsAll(reason)
         else:
             self._denials += 1
@@ -112,15 +114,8 @@ class Delays:
         return reason
 
     def _is_denied_as_all(self) -> bool:
-        since = time.monotonic() - self._denied_for()
-        return self._slot.denials.are_of_everything(self._order.request, since)
-
-    def _denied_for(self) -> float:
-        """Seconds since the first denial."""
-        now = time.monotonic()
-        if self._denied_since is None:
-            self._denied_since = now
-        return now - self._denied_since
+        self._denied_since = min(self._denied_since, time.monotonic())
+        return self._slot.denials.are_of_everything(self._order.request, self._denied_since)
 
 
 def _subjects(placement: Placement) -> tuple[str, ...]:

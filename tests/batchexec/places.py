@@ -1,8 +1,12 @@
-"""Queues and job definitions of a local AWS Batch, made as anybody would make them."""
+"""Queues and job definitions of a local AWS Batch, made as anybody would make them, and
+jobs that ask for them.
+"""
 
 from __future__ import annotations
 
 from typing import Any
+
+from tests.samples import Append
 
 ROLE = "arn:aws:iam::123456789012:role/execution"
 
@@ -62,11 +66,23 @@ def add_queue(
     )
 
 
+def asking(path: Any, text: str = "performed", **batch: Any) -> Append:
+    """A job that asks AWS Batch for that."""
+    payload = Append(str(path), text)
+    if batch:
+        payload.batch = batch
+    return payload
+
+
 def details(client: Any, batch: Any) -> list[dict[str, Any]]:
     """The JobDetails of what was accepted, the oldest submission first."""
     ids = [one["jobId"] for one in batch.calls()["submissions"] if one["accepted"]]
     found = {one["jobId"]: one for one in client.describe_jobs(jobs=ids)["jobs"]} if ids else {}
     return [found[batch_job_id] for batch_job_id in ids]
+
+
+def status_of(client: Any, batch_job_id: str) -> str:
+    return str(client.describe_jobs(jobs=[batch_job_id])["jobs"][0]["status"])
 
 
 def sizes_of(detail: dict[str, Any]) -> dict[str, str]:

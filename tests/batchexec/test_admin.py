@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import datetime as dt
 import re
-import sys
 from typing import Any
 
 import pytest
@@ -14,8 +13,8 @@ from django.utils import timezone
 import jobs
 from batchexec.aws.console import console_for
 from batchexec.models import BatchExecutionRecord, BatchJob
+from tests.batchexec.local_helpers import Batch
 from tests.jobs.test_admin_actions import user_with
-from tests.processes import wait_for
 from tests.samples import Record
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -180,17 +179,8 @@ def test_a_jobs_page_says_what_aws_batch_said_of_its_executions(admin_client):
 
 
 def test_what_the_user_may_not_see_of_aws_batch_is_not_on_a_jobs_page(client, django_user_model):
-    from django.apps import apps
-    from django.contrib.auth.management import create_permissions
-    from django.contrib.auth.models import Permission
-
-    create_permissions(apps.get_app_config("jobs"), verbosity=0)
     job, _ = marked(batch_job_id="b-2", status="RUNNABLE", log_stream="a/b/c")
-    user = django_user_model.objects.create_user("viewer", is_staff=True)
-    user.user_permissions.set(Permission.objects.filter(codename="view_job"))
-    if "jobs.view_job" not in user.get_all_permissions():
-        pytest.skip("SecantusDB answers Django's join of permissions and apps wrongly")
-    client.force_login(django_user_model.objects.get(pk=user.pk))
+    client.force_login(user_with(django_user_model))
     page = client.get(reverse("admin:jobs_job_change", args=[job.pk])).content.decode()
     assert "RUNNABLE" not in page
     assert client.get(log_of(BatchJob.objects.get())).status_code == 403
@@ -230,22 +220,11 @@ def log_of(row: Any) -> str:
     return reverse(f"admin:batchexec_{row._meta.model_name}_log", args=[row.pk])
 
 
-def test_the_last_lines_of_a_log_are_read_on_demand(admin_client, server, client_of, monkeypatch):
+def test_the_last_lines_of_a_log_are_read_on_demand(admin_client, server, monkeypatch):
     monkeypatch.setenv("AWS_ENDPOINT_URL_BATCH", server.url)
-    batch = client_of(server)
-    said = "import sys; print('one'); print('\\x1b[2J<b>two'); sys.exit(3)"
-    command = [sys.executable, "-c", said]
-    batch_job_id = batch.submit_job(
-        jobName="j",
-        jobQueue="delayed-jobs",
-        jobDefinition="delayed-jobs",
-        containerOverrides={"command": command},
-    )["jobId"]
-
-    def ended() -> bool:
-        return batch.describe_jobs(jobs=[batch_job_id])["jobs"][0]["status"] == "FAILED"
-
-    wait_for(ended, what="the Batch job's end")
+    aws = Batch(server.url)
+    batch_job_id = aws.python("import sys; print('one'); print('\\x1b[2J<b>two'); sys.exit(3)")
+    aws.until_status(batch_job_id, "FAILED")
     job = jobs.enqueue(Record("x"))
     trace = traced(job, batch_job_id=batch_job_id)
     page = admin_client.get(reverse("admin:jobs_job_change", args=[job.pk])).content.decode()

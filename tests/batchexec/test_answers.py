@@ -23,7 +23,7 @@ from batchexec.aws.errors import (
 )
 from batchexec.models import BatchJob
 from jobs.models import State
-from tests.batchexec.places import add_queue
+from tests.batchexec.places import add_queue, asking
 from tests.fixtures import batch_execution_of
 from tests.processes import lines, released, row
 from tests.samples import Append
@@ -61,19 +61,13 @@ def test_a_submissions_answer_means(status, code, meaning):
     assert type(answers.of_submission(answer(status, code), sent=True)) is meaning
 
 
-def choosy(path, **batch) -> jobs.Job:
-    payload = Append(str(path))
-    payload.batch = batch
-    return jobs.enqueue(payload)
-
-
 @pytest.mark.parametrize("status", [404, 408, 409, 425])
 def test_a_4xx_that_judges_nothing_costs_a_job_with_its_own_choice_no_attempt(
     batch, worker, client_of, tmp_path, status
 ):
     add_queue(client_of(batch), "mine")
     batch.set_faults([f"SubmitJob:{status}:times=1,code=Strange"])
-    job = choosy(tmp_path / "log", queue="mine", tags={"a": "b"})
+    job = jobs.enqueue(asking(tmp_path / "log", queue="mine", tags={"a": "b"}))
     assert worker().work_off() == (1, 0)
     assert row(job) is None
     assert lines(tmp_path / "log") == ["performed"]
@@ -88,7 +82,7 @@ def test_nor_does_it_where_queue_or_definition_are_looked_up(
     monkeypatch.setattr("batchexec.aws.catalogue.WRONG_FOR", 0.1)
     add_queue(client_of(batch), "mine")
     batch.set_faults([f"{call}:{status}:times=3,code=Strange"])
-    job = choosy(tmp_path / "log", queue="mine")
+    job = jobs.enqueue(asking(tmp_path / "log", queue="mine"))
     assert worker().work_off() == (1, 0)
     assert row(job) is None
 
@@ -120,7 +114,7 @@ def proxy(status: int) -> Iterator[str]:
 
 @pytest.mark.parametrize("status", [400, 403, 407])
 def test_a_proxys_answer_is_no_refusal_of_aws(batch, worker, tmp_path, monkeypatch, status):
-    job = choosy(tmp_path / "log", queue="mine", tags={"a": "b"})
+    job = jobs.enqueue(asking(tmp_path / "log", queue="mine", tags={"a": "b"}))
     with proxy(status) as url:
         monkeypatch.setenv("AWS_ENDPOINT_URL_BATCH", url)
         mine = worker()

@@ -14,9 +14,8 @@ from batchexec.models import BatchJob
 from batchexec.process import denials
 from batchexec.process.denials import Denials, Request
 from jobs.models import State
-from tests.batchexec.places import add_definition, add_queue
+from tests.batchexec.places import add_definition, add_queue, asking
 from tests.processes import lines, released, row
-from tests.samples import Append
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -39,13 +38,6 @@ def powerless(worker, batch_with, client_of, monkeypatch):
     add_queue(client_of(batch), "elsewhere")
     add_definition(client_of(batch), "another")
     return batch
-
-
-def asking(path: Any, text: str, **batch: Any) -> Append:
-    payload = Append(str(path), text)
-    if batch:
-        payload.batch = batch
-    return payload
 
 
 def tries(batch: Any) -> int:

@@ -15,6 +15,7 @@ from batchexec import markers
 from batchexec.models import BatchJob
 from jobs import transitions
 from jobs.models import Job, State
+from tests.batchexec.places import status_of
 from tests.fixtures import batch_execution_of
 from tests.processes import lines, released, row, wait_for
 from tests.samples import Append, Record, Wait
@@ -35,10 +36,6 @@ def run(capsys):
         return status, said.out, said.err
 
     return typed
-
-
-def status_of(client, batch_job_id: str) -> str:
-    return client.describe_jobs(jobs=[batch_job_id])["jobs"][0]["status"]
 
 
 # Reserved, but not submitted

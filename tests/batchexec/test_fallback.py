@@ -7,18 +7,15 @@ import pytest
 import jobs
 from batchexec.models import BatchHistory
 from jobs.models import Job, State
-from tests.batchexec.places import add_queue, details
+from tests.batchexec.places import add_queue, asking, details
 from tests.fixtures import batch_execution_of
 from tests.processes import lines, row
-from tests.samples import Append
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
 
 def job_on(path, *queues: str) -> Job:
-    payload = Append(str(path))
-    payload.batch = {"queues": list(queues)}
-    return jobs.enqueue(payload)
+    return jobs.enqueue(asking(path, queues=list(queues)))
 
 
 def queues_of(client, batch) -> list[str]:

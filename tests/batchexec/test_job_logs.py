@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import signal
-import sys
 
 import pytest
 
@@ -12,6 +11,7 @@ from batchexec import markers
 from batchexec.aws.logs import ContainerLog
 from batchexec.models import BatchExecutionRecord, BatchJob
 from jobs.models import Job, State
+from tests.batchexec.local_helpers import Batch
 from tests.jobs.commanding import Run, enqueued, runner
 from tests.processes import row, wait_for
 from tests.samples import Fail, Record, Wait
@@ -36,19 +36,9 @@ def run(capsys) -> Run:
 
 
 @pytest.fixture
-def client(server, client_of, monkeypatch):
+def aws(server, monkeypatch) -> Batch:
     monkeypatch.setenv("AWS_ENDPOINT_URL_BATCH", server.url)
-    return client_of(server)
-
-
-def submitted(client, code: str, attempts: int = 1) -> str:
-    return client.submit_job(
-        jobName="j",
-        jobQueue="delayed-jobs",
-        jobDefinition="delayed-jobs",
-        retryStrategy={"attempts": attempts},
-        containerOverrides={"command": [sys.executable, "-c", code]},
-    )["jobId"]
+    return Batch(server.url)
 
 
 def handed_over(batch_job_id: str) -> Job:
@@ -57,10 +47,6 @@ def handed_over(batch_job_id: str) -> Job:
     assert markers.commit_intent(job, **request) is not None
     BatchJob.objects.filter(job_id=str(job.pk)).update(batch_job_id=batch_job_id)
     return job
-
-
-def has_status(client, batch_job_id: str, status: str) -> bool:
-    return client.describe_jobs(jobs=[batch_job_id])["jobs"][0]["status"] == status
 
 
 def test_the_log_of_a_failed_job_says_why_also_once_its_row_is_gone(batch, worker, run):
@@ -79,9 +65,9 @@ def test_the_log_of_a_failed_job_says_why_also_once_its_row_is_gone(batch, worke
     assert run("logs", job.pk, "--follow").out == said.out
 
 
-def test_follow_shows_new_lines_until_the_job_has_ended(client, start, tmp_path):
+def test_follow_shows_new_lines_until_the_job_has_ended(aws, start, tmp_path):
     go = tmp_path / "go"
-    job = handed_over(submitted(client, WAITING.format(attempt=1, go=str(go))))
+    job = handed_over(aws.python(WAITING.format(attempt=1, go=str(go))))
     following = start("jobs", "logs", str(job.pk), "--follow")
     wait_for(lambda: "attempt 1\n" in following.output)
     assert following.popen.poll() is None
@@ -111,28 +97,28 @@ def test_follow_waits_for_an_execution_and_ends_with_the_job(run, monkeypatch):
     assert last.startswith(f"Job {job.pk} has not been executed in AWS Batch")
 
 
-def test_a_further_attempt_is_read_from_its_first_line_on(client, tmp_path):
+def test_a_further_attempt_is_read_from_its_first_line_on(aws, tmp_path):
     count, go = tmp_path / "count", tmp_path / "go"
     # Each attempt is one more, and only the first one has to wait.
     code = f"import pathlib; p = pathlib.Path({str(count)!r}); p.open('a').write('x'); "
     code += "n = len(p.read_text())\n" + WAITING.format(attempt="n", go=str(go))
-    batch_job_id = submitted(client, code, attempts=2)
+    batch_job_id = aws.python(code, retryStrategy={"attempts": 2})
     log = ContainerLog(batch_job_id)
 
     def first() -> bool:
-        return count.exists() and has_status(client, batch_job_id, "RUNNING")
+        return count.exists() and aws.status(batch_job_id) == "RUNNING"
 
     wait_for(first, what="the first attempt")
     wait_for(lambda: log.read(100) == ["attempt 1"], what="its first line")
     assert log.read(100) == []
     go.touch()
-    wait_for(lambda: has_status(client, batch_job_id, "FAILED"), what="its end")
+    wait_for(lambda: aws.status(batch_job_id) == "FAILED", what="its end")
     assert log.read(100) == ["attempt 2", "\x1b[2Jgone on", "ended"]
     assert log.read(100) == []
     assert ContainerLog(batch_job_id).read(2) == ["\x1b[2Jgone on", "ended"]
 
 
-def test_a_log_that_can_not_be_read_is_one_sentence(client, run, monkeypatch):
+def test_a_log_that_can_not_be_read_is_one_sentence(aws, run, monkeypatch):
     plain = jobs.enqueue(Record("x"))
     gone = handed_over("00000000-0000-0000-0000-000000000000")
     BatchJob.objects.filter(job_id=str(gone.pk)).update(log_stream="jobs/default/gone")

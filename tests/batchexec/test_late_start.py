@@ -42,7 +42,7 @@ def cancelled() -> list[str]:
 def late_start(cancelled) -> LateStart:
     client = SimpleNamespace(cancel=lambda batch_job_id, reason: cancelled.append(reason))
     slot: Any = SimpleNamespace(
-        client=client, job="job 1", label={}, now=lambda: NOW, ask_batch=lambda call, *of: call(*of)
+        client=client, job="job 1", now=lambda: NOW, ask_batch=lambda call, *of: call(*of)
     )
     return LateStart(slot, SimpleNamespace(wishes=Resources(start_within=10)))  # type: ignore[arg-type]
 

@@ -9,6 +9,7 @@ from batchexec.aws.errors import NotConfigured
 from batchexec.aws.preflight import check_configuration
 from batchexec.models import BatchJob
 from jobs.models import State
+from tests.batchexec.places import asking
 from tests.fixtures import batch_execution_of
 from tests.processes import lines, released, row
 from tests.samples import Append
@@ -17,12 +18,6 @@ pytestmark = pytest.mark.django_db(transaction=True)
 
 LOOKING = {"Effect": "Allow", "Action": ["batch:Describe*", "batch:List*"], "Resource": "*"}
 SETTINGS = "delayed-jobs"
-
-
-def asking(path, **batch) -> Append:
-    payload = Append(str(path))
-    payload.batch = batch
-    return payload
 
 
 @pytest.mark.parametrize(

@@ -13,7 +13,7 @@ from batchexec.aws.names import job_name
 from batchexec.models import BatchExecutionRecord, BatchJob
 from jobs import transitions
 from jobs.models import Job, State
-from tests.batchexec.places import add_queue
+from tests.batchexec.places import add_queue, status_of
 from tests.processes import lines, released, row, wait_for
 from tests.samples import Append, Wait
 
@@ -113,7 +113,7 @@ def test_a_batch_job_of_an_epoch_that_is_over_is_found(batchjobs, batch, client_
     )
     assert "is over" in str(finding["explanation"])
     assert findings(batchjobs, "--apply")[0] == 0
-    wait_for(lambda: client.describe_jobs(jobs=[batch_job_id])["jobs"][0]["status"] == "FAILED")
+    wait_for(lambda: status_of(client, batch_job_id) == "FAILED")
     assert findings(batchjobs) == (0, [])
 
 
@@ -128,7 +128,7 @@ def test_a_batch_job_of_another_installation_is_neither_found_nor_ended(
     theirs = submit(client, job, epoch=7)
     settings.BATCHEXEC = {**settings.BATCHEXEC, "INSTALLATION_ID": "shop"}
     assert findings(batchjobs, "--apply") == (0, [])
-    assert client.describe_jobs(jobs=[theirs])["jobs"][0]["status"] != "FAILED"
+    assert status_of(client, theirs) != "FAILED"
 
 
 def test_a_registered_runner_without_a_marker_gets_one(
@@ -193,9 +193,7 @@ def test_the_batch_job_of_a_cancelled_job_is_terminated_on_request(
     wait_for(lambda: lines(log))
     assert transitions.cancel(row(job))
     assert findings(batchjobs, "--apply")[0] == 0
-    wait_for(
-        lambda: client_of(batch).describe_jobs(jobs=[batch_job_id])["jobs"][0]["status"] == "FAILED"
-    )
+    wait_for(lambda: status_of(client_of(batch), batch_job_id) == "FAILED")
     assert row(job).state == State.CANCELLED
 
 
@@ -230,7 +228,7 @@ def test_what_is_mended_takes_one_pass(batchjobs, batch, client_of, worker, sett
     assert transitions.cancel(row(job))
     status, (finding,) = findings(batchjobs, "--apply")
     assert (status, finding["kind"], finding["mended"]) == (0, "marker left over", True)
-    assert client_of(batch).describe_jobs(jobs=[batch_job_id])["jobs"][0]["status"] == "FAILED"
+    assert status_of(client_of(batch), batch_job_id) == "FAILED"
     assert not BatchJob.objects.exists()
 
 
@@ -264,11 +262,10 @@ def test_a_running_batch_job_whose_row_is_gone_is_terminated_only_when_asked(
     status, output = batchjobs("reconcile", "--apply")
     assert status == 1
     assert "only with --terminate" in output
-    going_on = client.describe_jobs(jobs=[batch_job_id])["jobs"][0]["status"]
-    assert going_on in ("STARTING", "RUNNING")
+    assert status_of(client, batch_job_id) in ("STARTING", "RUNNING")
     status, (finding,) = findings(batchjobs, "--apply", "--terminate")
     assert (status, finding["mended"]) == (0, True)
-    assert client.describe_jobs(jobs=[batch_job_id])["jobs"][0]["status"] == "FAILED"
+    assert status_of(client, batch_job_id) == "FAILED"
     assert not BatchJob.objects.exists()
     assert findings(batchjobs) == (0, [])
 
@@ -284,7 +281,7 @@ def test_a_batch_job_that_failed_while_its_row_waits_for_a_lease_is_named_as_tha
     batch_job_id = running(client, job, tmp_path / "log")
     marker_of(mine, batch_job_id)
     (tmp_path / "lost").touch()
-    wait_for(lambda: client.describe_jobs(jobs=[batch_job_id])["jobs"][0]["status"] == "FAILED")
+    wait_for(lambda: status_of(client, batch_job_id) == "FAILED")
     status, (finding,) = findings(batchjobs)
     assert (status, finding["kind"], finding["batch_job_id"]) == (
         0,
@@ -345,7 +342,7 @@ def test_a_batch_job_that_is_over_is_no_stranger_while_listjobs_is_behind(
     stranger = submit(client, jobs.enqueue(Append("never written")), epoch=7)
     assert findings_of_listed(batchjobs)[1][0]["batch_job_id"] == stranger
     client.terminate_job(jobId=stranger, reason="r")
-    wait_for(lambda: client.describe_jobs(jobs=[stranger])["jobs"][0]["status"] == "FAILED")
+    wait_for(lambda: status_of(client, stranger) == "FAILED")
     (listed,) = client.list_jobs(
         jobQueue="delayed-jobs", filters=[{"name": "JOB_NAME", "values": ["*"]}]
     )["jobSummaryList"]

@@ -16,7 +16,7 @@ from batchexec.handover.delays import MOST_DENIALS
 from batchexec.models import BatchJob
 from batchexec.process import standstill
 from jobs.models import Job, State
-from tests.batchexec.places import add_definition, add_queue
+from tests.batchexec.places import add_definition, add_queue, asking
 from tests.processes import lines, released, row, wait_for
 from tests.samples import Append
 
@@ -43,10 +43,7 @@ def with_policy(worker, monkeypatch, local_batch):
 
 
 def tagged(path: Any, number: int, **batch: Any) -> Append:
-    payload = Append(str(path), f"job {number}")
-    if batch:
-        payload.batch = batch
-    return payload
+    return asking(path, f"job {number}", **batch)
 
 
 @pytest.mark.parametrize(
@@ -215,9 +212,7 @@ def test_a_queue_that_is_disabled_behind_a_look_that_still_holds_costs_nothing_e
     assert working.work_off() == (1, 0)
     disable(client, "delayed-jobs")
     # Its own environment isn't what AWS Batch finds fault with.
-    payload = Append(str(log), "second")
-    payload.batch = {"environment": {"COLOUR": "blue"}}
-    job = jobs.enqueue(payload)
+    job = jobs.enqueue(asking(log, "second", environment={"COLOUR": "blue"}))
 
     def enable_once_it_waits() -> bool:
         if not BatchJob.objects.filter(status_reason__contains="is disabled").exists():

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-
 from tests.protocol import deleting, giving_back
 from tests.protocol.outcomes import failed_attempt, over
 from tests.protocol.rules import LEFT, Rules
@@ -28,13 +26,13 @@ from tests.protocol.state import (
     Row,
     State,
     Step,
+    Steps,
     Watcher,
     with_container,
     with_watcher,
 )
 from tests.protocol.watching import alive_in_batch, may_be_listed_yet, terminate
 
-Steps = Iterator[Step]
 NAMES = "AB"
 #: Where an actor waits. Anywhere else it takes its next step at once, unless it is
 #: paused: nothing that takes time comes between.
@@ -251,13 +249,13 @@ def _dead_runner(row: Row) -> int:
     return DEAD_RUNNER if row.runner == PLAIN_RUNNER else row.runner
 
 
-def machines(s: State, rules: Rules, bounds: Bounds) -> Steps:
-    for number, container in enumerate(s.containers):
-        yield from giving_back.told(s, number, container, rules, bounds)
-
-
-def deletion(s: State, rules: Rules, bounds: Bounds) -> Steps:
-    yield from deleting.end(s, rules)
-
-
-STEPS = (maintenance, time, operator, deletion, resuming, faults, machines, giving_back.decider)
+STEPS = (
+    maintenance,
+    time,
+    operator,
+    deleting.end,
+    resuming,
+    faults,
+    giving_back.machines,
+    giving_back.decider,
+)

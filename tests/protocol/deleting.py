@@ -4,12 +4,9 @@ its Batch job.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-
 from tests.protocol.rules import Rules
-from tests.protocol.state import FINISHED, GONE, Row, State, Step
+from tests.protocol.state import FINISHED, GONE, Bounds, Row, State, Step, Steps
 
-Steps = Iterator[Step]
 #: Here a worker has read that the job is its own to submit.
 ENTERING = (
     "handing over",
@@ -54,7 +51,7 @@ def begin(s: State, rules: Rules) -> Steps:
         yield Step("the operator deletes the row", _deleted(chosen), True)
 
 
-def end(s: State, rules: Rules) -> Steps:
+def end(s: State, rules: Rules, bounds: Bounds) -> Steps:
     if not s.deleting:
         return
     after = _deleted(s) if rules.mark_before_deleting else _marked(s)

@@ -7,8 +7,6 @@ or one remote call.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-
 from tests.protocol.outcomes import holds, is_living, let_go, not_held
 from tests.protocol.rules import FOREIGN, KEPT, RESUBMITTED, TERMINATED, Rules
 from tests.protocol.state import (
@@ -19,12 +17,11 @@ from tests.protocol.state import (
     Marker,
     State,
     Step,
+    Steps,
     Watcher,
     with_container,
     with_watcher,
 )
-
-Steps = Iterator[Step]
 
 
 def find(s: State, n: int, w: Watcher, rules: Rules, bounds: Bounds) -> Steps:

@@ -4,8 +4,6 @@ jobs.worker.Worker.run) and the worker without --batch.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-
 from tests.protocol.outcomes import record
 from tests.protocol.rules import IN_PROCESS, ONCE, TOO_LATE, Rules
 from tests.protocol.state import (
@@ -20,10 +18,10 @@ from tests.protocol.state import (
     Plain,
     State,
     Step,
+    Steps,
     with_container,
 )
 
-Steps = Iterator[Step]
 OUTCOMES = ((True, "succeeds"), (False, "fails"))
 
 

@@ -6,8 +6,6 @@ end, the attempt counts at first, and its marker stays until Batch says why it e
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-
 from tests.protocol.outcomes import failed_attempt
 from tests.protocol.rules import LATE, TWICE, UNDESERVED, Rules
 from tests.protocol.state import (
@@ -17,18 +15,17 @@ from tests.protocol.state import (
     RUNNING,
     SCHEDULED,
     Bounds,
-    Container,
     Decider,
     Marker,
     Row,
     State,
     Step,
+    Steps,
     Watcher,
     with_container,
     with_watcher,
 )
 
-Steps = Iterator[Step]
 WAITING = (SCHEDULED, READY)
 
 
@@ -44,34 +41,31 @@ def grants(s: State, runner: int, rules: Rules, bounds: Bounds) -> bool:
     """retries.grants_free_retry, of an execution that ended without an outcome."""
     if s.row.free >= bounds.free:
         return False
-    return runner == NO_RUNNER or _was_taken(s, runner) or not rules.free_if_lost
+    return is_deserved(s, runner) or not rules.free_if_lost
 
 
 def is_deserved(s: State, runner: int) -> bool:
-    return runner == NO_RUNNER or _was_taken(s, runner)
+    return runner == NO_RUNNER or (runner >= 0 and s.containers[runner].taken)
 
 
-def _was_taken(s: State, batch_job: int) -> bool:
-    return batch_job >= 0 and s.containers[batch_job].taken
-
-
-def told(s: State, n: int, c: Container, rules: Rules, bounds: Bounds) -> Steps:
+def machines(s: State, rules: Rules, bounds: Bounds) -> Steps:
     """AWS takes the machine of a container, which does or doesn't get to record that it
     was told to end; or somebody else tells it to.
     """
-    if not (s.faults and bounds.free) or c.at in ("gone", "waiting"):
+    if not (s.faults and bounds.free):
         return
     s = s._replace(faults=s.faults - 1)
-    lost = with_container(s, n, c._replace(at="gone", paused=False, taken=True))
-    yield Step(f"container {n} is lost with its machine", lost, True)
-    if c.at != "running" or c.paused or s.row.epoch != c.epoch or s.row.runner != n:
-        return
-    for taken, why in ((True, "AWS takes its machine"), (False, "somebody ends it")):
-        ended = with_container(s, n, c._replace(at="gone", taken=taken))
+    for n, c in enumerate(s.containers):
+        if c.at in ("gone", "waiting"):
+            continue
+        lost = with_container(s, n, c._replace(at="gone", paused=False, taken=True))
+        yield Step(f"container {n} is lost with its machine", lost, True)
+        if c.at != "running" or c.paused or s.row.epoch != c.epoch or s.row.runner != n:
+            continue
         row = failed_attempt(s.row, bounds, told=True)
-        yield Step(
-            f"container {n} records that it is told to end: {why}", ended._replace(row=row), True
-        )
+        for taken, why in ((True, "AWS takes its machine"), (False, "somebody ends it")):
+            ended = with_container(s, n, c._replace(at="gone", taken=taken))._replace(row=row)
+            yield Step(f"container {n} records that it is told to end: {why}", ended, True)
 
 
 # The worker that holds the job for its next attempt

@@ -6,6 +6,7 @@ Times are bits: a lease, a heartbeat or SETTLE either has run out or hasn't.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Any, NamedTuple
 
 # Who holds the lock: one of the two batch workers, the plain worker, or a worker that
@@ -159,6 +160,9 @@ class Step(NamedTuple):
     text: str
     after: State
     fault: bool = False
+
+
+Steps = Iterator[Step]
 
 
 #: Where an exploration begins: with a new job, or, to come to the point sooner, with

@@ -4,8 +4,6 @@ batchexec.handover.follow and settle.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-
 from tests.protocol import deleting, entering, giving_back
 from tests.protocol.outcomes import failed_attempt, holds, is_living, not_held, succeed_unseen
 from tests.protocol.rules import KEPT, LEFT, TERMINATED, UNDESERVED, Rules
@@ -18,12 +16,11 @@ from tests.protocol.state import (
     Bounds,
     State,
     Step,
+    Steps,
     Watcher,
     with_container,
     with_watcher,
 )
-
-Steps = Iterator[Step]
 
 
 def claim(s: State, n: int, w: Watcher, rules: Rules, bounds: Bounds) -> Steps:
@@ -138,15 +135,12 @@ def clear(s: State, n: int, w: Watcher, rules: Rules, bounds: Bounds) -> Steps:
 def ended(s: State, n: int, w: Watcher, rules: Rules, bounds: Bounds) -> Steps:
     """Settlement.outcome_of_record: the row is past this epoch."""
     text = f"reads that the execution is over: {s.row.state}"
-    marker = s.marker
-    if marker is not None and marker.epoch == w.epoch:
-        if giving_back.is_undecided(marker, s.row):
-            yield Step(f"{text}, and leaves its marker", with_watcher(s, n, Watcher()))
-            return
-        is_ended = deleting.is_ended(s) and rules.terminate_unwanted
-    else:
-        is_ended = False
-    is_followed = s.row.state == CANCELLED or is_ended
+    is_mine = s.marker is not None and s.marker.epoch == w.epoch
+    if is_mine and giving_back.is_undecided(s.marker, s.row):
+        yield Step(f"{text}, and leaves its marker", with_watcher(s, n, Watcher()))
+        return
+    is_deleted = is_mine and deleting.is_ended(s) and rules.terminate_unwanted
+    is_followed = s.row.state == CANCELLED or is_deleted
     at = "following to the end" if is_followed else "finding what to clear"
     yield Step(text, with_watcher(s, n, w._replace(at=at)))
 
