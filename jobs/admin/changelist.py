@@ -6,7 +6,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Mapping
-from functools import lru_cache
+from functools import cached_property, lru_cache
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlencode
 
@@ -161,8 +161,12 @@ class JobChangeList(ChangeList):
     def parameters(self) -> list[tuple[str, str]]:
         return [] if self.chosen is None else list(parameters_of(self.chosen).items())
 
+    @cached_property
     def tabs(self) -> list[dict[str, Any]]:
-        """A link for every state, with how many jobs there are."""
+        """A link for every state, with how many jobs there are.
+
+        The page names the states twice, and they are counted once.
+        """
         pages = pages_for(self.model)
         chosen = self.chosen or Filter()
         found = [{"label": "All", "query": "?", "count": "", "current": not chosen.states}]
