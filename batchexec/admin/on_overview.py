@@ -14,6 +14,7 @@ from batchexec.admin import on_job
 from batchexec.models import BatchJob
 from batchexec.statuses import NOT_STARTED
 from jobs.admin import Link, Panel
+from jobs.admin.readonly import may
 from jobs.admin.shown import ago
 from jobs.store import store_for
 
@@ -29,7 +30,7 @@ LONGEST_REASON = 200
 
 
 def panels(request: HttpRequest) -> Sequence[Panel]:
-    if not request.user.has_perm("batchexec.view_batchjob"):  # type: ignore[union-attr]
+    if not may(request, "batchexec.view_batchjob"):
         return []
     store = store_for(BatchJob)
     counts = {status: store.count({"status": status}, COUNTED) for status in STATUSES}

@@ -22,6 +22,7 @@ from django.urls import reverse
 
 from jobs.admin.changelist import filter_of, parameters_of, query_of
 from jobs.admin.offers import BY_NAME, OFFERS, Offer, Unclear, action_of
+from jobs.admin.readonly import may
 from jobs.instants import in_utc
 from jobs.operator import bulk, elsewhere
 from jobs.operator.bulk import Action, Outcome, Selection
@@ -50,8 +51,7 @@ class Acts:
         return [
             offer
             for offer in OFFERS
-            if request.user.has_perm(offer.permission(self.opts))  # type: ignore[union-attr]
-            and offer.suits(chosen or Filter())
+            if may(request, offer.permission(self.opts)) and offer.suits(chosen or Filter())
         ]
 
     def act(self, request: HttpRequest) -> HttpResponse:
@@ -59,7 +59,7 @@ class Acts:
         offer = BY_NAME.get(request.POST.get("action", ""))
         if offer is None:
             return self._back(request, "Nothing was done: choose an action.")
-        if not request.user.has_perm(offer.permission(self.opts)):  # type: ignore[union-attr]
+        if not may(request, offer.permission(self.opts)):
             raise PermissionDenied
         try:
             selection = self._selection(request)
