@@ -29,6 +29,7 @@ from jobs.operator.bulk import Action, Outcome, Selection
 from jobs.operator.filters import BadFilter, Filter
 from jobs.states import State
 from jobs.store import store_for
+from jobs.transitions import IN_EXECUTION
 
 #: Jobs that are counted at most before somebody is asked.
 COUNTED = 1_000_000
@@ -109,7 +110,7 @@ class Acts:
             "is_bounded": COUNTED in counts.values(),
             "taken": _parts(taken),
             "left": _parts(left),
-            "executing": sum(taken.get(state, 0) for state in bulk.BEING_EXECUTED),
+            "executing": sum(taken.get(state, 0) for state in IN_EXECUTION),
             "outside": _jobs(outside) if outside else "",
             "places": elsewhere.names(),
             "which": str(selection.filter) if selection.ids is None else "",

@@ -26,9 +26,6 @@ from jobs.store.pages import Window, pages_for
 if TYPE_CHECKING:
     from jobs.models import AbstractJob
 
-#: What deleting may be told to take, besides, if it is named: `clear` says why.
-BEING_EXECUTED = (State.RUNNING, State.DETACHED)
-
 
 @dataclass(frozen=True)
 class Selection:

@@ -21,6 +21,7 @@ from jobs.operator.pausing import paused
 from jobs.states import State
 from jobs.store import store_for
 from jobs.store.pages import Window, pages_for
+from jobs.transitions import IN_EXECUTION
 
 if TYPE_CHECKING:
     from jobs.models import AbstractJob
@@ -135,7 +136,7 @@ def _longest(pages: Pages[Any], at: dt.datetime) -> list[Any]:
     order = ("started_at", "pk")
     found = [
         job
-        for state in (State.RUNNING, State.DETACHED)
+        for state in IN_EXECUTION
         for job in pages.page(
             Window({"state": state}, ("pk",), LOOKED_AT), {"started_at__lte": at}, order, LONGEST
         )
