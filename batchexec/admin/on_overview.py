@@ -15,7 +15,7 @@ from batchexec.models import BatchJob
 from batchexec.statuses import NOT_STARTED
 from jobs.admin import Link, Panel
 from jobs.admin.readonly import may
-from jobs.admin.shown import ago
+from jobs.admin.shown import ago, counted
 from jobs.store import store_for
 
 #: What a Batch job can be, in the order of its life; without a status it is being
@@ -39,7 +39,7 @@ def panels(request: HttpRequest) -> Sequence[Panel]:
         waiting = store.listing({"status__in": list(WAITING)}, "submitted_at", SHOWN)
     panel = Panel(
         "AWS Batch",
-        figures=[(_word(status), _counted(counts[status])) for status in STATUSES],
+        figures=[(_word(status), counted(counts[status], COUNTED)) for status in STATUSES],
         caption="What waits longest, with the reason",
         columns=("Batch job", "Job", "Status", "Since", "Reason", "Queue"),
         rows=[_row(marker) for marker in waiting],
@@ -51,10 +51,6 @@ def panels(request: HttpRequest) -> Sequence[Panel]:
 
 def _word(status: str) -> str:
     return status.lower() or "being submitted"
-
-
-def _counted(number: int) -> str:
-    return f"{number:,}{'+' if number == COUNTED else ''}"
 
 
 def _row(marker: BatchJob) -> Sequence[Any]:

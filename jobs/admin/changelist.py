@@ -16,6 +16,7 @@ from django.core.paginator import Paginator
 from django.db import models
 from django.http import HttpRequest
 
+from jobs.admin import shown
 from jobs.compat import FIRST_PAGE
 from jobs.operator import lists, monitoring, reports
 from jobs.operator.filters import BadFilter, Filter
@@ -176,7 +177,7 @@ class JobChangeList(ChangeList):
                 {
                     "label": state.capitalize(),
                     "query": f"?{urlencode({'state': state})}",
-                    "count": f"{number:,}{'+' if number == COUNTED else ''}",
+                    "count": shown.counted(number, COUNTED),
                     "current": chosen.state == state,
                 }
             )

@@ -88,7 +88,7 @@ def context(request: HttpRequest, model: Any) -> dict[str, Any]:
         "states": [_state(now, state) for state in overview.STATES],
         "waiting": [_waiting(now, one) for one in now.waiting],
         "has_more_queues": now.has_more_queues,
-        "overdue": _counted(now.overdue) if now.overdue else "",
+        "overdue": shown.counted(now.overdue, COUNTED) if now.overdue else "",
         "overdue_for": _since(now, now.overdue_since),
         "paused": [{"one": one, "for": _since(now, one.since)} for one in now.paused],
         "workers": _workers(now),
@@ -98,16 +98,12 @@ def context(request: HttpRequest, model: Any) -> dict[str, Any]:
     }
 
 
-def _counted(number: int) -> str:
-    return f"{number:,}{'+' if number == COUNTED else ''}"
-
-
 def _since(now: Now, instant: dt.datetime | None) -> str:
     return "" if instant is None else reports.age((now.at - instant).total_seconds())
 
 
 def _state(now: Now, state: State) -> dict[str, Any]:
-    number = _counted(now.counts[state])
+    number = shown.counted(now.counts[state], COUNTED)
     return {"name": state.value, "count": number, "query": query_of(Filter(state=state.value))}
 
 
@@ -125,7 +121,7 @@ def _waiting(now: Now, one: overview.Waiting) -> dict[str, Any]:
     return {
         "queue": one.queue,
         "query": _query(queue=one.queue, state=State.READY.value),
-        "count": _counted(one.count),
+        "count": shown.counted(one.count, COUNTED),
         "for": _since(now, one.since) or "unknown",
         "is_at_least": one.is_at_least,
         "is_paused": is_paused,

@@ -71,6 +71,11 @@ def when(job: AbstractJob) -> SafeString | str:
     return ago(job.finished_at or job.updated_at)
 
 
+def counted(number: int, most: int) -> str:
+    """`1,234`; `10,000+` if no more than `most` = 10,000 were counted."""
+    return f"{number:,}{'+' if number == most else ''}"
+
+
 def badge(state: str) -> SafeString:
     """A state as a word on its colour."""
     known = state if state in State.values else "unknown"
