@@ -8,6 +8,7 @@ match is asked about first, with numbers.
 from __future__ import annotations
 
 import datetime as dt
+from collections.abc import Sequence
 from typing import Any
 
 from django.contrib import messages
@@ -214,7 +215,7 @@ def _parts(counts: dict[str, int]) -> str:
     return ", ".join(f"{counts[state]:,} {state}" for state in order if counts.get(state))
 
 
-def _or(states: tuple[str, ...]) -> str:
+def _or(states: Sequence[str]) -> str:
     *others, last = map(str, states)
     return f"{', '.join(others)} or {last}" if others else last
 
