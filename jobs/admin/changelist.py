@@ -23,7 +23,7 @@ from jobs.operator.filters import BadFilter, Filter
 from jobs.operator.lists import JobList
 from jobs.states import State
 from jobs.store import store_for
-from jobs.store.pages import Window, pages_for
+from jobs.store.pages import pages_for
 
 if TYPE_CHECKING:
     from jobs.models import AbstractJob
@@ -172,7 +172,7 @@ class JobChangeList(ChangeList):
         chosen = self.chosen or Filter()
         found = [{"label": "All", "query": "?", "count": "", "current": not chosen.states}]
         for state in State.values:
-            number = pages.count(Window({"state": state}, (), COUNTED), {}, COUNTED)
+            number = pages.number({"state": state}, COUNTED)
             found.append(
                 {
                     "label": state.capitalize(),
