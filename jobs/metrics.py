@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import datetime as dt
 from collections.abc import Iterable, Iterator
-from typing import Any
+from typing import Any, TypeVar
 
 from django.http import HttpRequest, HttpResponse
 from django.utils.module_loading import import_string
@@ -45,6 +45,7 @@ MOST_SERIES = 1000
 MOST_QUEUES = 200
 
 Labels = tuple[str, ...]
+T = TypeVar("T")
 
 
 class Queues:
@@ -54,13 +55,9 @@ class Queues:
         stats = reports.stats()
         text = f"Jobs by state and queue, each counted up to {stats['counted_up_to']:,}."
         jobs = GaugeMetricFamily("jobs", text, labels=["state", "queue"])
-        known: dict[Labels, int] = {}
-        labels: Labels
-        for row in stats["counts"]:
-            labels = row["state"], row["queue"] if len(known) < MOST_SERIES else ""
-            known[labels] = known.get(labels, 0) + row["count"]
-        for labels, count in known.items():
-            jobs.add_metric(_written(labels), count)
+        rows = (((row["state"], row["queue"]), row["count"]) for row in stats["counts"])
+        for labels, counts in _bounded(rows, MOST_SERIES, kept=1).items():
+            jobs.add_metric(_written(labels), sum(counts))
         yield jobs
         oldest = stats["oldest_due_seconds"] or 0
         text = "How long the oldest job that is due has waited."
@@ -109,8 +106,8 @@ class Ended:
         for name, text in texts.items():
             family = CounterMetricFamily(f"jobs_{name}", text, labels=["queue", "job"])
             pairs = (((one.queue or "", one.name or ""), getattr(one, name)) for one in sums)
-            for labels, count in _bounded(pairs, MOST_SERIES).items():
-                family.add_metric(_written(labels), count)
+            for labels, counts in _bounded(pairs, MOST_SERIES).items():
+                family.add_metric(_written(labels), sum(counts))
             yield family
         yield _histogram("jobs_run_seconds", "How long executions ran.", sums, "ran")
         text = "How long jobs had been due when their execution began."
@@ -119,25 +116,24 @@ class Ended:
 
 def _histogram(name: str, text: str, sums: Iterable[Any], which: str) -> HistogramMetricFamily:
     family = HistogramMetricFamily(name, text, labels=["queue"])
-    by_queue: dict[str, list[Histogram]] = {}
-    for one in sums:
-        queue = one.queue or ""
-        queue = queue if queue in by_queue or len(by_queue) < MOST_QUEUES else ""
-        by_queue.setdefault(queue, []).append(getattr(one, which))
-    for queue, parts in by_queue.items():
+    found = (((one.queue or "",), getattr(one, which)) for one in sums)
+    for labels, parts in _bounded(found, MOST_QUEUES).items():
         added = Histogram.of(parts)
         buckets = [(str(float(bound)), number) for bound, number in added.cumulated()]
         buckets.append(("+Inf", added.count))
-        family.add_metric(_written([queue]), buckets, added.seconds)
+        family.add_metric(_written(labels), buckets, added.seconds)
     return family
 
 
-def _bounded(pairs: Iterable[tuple[Labels, float]], most: int) -> dict[Labels, float]:
-    """The numbers by labels; those beyond the first `most` together, without names."""
-    found: dict[Labels, float] = {}
-    for labels, number in pairs:
-        key = labels if labels in found or len(found) < most else ("",) * len(labels)
-        found[key] = found.get(key, 0) + number
+def _bounded(pairs: Iterable[tuple[Labels, T]], most: int, kept: int = 0) -> dict[Labels, list[T]]:
+    """What has the same labels together; beyond the first `most`, only the first `kept`
+    labels tell it apart.
+    """
+    found: dict[Labels, list[T]] = {}
+    for labels, value in pairs:
+        is_known = labels in found or len(found) < most
+        key = labels if is_known else (*labels[:kept], *[""] * (len(labels) - kept))
+        found.setdefault(key, []).append(value)
     return found
 
 

@@ -9,12 +9,12 @@ from django.utils.text import Truncator
 from batchexec.admin import on_job, on_overview
 from batchexec.admin.log import WithLog
 from batchexec.models import BatchExecutionRecord, BatchJob
-from jobs.admin import ReadOnlyAdmin, instant, links, panels, sections
+from jobs.admin import instant, links, panels, sections
 from jobs.compat import display
 
 
 @admin.register(BatchJob)
-class BatchJobAdmin(WithLog, ReadOnlyAdmin):
+class BatchJobAdmin(WithLog):
     list_display = (
         "job_name",
         "job",
@@ -49,7 +49,7 @@ class BatchJobAdmin(WithLog, ReadOnlyAdmin):
 
 
 @admin.register(BatchExecutionRecord)
-class BatchExecutionAdmin(WithLog, ReadOnlyAdmin):
+class BatchExecutionAdmin(WithLog):
     list_display = (
         "job_name",
         "job",

@@ -9,30 +9,26 @@ from django.core.exceptions import PermissionDenied
 from django.http import Http404, HttpRequest, HttpResponse
 from django.urls import path
 
+from jobs.admin import ReadOnlyAdmin
 from jobs.operator.elsewhere import NoLog
 from jobs.text import visible
 
 LINES = 200
 
 
-class WithLog:
+class WithLog(ReadOnlyAdmin):
     """For the admin of rows that have `batch_job_id` and `log_stream`."""
-
-    opts: Any
-    admin_site: Any
 
     def get_urls(self) -> list[Any]:
         name = f"{self.opts.app_label}_{self.opts.model_name}_log"
         view = self.admin_site.admin_view(self.log_view)
-        others: list[Any] = super().get_urls()  # type: ignore[misc]
-        return [path("<path:object_id>/log/", view, name=name), *others]
+        return [path("<path:object_id>/log/", view, name=name), *super().get_urls()]
 
     def log_view(self, request: HttpRequest, object_id: str) -> HttpResponse:
         """Plain text; 502 with a sentence if there is none."""
-        admin: Any = self
-        if not admin.has_view_permission(request):
+        if not self.has_view_permission(request):
             raise PermissionDenied
-        row = admin.get_object(request, unquote(object_id))
+        row = self.get_object(request, unquote(object_id))
         if row is None:
             raise Http404
         try:

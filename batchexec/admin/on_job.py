@@ -17,6 +17,7 @@ from batchexec.aws.console import console_for, is_arn
 from batchexec.executions import traces
 from batchexec.models import BatchExecutionRecord, BatchJob
 from jobs.admin import Link, Section
+from jobs.admin.readonly import may
 from jobs.admin.shown import ago
 from jobs.models import AbstractJob
 
@@ -28,9 +29,9 @@ def sections(request: HttpRequest, job: AbstractJob) -> Sequence[Section]:
     """The execution that goes on, and the last ones that are over."""
     found = []
     marker = markers.find(job)
-    if marker is not None and request.user.has_perm("batchexec.view_batchjob"):  # type: ignore[union-attr]
+    if marker is not None and may(request, "batchexec.view_batchjob"):
         found.append(_of_marker(marker))
-    if request.user.has_perm("batchexec.view_batchexecutionrecord"):  # type: ignore[union-attr]
+    if may(request, "batchexec.view_batchexecutionrecord"):
         found += [_of_trace(trace) for trace in traces(str(job.pk))[: -SHOWN - 1 : -1]]
     return found
 

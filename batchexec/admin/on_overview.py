@@ -14,7 +14,8 @@ from batchexec.admin import on_job
 from batchexec.models import BatchJob
 from batchexec.statuses import NOT_STARTED
 from jobs.admin import Link, Panel
-from jobs.admin.shown import ago
+from jobs.admin.readonly import may
+from jobs.admin.shown import ago, counted
 from jobs.store import store_for
 
 #: What a Batch job can be, in the order of its life; without a status it is being
@@ -29,7 +30,7 @@ LONGEST_REASON = 200
 
 
 def panels(request: HttpRequest) -> Sequence[Panel]:
-    if not request.user.has_perm("batchexec.view_batchjob"):  # type: ignore[union-attr]
+    if not may(request, "batchexec.view_batchjob"):
         return []
     store = store_for(BatchJob)
     counts = {status: store.count({"status": status}, COUNTED) for status in STATUSES}
@@ -38,7 +39,7 @@ def panels(request: HttpRequest) -> Sequence[Panel]:
         waiting = store.listing({"status__in": list(WAITING)}, "submitted_at", SHOWN)
     panel = Panel(
         "AWS Batch",
-        figures=[(_word(status), _counted(counts[status])) for status in STATUSES],
+        figures=[(_word(status), counted(counts[status], COUNTED)) for status in STATUSES],
         caption="What waits longest, with the reason",
         columns=("Batch job", "Job", "Status", "Since", "Reason", "Queue"),
         rows=[_row(marker) for marker in waiting],
@@ -50,10 +51,6 @@ def panels(request: HttpRequest) -> Sequence[Panel]:
 
 def _word(status: str) -> str:
     return status.lower() or "being submitted"
-
-
-def _counted(number: int) -> str:
-    return f"{number:,}{'+' if number == COUNTED else ''}"
 
 
 def _row(marker: BatchJob) -> Sequence[Any]:

@@ -8,6 +8,7 @@ match is asked about first, with numbers.
 from __future__ import annotations
 
 import datetime as dt
+from collections.abc import Sequence
 from typing import Any
 
 from django.contrib import messages
@@ -22,12 +23,14 @@ from django.urls import reverse
 
 from jobs.admin.changelist import filter_of, parameters_of, query_of
 from jobs.admin.offers import BY_NAME, OFFERS, Offer, Unclear, action_of
+from jobs.admin.readonly import may
 from jobs.instants import in_utc
 from jobs.operator import bulk, elsewhere
 from jobs.operator.bulk import Action, Outcome, Selection
 from jobs.operator.filters import BadFilter, Filter
 from jobs.states import State
 from jobs.store import store_for
+from jobs.transitions import IN_EXECUTION
 
 #: Jobs that are counted at most before somebody is asked.
 COUNTED = 1_000_000
@@ -50,8 +53,7 @@ class Acts:
         return [
             offer
             for offer in OFFERS
-            if request.user.has_perm(offer.permission(self.opts))  # type: ignore[union-attr]
-            and offer.suits(chosen or Filter())
+            if may(request, offer.permission(self.opts)) and offer.suits(chosen or Filter())
         ]
 
     def act(self, request: HttpRequest) -> HttpResponse:
@@ -59,7 +61,7 @@ class Acts:
         offer = BY_NAME.get(request.POST.get("action", ""))
         if offer is None:
             return self._back(request, "Nothing was done: choose an action.")
-        if not request.user.has_perm(offer.permission(self.opts)):  # type: ignore[union-attr]
+        if not may(request, offer.permission(self.opts)):
             raise PermissionDenied
         try:
             selection = self._selection(request)
@@ -109,7 +111,7 @@ class Acts:
             "is_bounded": COUNTED in counts.values(),
             "taken": _parts(taken),
             "left": _parts(left),
-            "executing": sum(taken.get(state, 0) for state in bulk.BEING_EXECUTED),
+            "executing": sum(taken.get(state, 0) for state in IN_EXECUTION),
             "outside": _jobs(outside) if outside else "",
             "places": elsewhere.names(),
             "which": str(selection.filter) if selection.ids is None else "",
@@ -213,7 +215,7 @@ def _parts(counts: dict[str, int]) -> str:
     return ", ".join(f"{counts[state]:,} {state}" for state in order if counts.get(state))
 
 
-def _or(states: tuple[str, ...]) -> str:
+def _or(states: Sequence[str]) -> str:
     *others, last = map(str, states)
     return f"{', '.join(others)} or {last}" if others else last
 

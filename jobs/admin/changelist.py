@@ -6,7 +6,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Mapping
-from functools import lru_cache
+from functools import cached_property, lru_cache
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlencode
 
@@ -16,13 +16,14 @@ from django.core.paginator import Paginator
 from django.db import models
 from django.http import HttpRequest
 
+from jobs.admin import shown
 from jobs.compat import FIRST_PAGE
 from jobs.operator import lists, monitoring, reports
 from jobs.operator.filters import BadFilter, Filter
 from jobs.operator.lists import JobList
 from jobs.states import State
 from jobs.store import store_for
-from jobs.store.pages import Window, pages_for
+from jobs.store.pages import pages_for
 
 if TYPE_CHECKING:
     from jobs.models import AbstractJob
@@ -161,18 +162,22 @@ class JobChangeList(ChangeList):
     def parameters(self) -> list[tuple[str, str]]:
         return [] if self.chosen is None else list(parameters_of(self.chosen).items())
 
+    @cached_property
     def tabs(self) -> list[dict[str, Any]]:
-        """A link for every state, with how many jobs there are."""
+        """A link for every state, with how many jobs there are.
+
+        The page names the states twice, and they are counted once.
+        """
         pages = pages_for(self.model)
         chosen = self.chosen or Filter()
         found = [{"label": "All", "query": "?", "count": "", "current": not chosen.states}]
         for state in State.values:
-            number = pages.count(Window({"state": state}, (), COUNTED), {}, COUNTED)
+            number = pages.number({"state": state}, COUNTED)
             found.append(
                 {
                     "label": state.capitalize(),
                     "query": f"?{urlencode({'state': state})}",
-                    "count": f"{number:,}{'+' if number == COUNTED else ''}",
+                    "count": shown.counted(number, COUNTED),
                     "current": chosen.state == state,
                 }
             )

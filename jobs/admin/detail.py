@@ -18,6 +18,7 @@ from jobs.operator.monitoring import Failure
 from jobs.records import FailedAttempt
 from jobs.states import FINISHED, State
 from jobs.text import first_line, storable
+from jobs.transitions import IN_EXECUTION
 
 NOT_SIGNED = (
     "Its signature doesn't hold, so it is never loaded: somebody else than this project "
@@ -152,7 +153,7 @@ def timeline(job: AbstractJob, kept: Sequence[FailedAttempt]) -> list[Event]:
     ended_by = kept[0] if kept and kept[0].is_last and kept[0].epoch + 1 == job.epoch else None
     if job.finished_at is not None and job.state in FINISHED and not ended_by:
         events.append(Event(job.state, job.state.capitalize(), job.finished_at))
-    elif job.state in (State.RUNNING, State.DETACHED):
+    elif job.state in IN_EXECUTION:
         events.append(Event(job.state, job.state.capitalize(), timezone.now(), detail="now"))
     events.sort(key=lambda event: event.at)
     for event, following in pairwise(events):

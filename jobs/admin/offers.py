@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -21,14 +22,25 @@ from jobs.terms import checked_priority, checked_text
 class Offer:
     """An action as the admin offers it."""
 
-    name: str
+    #: Without the value, if it takes one.
+    action: Action
     label: str
     #: What it means, for the page that asks.
     meaning: str
-    states: tuple[str, ...]
-    destroys: bool = False
-    #: Takes a value, which is asked for.
+    #: What the value is, which is asked for.
     takes: str = ""
+
+    @property
+    def name(self) -> str:
+        return self.action.name
+
+    @property
+    def states(self) -> Sequence[str]:
+        return self.action.states
+
+    @property
+    def destroys(self) -> bool:
+        return self.action.destroys
 
     def suits(self, chosen: Filter) -> bool:
         return not chosen.states or any(state in self.states for state in chosen.states)
@@ -37,43 +49,39 @@ class Offer:
         return f"{opts.app_label}.{self.name}_{opts.model_name}"
 
 
-def _offer(action: Action, label: str, meaning: str, takes: str = "") -> Offer:
-    return Offer(action.name, label, meaning, tuple(action.states), action.destroys, takes)
-
-
 OFFERS = [
-    _offer(
+    Offer(
         bulk.retry(),
         "Retry now",
         "Failed, cancelled and succeeded jobs run again at once, with all their attempts.",
     ),
-    _offer(
+    Offer(
         bulk.reschedule(),
         "Run later or now",
         "Waiting jobs run at that time and keep their attempts. Failed, cancelled and "
         "succeeded jobs are retried then.",
         takes="time",
     ),
-    _offer(
+    Offer(
         bulk.move(),
         "Change queue or priority",
         "Jobs that are being executed keep theirs.",
         takes="place",
     ),
-    _offer(
+    Offer(
         bulk.cancel(),
         "Cancel",
         "They end as cancelled, and can be retried. What is being executed is told to end "
         "where that is possible, and its outcome is dropped.",
     ),
-    _offer(
+    Offer(
         bulk.unlock(),
         "Unlock",
         "Their workers lose them, as if their leases had expired. A job that its worker "
         "performs counts a failed attempt, and may run a second time beside the first if "
         "that worker is alive. One that is executed elsewhere goes on.",
     ),
-    _offer(
+    Offer(
         bulk.delete(being_executed=True),
         "Delete",
         "The rows, with their payloads and errors, are gone for good.",
@@ -102,9 +110,7 @@ def action_of(offer: Offer, request: HttpRequest) -> Action:
             )
     except (ValueError, TypeError, OverflowError) as error:
         raise Unclear(f"Nothing was done: {error}") from error
-    if offer.name == "delete":
-        return bulk.delete(being_executed=True)
-    return {"retry": bulk.retry, "cancel": bulk.cancel, "unlock": bulk.unlock}[offer.name]()
+    return offer.action
 
 
 def _instant(delay: str, run_at: str) -> dt.datetime | None:

@@ -88,7 +88,7 @@ def context(request: HttpRequest, model: Any) -> dict[str, Any]:
         "states": [_state(now, state) for state in overview.STATES],
         "waiting": [_waiting(now, one) for one in now.waiting],
         "has_more_queues": now.has_more_queues,
-        "overdue": _counted(now.overdue) if now.overdue else "",
+        "overdue": shown.counted(now.overdue, COUNTED) if now.overdue else "",
         "overdue_for": _since(now, now.overdue_since),
         "paused": [{"one": one, "for": _since(now, one.since)} for one in now.paused],
         "workers": _workers(now),
@@ -98,16 +98,12 @@ def context(request: HttpRequest, model: Any) -> dict[str, Any]:
     }
 
 
-def _counted(number: int) -> str:
-    return f"{number:,}{'+' if number == COUNTED else ''}"
-
-
 def _since(now: Now, instant: dt.datetime | None) -> str:
     return "" if instant is None else reports.age((now.at - instant).total_seconds())
 
 
 def _state(now: Now, state: State) -> dict[str, Any]:
-    number = _counted(now.counts[state])
+    number = shown.counted(now.counts[state], COUNTED)
     return {"name": state.value, "count": number, "query": query_of(Filter(state=state.value))}
 
 
@@ -125,7 +121,7 @@ def _waiting(now: Now, one: overview.Waiting) -> dict[str, Any]:
     return {
         "queue": one.queue,
         "query": _query(queue=one.queue, state=State.READY.value),
-        "count": _counted(one.count),
+        "count": shown.counted(one.count, COUNTED),
         "for": _since(now, one.since) or "unknown",
         "is_at_least": one.is_at_least,
         "is_paused": is_paused,
@@ -171,6 +167,7 @@ def _running(now: Now, job: Any) -> dict[str, Any]:
 def _activity(now: Now, chosen: Chosen) -> dict[str, Any]:
     span = chosen.span
     parts = overview.course(span, now.at, **chosen.where)
+    total = Part.of(parts)
     rows = overview.compared(span, now.at, chosen.by)
     spans = [
         {"label": one.label, "query": chosen.query(span=one.name), "is_chosen": one is span}
@@ -185,9 +182,9 @@ def _activity(now: Now, chosen: Chosen) -> dict[str, Any]:
         "ways": ways,
         "by": BY[chosen.by],
         "all_query": chosen.query(only=None),
-        "charts": _charts(span, parts),
+        "charts": _charts(span, parts, total),
         "points": [_point(part) for part in reversed(parts)],
-        "total": _sums(Part.of(parts)),
+        "total": _sums(total),
         "compared": [_compared(chosen, one) for one in rows[:SHOWN]],
         "others": len(rows) - SHOWN if len(rows) > SHOWN else 0,
         "from": _clock(parts[0].begins),
@@ -199,8 +196,7 @@ def _clock(instant: dt.datetime) -> str:
     return f"{timezone.localtime(instant):%H:%M}"
 
 
-def _charts(span: Span, parts: Sequence[Part]) -> list[Chart]:
-    total = Part.of(parts)
+def _charts(span: Span, parts: Sequence[Part], total: Part) -> list[Chart]:
     when = [_clock(part.begins) for part in parts]
     outcomes = [
         Series("failed", "failed", [part.failed / span.part for part in parts]),
@@ -218,17 +214,19 @@ def _charts(span: Span, parts: Sequence[Part]) -> list[Chart]:
     ]
     return [
         charts.columns("Jobs per minute", summary, outcomes, hovers),
-        _times("Waiting time", "waited", "Jobs had waited", span, parts),
-        _times("Run time", "ran", "Executions ran", span, parts),
+        _times("Waiting time", "waited", "Jobs had waited", span, parts, total),
+        _times("Run time", "ran", "Executions ran", span, parts, total),
     ]
 
 
-def _times(title: str, which: str, words: str, span: Span, parts: Sequence[Part]) -> Chart:
+def _times(
+    title: str, which: str, words: str, span: Span, parts: Sequence[Part], total: Part
+) -> Chart:
     def both(part: Part) -> tuple[float | None, float | None]:
         found = getattr(part, which)
         return found.quantile(0.5), found.quantile(0.95)
 
-    half, most = map(charts.duration, both(Part.of(parts)))
+    half, most = map(charts.duration, both(total))
     pairs = [both(part) for part in parts]
     series = [
         Series("95 of 100 (p95)", "p95", [pair[1] for pair in pairs]),
@@ -239,7 +237,7 @@ def _times(title: str, which: str, words: str, span: Span, parts: Sequence[Part]
         for part, pair in zip(parts, pairs, strict=True)
     ]
     summary = f"{words}, in {span.label}: half of them {half} at most, 95 of 100 {most} at most."
-    if not getattr(Part.of(parts), which).count:
+    if not getattr(total, which).count:
         summary = f"{title} in {span.label}: none is known."
     return charts.steps(title, summary, series, hovers)
 

@@ -15,16 +15,17 @@ def bars(counts: Sequence[int], labels: Sequence[str], title: str) -> SafeString
     words.
     """
     highest = max(*counts, 1)
+    heights = [max(2, round(HEIGHT * count / highest)) if count else 1 for count in counts]
     drawn = [
         (
             place * (WIDTH + GAP),
-            HEIGHT - max(2, round(HEIGHT * count / highest)) if count else HEIGHT - 1,
+            HEIGHT - height,
             WIDTH,
-            max(2, round(HEIGHT * count / highest)) if count else 1,
+            height,
             "job-bar" if count else "job-bar-none",
             f"{label}: {count:,}",
         )
-        for place, (count, label) in enumerate(zip(counts, labels, strict=True))
+        for place, (count, height, label) in enumerate(zip(counts, heights, labels, strict=True))
     ]
     shapes = format_html_join(
         "",

@@ -20,6 +20,12 @@ from jobs.store.columns import is_unreadable
 LONGEST_SEARCH = 255
 
 
+def may(request: HttpRequest, permission: str) -> bool:
+    """Whether this user has it, such as `jobs.view_job`."""
+    user: Any = request.user  # of whatever class a project's users are
+    return bool(user.has_perm(permission))
+
+
 class BoundedPaginator(Paginator):  # type: ignore[type-arg]
     """Counts and pages no further than `most` rows; filter or search to see others."""
 

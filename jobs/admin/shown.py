@@ -18,6 +18,7 @@ from jobs.conf import settings
 from jobs.operator import reports
 from jobs.states import State
 from jobs.text import first_line, one_line, storable
+from jobs.transitions import IN_EXECUTION
 
 if TYPE_CHECKING:
     from jobs.models import AbstractJob
@@ -65,9 +66,14 @@ def when(job: AbstractJob) -> SafeString | str:
         return ago(job.run_at, "due for {}", "runs in {}")
     if job.state == State.READY:
         return ago(job.run_at, "waits for {}")
-    if job.state in (State.RUNNING, State.DETACHED):
+    if job.state in IN_EXECUTION:
         return ago(job.started_at or job.locked_at or job.updated_at, "for {}")
     return ago(job.finished_at or job.updated_at)
+
+
+def counted(number: int, most: int) -> str:
+    """`1,234`; `10,000+` if no more than `most` = 10,000 were counted."""
+    return f"{number:,}{'+' if number == most else ''}"
 
 
 def badge(state: str) -> SafeString:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime as dt
 import os
 import sys
 import unicodedata
@@ -62,6 +63,11 @@ def cut(text: str, most: int) -> str:
 def is_for_a_bar(stream: Any) -> bool:
     """Whether it is a terminal that can go back in a line."""
     return stream is not None and stream.isatty() and os.environ.get("TERM") != "dumb"
+
+
+def moment(instant: dt.datetime) -> str:
+    """In UTC, to the second."""
+    return instant.astimezone(dt.timezone.utc).strftime("%Y-%m-%d %H:%M:%S")
 
 
 def painted(text: str, way: int) -> str:

@@ -22,7 +22,7 @@ from jobs.process.reaper import Reaper
 from jobs.runner import default_name
 from jobs.states import FINISHED, State
 from jobs.store import store_for
-from jobs.store.pages import Window, pages_for
+from jobs.store.pages import pages_for
 
 if TYPE_CHECKING:
     from jobs.models import AbstractJob
@@ -130,7 +130,7 @@ def to_prune(
     """How many jobs `prune` would delete, by their states; up to `most` of each."""
     pages = pages_for(model)
     found = _to_prune(age, states, model, chosen)
-    return {where["state"]: pages.count(Window(where, (), most), {}, most) for where in found}
+    return {where["state"]: pages.number(where, most) for where in found}
 
 
 def _to_prune(

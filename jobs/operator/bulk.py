@@ -21,13 +21,10 @@ from jobs.operator.actions import BATCH, reap
 from jobs.operator.filters import Filter
 from jobs.states import FINISHED, UNFINISHED, State
 from jobs.store import store_for
-from jobs.store.pages import Window, pages_for
+from jobs.store.pages import pages_for
 
 if TYPE_CHECKING:
     from jobs.models import AbstractJob
-
-#: What deleting may be told to take, besides, if it is named: `clear` says why.
-BEING_EXECUTED = (State.RUNNING, State.DETACHED)
 
 
 @dataclass(frozen=True)
@@ -50,7 +47,7 @@ class Selection:
         if self.ids is not None:
             return sum(len(rows) for rows in self.thousands())
         where = self.filter.conditions(store_for(self.model))
-        return pages_for(self.model).count(Window(where, (), most), {}, most)
+        return pages_for(self.model).number(where, most)
 
     def count_by_state(self, most: int) -> dict[str, int]:
         """How many there are in each state that has any; up to `most` of each."""
@@ -61,7 +58,7 @@ class Selection:
         conditions.pop("state__in", None)
         for state in self.filter.states or State.values:
             where = {**conditions, "state": str(state)}
-            if number := pages.count(Window(where, (), most), {}, most):
+            if number := pages.number(where, most):
                 found[str(state)] = number
         return found
 
@@ -71,7 +68,7 @@ class Selection:
             rows = (row for some in self.thousands(("handed_over",)) for row in some)
             return sum(row.handed_over for row in rows)
         where = {**self.filter.conditions(store_for(self.model)), "handed_over": True}
-        return pages_for(self.model).count(Window(where, (), most), {}, most)
+        return pages_for(self.model).number(where, most)
 
     def thousands(self, names: Sequence[str] = ("state",)) -> Iterator[list[Any]]:
         """Their keys and these columns, for one statement at a time, in the order of

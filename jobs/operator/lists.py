@@ -61,8 +61,7 @@ class JobList:
         """Whether not all jobs were looked at."""
         if not self._where and not self._order:
             return False
-        beyond = Window(self._window.where, (), LOOKED_AT + 1)
-        return self._pages.count(beyond, {}, LOOKED_AT + 1) > LOOKED_AT
+        return self._pages.number(self._window.where, LOOKED_AT + 1) > LOOKED_AT
 
     @cached_property
     def _natural(self) -> tuple[str, ...]:
@@ -85,7 +84,7 @@ class JobList:
         if not has_state:  # the index of queues begins with it
             where.setdefault("state__in", list(State.values))
         where["queue"] = self.filter.queue
-        if self._pages.count(Window(where, (), LOOKED_AT), {}, LOOKED_AT) < LOOKED_AT:
+        if self._pages.number(where, LOOKED_AT) < LOOKED_AT:
             return Window(where, (), LOOKED_AT)  # all of a short queue are looked at
         if has_state:
             return Window(where, IN_QUEUE, LOOKED_AT)  # the index has this order
@@ -98,8 +97,7 @@ class JobList:
         The queue itself leaves no finished job without it.
         """
         all_of_them, ended = (
-            self._pages.count(Window(some, (), MOST), {}, MOST)
-            for some in (where, {**HAS_ENDED, **where})
+            self._pages.number(some, MOST) for some in (where, {**HAS_ENDED, **where})
         )
         return all_of_them == ended
 

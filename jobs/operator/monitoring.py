@@ -12,9 +12,9 @@ from jobs.models import Activity, FailedAttempt, Progress, WorkerRecord
 from jobs.operator import elsewhere
 from jobs.operator.histograms import Histogram
 from jobs.records import COUNTS, NUMBERS, RAN, SECONDS, WAITED, job_key
-from jobs.states import State
 from jobs.store import store_for
 from jobs.store.keyed import keyed_for
+from jobs.transitions import IN_EXECUTION
 
 if TYPE_CHECKING:
     from jobs.models import AbstractJob
@@ -25,7 +25,6 @@ MOST_WORKERS = 10_000
 MOST_ATTEMPTS = 1_000
 #: What activity can be told apart by.
 KEYS = ("minute", "queue", "name")
-BEING_EXECUTED = (State.RUNNING, State.DETACHED)
 
 
 @dataclass(frozen=True)
@@ -166,7 +165,7 @@ def progress_of(jobs: Iterable[AbstractJob]) -> dict[Any, Progress]:
 
     Of jobs that aren't executed now, or have told nothing, there is none.
     """
-    wanted = {job_key(job): job for job in jobs if job.state in BEING_EXECUTED}
+    wanted = {job_key(job): job for job in jobs if job.state in IN_EXECUTION}
     if not wanted:
         return {}
     found = store_for(Progress).find({"pk__in": list(wanted)}, len(wanted))

@@ -21,6 +21,7 @@ from jobs.operator.pausing import paused
 from jobs.states import State
 from jobs.store import store_for
 from jobs.store.pages import Window, pages_for
+from jobs.transitions import IN_EXECUTION
 
 if TYPE_CHECKING:
     from jobs.models import AbstractJob
@@ -83,9 +84,9 @@ def now(model: type[AbstractJob] = Job) -> Now:
     jobs.
     """
     pages, at = pages_for(model), store_for(model).now()
-    counts = {state.value: _count(pages, {"state": state}) for state in STATES}
+    counts = {state.value: pages.number({"state": state}, COUNTED) for state in STATES}
     is_due = {"state": State.SCHEDULED, "run_at__lte": at}
-    overdue = _count(pages, is_due) if counts[State.SCHEDULED] else 0
+    overdue = pages.number(is_due, COUNTED) if counts[State.SCHEDULED] else 0
     first_due = pages.page(Window(is_due, BY_DUE, 1), {}, BY_DUE, 1) if overdue else []
     names: list[str] = []
     if counts[State.READY]:
@@ -106,10 +107,6 @@ def now(model: type[AbstractJob] = Job) -> Now:
     )
 
 
-def _count(pages: Pages[Any], where: dict[str, Any]) -> int:
-    return pages.count(Window(where, (), COUNTED), {}, COUNTED)
-
-
 def _waiting(pages: Pages[Any], queue: str) -> Waiting:
     """From one priority to the next on the index of the claim, whose order within a
     priority is that of waiting.
@@ -123,7 +120,7 @@ def _waiting(pages: Pages[Any], queue: str) -> Waiting:
         found.append(first[0].run_at)
         where = {**of_queue, "priority__gt": first[0].priority}
     is_at_least = len(found) == PRIORITIES or bool(first and first[0].unreadable)
-    return Waiting(queue, _count(pages, of_queue), min(found, default=None), is_at_least)
+    return Waiting(queue, pages.number(of_queue, COUNTED), min(found, default=None), is_at_least)
 
 
 def _longest(pages: Pages[Any], at: dt.datetime) -> list[Any]:
@@ -135,7 +132,7 @@ def _longest(pages: Pages[Any], at: dt.datetime) -> list[Any]:
     order = ("started_at", "pk")
     found = [
         job
-        for state in (State.RUNNING, State.DETACHED)
+        for state in IN_EXECUTION
         for job in pages.page(
             Window({"state": state}, ("pk",), LOOKED_AT), {"started_at__lte": at}, order, LONGEST
         )

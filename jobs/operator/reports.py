@@ -43,7 +43,7 @@ def as_dict(job: AbstractJob, *, full: bool = False) -> dict[str, Any]:
     found: dict[str, Any] = {}
     for model_field in job._meta.concrete_fields:
         if full or model_field.name not in LONG:
-            found[model_field.name] = _plain(getattr(job, model_field.attname))
+            found[model_field.name] = plain(getattr(job, model_field.attname))
     found["id"] = str(job.pk)
     found["error"] = first_line(job.last_error)
     if full:
@@ -64,18 +64,18 @@ def attempt_as_dict(attempt: FailedAttempt) -> dict[str, Any]:
     """A failed attempt for JSON."""
     own = ("key", "job_model", "job_id")
     fields = [field.name for field in attempt._meta.concrete_fields if field.name not in own]
-    return {name: _plain(getattr(attempt, name)) for name in fields}
+    return {name: plain(getattr(attempt, name)) for name in fields}
 
 
 def pause_as_dict(pause: Pause) -> dict[str, Any]:
     """A pause for JSON: `kind` is "queue" or "name"."""
-    return {name: _plain(getattr(pause, name)) for name in ("kind", "value", "since", "reason")}
+    return {name: plain(getattr(pause, name)) for name in ("kind", "value", "since", "reason")}
 
 
 def progress_as_dict(progress: Progress) -> dict[str, Any]:
     """Progress for JSON."""
     names = ("done", "total", "message", "updated_at")
-    return {name: _plain(getattr(progress, name)) for name in names}
+    return {name: plain(getattr(progress, name)) for name in names}
 
 
 def progress_text(progress: Progress) -> str:
@@ -271,7 +271,8 @@ def _waited(store: Store[Any], since: dt.datetime) -> float:
     return round((store.now() - since).total_seconds(), 3)
 
 
-def _plain(value: Any) -> Any:
+def plain(value: Any) -> Any:
+    """The value of a column for JSON: a datetime as ISO 8601 in UTC."""
     if isinstance(value, dt.datetime):
         return aware(value).astimezone(dt.timezone.utc).isoformat(timespec="milliseconds")
     return value if value is None or isinstance(value, (bool, int, float, str)) else str(value)

@@ -11,6 +11,7 @@ from typing import Any
 from django.core.management.base import BaseCommand
 
 from jobs.management.arguments import duration, limit, log_lines, pause, take_negatives, text
+from jobs.management.failures import explained
 from jobs.management.queue import changing, errors, logs, looking, pausing, signing, watching
 from jobs.management.queue.choosing import take_conditions, take_ids_or_conditions
 from jobs.management.queue.console import INTERRUPTED, NO_SUCH_JOB, Console, Stop
@@ -199,8 +200,6 @@ class Command(BaseCommand):
         except Exception as error:
             if options["traceback"]:
                 raise
-            from jobs.management.failures import explained
-
             status = console.complain(explained(error))
         if status:
             sys.exit(status)

@@ -17,6 +17,7 @@ from jobs.operator.bulk import Action, Outcome, Selection
 from jobs.operator.filters import Filter
 from jobs.states import FINISHED, State
 from jobs.store import store_for
+from jobs.transitions import IN_EXECUTION
 
 if TYPE_CHECKING:
     from jobs.models import AbstractJob
@@ -42,7 +43,7 @@ def unlock(console: Console, options: Options) -> int:
 
 def clear(console: Console, options: Options) -> int:
     jobs = Selection(filter_of(options))
-    named = set(jobs.filter.states) & set(bulk.BEING_EXECUTED)
+    named = set(jobs.filter.states) & set(IN_EXECUTION)
     action = bulk.delete(being_executed=bool(named))
     if named:
         _warn_of_executions(console, jobs)

@@ -7,8 +7,10 @@ from typing import Any
 
 from jobs import likeness
 from jobs.management.queue.console import Console, Options
+from jobs.management.terminal import moment
 from jobs.operator import errors
 from jobs.operator.errors import ErrorGroup
+from jobs.operator.reports import plain
 
 TITLES = ("KEY", "JOBS", "THIS HOUR", "24 HOURS", "FIRST", "LAST", "NAME", "ERROR")
 
@@ -31,8 +33,8 @@ def _row(group: ErrorGroup) -> tuple[str, ...]:
         f"{group.count:,}",
         f"{group.hours.get(errors.HOURS - 1, 0):,}",
         f"{sum(group.hours.values()):,}",
-        _short(group.first),
-        _short(group.last),
+        moment(group.first),
+        moment(group.last),
         group.name,
         likeness.normalised(group.error) if group.key else "(of before errors were grouped)",
     )
@@ -43,18 +45,10 @@ def _plain(group: ErrorGroup, since: dt.datetime) -> dict[str, Any]:
     return {
         "key": group.key,
         "count": group.count,
-        "first": _iso(group.first),
-        "last": _iso(group.last),
-        "hours_since": _iso(since),
+        "first": plain(group.first),
+        "last": plain(group.last),
+        "hours_since": plain(since),
         "hours": [group.hours.get(hour, 0) for hour in range(errors.HOURS)],
         "name": group.name,
         "error": group.error,
     }
-
-
-def _short(instant: dt.datetime) -> str:
-    return instant.astimezone(dt.timezone.utc).strftime("%Y-%m-%d %H:%M:%S")
-
-
-def _iso(instant: dt.datetime) -> str:
-    return instant.astimezone(dt.timezone.utc).isoformat(timespec="milliseconds")

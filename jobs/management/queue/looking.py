@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import datetime as dt
 from typing import TYPE_CHECKING, Any
 
 from jobs.management.queue.choosing import filter_of
 from jobs.management.queue.console import DONE, REFUSED, Console, Options, counted
-from jobs.management.terminal import BLUE, CYAN, DIM, GREEN, RED, YELLOW
+from jobs.management.terminal import BLUE, CYAN, DIM, GREEN, RED, YELLOW, moment
 from jobs.operator import actions, elsewhere, monitoring, reports
 from jobs.states import State
 from jobs.text import first_line, one_line
@@ -85,7 +84,7 @@ def show(console: Console, options: Options) -> int:
                 console.say(f"  {key.replace('_', ' ')}: {one_line(value)}")
     for failure in failures:
         one = failure.attempt
-        when = one.failed_at.astimezone(dt.timezone.utc).strftime("%Y-%m-%d %H:%M:%S")
+        when = moment(one.failed_at)
         console.say(f"\nattempt {one.number}, {when}, {one.runner or one.worker}\n  {one.summary}")
     if returned := reports.return_value_text(job):
         console.say(f"\nreturn value\n{returned}")
@@ -133,14 +132,13 @@ def _say_paused(console: Console, paused: list[dict[str, Any]]) -> None:
 
 
 def _row(job: AbstractJob) -> tuple[str, ...]:
-    run_at = job.run_at.astimezone(dt.timezone.utc).strftime("%Y-%m-%d %H:%M:%S")
     return (
         str(job.pk),
         job.state,
         job.queue,
         str(job.priority),
         str(job.attempts),
-        run_at,
+        moment(job.run_at),
         job.locked_by,
         job.name,
         first_line(job.last_error)[:LONGEST_ERROR],

@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-import datetime as dt
 from typing import Any
 
 from jobs.management.queue.console import DONE, REFUSED, Console, Options
-from jobs.management.terminal import RED
+from jobs.management.terminal import RED, moment
 from jobs.models import WorkerRecord
 from jobs.operator import monitoring
 from jobs.operator.monitoring import Sign
-from jobs.operator.reports import age
+from jobs.operator.reports import age, plain
 from jobs.store import store_for
 
 TITLES = ("NAME", "HOST", "PID", "QUEUES", "IN HAND", "STARTED", "LAST SEEN", "VERSION", "")
@@ -58,27 +57,22 @@ def _plain(sign: Sign) -> dict[str, Any]:
         "in_hand": row.in_hand,
         "batch": row.hands_over,
         "version": row.version,
-        "started_at": _iso(row.started_at),
-        "seen_at": _iso(row.seen_at),
+        "started_at": plain(row.started_at),
+        "seen_at": plain(row.seen_at),
         "silent_for": round(sign.silent_for, 3),
         "alive": sign.is_alive,
     }
 
 
-def _iso(instant: dt.datetime) -> str:
-    return instant.astimezone(dt.timezone.utc).isoformat(timespec="milliseconds")
-
-
 def _row(sign: Sign) -> tuple[str, ...]:
     row = sign.record
-    started = row.started_at.astimezone(dt.timezone.utc).strftime("%Y-%m-%d %H:%M:%S")
     return (
         row.name,
         row.host,
         str(row.pid),
         row.queues or "all",
         f"{row.in_hand} of {row.slots}",
-        started,
+        moment(row.started_at),
         f"{age(sign.silent_for)} ago",
         row.version,
         "" if sign.is_alive else "SILENT",

@@ -70,6 +70,10 @@ class Pages(ABC, Generic[M]):
     def count(self, window: Window, where: Conditions, limit: int) -> int:
         """How many rows of the window there are; no more than `limit` are counted."""
 
+    def number(self, where: Conditions, most: int) -> int:
+        """How many rows meet all of that; no more than `most` are counted."""
+        return self.count(Window(where, (), most), {}, most)
+
     @abstractmethod
     def following(self, where: Conditions, names: Sequence[str], limit: int) -> list[M]:
         """Rows in the order of their keys, with these columns only."""
