@@ -107,8 +107,6 @@ class Worker:
         self._executor = Executor(
             self.recorder, self.lifecycle, self.heartbeat, self._passes.onward
         )
-        self._counting = threading.Lock()
-        self._succeeded = self._failed = 0
         self._tally = Tally()
         self._on_stop: list[Callable[[], None]] = []
         self._held: dict[int, Hold] = {}
@@ -170,7 +168,7 @@ class Worker:
         failures = 0
         while not self.stopping.is_set():
             self._news.forget()
-            self._tally.begin(self._succeeded, self._failed)
+            self._tally.begin()
             try:
                 reserved = self.lifecycle.run("loop", _one_pass, self)
             except Exception as error:
@@ -195,7 +193,7 @@ class Worker:
         self._tell_tally()
 
     def _tell_tally(self) -> None:
-        if told := self._tally.end(self._succeeded, self._failed):
+        if told := self._tally.end():
             logger.info("[%s] %d %s processed at %.4f jobs/s, %d failed", self, *told)
 
     def _idle_delay(self) -> float:
@@ -209,14 +207,15 @@ class Worker:
 
         Returns how many succeeded and how many failed.
         """
-        before = self._succeeded, self._failed
+        before = self._tally.counts
         try:
             self._passes.run(number, self._perform_and_count)
             self._slots.wait_until_idle()
         finally:
             self.heartbeat.stop()
             self.journal.write()
-        return self._succeeded - before[0], self._failed - before[1]
+        succeeded, failed = self._tally.counts
+        return succeeded - before[0], failed - before[1]
 
     @property
     def _store(self) -> Any:
@@ -239,9 +238,7 @@ class Worker:
             result, is_in_row = False, False
         else:
             is_in_row = not job.is_refused
-        with self._counting:
-            self._succeeded += result is True
-            self._failed += result is False
+        self._tally.count(result)
         return is_in_row
 
     def perform(self, job: AbstractJob) -> bool | None:
