@@ -99,7 +99,14 @@ class Worker:
         self.heartbeat = heartbeat(self._reaper.reap, card)
         self._slots = Slots(concurrency, lambda: self._store.seconds_reachable())
         self._passes = Passes(
-            self, model, self.lifecycle, self._slots, self._reaper, self._news, self.stopping
+            self,
+            model,
+            self._perform_and_count,
+            self.lifecycle,
+            self._slots,
+            self._reaper,
+            self._news,
+            self.stopping,
         )
         #: What the worker did before this pass: whether it had nothing to do, and
         #: whether news ended that.
@@ -209,7 +216,7 @@ class Worker:
         """
         before = self._tally.counts
         try:
-            self._passes.run(number, self._perform_and_count)
+            self._passes.run(number)
             self._slots.wait_until_idle()
         finally:
             self.heartbeat.stop()
@@ -287,12 +294,7 @@ def run(worker: Worker, job: AbstractJob) -> bool | None:
 
 
 def _one_pass(worker: Worker) -> int:
-    return worker._passes.run(
-        PASS,
-        worker._perform_and_count,
-        was_idle=worker._was_idle,
-        was_told=worker._was_told,
-    )
+    return worker._passes.run(PASS, was_idle=worker._was_idle, was_told=worker._was_told)
 
 
 def _given(value: Any, setting: str) -> Any:
