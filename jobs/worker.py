@@ -108,9 +108,8 @@ class Worker:
             self._news,
             self.stopping,
         )
-        #: What the worker did before this pass: whether it had nothing to do, and
-        #: whether news ended that.
-        self._was_idle = self._was_told = False
+        #: Whether news ended the wait before this pass; None: there was no wait.
+        self._was_told: bool | None = None
         self._executor = Executor(
             self.recorder, self.lifecycle, self.heartbeat, self._passes.onward
         )
@@ -188,14 +187,13 @@ class Worker:
                 continue
             failures = 0
             self._tell_tally()
-            self._was_idle = self._was_told = False
+            self._was_told = None
             if reserved:
                 continue
             if self.exit_on_complete and not self._slots.busy:
                 logger.info("[%s] No more jobs available. Exiting", self)
                 break
             self._was_told = self._news.wait(self._idle_delay())
-            self._was_idle = True
         self._slots.wait_until_idle()
         self._tell_tally()
 
@@ -294,7 +292,7 @@ def run(worker: Worker, job: AbstractJob) -> bool | None:
 
 
 def _one_pass(worker: Worker) -> int:
-    return worker._passes.run(PASS, was_idle=worker._was_idle, was_told=worker._was_told)
+    return worker._passes.run(PASS, worker._was_told)
 
 
 def _given(value: Any, setting: str) -> Any:

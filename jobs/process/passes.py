@@ -66,26 +66,26 @@ class Passes:
     def _store(self) -> Store[Any]:
         return store_for(self._model)
 
-    def run(self, number: int, *, was_idle: bool = False, was_told: bool = False) -> int:
+    def run(self, number: int, was_told: bool | None = None) -> int:
         """One pass: up to `number` jobs are performed, each in a slot, until none is
         ready.
 
-        Returns how many were reserved. A worker that `was_idle` until now may have been
-        told of a job: then that comes first, and maintenance afterwards, where it is
-        due.
+        Returns how many were reserved. `was_told` says whether news ended the worker's
+        wait before it, None that it didn't wait. A job that it was told of comes first,
+        and maintenance afterwards, where it is due.
         """
         if not was_told:
             self._reaper.maintain(self._stopping, always=True)
         with moods.process:  # read once for all the jobs of the pass
             try:
-                reserved = self._fill_slots(number, was_idle)
+                reserved = self._fill_slots(number, was_idle=was_told is not None)
             finally:
                 self._left = 0
         if was_told:
             self._reaper.maintain(self._stopping)
         return reserved
 
-    def _fill_slots(self, number: int, was_idle: bool) -> int:
+    def _fill_slots(self, number: int, *, was_idle: bool) -> int:
         self._left = number
         while self._left and self._slots.wait_for_free(given_up=self._stopping.is_set):
             if self._left < number:
