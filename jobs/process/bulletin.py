@@ -106,6 +106,10 @@ class Bulletin:
         self._reports[number] = report
         self._written.setdefault(number, -math.inf)
 
+    def knows(self, number: int) -> bool:
+        """Whether the hold of that number has reported."""
+        return number in self._written
+
     def forget(self, number: int) -> None:
         """The hold is let go of: what it said last is void."""
         self._reports.pop(number, None)

@@ -151,7 +151,8 @@ class Heartbeat:
             self._thread.start()
 
     def _end(self, hold: Hold) -> None:
-        self._teller.tell(self._bulletin.forget, hold.number)
+        if self._bulletin.knows(hold.number):  # of most nothing was reported
+            self._teller.tell(self._bulletin.forget, hold.number)
 
     def stop(self) -> None:
         """Ends the thread; it starts again with the next hold."""
