@@ -43,6 +43,8 @@ class Store(RowWrites[M]):
     unavailable: tuple[type[BaseException], ...] = ()
     #: Bytes that a row may have when it is inserted, so that its error finds room.
     largest_row = 2**28
+    #: Whether the database is MongoDB, however it is spoken to.
+    keeps_documents = False
 
     def __init__(self, model: type[M], alias: str):
         self.model = model

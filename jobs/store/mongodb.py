@@ -62,6 +62,7 @@ class MongoStore(Store[M]):
     # The second is raised if it stepped down before a majority had the write: the write
     # may be undone, so it is repeated.
     unavailable = (ConnectionFailure, WriteConcernError)
+    keeps_documents = True
     largest_row = LARGEST_DOCUMENT - ROOM_FOR_ERROR
 
     def __init__(self, model: type[M], alias: str):
