@@ -99,16 +99,20 @@ class Worker:
         self.heartbeat = heartbeat(self._reaper.reap, card)
         self._slots = Slots(concurrency, lambda: self._store.seconds_reachable())
         self._passes = Passes(
-            self, model, self.lifecycle, self._slots, self._reaper, self._news, self.stopping
+            self,
+            model,
+            self._perform_and_count,
+            self.lifecycle,
+            self._slots,
+            self._reaper,
+            self._news,
+            self.stopping,
         )
-        #: What the worker did before this pass: whether it had nothing to do, and
-        #: whether news ended that.
-        self._was_idle = self._was_told = False
+        #: Whether news ended the wait before this pass; None: there was no wait.
+        self._was_told: bool | None = None
         self._executor = Executor(
             self.recorder, self.lifecycle, self.heartbeat, self._passes.onward
         )
-        self._counting = threading.Lock()
-        self._succeeded = self._failed = 0
         self._tally = Tally()
         self._on_stop: list[Callable[[], None]] = []
         self._held: dict[int, Hold] = {}
@@ -170,7 +174,7 @@ class Worker:
         failures = 0
         while not self.stopping.is_set():
             self._news.forget()
-            self._tally.begin(self._succeeded, self._failed)
+            self._tally.begin()
             try:
                 reserved = self.lifecycle.run("loop", _one_pass, self)
             except Exception as error:
@@ -183,19 +187,18 @@ class Worker:
                 continue
             failures = 0
             self._tell_tally()
-            self._was_idle = self._was_told = False
+            self._was_told = None
             if reserved:
                 continue
             if self.exit_on_complete and not self._slots.busy:
                 logger.info("[%s] No more jobs available. Exiting", self)
                 break
             self._was_told = self._news.wait(self._idle_delay())
-            self._was_idle = True
         self._slots.wait_until_idle()
         self._tell_tally()
 
     def _tell_tally(self) -> None:
-        if told := self._tally.end(self._succeeded, self._failed):
+        if told := self._tally.end():
             logger.info("[%s] %d %s processed at %.4f jobs/s, %d failed", self, *told)
 
     def _idle_delay(self) -> float:
@@ -209,14 +212,15 @@ class Worker:
 
         Returns how many succeeded and how many failed.
         """
-        before = self._succeeded, self._failed
+        before = self._tally.counts
         try:
-            self._passes.run(number, self._perform_and_count)
+            self._passes.run(number)
             self._slots.wait_until_idle()
         finally:
             self.heartbeat.stop()
             self.journal.write()
-        return self._succeeded - before[0], self._failed - before[1]
+        succeeded, failed = self._tally.counts
+        return succeeded - before[0], failed - before[1]
 
     @property
     def _store(self) -> Any:
@@ -239,9 +243,7 @@ class Worker:
             result, is_in_row = False, False
         else:
             is_in_row = not job.is_refused
-        with self._counting:
-            self._succeeded += result is True
-            self._failed += result is False
+        self._tally.count(result)
         return is_in_row
 
     def perform(self, job: AbstractJob) -> bool | None:
@@ -290,12 +292,7 @@ def run(worker: Worker, job: AbstractJob) -> bool | None:
 
 
 def _one_pass(worker: Worker) -> int:
-    return worker._passes.run(
-        PASS,
-        worker._perform_and_count,
-        was_idle=worker._was_idle,
-        was_told=worker._was_told,
-    )
+    return worker._passes.run(PASS, worker._was_told)
 
 
 def _given(value: Any, setting: str) -> Any:

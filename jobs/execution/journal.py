@@ -17,7 +17,7 @@ from jobs.execution import notes
 from jobs.logs import get_logger
 from jobs.records import Activity
 from jobs.store import store_for
-from jobs.store.patience import brief, until_available
+from jobs.store.patience import Complaint, until_available
 
 if TYPE_CHECKING:
     from jobs.models import AbstractJob
@@ -44,7 +44,9 @@ class Journal:
         self._wake = threading.Event()
         self._closing = threading.Event()
         self._thread: threading.Thread | None = None
-        self._complained = False
+        self._complaint = Complaint(
+            logger, "What became of jobs can't be recorded for the person on call: %s"
+        )
 
     def succeeded(self, job: AbstractJob, seconds: float) -> None:
         """After its outcome was written."""
@@ -60,7 +62,7 @@ class Journal:
         try:
             return notes.Attempt.of(job, worker, error)
         except Exception as raised:
-            self._complain(raised)
+            self._complaint.make(raised)
             return notes.Attempt(None, None, None)
 
     def failed(self, job: AbstractJob, attempt: notes.Attempt) -> bool:
@@ -76,7 +78,7 @@ class Journal:
                 if self._has_thread:
                     self._have_it_written()
         except Exception as error:
-            self._complain(error)
+            self._complaint.make(error)
 
     def _have_it_written(self) -> None:
         if self._notes.is_urgent:
@@ -146,20 +148,13 @@ class Journal:
             else:
                 never = threading.Event()
                 until_available(store, taken.write, never, give_up_after=patience)
-            self._complained = False
+            self._complaint.settle()
         except Exception as error:
-            self._complain(error)
+            self._complaint.make(error)
             if store.is_unavailable(error):
                 store.reconnect()
                 with self._lock:
                     self._notes.put_back(taken)
-
-    def _complain(self, error: Exception) -> None:
-        """Once, until it has worked again."""
-        if not self._complained:
-            text = "What became of jobs can't be recorded for the person on call: %s"
-            logger.warning(text, brief(error))
-        self._complained = True
 
 
 class AtOnce(Journal):

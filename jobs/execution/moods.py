@@ -14,7 +14,7 @@ import warnings
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
-from operator import is_
+from operator import eq, is_
 from typing import Any
 
 from jobs.execution.streams import streams
@@ -31,13 +31,11 @@ class Mood:
     name: str
     read: Callable[[], Any]
     write: Callable[[Any], Any]
-    #: Whether an equal value is the same; else only the very object is.
-    by_value: bool = True
 
 
 def _attribute(module: Any, name: str) -> Mood:
     read, write = partial(getattr, module, name, None), partial(setattr, module, name)
-    return Mood(f"{module.__name__}.{name}", read, write, by_value=False)
+    return Mood(f"{module.__name__}.{name}", read, write)
 
 
 def _working_folder() -> str | None:
@@ -101,20 +99,19 @@ def _set_limits(before: list[tuple[int, int]]) -> None:
             resource.setrlimit(limit, (allowed, hard))
 
 
-MOODS = [
+#: Objects, which are compared by identity.
+OBJECTS = [
     *(_attribute(sys, name) for name in ("stdin", "stdout", "stderr")),
     *(_attribute(sys, name) for name in ("excepthook", "unraisablehook", "displayhook")),
     _attribute(threading, "excepthook"),
     _attribute(warnings, "showwarning"),
     _attribute(warnings, "filters"),
-    Mood(
-        "the factory of log records",
-        logging.getLogRecordFactory,
-        logging.setLogRecordFactory,
-        by_value=False,
-    ),
-    Mood("threading.settrace", threading.gettrace, threading.settrace, by_value=False),
-    Mood("threading.setprofile", threading.getprofile, threading.setprofile, by_value=False),
+    Mood("the factory of log records", logging.getLogRecordFactory, logging.setLogRecordFactory),
+    Mood("threading.settrace", threading.gettrace, threading.settrace),
+    Mood("threading.setprofile", threading.getprofile, threading.setprofile),
+]
+#: Values, which are compared by equality.
+VALUES = [
     Mood("the working folder", _working_folder, _change_folder),
     Mood("TZ", partial(os.environ.get, "TZ"), _set_tz),
     Mood(
@@ -135,8 +132,8 @@ MOODS = [
 ]
 
 
-_objects = [mood.read for mood in MOODS if not mood.by_value]
-_values = [mood.read for mood in MOODS if mood.by_value]
+_objects = [mood.read for mood in OBJECTS]
+_values = [mood.read for mood in VALUES]
 
 
 class Process:
@@ -151,7 +148,6 @@ class Process:
     def __init__(self) -> None:
         self._lock = threading.Lock()
         self._performing = 0
-        self._before: list[Any] = []
         self._objects: list[Any] = []
         self._values: list[Any] = []
         self._umask = 0
@@ -160,7 +156,6 @@ class Process:
         with self._lock:
             if self._performing == 0:
                 streams.keep()
-                self._before = [mood.read() for mood in MOODS]
                 self._objects = [read() for read in _objects]
                 self._values = [read() for read in _values]
                 # There is no other way to read it.
@@ -174,16 +169,9 @@ class Process:
 
     def restore(self) -> None:
         os.umask(self._umask)
-        if self._is_as_before():
-            return
-        for mood, before in zip(MOODS, self._before, strict=True):
-            try:
-                found = mood.read()
-                if found is not before and not (mood.by_value and found == before):
-                    mood.write(before)
-            except BaseException as error:
-                text = "A job changed %s, which can't be put back: %s"
-                logger.warning(text, mood.name, one_line(error))
+        if not self._is_as_before():
+            _restore(OBJECTS, self._objects, is_)
+            _restore(VALUES, self._values, eq)
 
     def _is_as_before(self) -> bool:
         """What nearly every job leaves, found out with as little code as can be."""
@@ -193,6 +181,16 @@ class Process:
             return same and [read() for read in _values] == self._values
         except BaseException:  # one by one, it is said which
             return False
+
+
+def _restore(moods: list[Mood], values: list[Any], same: Callable[[Any, Any], bool]) -> None:
+    for mood, before in zip(moods, values, strict=True):
+        try:
+            if not same(mood.read(), before):
+                mood.write(before)
+        except BaseException as error:
+            text = "A job changed %s, which can't be put back: %s"
+            logger.warning(text, mood.name, one_line(error))
 
 
 process = Process()

@@ -84,12 +84,7 @@ class Notes:
         nobody knows them.
         """
         # The job's own hooks may have set it to anything.
-        kind = int(time.time() // 60), storable(str(queue))[:MAX_TEXT], name
-        sums = self._sums.get(kind)
-        if sums is None:
-            if len(self._sums) >= MOST_KINDS:
-                kind = kind[0], "", ""
-            sums = self._sums.setdefault(kind, [0] * len(NUMBERS))
+        sums = self._sums_of((int(time.time() // 60), storable(str(queue))[:MAX_TEXT], name))
         sums[_PLACES[how]] += 1
         if ran is not None:
             sums[_RUN] += ran
@@ -97,6 +92,14 @@ class Notes:
         if waited is not None:
             sums[_WAITED] += waited
             sums[_FIRST_WAITED + class_of(waited)] += 1
+
+    def _sums_of(self, kind: Kind) -> list[float]:
+        sums = self._sums.get(kind)
+        if sums is None:
+            if len(self._sums) >= MOST_KINDS:
+                kind = kind[0], "", ""
+            sums = self._sums.setdefault(kind, [0] * len(NUMBERS))
+        return sums
 
     def failed(self, job: AbstractJob, attempt: Attempt, now: dt.datetime) -> None:
         row = attempt.row
@@ -124,10 +127,8 @@ class Notes:
     def put_back(self, notes: Notes) -> None:
         """What the database didn't take, older than what is noted here."""
         for kind, sums in notes._sums.items():
-            if kind not in self._sums and len(self._sums) >= MOST_KINDS:
-                kind = kind[0], "", ""
-            known = self._sums.setdefault(kind, [0] * len(NUMBERS))
-            self._sums[kind] = [a + b for a, b in zip(known, sums, strict=True)]
+            known = self._sums_of(kind)
+            known[:] = [a + b for a, b in zip(known, sums, strict=True)]
         self._attempts = notes._attempts + self._attempts
         self.lost += notes.lost
         self._bound()

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import logging
 import threading
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 from jobs import transitions
+from jobs.logs import get_logger
 from jobs.store.patience import brief, until_available
 
 if TYPE_CHECKING:
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     #: Asked right before an outcome is written: what writes it, if not the store.
     Through = Callable[[], RowWrites[Any] | None]
 
-logger = logging.getLogger(__name__)
+logger = get_logger(__name__)
 
 #: For how many seconds an outcome is offered to a database that can't be reached. The
 #: work of hours is not given up in minutes.

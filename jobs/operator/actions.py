@@ -162,8 +162,8 @@ def _discard(model: type[AbstractJob], where: dict[str, Any]) -> int:
 def _discard_by_keys(model: type[AbstractJob], where: dict[str, Any]) -> int:
     """For conditions that no index serves, so that no row is looked at twice."""
     before = partial(elsewhere.to_be_deleted, model=model)
-    pages, total = pages_for(model), 0
-    while rows := pages.following(where, ("state",), BATCH):
+    store, total = store_for(model), 0
+    while rows := store.glance(where, ("state",), BATCH, order="pk"):
         keys = [row.pk for row in rows]
         total += transitions.discard_several(model, keys, None, [where["state"]], before)
         where = {**where, "pk__gt": keys[-1]}

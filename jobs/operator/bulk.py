@@ -74,17 +74,16 @@ class Selection:
         """Their keys and these columns, for one statement at a time, in the order of
         keys.
         """
-        where = self.filter.conditions(store_for(self.model))
-        pages = pages_for(self.model)
+        store = store_for(self.model)
+        where = self.filter.conditions(store)
         if self.ids is not None:
-            id_of = store_for(self.model).id_of
-            keys = [key for one in self.ids if (key := id_of(one)) is not None]
+            keys = [key for one in self.ids if (key := store.id_of(one)) is not None]
             for start in range(0, len(keys), BATCH):
                 some = {**where, "pk__in": keys[start : start + BATCH]}
-                if rows := pages.following(some, names, BATCH):
+                if rows := store.glance(some, names, BATCH, order="pk"):
                     yield rows
             return
-        while rows := pages.following(where, names, BATCH):
+        while rows := store.glance(where, names, BATCH, order="pk"):
             yield rows
             if len(rows) < BATCH:
                 return

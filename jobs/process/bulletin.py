@@ -26,7 +26,7 @@ from jobs.logs import get_logger
 from jobs.records import MAX_TEXT, Progress, WorkerRecord
 from jobs.store import store_for
 from jobs.store.keyed import keyed_for
-from jobs.store.patience import brief
+from jobs.store.patience import Complaint
 from jobs.text import storable
 
 logger = get_logger(__name__)
@@ -91,7 +91,9 @@ class Bulletin:
         self._next_card = math.inf
         self._reports: dict[int, Report] = {}
         self._written: dict[int, float] = {}
-        self._complained = False
+        self._complaint = Complaint(
+            logger, "What is shown of the worker and its jobs can't be written: %s"
+        )
 
     def appear(self, started_at: dt.datetime) -> None:
         """From now on the worker is shown, as one that started then."""
@@ -105,6 +107,10 @@ class Bulletin:
         """The latest progress of the hold of that number."""
         self._reports[number] = report
         self._written.setdefault(number, -math.inf)
+
+    def knows(self, number: int) -> bool:
+        """Whether the hold of that number has reported."""
+        return number in self._written
 
     def forget(self, number: int) -> None:
         """The hold is let go of: what it said last is void."""
@@ -137,12 +143,9 @@ class Bulletin:
             try:
                 with keyed_for(WorkerRecord).within(min(MOST, settings.LEASE / 8)):
                     step()
-                self._complained = False
+                self._complaint.settle()
             except Exception as error:
-                if not self._complained:  # once, until it has worked again
-                    text = "What is shown of the worker and its jobs can't be written: %s"
-                    logger.warning(text, brief(error))
-                self._complained = True
+                self._complaint.make(error)
                 connections.close_all()
 
     def _show(self, in_hand: int) -> None:

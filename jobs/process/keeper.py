@@ -95,7 +95,6 @@ class Keeper(Heartbeat):
             super().report(hold, report)
 
     def _have_shown(self, started_at: dt.datetime) -> None:
-        self._started_at = started_at
         self._tell_now("appear", number_of(started_at))
         if self._dead:
             super()._have_shown(started_at)
@@ -147,8 +146,8 @@ class Keeper(Heartbeat):
         else:
             logger.warning("The process that renews leases has died: this one does it now.")
             self._dead = True
-            if self._is_present:
-                super()._have_shown(self._started_at)
+            if self._present_since is not None:
+                super()._have_shown(self._present_since)
 
     def stop(self) -> None:
         self._stopped.set()

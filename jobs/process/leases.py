@@ -46,7 +46,8 @@ class Heartbeat:
         self._also = also
         self._bulletin = Bulletin(card)
         self._teller = Teller(self._bulletin, self._in_hand)
-        self._is_present = False
+        #: Since when the worker is shown; None: it isn't.
+        self._present_since: dt.datetime | None = None
         self._holds: dict[int, Hold] = {}
         #: Jobs whose watch and execution begin and end together.
         self._together: set[Any] = set()
@@ -83,17 +84,16 @@ class Heartbeat:
 
     def appear(self) -> None:
         """From now on the worker is shown, with a sign of life at each beat."""
-        started_at = _now()
+        self._present_since = started_at = _now()
         self._bulletin.appear(started_at)
-        self._is_present = True
         self._have_shown(started_at)
         with self._lock:
             self._start()
 
     def disappear(self) -> None:
         """The worker ends in order, and its row with it."""
-        if self._is_present:
-            self._is_present = False
+        if self._present_since is not None:
+            self._present_since = None
             self._have_hidden()
             self._bulletin.remove()
 
@@ -151,7 +151,8 @@ class Heartbeat:
             self._thread.start()
 
     def _end(self, hold: Hold) -> None:
-        self._teller.tell(self._bulletin.forget, hold.number)
+        if self._bulletin.knows(hold.number):  # of most nothing was reported
+            self._teller.tell(self._bulletin.forget, hold.number)
 
     def stop(self) -> None:
         """Ends the thread; it starts again with the next hold."""
@@ -172,7 +173,7 @@ class Heartbeat:
                     return
                 pause = settings.LEASE / 4
                 with self._lock:
-                    if not (self._holds or self._is_present):
+                    if not self._holds and self._present_since is None:
                         self._thread = None
                         return
                     if not self._holds:

@@ -25,12 +25,17 @@ MOST_AT_ONCE = 100
 
 
 class Passes:
-    """The passes of one worker, over one table of jobs."""
+    """The passes of one worker, over one table of jobs.
+
+    `perform` never raises. It returns whether the outcome, or that the job was let go
+    of, is in its row.
+    """
 
     def __init__(
         self,
         worker: Reserver,
         model: type[AbstractJob],
+        perform: Callable[[AbstractJob], bool],
         lifecycle: Lifecycle,
         slots: Slots,
         reaper: Reaper,
@@ -38,6 +43,7 @@ class Passes:
         stopping: threading.Event,
     ):
         self._model = model
+        self._perform = perform
         self._slots = slots
         self._reaper = reaper
         self._news = news
@@ -60,36 +66,26 @@ class Passes:
     def _store(self) -> Store[Any]:
         return store_for(self._model)
 
-    def run(
-        self,
-        number: int,
-        perform: Callable[[AbstractJob], bool],
-        *,
-        was_idle: bool = False,
-        was_told: bool = False,
-    ) -> int:
-        """One pass: calls `perform` in a slot for each of up to `number` jobs, until
-        none is ready.
+    def run(self, number: int, was_told: bool | None = None) -> int:
+        """One pass: up to `number` jobs are performed, each in a slot, until none is
+        ready.
 
-        `perform` never raises. It returns whether the outcome, or that the job was let
-        go of, is in its row. Returns how many jobs were reserved. A worker that
-        `was_idle` until now may have been told of a job: then that comes first, and
-        maintenance afterwards, where it is due.
+        Returns how many were reserved. `was_told` says whether news ended the worker's
+        wait before it, None that it didn't wait. A job that it was told of comes first,
+        and maintenance afterwards, where it is due.
         """
         if not was_told:
             self._reaper.maintain(self._stopping, always=True)
         with moods.process:  # read once for all the jobs of the pass
             try:
-                reserved = self._fill_slots(number, perform, was_idle)
+                reserved = self._fill_slots(number, was_idle=was_told is not None)
             finally:
                 self._left = 0
         if was_told:
             self._reaper.maintain(self._stopping)
         return reserved
 
-    def _fill_slots(
-        self, number: int, perform: Callable[[AbstractJob], bool], was_idle: bool
-    ) -> int:
+    def _fill_slots(self, number: int, *, was_idle: bool) -> int:
         self._left = number
         while self._left and self._slots.wait_for_free(given_up=self._stopping.is_set):
             if self._left < number:
@@ -101,15 +97,15 @@ class Passes:
             while jobs:
                 self._left -= len(jobs)
                 for job in jobs:
-                    self._slots.run(self._perform, perform, job)
+                    self._slots.run(self._perform_in_slot, job)
                 jobs = self._claims.following()
             if jobs is not None:
                 break  # none is ready
         return number - self._left
 
-    def _perform(self, perform: Callable[[AbstractJob], bool], job: AbstractJob) -> None:
+    def _perform_in_slot(self, job: AbstractJob) -> None:
         reservation = reservation_of(job)
-        if perform(job):
+        if self._perform(job):
             self._claims.is_done_with(reservation)
 
     def onward(self, failed: bool) -> Onward | None:

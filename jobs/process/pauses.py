@@ -10,7 +10,7 @@ from jobs.logs import get_logger
 from jobs.records import Pause
 from jobs.store import store_for
 from jobs.store.keyed import keyed_for
-from jobs.store.patience import brief
+from jobs.store.patience import Complaint
 from jobs.store.reserver import Paused
 
 logger = get_logger(__name__)
@@ -30,7 +30,9 @@ class Pauses:
         self.now = Paused()
         self._next = -math.inf
         self._were_read = False
-        self._complained = False
+        self._complaint = Complaint(
+            logger, "What is paused can't be read, so what was read last holds: %s"
+        )
 
     def refresh(self) -> None:
         """Reads them, if that is due. Raises only what says that the database is
@@ -47,12 +49,10 @@ class Pauses:
             in_vain = self._were_read and time.monotonic() - began >= PATIENCE
             if store.is_unavailable(error) and not in_vain:
                 raise
-            if not self._complained:  # once, until it has worked again
-                text = "What is paused can't be read, so what was read last holds: %s"
-                logger.warning(text, brief(error))
-            self._complained = True
+            self._complaint.make(error)
         else:
-            self._complained, self._were_read = False, True
+            self._complaint.settle()
+            self._were_read = True
             of = {kind: frozenset(one.value for one in found if one.kind == kind) for kind in KINDS}
             self.now = Paused(of[Pause.Kind.QUEUE], of[Pause.Kind.NAME])
         self._next = time.monotonic() + INTERVAL

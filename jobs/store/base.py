@@ -43,6 +43,8 @@ class Store(RowWrites[M]):
     unavailable: tuple[type[BaseException], ...] = ()
     #: Bytes that a row may have when it is inserted, so that its error finds room.
     largest_row = 2**28
+    #: Whether the database is MongoDB, however it is spoken to.
+    keeps_documents = False
 
     def __init__(self, model: type[M], alias: str):
         self.model = model
@@ -213,8 +215,12 @@ class Store(RowWrites[M]):
     def find(self, where: Conditions, limit: int) -> list[M]: ...
 
     @abstractmethod
-    def glance(self, where: Conditions, names: Sequence[str], limit: int) -> list[M]:
-        """Like `find`, with only these columns and the key of each row."""
+    def glance(
+        self, where: Conditions, names: Sequence[str], limit: int, order: str = ""
+    ) -> list[M]:
+        """Like `find`, or `listing` if there is an order, with only these columns and
+        the key of each row.
+        """
 
     def find_one(self, where: Conditions) -> M | None:
         """A row that is as `where` says; None if there is none."""

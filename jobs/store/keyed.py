@@ -60,8 +60,8 @@ class Keyed(ABC, Generic[M]):
 
 def keyed_for(model: type[M]) -> Keyed[M]:
     """The keyed rows of a model, in the database that the routers name for writing."""
-    store = store_for(model)
-    if store.connection.vendor in ("mongodb", "djongo"):
+    store: Any = store_for(model)
+    if store.keeps_documents:
         from jobs.store.keyed_mongodb import MongoKeyed
 
         return MongoKeyed(store)

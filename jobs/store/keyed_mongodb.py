@@ -10,10 +10,9 @@ import pymongo
 from pymongo import UpdateOne
 from pymongo.errors import BulkWriteError
 
-from jobs.store.base import Store
-from jobs.store.documents import Documents
 from jobs.store.insertion import DUPLICATE_KEY
 from jobs.store.keyed import Keyed
+from jobs.store.mongodb import MongoStore
 from jobs.store.reading import M
 from jobs.store.row_writes import Conditions
 
@@ -22,9 +21,11 @@ TRIES = 5
 
 
 class MongoKeyed(Keyed[M]):
-    def __init__(self, store: Store[M]):
+    store: MongoStore[M]
+
+    def __init__(self, store: MongoStore[M]):
         super().__init__(store)
-        self._documents = Documents(self.model)
+        self._documents = store._documents
         self._pk = self._documents.pk
 
     def put(self, rows: Sequence[M], rising: str) -> None:
@@ -79,7 +80,7 @@ class MongoKeyed(Keyed[M]):
 
         Returns the error if there still are some after so many tries.
         """
-        collection = self.store.collection  # type: ignore[attr-defined]
+        collection = self.store.collection
         refused = None
         for _ in range(tries):
             if not operations:
@@ -106,7 +107,7 @@ class MongoKeyed(Keyed[M]):
             "_id": {name: f"${names[name]}" for name in by} or None,
             **{name: {"$sum": f"${names[name]}"} for name in numbers},
         }
-        found = self.store.collection.aggregate(  # type: ignore[attr-defined]
+        found = self.store.collection.aggregate(
             [{"$match": self._documents.filter(where)}, {"$group": group}]
         )
         return [{**(one.pop("_id") or {}), **one} for one in found]

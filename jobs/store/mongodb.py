@@ -62,6 +62,7 @@ class MongoStore(Store[M]):
     # The second is raised if it stepped down before a majority had the write: the write
     # may be undone, so it is repeated.
     unavailable = (ConnectionFailure, WriteConcernError)
+    keeps_documents = True
     largest_row = LARGEST_DOCUMENT - ROOM_FOR_ERROR
 
     def __init__(self, model: type[M], alias: str):
@@ -222,10 +223,12 @@ class MongoStore(Store[M]):
             for document in self.collection.find(self._documents.filter(where), limit=limit)
         ]
 
-    def glance(self, where: Conditions, names: Sequence[str], limit: int) -> list[M]:
-        reader = self._reader.of(names)
+    def glance(
+        self, where: Conditions, names: Sequence[str], limit: int, order: str = ""
+    ) -> list[M]:
+        reader, sort = self._reader.of(names), self._sort(order) if order else None
         wanted = {column.field.column: 1 for column in reader.columns}
-        found = self.collection.find(self._documents.filter(where), wanted, limit=limit)
+        found = self.collection.find(self._documents.filter(where), wanted, sort=sort, limit=limit)
         rows = (self._documents.values(document, reader.columns) for document in found)
         return [reader.instance(row, self.connection) for row in rows]
 
@@ -239,14 +242,14 @@ class MongoStore(Store[M]):
         return [self._job(document) for document in found]
 
     def listing(self, where: Conditions, order: str, limit: int) -> list[M]:
+        found = self.collection.find(
+            self._documents.filter(where), sort=self._sort(order), limit=limit
+        )
+        return [self._job(document) for document in found]
+
+    def _sort(self, order: str) -> list[tuple[str, int]]:
         name = order.removeprefix("-")
-        sort = [(self._documents.column(name), DESCENDING if name != order else ASCENDING)]
-        return [
-            self._job(document)
-            for document in self.collection.find(
-                self._documents.filter(where), sort=sort, limit=limit
-            )
-        ]
+        return [(self._documents.column(name), DESCENDING if name != order else ASCENDING)]
 
     def ids(self, where: Conditions, limit: int) -> list[Any]:
         found = self.collection.find(self._documents.filter(where), {self._pk: 1}, limit=limit)

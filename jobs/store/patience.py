@@ -4,6 +4,7 @@ intervals.
 
 from __future__ import annotations
 
+import logging
 import threading
 import time
 from collections.abc import Callable
@@ -43,6 +44,25 @@ class Backoff:
 
     def reset(self) -> None:
         self._next = self._first
+
+
+class Complaint:
+    """A warning that is logged once, until what failed has worked again."""
+
+    def __init__(self, logger: logging.Logger, text: str):
+        """`text` has a place for the error."""
+        self._logger = logger
+        self._text = text
+        self._is_made = False
+
+    def make(self, error: BaseException) -> None:
+        if not self._is_made:
+            self._logger.warning(self._text, brief(error), stacklevel=2)
+        self._is_made = True
+
+    def settle(self) -> None:
+        """It has worked."""
+        self._is_made = False
 
 
 def until_available(

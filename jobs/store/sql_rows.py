@@ -79,8 +79,10 @@ class SqlRows(Store[M]):
     def find(self, where: Conditions, limit: int) -> list[M]:
         return self._read(where, "", limit)
 
-    def glance(self, where: Conditions, names: Sequence[str], limit: int) -> list[M]:
-        return self._read(where, "", limit, self._reader.of(names))
+    def glance(
+        self, where: Conditions, names: Sequence[str], limit: int, order: str = ""
+    ) -> list[M]:
+        return self._read(where, order, limit, self._reader.of(names))
 
     def listing(self, where: Conditions, order: str, limit: int) -> list[M]:
         return self._read(where, order, limit)

@@ -135,16 +135,7 @@ class Statements:
         """The text is made once for a worker: only the instants differ, which are all
         that of `locked_at`.
         """
-        key = (
-            worker.name,
-            worker.hands_over,
-            worker.queues,
-            worker.min_priority,
-            worker.max_priority,
-            worker.paused,
-            where["state"],
-            limit,
-        )
+        key = (worker.name, worker.hands_over, limit, *where.items())
         if (known := self._claims.get(key)) is None:
             if len(self._claims) >= MOST_KEPT:
                 self._claims.clear()

@@ -32,20 +32,13 @@ def cancel(job: AbstractJob) -> bool:
     """
     store = store_of(job)
     where = {"epoch": job.epoch, "state__in": list(UNFINISHED)}
-    ended: dict[str, Any] = {
-        **UNLOCKED,
-        "handed_over": False,
-        "state": State.CANCELLED,
-        "finished_at": store.now(),
-        "unique_key": None,
-        "epoch": job.epoch + 1,
-    }
+    ended = cancelled(store.now(), epoch=job.epoch + 1)
     if job.result:
-        ended["result"] = _cancelled(job)
+        ended["result"] = _result_of_cancel(job)
     return store.apply(job, where, ended)
 
 
-def _cancelled(job: AbstractJob) -> str:
+def _result_of_cancel(job: AbstractJob) -> str:
     path = f"{Cancelled.__module__}.{Cancelled.__qualname__}"
     text = f"{path}: The job was cancelled while it was {job.state}."
     return results.after_failure(job, path, text, begun=bool(job.runner))
@@ -107,6 +100,17 @@ def discard_batch(
         return 0
     before(chosen)
     return store.delete_many({**where, "pk__in": chosen})
+
+
+def cancelled(now: dt.datetime, *, epoch: Any) -> dict[str, Any]:
+    return {
+        **UNLOCKED,
+        "handed_over": False,
+        "state": State.CANCELLED,
+        "finished_at": now,
+        "unique_key": None,
+        "epoch": epoch,
+    }
 
 
 def again(now: dt.datetime) -> dict[str, Any]:

@@ -15,8 +15,8 @@ from jobs.conf import settings
 from jobs.states import FINISHED, UNFINISHED, State
 from jobs.store import store_for
 from jobs.store.base import RAISED
-from jobs.transitions.conditions import UNLOCKED, WAITING
-from jobs.transitions.operating import again, expired
+from jobs.transitions.conditions import WAITING
+from jobs.transitions.operating import again, cancelled, expired
 
 if TYPE_CHECKING:
     from jobs.models import AbstractJob
@@ -61,16 +61,7 @@ def cancel_several(model: type[AbstractJob], keys: Keys, seen_at: dt.datetime | 
     store = store_for(model)
     now = store.now()
     where = {**_as_seen(keys, seen_at), "state__in": list(UNFINISHED)}
-    ended = {
-        **UNLOCKED,
-        "handed_over": False,
-        "state": State.CANCELLED,
-        "finished_at": now,
-        "unique_key": None,
-        "epoch": RAISED,
-        "updated_at": now,
-    }
-    return store.change_many(where, ended)
+    return store.change_many(where, {**cancelled(now, epoch=RAISED), "updated_at": now})
 
 
 def expire_several(model: type[AbstractJob], keys: Keys, seen_at: dt.datetime | None) -> int:

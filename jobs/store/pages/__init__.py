@@ -14,12 +14,10 @@ if TYPE_CHECKING:
 
 __all__ = ["CUT", "Failures", "Window", "pages_for"]
 
-_OF_DOCUMENTS = ("mongodb", "djongo")
-
 
 def pages_for(model: type[M]) -> Pages[M]:
     """The pages of a model, from the database that the routers name for writing it."""
     store = store_for(model)
-    kind = "mongodb" if store.connection.vendor in _OF_DOCUMENTS else "sql"
+    kind = "mongodb" if store.keeps_documents else "sql"
     found: Pages[M] = import_module(f"jobs.store.pages.{kind}").PagesOf(store)
     return found

@@ -75,10 +75,6 @@ class Pages(ABC, Generic[M]):
         return self.count(Window(where, (), most), {}, most)
 
     @abstractmethod
-    def following(self, where: Conditions, names: Sequence[str], limit: int) -> list[M]:
-        """Rows in the order of their keys, with these columns only."""
-
-    @abstractmethod
     def failures(self, since: dt.datetime) -> list[Failures]:
         """The failed jobs by their error; by the hour from `since` on."""
 

@@ -46,15 +46,6 @@ class PagesOf(Pages[M]):
         found = list(self._store.collection.aggregate(stages))
         return int(found[0]["number"]) if found else 0
 
-    def following(self, where: Conditions, names: Sequence[str], limit: int) -> list[M]:
-        reader = self._store._reader.of(names)
-        wanted = {column.field.column: 1 for column in reader.columns}
-        found = self._store.collection.find(
-            self._documents.filter(where), wanted, sort=[(self._store._pk, 1)], limit=limit
-        )
-        rows = (self._documents.values(document, reader.columns) for document in found)
-        return [reader.instance(row, self._store.connection) for row in rows]
-
     def failures(self, since: dt.datetime) -> list[Failures]:
         age = {"$subtract": ["$finished_at", since]}
         hour = {"$floor": {"$divide": [age, HOUR]}}

@@ -66,9 +66,6 @@ class PagesOf(Pages[M]):
         keys, parameters = self._keys(window, where, (), limit, 0)
         return int(self._store._fetch((COUNTED.format(keys=keys), parameters))[0][0])
 
-    def following(self, where: Conditions, names: Sequence[str], limit: int) -> list[M]:
-        return self._store._read(where, "pk", limit, self._store._reader.of(names))
-
     def failures(self, since: dt.datetime) -> list[Failures]:
         at = self._sql.column("finished_at")
         hour = HOUR.get(self._store.connection.vendor, "NULL").format(at=at)
