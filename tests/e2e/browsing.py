@@ -14,6 +14,7 @@ import pytest
 
 webdriver = pytest.importorskip("selenium.webdriver", reason="selenium isn't installed")
 
+from selenium.common.exceptions import StaleElementReferenceException  # noqa: E402
 from selenium.webdriver.common.by import By  # noqa: E402
 from selenium.webdriver.support.ui import WebDriverWait  # noqa: E402
 
@@ -92,48 +93,68 @@ class Browser:
         self.url = url
 
     def wait(self, condition: Callable[[Any], Any], what: str) -> Any:
+        """The first true value. What the condition looks at may be replaced meanwhile,
+        and is then looked for again.
+        """
         text = f"not within {PATIENCE} s: {what}"
-        return WebDriverWait(self.driver, PATIENCE).until(condition, text)
+        passing = [StaleElementReferenceException]
+        wait = WebDriverWait(self.driver, PATIENCE, ignored_exceptions=passing)
+        return wait.until(condition, text)
 
     def open(self, path: str) -> None:
         self.driver.get(self.url + path)
 
+    def _seen(self, css: str) -> Any:
+        """The first such element that is to be seen, or None."""
+        found = self.driver.find_elements(By.CSS_SELECTOR, css)
+        return next((one for one in found if one.is_displayed()), None)
+
     def find(self, css: str) -> Any:
         """The first such element that is to be seen."""
-        return self.wait(
-            lambda driver: next(
-                (
-                    found
-                    for found in driver.find_elements(By.CSS_SELECTOR, css)
-                    if found.is_displayed()
-                ),
-                None,
-            ),
-            css,
-        )
+        return self.wait(lambda _: self._seen(css), css)
 
     def is_seen(self, css: str) -> bool:
-        found = self.driver.find_elements(By.CSS_SELECTOR, css)
-        return any(one.is_displayed() for one in found)
+        return self._seen(css) is not None
 
-    def follow(self, link: Any) -> None:
+    def text(self, css: str = "body") -> str:
+        def read(_: Any) -> tuple[str] | None:
+            found = self._seen(css)
+            return None if found is None else (found.text,)
+
+        [text] = self.wait(read, css)
+        return text
+
+    def click(self, css: str) -> None:
+        self._click(lambda _: self._seen(css), css)
+
+    def _click(self, look: Callable[[Any], Any], what: str) -> None:
+        def click(driver: Any) -> bool:
+            found = look(driver)
+            if found is None:
+                return False
+            found.click()
+            return True
+
+        self.wait(click, what)
+
+    def follow(self, css: str) -> None:
         """Clicks, and waits for the next page."""
-        before = self.driver.find_element(By.TAG_NAME, "html")
-        link.click()
-        self.wait(
-            lambda driver: driver.find_element(By.TAG_NAME, "html") != before, "the next page"
-        )
+        self._follow(lambda _: self._seen(css), css)
 
     def follow_text(self, text: str) -> None:
-        self.follow(self.wait(lambda driver: driver.find_element(By.LINK_TEXT, text), text))
+        self._follow(lambda driver: driver.find_element(By.LINK_TEXT, text), text)
 
     def press(self, text: str) -> None:
         """Presses the button of that text, and waits for the next page."""
         path = f"//*[@id='content']//button[starts-with(normalize-space(), {text!r})]"
-        self.follow(self.wait(lambda driver: driver.find_element(By.XPATH, path), text))
+        self._follow(lambda driver: driver.find_element(By.XPATH, path), text)
 
-    def text(self, css: str = "body") -> str:
-        return self.find(css).text
+    def _follow(self, look: Callable[[Any], Any], what: str) -> None:
+        before = self.driver.find_element(By.TAG_NAME, "html")
+        self._click(look, what)
+        self.wait(
+            lambda driver: driver.find_element(By.TAG_NAME, "html") != before, "the next page"
+        )
 
     def rows(self) -> list[str]:
         return [

@@ -30,7 +30,7 @@ def operator(browser: Browser, django_user_model: Any) -> Browser:
     browser.open("/admin/")
     browser.find("#id_username").send_keys("operator")
     browser.find("#id_password").send_keys(PASSWORD)
-    browser.follow(browser.find("input[type=submit]"))
+    browser.follow("input[type=submit]")
     return browser
 
 

@@ -124,7 +124,7 @@ def test_an_operator_retries_a_failed_job_and_sees_it_succeed(operator, tmp_path
 
     operator.follow_text("Overview of the jobs")
     assert operator.text("#overview-failed").split() == [f"{MANY + 1:,}", "failed"]
-    operator.follow(operator.find("#overview-failed"))
+    operator.follow("#overview-failed")
     assert len(operator.rows()) == 50
     operator.find("#searchbar").send_keys("out of paper")
     operator.press("Filter")
@@ -149,11 +149,11 @@ def test_an_operator_deletes_all_that_match_and_no_other(operator):
     operator.open("/admin/jobs/job/?state=failed&queue=default")
     delete = operator.find("button[value=delete]")
     assert not delete.is_enabled()
-    operator.find("#action-toggle").click()
+    operator.click("#action-toggle")
     assert operator.text(".job-ticked") == "50 ticked jobs"
-    operator.find("#result_list .action-select").click()
+    operator.click("#result_list .action-select")
     assert operator.text(".job-ticked") == "49 ticked jobs"
-    operator.find("input[name=select_across]").click()
+    operator.click("input[name=select_across]")
     assert "all 120 that match" in operator.text(".job-which")
     operator.press("Delete")
     assert "120 jobs" in operator.text("h1")
@@ -168,7 +168,7 @@ def test_an_operator_deletes_all_that_match_and_no_other(operator):
 def test_errors_that_are_alike_are_one_row_and_are_retried_together(operator):
     failing(7)
     operator.open("/admin/jobs/job/")
-    operator.follow(operator.find("a[href='errors/']"))
+    operator.follow("a[href='errors/']")
     [row] = operator.rows()
     assert "RuntimeError: page <n> is lost" in row
     assert row.startswith("7")
@@ -200,7 +200,7 @@ def test_every_page_can_be_read_on_a_phone_and_in_the_dark(looking):
     operator.open(pages["list"])
     for part in (".job-state", ".job-name", ".field-why", "button[value=retry]", ".action-select"):
         assert operator.is_seen(part), part
-    operator.find(".action-select").click()
+    operator.click(".action-select")
     operator.press("Delete")
     assert not operator.is_wider_than_the_screen()
     assert (operator.nameless(), operator.faint()) == ([], [])
@@ -215,9 +215,9 @@ def test_the_api_can_be_tried_on_its_page(browser):
         "the API's operations",
     )
     browser.picture("docs")
-    browser.find("#operations-posts-posts_list .opblock-summary-control").click()
-    browser.find("#operations-posts-posts_list .try-out__btn").click()
-    browser.find("#operations-posts-posts_list .execute").click()
+    browser.click("#operations-posts-posts_list .opblock-summary-control")
+    browser.click("#operations-posts-posts_list .try-out__btn")
+    browser.click("#operations-posts-posts_list .execute")
     assert browser.text(
         "#operations-posts-posts_list .live-responses-table .response .response-col_status"
     ).startswith("200")

@@ -86,8 +86,8 @@ def test_hostile_texts_stay_texts(operator):
     Job.objects.update(name=HOSTILE, locked_by=HOSTILE)
     pausing.pause(queue=HOSTILE, reason=HOSTILE)
     operator.open(OVERVIEW)
-    operator.find("#job-refresh-now").click()
-    operator.follow(operator.find("#overview-compared tbody a"))
+    operator.click("#job-refresh-now")
+    operator.follow("#overview-compared tbody a")
     assert HOSTILE in operator.text("#overview-activity-title")
     assert operator.driver.title != "taken-over"
     assert not operator.driver.find_elements("css selector", "#content img, #content script")
@@ -111,7 +111,7 @@ def test_it_refreshes_itself_and_nobody_loses_his_place(faster, django_user_mode
     WorkerRecord.objects.create(name="w", host="h", pid=1, slots=1, lease=3600)
     operator.open(OVERVIEW)
     assert operator.text("#overview-ready").split() == ["0", "ready"]
-    operator.find("#overview-points summary").click()
+    operator.click("#overview-points summary")
     driver.execute_script(
         "document.getElementById('overview-failed').focus(); window.scrollTo(0, 300);"
     )
@@ -187,7 +187,7 @@ def test_an_operator_cancels_a_job_in_batch_and_its_container_ends(
     operator.open(OVERVIEW)
     assert "--batch" in operator.text("#overview-workers")
     assert "1\nrunning" in operator.text("#overview-panel-1")
-    operator.follow(operator.find("#overview-longest tbody a"))
+    operator.follow("#overview-longest tbody a")
     operator.press("Cancel")
     operator.press("Cancel: 1 job")
     assert "1 job cancelled." in operator.text(".messagelist")
