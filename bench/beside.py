@@ -24,10 +24,9 @@ class Beside:
         #: Why each of the others can't be, in a sentence.
         self.missing = missing
 
-    def on(self, database: str, *, many: bool = False) -> list[Peer]:
-        """Those that use that database; with `many`, that can enqueue many at once."""
-        found = [peer for peer in self._peers if database in peer.databases]
-        return [peer for peer in found if peer.many] if many else found
+    def on(self, database: str) -> list[Peer]:
+        """Those that use that database."""
+        return [peer for peer in self._peers if database in peer.databases]
 
     def measure(self, database: Database, peer: Peer, what: str, **options: Any) -> dict[str, Any]:
         """Calls `bench.peers.measures.<what>` in a new process; returns its figures."""

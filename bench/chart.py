@@ -8,7 +8,7 @@ from xml.sax.saxutils import escape
 
 from bench.databases import TITLES
 from bench.figures import ratio
-from bench.tables import is_many, limit_of, subject_title
+from bench.tables import SUBJECTS, is_many, limit_of, subject_title
 
 if TYPE_CHECKING:
     from bench.figures import Figures
@@ -84,12 +84,12 @@ def _beside_the_limit(chart: Chart, figures: Figures, suite: str, title: str) ->
     for database in databases:
         rates_of = figures.by_subject(suite, database)
         for subject in sorted(rates_of, key=is_many):
-            rates = rates_of[subject]
-            part = ratio(rates, rates_of.get(limit_of(subject), []))
+            rates, limit = rates_of[subject], rates_of.get(limit_of(subject))
+            if not limit:
+                continue
+            part = ratio(rates, limit)
             label = f"{TITLES[database]}, {subject_title(subject).replace('`', '')}"
-            value = f"{part:.2f}  ({median(rates):,.0f}/s)"
-            if part == part:
-                chart.bar(label, _colour(subject), part, value)
+            chart.bar(label, _colour(subject), part, f"{part:.2f}  ({median(rates):,.0f}/s)")
         chart.gap()
 
 
@@ -112,4 +112,4 @@ def _workers(chart: Chart, figures: Figures) -> None:
 def _colour(subject: str) -> str:
     if subject in ("bare", "bulk"):
         return LIMIT
-    return OURS if subject in ("jobs", "many", "lazy") else PEERS
+    return OURS if subject in SUBJECTS else PEERS

@@ -19,14 +19,13 @@ from bench.beside import Beside
 from bench.databases import Database, Databases
 from bench.peers.catalogue import Peer
 from bench.sizes import Sizes
+from bench.tables import SUBJECTS, is_many
 
 #: Keeps a record: of a suite, a database and a subject, its figures, and what else
 #: distinguishes it.
 Record = Callable[..., None]
 #: A subject, to what measures it once.
 Ways = dict[str, Callable[[], dict[str, Any]]]
-#: Subjects that enqueue many jobs at once.
-TOGETHER = ("bulk", "many", "lazy")
 
 
 class Suites:
@@ -60,8 +59,8 @@ class Suites:
         database = self._make("enqueue")
         one, many = self._sizes.enqueue, self._sizes.many
         ways: Ways = {}
-        for subject in ("bare", "jobs", *TOGETHER):
-            number = many if subject in TOGETHER else one
+        for subject in SUBJECTS:
+            number = many if is_many(subject) else one
             ways[subject] = partial(
                 database.measure, "enqueue", subject=subject, jobs_number=number
             )

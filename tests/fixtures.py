@@ -15,7 +15,9 @@ import pytest
 from django.db import connection, connections
 
 from jobs import Worker, databases
+from jobs import store as stores
 from jobs.models import Job
+from jobs.store import store_for
 from tests.processes import FAST, LATE, ROOT, Process, database_url, processes
 from tests.servers import DocumentDB, Mongo, Postgres, Server, free_port, wait_for_port
 
@@ -40,6 +42,32 @@ def web(start: Callable[..., Process]) -> str:
     process = start("runserver", "--noreload", str(port))
     wait_for_port(port, given_up=lambda: process.popen.poll() is not None, log=process.log)
     return f"http://127.0.0.1:{port}"
+
+
+# Faults
+
+
+@pytest.fixture
+def lose_reply(monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[[str], None]]:
+    """Makes the next call of a store's method raise after it has done its work."""
+    to_lose: list[str] = []
+
+    def lose(method: str) -> None:
+        store = store_for(Job)
+        original = getattr(store, method)
+        to_lose.append(method)
+
+        def once(*args: Any, **kwargs: Any) -> None:
+            monkeypatch.setattr(store, method, original)
+            original(*args, **kwargs)
+            to_lose.remove(method)
+            raise store.unavailable[0]("the connection broke")
+
+        monkeypatch.setattr(store, method, once)
+
+    yield lose
+    stores._stores.clear()  # else the next test's worker reaps nothing for a while
+    assert to_lose == [], "no reply was lost"
 
 
 # AWS Batch on this machine

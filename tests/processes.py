@@ -153,6 +153,24 @@ def make_due(job: Any) -> None:
 
 
 @contextmanager
+def in_a_thread(work: Callable[[], object]) -> Iterator[None]:
+    """Does it in another thread, while the body runs; then waits for its end."""
+
+    def run() -> None:
+        try:
+            work()
+        finally:
+            connections.close_all()
+
+    thread = threading.Thread(target=run, daemon=True)
+    thread.start()
+    try:
+        yield
+    finally:
+        thread.join(180)
+
+
+@contextmanager
 def released(go: Path, once: Callable[[], object]) -> Iterator[None]:
     """Lets a waiting job end, once something has come about while the body runs."""
 
@@ -161,11 +179,6 @@ def released(go: Path, once: Callable[[], object]) -> Iterator[None]:
             wait_for(once)
         finally:
             go.touch()
-            connections.close_all()
 
-    thread = threading.Thread(target=release)
-    thread.start()
-    try:
+    with in_a_thread(release):
         yield
-    finally:
-        thread.join(180)

@@ -8,5 +8,5 @@ Each peer is a module here, which that environment imports and this one doesn't.
 - `finished()`, how many are performed, and `unfinished()`, how many are not,
 - `forget()`, which deletes them all,
 - `enqueue_note(path)`, which enqueues a task that writes its time to a file,
-- `APPS` and `SETTINGS`, what Django's settings have for it.
+- `SETTINGS`, what Django's settings have for it.
 """

@@ -21,9 +21,8 @@ class Peer:
 
     name: str
     title: str
-    #: The module here, and the package that it needs.
+    #: The package that it needs, and the module here of that name.
     module: str
-    package: str
     databases: tuple[str, ...]
     #: What becomes of a job whose worker dies, and what is kept of a finished one.
     promise: str
@@ -36,7 +35,7 @@ class Peer:
 
     def obstacle(self, importable: set[str]) -> str:
         """Why it can't be measured here; empty if it can."""
-        if self.package not in importable:
+        if self.module not in importable:
             needed = " (it needs Python 3.12)" if self.name == "django-ox" else ""
             return f"{self.title} isn't installed{needed}"
         if self.name == "celery" and shutil.which("redis-server") is None:
@@ -52,7 +51,6 @@ PEERS = (
         name="procrastinate",
         title="procrastinate",
         module="procrastinate",
-        package="procrastinate",
         databases=("postgres",),
         promise="stays until your own code retries it; kept",
         many="batch_defer",
@@ -62,7 +60,6 @@ PEERS = (
         name="django-tasks-db",
         title="django-tasks-db",
         module="django_tasks_db",
-        package="django_tasks_db",
         databases=("sqlite", "postgres"),
         promise="stays `RUNNING` for ever; kept",
         worker=("django", "db_worker"),
@@ -71,7 +68,6 @@ PEERS = (
         name="django-ox",
         title="django-ox",
         module="django_ox",
-        package="django_ox",
         databases=("sqlite", "postgres"),
         promise="tried again after a lease; kept",
         many="enqueue_many",
@@ -81,7 +77,6 @@ PEERS = (
         name="celery",
         title="celery with Redis",
         module="celery",
-        package="celery",
         databases=("postgres",),
         promise="lost, at most once; not kept",
         durable=False,
@@ -91,7 +86,6 @@ PEERS = (
         name="huey",
         title="huey with SQLite",
         module="huey",
-        package="huey",
         databases=("sqlite",),
         promise="lost, at most once; not kept",
         durable=False,
@@ -103,9 +97,9 @@ BY_NAME = {peer.name: peer for peer in PEERS}
 
 def measurable(python: Path) -> tuple[list[Peer], list[str]]:
     """The peers that can be measured with that Python, and why the others can't."""
-    packages = [peer.package for peer in PEERS]
+    modules = [peer.module for peer in PEERS]
     done = subprocess.run(
-        [str(python), "-c", LOOK, *packages], capture_output=True, text=True, check=True
+        [str(python), "-c", LOOK, *modules], capture_output=True, text=True, check=True
     )
     importable = set(json.loads(done.stdout))
     obstacles = {peer.name: peer.obstacle(importable) for peer in PEERS}

@@ -49,14 +49,16 @@ class TaskCall(Performable):
     run_after: dt.datetime | None = None
 
     @classmethod
-    def of(cls, task: Any, args: Any, kwargs: Any, said: decorating.Options) -> TaskCall:
+    def of(
+        cls, task: Any, args: list[Any], kwargs: dict[str, Any], said: decorating.Options
+    ) -> TaskCall:
         """Raises InvalidTask for a function that no worker finds, TypeError or
         ValueError for arguments that JSON has no counterpart for.
         """
         call = cls(
             path_of(task.func),
-            _argument(task, "args", list(args)),
-            _argument(task, "kwargs", dict(kwargs)),
+            _argument(task, "args", args),
+            _argument(task, "kwargs", kwargs),
             task.backend,
             task.takes_context,
             task.run_after,

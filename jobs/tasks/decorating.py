@@ -9,7 +9,7 @@ from __future__ import annotations
 import datetime as dt
 import inspect
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 from typing import Any, TypeVar
 
 from jobs.conf.options import duration, positive_integer
@@ -54,12 +54,7 @@ class Options:
     def or_else(self, other: Options) -> Options:
         """These options; where nothing is said, the other's."""
         said = {each.name: getattr(self, each.name) for each in fields(self)}
-        return Options(
-            **{
-                name: getattr(other, name) if value is None else value
-                for name, value in said.items()
-            }
-        )
+        return replace(other, **{name: value for name, value in said.items() if value is not None})
 
 
 NOTHING = Options()

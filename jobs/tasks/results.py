@@ -59,15 +59,14 @@ def of(job: AbstractJob, task: Any = None) -> JobResult:
     kept = results.read(job.result)
     executed = job.state in (State.RUNNING, State.DETACHED)
     begun = executed and bool(job.runner)
-    backend = call.backend if call else "default"
     if task is None:
         task = task_at(
-            call.function if call else job.name,
+            call.function,
             priority=-job.priority,
-            backend=backend,
+            backend=call.backend,
             queue_name=job.queue,
-            run_after=call.run_after if call else None,
-            takes_context=bool(call and call.takes_context),
+            run_after=call.run_after,
+            takes_context=call.takes_context,
         )
     result = JobResult(
         task=task,
@@ -77,15 +76,15 @@ def of(job: AbstractJob, task: Any = None) -> JobResult:
         started_at=kept.started_at or job.started_at,
         last_attempted_at=job.started_at,
         finished_at=job.finished_at,
-        args=call.args if call else [],
-        kwargs=call.kwargs if call else {},
-        backend=backend,
+        args=call.args,
+        kwargs=call.kwargs,
+        backend=call.backend,
         errors=[TaskError(exception_class_path=e.path, traceback=e.traceback) for e in kept.errors],
         worker_ids=[*kept.worker_ids, *([results.worker_of(job)] if begun else [])],
     )
     if result.status == TaskResultStatus.FAILED and not _tells_the_end(job, result):
         result.errors.append(_last_error(job))
-    put(result, _return_value=kept.return_value)
+    object.__setattr__(result, "_return_value", kept.return_value)  # it is frozen
     return result
 
 
@@ -94,25 +93,19 @@ def _status(state: str) -> TaskResultStatus:
     return STATUSES[State(state)] if state in State.values else TaskResultStatus.FAILED
 
 
-def put(result: JobResult, **values: Any) -> None:
-    """Sets fields of a result, which is frozen for everybody else."""
-    for name, value in values.items():
-        object.__setattr__(result, name, value)
-
-
 def path_of(cls: type) -> str:
     return f"{cls.__module__}.{cls.__qualname__}"
 
 
-def _call(job: AbstractJob) -> TaskCall | None:
-    """The call that the row holds; None if it can't be loaded."""
+def _call(job: AbstractJob) -> TaskCall:
+    """The call that the row holds; if it can't be loaded, what its name says of it."""
     from jobs.tasks.call import TaskCall
 
     try:
         payload = job.payload
     except (DeserializationError, ImportError):
-        return None
-    return payload if isinstance(payload, TaskCall) else None
+        payload = None
+    return payload if isinstance(payload, TaskCall) else TaskCall(job.name, [], {}, "default")
 
 
 def _tells_the_end(job: AbstractJob, result: JobResult) -> bool:

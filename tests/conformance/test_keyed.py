@@ -12,6 +12,7 @@ from django.db import OperationalError, connection, connections, transaction
 from jobs.models import Activity, FailedAttempt, Progress
 from jobs.records import NUMBERS
 from jobs.store.keyed import keyed_for
+from tests.processes import in_a_thread
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -118,19 +119,16 @@ def test_a_write_that_waits_too_long_is_given_up():
             keyed_for(Progress).put([progress(1, 1)], "epoch")
             held.set()
             go.wait(60)
-        connections.close_all()
 
-    thread = threading.Thread(target=hold)
-    thread.start()
-    try:
-        assert held.wait(30)
-        began = time.monotonic()
-        with pytest.raises(OperationalError), keyed.within(0.2):
-            keyed.put([progress(2, 2)], "epoch")
-        assert time.monotonic() - began < 20  # SQLite would wait for 30 s
-    finally:
-        go.set()
-        thread.join(60)
+    with in_a_thread(hold):
+        try:
+            assert held.wait(30)
+            began = time.monotonic()
+            with pytest.raises(OperationalError), keyed.within(0.2):
+                keyed.put([progress(2, 2)], "epoch")
+            assert time.monotonic() - began < 20  # SQLite would wait for 30 s
+        finally:
+            go.set()
     keyed.put([progress(2, 2)], "epoch")
     assert Progress.objects.get().done == 2
     if connection.vendor == "sqlite":

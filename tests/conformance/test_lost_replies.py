@@ -34,29 +34,6 @@ def forgotten():
     stores._stores.clear()
 
 
-@pytest.fixture
-def lose_reply(monkeypatch):
-    """Makes the next call of a store's method raise after it has done its work."""
-
-    to_lose = []
-
-    def lose(method):
-        store = store_for(Job)
-        original = getattr(store, method)
-        to_lose.append(method)
-
-        def once(*args, **kwargs):
-            monkeypatch.setattr(store, method, original)
-            original(*args, **kwargs)
-            to_lose.remove(method)
-            raise store.unavailable[0]("the connection broke")
-
-        monkeypatch.setattr(store, method, once)
-
-    yield lose
-    assert to_lose == [], "no reply was lost"
-
-
 def test_a_claim(lose_reply, calls):
     jobs.enqueue_many([Record("a"), Record("b")])
     lose_reply("claim")

@@ -14,7 +14,7 @@ from jobs.models import Job
 from jobs.process.news import News
 from jobs.store import hearing, store_for
 from jobs.store.sql import SqlStore
-from tests.processes import wait_for
+from tests.processes import in_a_thread, wait_for
 from tests.samples import Record
 
 pytestmark = [
@@ -145,9 +145,7 @@ def test_one_job_costs_idle_workers_a_few_claims_and_many_jobs_wake_them_all(mon
     workers = [jobs.Worker(name=f"w{index}", sleep_delay=3600) for index in range(number)]
     with ExitStack() as stack:
         for worker in workers:
-            thread = threading.Thread(target=run, args=(worker,), daemon=True)
-            thread.start()
-            stack.callback(thread.join, 60)
+            stack.enter_context(in_a_thread(worker.start))
             stack.callback(worker.stop)
         for worker in workers:
             wait_for(lambda worker=worker: worker._news.others >= number - 1)
@@ -162,13 +160,6 @@ def test_one_job_costs_idle_workers_a_few_claims_and_many_jobs_wake_them_all(mon
         wait_for(lambda: Job.objects.filter(state="running").count() == number)
         go_on.set()
         wait_for(lambda: not Job.objects.exists())
-
-
-def run(worker: jobs.Worker) -> None:
-    try:
-        worker.start()
-    finally:
-        connections.close_all()
 
 
 go_on = threading.Event()

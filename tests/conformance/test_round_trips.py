@@ -7,6 +7,8 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from importlib import import_module
+from types import ModuleType
 
 import pytest
 from django.db import connection
@@ -89,6 +91,21 @@ def forget(monkeypatch) -> Callable[[jobs.Worker], None]:
     return lambda worker: original(worker._reaper)
 
 
+@pytest.fixture
+def _maintained_once(monkeypatch) -> None:
+    """Maintenance, and a look at what is paused, come before the first job alone."""
+    monkeypatch.setattr(reaper, "MAINTENANCE_INTERVAL", math.inf)
+    monkeypatch.setattr(pauses, "INTERVAL", math.inf)
+
+
+@pytest.fixture
+def work() -> ModuleType:
+    """The tests' tasks of Django."""
+    reason = "neither Django 6.0 nor the backport"
+    pytest.importorskip("jobs.tasks", reason=reason, exc_type=ImportError)
+    return import_module("tests.tasks.work")
+
+
 def test_what_succeeded_is_forgotten_by_two_statements_a_minute(counting, forget, settings):
     """One looks for jobs of which failed attempts are kept, too."""
     store_for(Job).now()
@@ -117,11 +134,7 @@ def test_a_job_by_itself_costs_two_round_trips_and_its_enqueueing_one(counting):
     assert len(finished) == 1
 
 
-def test_a_task_of_django_costs_as_many(counting):
-    reason = "neither Django 6.0 nor the backport"
-    pytest.importorskip("jobs.tasks", reason=reason, exc_type=ImportError)
-    from tests.tasks import work
-
+def test_a_task_of_django_costs_as_many(counting, work):
     work.add.enqueue(1)  # the queue is empty afterwards
     worker = jobs.Worker()
     assert worker.work_off() == (1, 0)
@@ -180,9 +193,8 @@ def test_a_pass_over_an_empty_queue_costs_four(counting):
     assert len(sent) == 4
 
 
-def test_a_job_that_the_next_one_follows_costs_one_round_trip(counting, monkeypatch):
-    monkeypatch.setattr(reaper, "MAINTENANCE_INTERVAL", math.inf)
-    monkeypatch.setattr(pauses, "INTERVAL", math.inf)
+@pytest.mark.usefixtures("_maintained_once")
+def test_a_job_that_the_next_one_follows_costs_one_round_trip(counting):
     jobs.enqueue_many([Record(number) for number in range(100)])
     worker = jobs.Worker()
     store_for(Job).now()  # the clock is asked once in a while, at no job's cost
@@ -194,9 +206,8 @@ def test_a_job_that_the_next_one_follows_costs_one_round_trip(counting, monkeypa
     assert sent.count("BEGIN") == sent.count("COMMIT") == (99 if in_turn else 0)
 
 
-def test_a_failed_attempt_that_the_next_job_follows_costs_one_round_trip(counting, monkeypatch):
-    monkeypatch.setattr(reaper, "MAINTENANCE_INTERVAL", math.inf)
-    monkeypatch.setattr(pauses, "INTERVAL", math.inf)
+@pytest.mark.usefixtures("_maintained_once")
+def test_a_failed_attempt_that_the_next_job_follows_costs_one_round_trip(counting):
     jobs.enqueue_many([Fail(str(number)) for number in range(10)])
     worker = jobs.Worker()
     store_for(Job).now()
@@ -205,13 +216,8 @@ def test_a_failed_attempt_that_the_next_job_follows_costs_one_round_trip(countin
     assert len(sent) == 3 + 2 + between(9)
 
 
-def test_a_task_that_the_next_one_follows_costs_one_round_trip(counting, monkeypatch):
-    reason = "neither Django 6.0 nor the backport"
-    pytest.importorskip("jobs.tasks", reason=reason, exc_type=ImportError)
-    from tests.tasks import work
-
-    monkeypatch.setattr(reaper, "MAINTENANCE_INTERVAL", math.inf)
-    monkeypatch.setattr(pauses, "INTERVAL", math.inf)
+@pytest.mark.usefixtures("_maintained_once")
+def test_a_task_that_the_next_one_follows_costs_one_round_trip(counting, work):
     for number in range(10):
         work.add.enqueue(number)
     worker = jobs.Worker()
@@ -221,11 +227,10 @@ def test_a_task_that_the_next_one_follows_costs_one_round_trip(counting, monkeyp
     assert len(sent) == 3 + 2 + between(9)
 
 
+@pytest.mark.usefixtures("_maintained_once")
 def test_what_is_kept_of_a_hundred_jobs_costs_two_statements_after_them(counting, monkeypatch):
     """One for the activity, one for the failed attempts; none while a job runs."""
     monkeypatch.setattr("tests.conformance.test_round_trips.RECORDS", [])
-    monkeypatch.setattr(reaper, "MAINTENANCE_INTERVAL", math.inf)
-    monkeypatch.setattr(pauses, "INTERVAL", math.inf)
     jobs.enqueue_many([Record(number) for number in range(50)])
     jobs.enqueue_many([Fail() for number in range(50)])
     worker = jobs.Worker()

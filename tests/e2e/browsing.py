@@ -141,12 +141,12 @@ class Browser:
         """Clicks, and waits for the next page."""
         self._follow(lambda _: self._seen(css), css)
 
-    def follow_text(self, text: str, by: str = By.LINK_TEXT) -> None:
-        self._follow(lambda driver: driver.find_element(by, text), text)
+    def follow_text(self, text: str) -> None:
+        self._follow(lambda driver: driver.find_element(By.LINK_TEXT, text), text)
 
-    def press(self, text: str, within: str = "#content") -> None:
+    def press(self, text: str) -> None:
         """Presses the button of that text, and waits for the next page."""
-        path = f"//*[@id={within[1:]!r}]//button[starts-with(normalize-space(), {text!r})]"
+        path = f"//*[@id='content']//button[starts-with(normalize-space(), {text!r})]"
         self._follow(lambda driver: driver.find_element(By.XPATH, path), text)
 
     def _follow(self, look: Callable[[Any], Any], what: str) -> None:
@@ -165,9 +165,6 @@ class Browser:
         """From now on the pages are as wide as a phone."""
         size = {"width": width, "height": height, "deviceScaleFactor": 1, "mobile": True}
         self.driver.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", size)
-
-    def wide(self) -> None:
-        self.driver.execute_cdp_cmd("Emulation.clearDeviceMetricsOverride", {})
 
     def theme(self, name: str) -> None:
         """`light` or `dark`, as the system of whoever looks has it."""

@@ -32,3 +32,13 @@ def operator(browser: Browser, django_user_model: Any) -> Browser:
     browser.find("#id_password").send_keys(PASSWORD)
     browser.follow("input[type=submit]")
     return browser
+
+
+@pytest.fixture(params=[(1440, "light"), (1440, "dark"), (390, "light"), (390, "dark")], ids=str)
+def looking(request: Any, operator: Browser) -> tuple[Browser, str]:
+    """A browser of some width in some theme, and the end of its pictures' names."""
+    width, theme = request.param
+    operator.theme(theme)
+    if width == 390:
+        operator.phone(width)
+    return operator, f"{width}-{theme}"

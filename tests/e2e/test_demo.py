@@ -114,10 +114,7 @@ def test_a_process_that_is_started_when_a_signal_arrives_is_ended_too(tmp_path, 
         return process
 
     monkeypatch.setattr(stack.subprocess, "Popen", interrupted)
-    # A shell that runs the tests in its background lets them ignore it.
-    before = signal.signal(signal.SIGINT, signal.default_int_handler)
     started = stack.Stack(tmp_path, {})
     with pytest.raises(KeyboardInterrupt):
         started.start("help", "help", log=False)
     started.end("help")
-    signal.signal(signal.SIGINT, before)

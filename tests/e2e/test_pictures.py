@@ -4,27 +4,14 @@ SCREENSHOTS names a folder: `make pictures`.
 
 from __future__ import annotations
 
-from typing import Any
-
 import pytest
 
 from tests.e2e import scene
-from tests.e2e.browsing import Browser
 
 #: What there are pictures of, besides the overview as it looks in all ways.
 SHOWN = ("1440-light", "390-dark")
 
 pytestmark = pytest.mark.django_db(transaction=True)
-
-
-@pytest.fixture(params=[(1440, "light"), (1440, "dark"), (390, "light"), (390, "dark")], ids=str)
-def looking(request: Any, operator: Browser) -> tuple[Browser, str]:
-    """A browser of some width in some theme, and the end of its pictures' names."""
-    width, theme = request.param
-    operator.theme(theme)
-    if width == 390:
-        operator.phone(width)
-    return operator, f"{width}-{theme}"
 
 
 def pages() -> dict[str, str]:

@@ -1,4 +1,4 @@
-"""`manage.py jobs` as it is typed, and jobs for it."""
+"""`manage.py jobs` as it is typed, and jobs for it and for the admin."""
 
 from __future__ import annotations
 
@@ -49,9 +49,7 @@ def set_row(job: Any, **changes: Any) -> None:
     Job.objects.filter(pk=job.pk).update(**changes)
 
 
-def enqueued(
-    state: str = State.READY, payload: Any = None, queue: str = "default", **changes: Any
-) -> Any:
-    job = jobs.enqueue(payload or Record("x"), queue=queue)
+def enqueued(state: str = State.READY, payload: Any = None, **changes: Any) -> Any:
+    job = jobs.enqueue(payload or Record("x"))
     set_row(job, state=state, **changes)
     return job

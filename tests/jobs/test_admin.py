@@ -18,6 +18,7 @@ from jobs import transitions
 from jobs.admin import BoundedPaginator, JobAdmin
 from jobs.models import Job, State
 from jobs.records import FailedAttempt, Progress, job_key
+from tests.jobs.commanding import enqueued, set_row
 from tests.processes import row
 from tests.samples import Fail, Record
 
@@ -29,16 +30,6 @@ HOSTILE = "<script>alert('x')</script> {{ 7|add:7 }} %s \x1b[2J"
 
 def page_of(job: Any, action: str = "change") -> str:
     return reverse(f"admin:jobs_job_{action}", args=[job.pk])
-
-
-def set_row(job: Any, **changes: Any) -> None:
-    Job.objects.filter(pk=job.pk).update(**changes)
-
-
-def enqueued(state: str = State.READY, payload: Any = None, **changes: Any) -> Any:
-    job = jobs.enqueue(payload or Record("x"))
-    set_row(job, state=state, **changes)
-    return job
 
 
 def listed(client: Any, **query: str) -> set[Any]:
@@ -303,7 +294,7 @@ def test_any_instant_that_is_stored_is_shown_in_any_time_zone(admin_client, sett
 def failed_attempt(job: Any, number: int, **fields: Any) -> None:
     at = timezone.now() - dt.timedelta(hours=10 - number)
     wanted = {
-        "key": f"{job._meta.label}:{job.pk}:{number}",
+        "key": f"{job_key(job)}:{number}",
         "job_model": job._meta.label,
         "job_id": str(job.pk),
         "epoch": number,

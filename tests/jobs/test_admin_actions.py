@@ -18,7 +18,8 @@ from django.utils import timezone
 import jobs
 from jobs import likeness
 from jobs.models import Job
-from tests.jobs.test_admin import HOSTILE, LIST, enqueued, page_of, set_row
+from tests.jobs.commanding import enqueued, set_row
+from tests.jobs.test_admin import HOSTILE, LIST, page_of
 from tests.processes import row
 from tests.samples import Fail
 

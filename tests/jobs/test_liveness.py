@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 import datetime as dt
-import json
 import os
 import signal
 import socket
 from pathlib import Path
 
 import pytest
-from django.core.management import call_command
 from django.db import OperationalError
 
 import jobs
@@ -161,17 +159,9 @@ def test_workers_that_have_long_been_silent_are_forgotten():
     assert [sign.record.name for sign in monitoring.workers()] == ["new"]
 
 
-def command(*arguments: str) -> int:
-    try:
-        call_command("jobs", "workers", *arguments)
-    except SystemExit as end:
-        return int(str(end.code))
-    return 0
-
-
-def test_the_command_lists_workers_and_checks_them(capsys):
-    assert command() == 0
-    assert capsys.readouterr().out == "No worker is running.\n"
+def test_the_command_lists_workers_and_checks_them(run):
+    said = run("workers")
+    assert (said.status, said.out) == (0, "No worker is running.\n")
     now = store_for(WorkerRecord).now()
     for name, seconds in (("alive", 5), ("silent", 100)):
         WorkerRecord.objects.create(
@@ -186,15 +176,16 @@ def test_the_command_lists_workers_and_checks_them(capsys):
             started_at=now - dt.timedelta(hours=1),
             seen_at=now - dt.timedelta(seconds=seconds),
         )
-    assert command() == 0
-    header, alive, silent = capsys.readouterr().out.splitlines()
+    said = run("workers")
+    assert said.status == 0
+    header, alive, silent = said.out.splitlines()
     assert header.split()[0] == "NAME"
     assert "2 of 4" in alive
     assert "SILENT" not in alive
     assert silent.endswith("SILENT")
-    assert command("--json") == 0
-    found = json.loads(capsys.readouterr().out)
-    assert [(one["name"], one["alive"], one["queues"]) for one in found] == [
+    said = run("workers", "--json")
+    assert said.status == 0
+    assert [(one["name"], one["alive"], one["queues"]) for one in said.json] == [
         ("alive", True, ["mail"]),
         ("silent", False, ["mail"]),
     ]
@@ -207,11 +198,11 @@ def test_the_command_lists_workers_and_checks_them(capsys):
         (["--check", "unknown"], 1),
         (["--check", "silent", "--json"], 1),
     ]:
-        assert command(*arguments) == status, arguments
-    assert "There is no worker 'unknown'" in capsys.readouterr().err
+        assert run("workers", *arguments).status == status, arguments
+    assert "There is no worker 'unknown'" in run("workers", "--check", "unknown").err
 
 
-def test_a_database_that_is_away_says_nothing_of_a_worker(monkeypatch, capsys):
+def test_a_database_that_is_away_says_nothing_of_a_worker(monkeypatch, run):
     error = next(iter(store_for(WorkerRecord).unavailable))("away")
     monkeypatch.setattr(
         type(store_for(WorkerRecord)), "is_unavailable", lambda self, found: found is error
@@ -221,5 +212,6 @@ def test_a_database_that_is_away_says_nothing_of_a_worker(monkeypatch, capsys):
         raise error
 
     monkeypatch.setattr(monitoring, "workers", away)
-    assert command("--check", "w") == 0
-    assert "nobody can tell" in capsys.readouterr().err
+    said = run("workers", "--check", "w")
+    assert said.status == 0
+    assert "nobody can tell" in said.err

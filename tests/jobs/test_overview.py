@@ -12,7 +12,6 @@ from django.db import connection
 from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
 
-import jobs
 from jobs.admin import charts
 from jobs.admin import overview as page
 from jobs.models import Activity, Job, Progress, State, WorkerRecord
@@ -20,8 +19,8 @@ from jobs.operator import overview, pausing
 from jobs.records import BOUNDS, RAN, WAITED, class_of, job_key
 from jobs.store import store_for
 from jobs.store.base import Store
+from tests.jobs.commanding import enqueued
 from tests.jobs.test_admin_actions import user_with
-from tests.samples import Record
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -39,12 +38,6 @@ def _no_minute_passes(monkeypatch: pytest.MonkeyPatch) -> None:
     """The database's clock stands."""
     now = store_for(Job).now()
     monkeypatch.setattr(Store, "now", lambda self: now)
-
-
-def enqueued(state: str = State.READY, **changes: Any) -> Any:
-    job = jobs.enqueue(Record("x"))
-    Job.objects.filter(pk=job.pk).update(state=state, **changes)
-    return job
 
 
 def ago(**length: float) -> dt.datetime:

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import datetime as dt
-import json
 import math
 import threading
 from types import SimpleNamespace
 
 import pytest
 from django.core.management import call_command
-from django.db import connection, connections, transaction
+from django.db import connection, transaction
 from django.test.utils import CaptureQueriesContext
 
 import jobs
@@ -19,7 +18,7 @@ from jobs.operator import pausing, reports
 from jobs.process import pauses, reaper
 from jobs.store import store_for
 from jobs.store.reserver import Paused
-from tests.processes import lines, row, wait_for
+from tests.processes import in_a_thread, lines, row, wait_for
 from tests.samples import Append, Record, Wait, calls
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -141,22 +140,17 @@ def test_a_worker_goes_on_while_somebody_has_locked_the_table_of_pauses(monkeypa
     locked, done = threading.Event(), threading.Event()
 
     def lock() -> None:
-        try:
-            with transaction.atomic(), connection.cursor() as cursor:
-                cursor.execute("LOCK TABLE jobs_pause IN ACCESS EXCLUSIVE MODE")
-                locked.set()
-                done.wait(60)
-        finally:
-            connections.close_all()
+        with transaction.atomic(), connection.cursor() as cursor:
+            cursor.execute("LOCK TABLE jobs_pause IN ACCESS EXCLUSIVE MODE")
+            locked.set()
+            done.wait(60)
 
-    thread = threading.Thread(target=lock)
-    thread.start()
-    try:
-        assert locked.wait(60)
-        assert worker.work_off() == (1, 0)
-    finally:
-        done.set()
-        thread.join(60)
+    with in_a_thread(lock):
+        try:
+            assert locked.wait(60)
+            assert worker.work_off() == (1, 0)
+        finally:
+            done.set()
     assert calls == ["a"]
     assert "What is paused can't be read" in caplog.text
     assert worker.work_off() == (0, 0)
@@ -186,36 +180,30 @@ def test_pauses_that_cannot_be_read_leave_those_that_were_read_last(monkeypatch,
 # For people
 
 
-def command(*arguments: str) -> int:
-    try:
-        call_command("jobs", *arguments)
-    except SystemExit as end:
-        return int(str(end.code))
-    return 0
-
-
-def test_the_commands_pause_and_resume_and_say_so(capsys):
-    assert command("pause", "mail", "--reason", "the provider is down") == 0
-    assert command("pause", "--name", RECORD) == 0
-    assert "The job tests.samples.Record is paused." in capsys.readouterr().out
-    assert command("pause", "mail") == 0
-    assert "was paused already" in capsys.readouterr().out
+def test_the_commands_pause_and_resume_and_say_so(run):
+    assert run("pause", "mail", "--reason", "the provider is down").status == 0
+    said = run("pause", "--name", RECORD)
+    assert said.status == 0
+    assert "The job tests.samples.Record is paused." in said.out
+    said = run("pause", "mail")
+    assert said.status == 0
+    assert "was paused already" in said.out
     assert [(one.kind, one.value, one.reason) for one in pausing.paused()] == [
         ("queue", "mail", "the provider is down"),
         ("name", RECORD, ""),
     ]
     for name in ("stats", "check"):
-        assert command(name) == 0
-        out = capsys.readouterr().out
-        assert "The queue mail is paused since" in out
-        assert "the provider is down" in out
-        assert command(name, "--json") == 0
-        found = json.loads(capsys.readouterr().out)["paused"]
-        assert [one["value"] for one in found] == ["mail", RECORD]
-    assert command("resume", "mail", "--json") == 0
-    assert json.loads(capsys.readouterr().out) == {"resumed": True}
-    assert command("resume", "mail") == 1
-    assert command("resume", "--name", RECORD) == 0
+        said = run(name)
+        assert said.status == 0
+        assert "The queue mail is paused since" in said.out
+        assert "the provider is down" in said.out
+        said = run(name, "--json")
+        assert said.status == 0
+        assert [one["value"] for one in said.json["paused"]] == ["mail", RECORD]
+    said = run("resume", "mail", "--json")
+    assert (said.status, said.json) == (0, {"resumed": True})
+    assert run("resume", "mail").status == 1
+    assert run("resume", "--name", RECORD).status == 0
     assert pausing.paused() == []
 
 
@@ -229,10 +217,11 @@ def test_one_of_queue_and_class_is_named(arguments):
         pausing.pause()
 
 
-def test_a_queue_that_no_job_can_have_is_refused(capsys):
-    assert command("pause", "") == 1
-    assert command("pause", "a\x00b") == 1
-    assert capsys.readouterr().err.count("No job has the queue") == 2
+def test_a_queue_that_no_job_can_have_is_refused(run):
+    for queue in ("", "a\x00b"):
+        said = run("pause", queue)
+        assert said.status == 1
+        assert said.err.count("No job has the queue") == 1
     assert not Pause.objects.exists()
 
 

@@ -14,7 +14,6 @@ from types import SimpleNamespace
 
 import pytest
 from django.core.management import call_command
-from django.db import connections
 
 import jobs
 from jobs.models import Job, Progress, State
@@ -23,7 +22,7 @@ from jobs.process.bulletin import Bulletin, Report
 from jobs.process.leases import Heartbeat
 from jobs.process.reporter import Reporter
 from jobs.records import job_key
-from tests.processes import row, wait_for
+from tests.processes import in_a_thread, row, wait_for
 from tests.samples import append, calls
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -301,12 +300,10 @@ def test_a_worker_without_a_keeper_writes_progress_by_a_thread(settings):
     globals()["Held"] = Held
     Held.__qualname__ = "Held"
     job = jobs.enqueue(Held())
-    thread = threading.Thread(target=lambda: (jobs.Worker().work_off(), connections.close_all()))
-    thread.start()
-    try:
-        assert held.wait(60)
-        assert wait_for(lambda: told(job)).done == 4
-    finally:
-        go.set()
-        thread.join(60)
+    with in_a_thread(lambda: jobs.Worker().work_off()):
+        try:
+            assert held.wait(60)
+            assert wait_for(lambda: told(job)).done == 4
+        finally:
+            go.set()
     assert row(job) is None

@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import subprocess
 import sys
-from pathlib import Path
 
 import pytest
 
-pytest.importorskip("mypy")
+from tests.processes import ROOT
 
-ROOT = Path(__file__).resolve().parent.parent.parent
+pytest.importorskip("mypy")
 
 RIGHT = """
 from dataclasses import dataclass

@@ -20,7 +20,7 @@ def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool 
 
 
 @pytest.fixture(autouse=True)
-def told(request: pytest.FixtureRequest) -> Iterator[list[tuple[str, Any, Any]]]:
+def told() -> Iterator[list[tuple[str, Any, Any]]]:
     """Every signal: its name, its sender, and the result as it was then."""
     from jobs.tasks import compat
     from tests.tasks import work

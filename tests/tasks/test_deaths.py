@@ -3,42 +3,17 @@
 from __future__ import annotations
 
 import signal
-from typing import Any
 
 import pytest
 
 import jobs
 from jobs import exceptions
-from jobs import store as stores
 from jobs.models import Job
 from jobs.store import store_for
 from tests.processes import wait_for
 from tests.tasks import work
 
 pytestmark = pytest.mark.django_db(transaction=True)
-
-
-@pytest.fixture
-def lose_reply(monkeypatch):
-    """Makes the next call of a store's method raise after it has done its work."""
-    lost: list[str] = []
-
-    def lose(method: str) -> None:
-        store = store_for(Job)
-        original = getattr(store, method)
-
-        def once(*args: Any, **kwargs: Any) -> None:
-            monkeypatch.setattr(store, method, original)
-            original(*args, **kwargs)
-            lost.append(method)
-            raise store.unavailable[0]("the connection broke")
-
-        monkeypatch.setattr(store, method, once)
-
-    asked: list[str] = []
-    yield lambda method: (asked.append(method), lose(method))
-    stores._stores.clear()
-    assert lost == asked, "no reply was lost"
 
 
 def test_a_result_whose_write_lost_its_answer_is_recorded_once(lose_reply, told):

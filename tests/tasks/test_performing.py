@@ -21,8 +21,6 @@ from tests.tasks import work
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
-FOR_EVER = {"JOBS": {"KEEP_RESULTS_FOR": 10**6}}
-
 
 def worked_off(number: int = 100) -> tuple[int, int]:
     return jobs.Worker(name="w").work_off(number)

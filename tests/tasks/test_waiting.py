@@ -10,14 +10,13 @@ from contextlib import contextmanager
 from typing import Any
 
 import pytest
-from django.db import connections
 from django.test import override_settings
 
 import jobs
 from jobs.models import Job
 from jobs.operator import actions
 from jobs.tasks import compat, waiting
-from tests.processes import wait_for
+from tests.processes import in_a_thread, wait_for
 from tests.tasks import work
 from tests.tasks.loops import in_a_loop, listeners_have_ended
 
@@ -28,20 +27,11 @@ pytestmark = pytest.mark.django_db(transaction=True)
 def working() -> Iterator[None]:
     """A worker in another thread."""
     worker = jobs.Worker(name="w", sleep_delay=0.05)
-
-    def run() -> None:
+    with in_a_thread(worker.start):
         try:
-            worker.start()
+            yield
         finally:
-            connections.close_all()
-
-    thread = threading.Thread(target=run)
-    thread.start()
-    try:
-        yield
-    finally:
-        worker.stop()
-        thread.join()
+            worker.stop()
 
 
 def test_a_result_waits_for_its_end():
@@ -96,15 +86,10 @@ def cancelled_soon(result: Any) -> Iterator[None]:
 
     def run() -> None:
         wait_for(lambda: any(each.name == "jobs-listener" for each in threading.enumerate()))
-        try:
-            cancel(result)
-        finally:
-            connections.close_all()
+        cancel(result)
 
-    thread = threading.Thread(target=run)
-    thread.start()
-    yield
-    thread.join()
+    with in_a_thread(run):
+        yield
 
 
 def test_the_database_wakes_who_waits_long_before_the_next_look(monkeypatch):

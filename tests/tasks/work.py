@@ -89,11 +89,6 @@ def greet(name: str) -> str:
 
 
 @task
-def leave(code: Any = 3) -> None:
-    sys.exit(code)
-
-
-@task
 def die() -> None:
     os.kill(os.getpid(), 9)
 
