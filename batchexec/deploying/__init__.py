@@ -1,0 +1,1 @@
+"""Makes, shows and removes what AWS Batch needs, by the templates of `infra/`."""

@@ -1,0 +1,64 @@
+"""`manage.py batchexec`: AWS, from an empty account to the first job."""
+
+from __future__ import annotations
+
+import sys
+from argparse import ArgumentParser
+from importlib import import_module
+from typing import Any
+
+from django.core.management.base import BaseCommand, CommandError
+
+from jobs.management.failures import of_the_database
+
+#: Each sub-command is a module of its own that has HELP, `add_arguments(parser)` and
+#: `run(command, **options)`, which returns the exit status.
+SUB_COMMANDS = {
+    "deploy": "batchexec.deploying.deploy",
+    "push": "batchexec.deploying.push",
+    "status": "batchexec.deploying.status",
+    "destroy": "batchexec.deploying.destroy",
+    "doctor": "batchexec.doctor.command",
+}
+
+
+class Command(BaseCommand):
+    help = (
+        "Makes what AWS Batch needs in an AWS account, shows it, checks it, removes it. "
+        "Exit status: 0 done, or all is well; 1 not."
+    )
+    # A deployment must not depend on the database or on the worker's settings.
+    requires_system_checks: list[str] = []
+
+    def add_arguments(self, parser: ArgumentParser) -> None:
+        commands = parser.add_subparsers(dest="action", required=True, metavar="COMMAND")
+        for name, path in SUB_COMMANDS.items():
+            module = import_module(path)
+            module.add_arguments(commands.add_parser(name, help=module.HELP))
+
+    def handle(self, *args: Any, action: str, **options: Any) -> None:
+        try:
+            status = import_module(SUB_COMMANDS[action]).run(self, **options)
+        except KeyboardInterrupt:
+            raise CommandError("Interrupted; run it again to go on.", returncode=130) from None
+        except Exception as error:
+            if text := _sentence(error):
+                raise CommandError(text) from error
+            raise
+        if status:
+            sys.exit(status)
+
+
+def _sentence(error: Exception) -> str:
+    """What is wrong and what to do, for the errors that aren't ours; empty for ours."""
+    if isinstance(error, CommandError):
+        return ""
+    if isinstance(error, ImportError):
+        return str(error)
+    from batchexec.aws import answers, credentials  # with boto3, which may be missing
+
+    if text := answers.configuration_error(error) or credentials.missing(error):
+        return text
+    if type(error).__module__.startswith("botocore."):
+        return f"AWS can't be asked: {error}"
+    return of_the_database(error)
