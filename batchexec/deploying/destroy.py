@@ -1,18 +1,101 @@
-"""`manage.py batchexec destroy`."""
+"""`manage.py batchexec destroy`: removes an environment, but no data unless told to."""
 
 from __future__ import annotations
 
+import sys
 from argparse import ArgumentParser
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from django.core.management.base import BaseCommand, CommandError
 
-HELP = "destroy"
+from batchexec.deploying.environment import DEFAULT_NAME
+
+if TYPE_CHECKING:
+    from batchexec.deploying.account import Account
+
+HELP = "remove the environment from AWS; the database, secrets and images stay"
 
 
 def add_arguments(parser: ArgumentParser) -> None:
-    pass
+    parser.description = (
+        "Removes the stacks of the environment, the last first. The database is never touched. "
+        "Secrets and images stay, unless you say --secrets or --images."
+    )
+    add = parser.add_argument
+    add("--name", default=DEFAULT_NAME, help="the environment; default: %(default)s")
+    add("--yes", action="store_true", help="don't ask")
+    add("--secrets", action="store_true", help="delete the secrets that deploy made, in 30 days")
+    add(
+        "--images",
+        metavar="REPOSITORY",
+        help="delete this repository with all its images, which other environments may use",
+    )
 
 
-def run(command: BaseCommand, **options: Any) -> int:
-    raise CommandError("Not there yet.")
+def run(
+    command: BaseCommand,
+    *,
+    name: str,
+    yes: bool,
+    secrets: bool,
+    images: str | None,
+    **options: Any,
+) -> int:
+    from batchexec.deploying.account import Account
+    from batchexec.deploying.environment import Environment, name_problem, registry_stack
+    from batchexec.deploying.secrets import Secrets
+    from batchexec.deploying.templates import REGISTRY, STACKS, parameters
+    from jobs.management.terminal import printable
+
+    def say(text: str) -> None:
+        command.stdout.write(printable(text))
+        command.stdout.flush()
+
+    if problem := name_problem(name):
+        raise CommandError(problem)
+    if images and (problem := parameters(REGISTRY)["Repository"].problem(images)):
+        raise CommandError(problem.replace("--repository", "--images"))
+    account = Account.current()
+    environment = Environment(account, name, say)
+    there = [stack for stack in STACKS if environment.formation.look(environment.stack_name(stack))]
+    kept = Secrets(account.client("secretsmanager"), name)
+    if not there and not secrets and not images:
+        say(f"Nothing named {name} is deployed in {account.region}.")
+        return 0
+    if not yes:
+        _ask(name, account, there, secrets, images)
+    for stack in reversed(there):
+        say(f"{environment.stack_name(stack)}: is removed")
+        environment.formation.delete(environment.stack_name(stack))
+    if secrets:
+        for gone in kept.delete():
+            say(f"{gone}: is deleted in 30 days")
+    if images:
+        _delete_images(account, images)
+        environment.formation.delete(registry_stack(images))
+        say(f"{images}: the repository and its images are deleted")
+    left = [kind for kind in ("database-url", "secret-key") if kept.find(kind)]
+    if left:
+        say(f"Kept: the secrets {', '.join(f'{name}/{kind}' for kind in left)}; --secrets deletes.")
+    return 0
+
+
+def _ask(name: str, account: Account, there: list[str], secrets: bool, images: str | None) -> None:
+    what = [f"{len(there)} stacks of {name}, with its logs; jobs that run in AWS Batch are ended"]
+    if secrets:
+        what.append("its secrets")
+    if images:
+        what.append(f"the repository {images} with all images")
+    print(f"This removes from {account.number} in {account.region}:", *what, sep="\n  ")  # noqa: T201
+    if not sys.stdin.isatty():
+        raise CommandError("Nobody can answer here: add --yes if you mean it. Nothing was removed.")
+    if input(f"Type {name} to go on: ").strip() != name:
+        raise CommandError("Nothing was removed.")
+
+
+def _delete_images(account: Account, repository: str) -> None:
+    ecr = account.client("ecr")
+    try:
+        ecr.delete_repository(repositoryName=repository, force=True)
+    except ecr.exceptions.RepositoryNotFoundException:
+        return

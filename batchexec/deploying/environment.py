@@ -1,0 +1,56 @@
+"""An environment in an account: its stacks, by name, and what they are now."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Callable
+from functools import cached_property
+
+from batchexec.deploying.account import Account
+from batchexec.deploying.formation import Formation, Stack
+from batchexec.deploying.templates import REGISTRY, STACKS, parameters
+
+DEFAULT_NAME = "delayed-jobs"
+#: The tag by which everything of an environment is found, in the costs, too.
+TAG = "delayed-jobs"
+
+
+def name_problem(name: str) -> str:
+    """Why an environment can't be called so, in a sentence; empty if it can."""
+    return parameters("base")["Name"].problem(name)
+
+
+class Environment:
+    """All stacks of one environment are named after it."""
+
+    def __init__(
+        self, account: Account, name: str, say: Callable[[str], None], deployment: str = ""
+    ):
+        self.account = account
+        self.name = name
+        tags = [{"Key": TAG, "Value": name}]
+        self.formation = Formation(account.client("cloudformation"), say, deployment, tags)
+
+    def stack_name(self, stack: str) -> str:
+        return f"{self.name}-{stack}"
+
+    @cached_property
+    def stacks(self) -> dict[str, Stack]:
+        """The stacks that exist, as they were when first asked for."""
+        found = {stack: self.formation.look(self.stack_name(stack)) for stack in STACKS}
+        return {stack: one for stack, one in found.items() if one and one.exists}
+
+    def variables(self) -> str:
+        """What `--env` has set before, as JSON."""
+        base = self.stacks.get("base")
+        return base.parameters.get("Environment", "") if base else ""
+
+
+def registry_stack(repository: str) -> str:
+    """The stack of a repository. Environments that share one don't own it."""
+    return f"{re.sub('[^a-z0-9]+', '-', repository)}-{REGISTRY}"
+
+
+def plain_json(value: object) -> str:
+    return json.dumps(value, indent=2, default=str)

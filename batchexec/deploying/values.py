@@ -1,0 +1,146 @@
+"""The values of the templates' parameters, all of which are checked before anything is
+made.
+
+A value is what the command is given, else what is deployed, else the default.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterator, Mapping, Sequence
+
+from batchexec.deploying.formation import Stack
+from batchexec.deploying.templates import STACKS, Parameter, parameters
+from batchexec.sizes import FARGATE_SIZES
+
+#: The command finds these out. The others are its options.
+FOUND = frozenset(
+    {
+        *("RepositoryArns", "SecretArns", "ExecutionRoleArn", "JobRoleArn", "WorkerRoleArn"),
+        *("WebRoleArn", "ScheduleRoleArn", "MachineProfileArn", "SecurityGroupId", "ClusterArn"),
+        *("JobQueue", "JobDefinition", "Environment"),
+    }
+)
+#: Lists and texts that a template of roles takes without a pattern.
+VARIABLE = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
+#: Variables that the templates set, each with what to use instead.
+TAKEN = {
+    "ALLOWED_HOSTS": "--allowed-hosts",
+    "DATABASE_URL": "--database-url-file",
+    "SECRET_KEY": "--secret-key-secret",
+    "JOBS_SIGNING_KEYS": "--signing-keys-secret",
+    "BATCHEXEC_JOB_QUEUE": "--name",
+    "BATCHEXEC_JOB_DEFINITION": "--image",
+    "JOB_ID": "nothing: the worker sets it",
+    "JOB_EPOCH": "nothing: the worker sets it",
+}
+SECRET = re.compile("SECRET|PASSWORD|TOKEN|ACCESS_KEY|CREDENTIAL", re.IGNORECASE)
+#: The most characters of a parameter. Source: CloudFormation quotas.
+LONGEST = 4096
+
+
+def options() -> dict[str, Parameter]:
+    """The parameters that are options of the command, by name, each once."""
+    return {
+        name: parameter
+        for stack in STACKS
+        for name, parameter in parameters(stack).items()
+        if name not in FOUND
+    }
+
+
+def deployed(stacks: Sequence[Stack | None]) -> dict[str, str]:
+    """What the stacks that exist were made with."""
+    return {
+        name: value
+        for stack in stacks
+        if stack is not None and stack.exists
+        for name, value in stack.parameters.items()
+    }
+
+
+def settled(given: Mapping[str, str | None], before: Mapping[str, str]) -> dict[str, str]:
+    """A value for each option that has one."""
+    found = {}
+    for name, parameter in options().items():
+        value = given.get(name)
+        value = before.get(name, parameter.default) if value is None else value
+        if value is not None:
+            found[name] = value
+    return found
+
+
+def problems(values: Mapping[str, str]) -> Iterator[str]:
+    """What is wrong with the values, a sentence each."""
+    known = options()
+    for name, value in values.items():
+        if text := known[name].problem(value):
+            yield text
+            return  # of one that isn't well-formed, the rest can't be judged
+    yield from _sizes(values)
+    if ("VpcId" in values) != ("Subnets" in values):
+        yield "--vpc-id and --subnets belong together: give both, or none for a network of its own."
+    if values["WebSource"] and values["WebCount"] == "0":
+        yield "--web-source is of no use without web servers: add --web-count."
+    if values["WebTargetGroup"] and not values["WebSource"]:
+        yield (
+            "--web-target-group needs --web-source, the security group of its load balancer: "
+            "nothing else may connect."
+        )
+    if values["WebCount"] != "0" and values["AllowedHosts"] == "localhost":
+        yield "--web-count needs --allowed-hosts: the host names that the web site is called by."
+    if "*" in values["AllowedHosts"].split(","):
+        yield "--allowed-hosts '*' allows every name, which the settings refuse: name the hosts."
+
+
+def _sizes(values: Mapping[str, str]) -> Iterator[str]:
+    pairs = (
+        ("--job-vcpu", "--job-memory", float(values["JobVcpu"]), values["JobMemory"]),
+        (
+            "--worker-cpu",
+            "--worker-memory",
+            int(values["WorkerCpu"]) / 1024,
+            values["WorkerMemory"],
+        ),
+        ("--web-cpu", "--web-memory", int(values["WebCpu"]) / 1024, values["WebMemory"]),
+    )
+    for cpu, memory, vcpu, given in pairs:
+        offered = FARGATE_SIZES[vcpu]
+        if int(float(given)) not in offered:
+            yield (
+                f"{memory} {given}: with {cpu} for {vcpu:g} vCPU, Fargate offers "
+                f"{', '.join(map(str, offered))} MiB."
+            )
+
+
+def environment(before: str, changes: Sequence[str]) -> dict[str, str]:
+    """The containers' own variables, after the changes NAME=VALUE and NAME=.
+
+    Raises ValueError in a sentence for what isn't one, or isn't the user's to set.
+    """
+    found: dict[str, str] = json.loads(before) if before.strip() else {}
+    for change in changes:
+        name, sign, value = change.partition("=")
+        if not sign or not VARIABLE.fullmatch(name):
+            raise ValueError(f"--env {change!r} is not NAME=VALUE, or NAME= to remove it.")
+        if name in TAKEN:
+            raise ValueError(f"--env {name} is set by the templates: use {TAKEN[name]}.")
+        if SECRET.search(name) or re.search(r"://[^/\s@]*:[^/\s@]+@", value):
+            raise ValueError(
+                f"--env {name} looks like a secret, and whoever may look at the stack could read "
+                "it: keep it in Secrets Manager, and let your settings read it from there."
+            )
+        if not value.isprintable():
+            raise ValueError(f"--env {name} has characters that can't be printed.")
+        found.pop(name, None)
+        if value:
+            found[name] = value
+    if len(as_text(found)) > LONGEST:
+        raise ValueError(f"--env: CloudFormation keeps {LONGEST} characters at most.")
+    return found
+
+
+def as_text(variables: Mapping[str, str]) -> str:
+    """The variables as the parameter Environment; empty if there are none."""
+    return json.dumps(variables, sort_keys=True) if variables else ""
