@@ -145,6 +145,8 @@ class Formation:
         try:
             made = self._client.create_change_set(**request)
         except exceptions.ClientError as error:
+            if any(part in str(error) for part in NO_CHANGES):
+                return ChangeSet("", name, is_new, [], unchanged=True)
             raise Failed(f"The stack {name} can't be changed: {_message(error)}") from error
         return self._planned(made["Id"], name, is_new)
 

@@ -1,6 +1,6 @@
 """What moto keeps for us: logs, IAM, EC2, CloudFormation and the other services.
 
-No other module knows moto.
+No other module but `mends` knows moto.
 """
 
 from __future__ import annotations
@@ -16,6 +16,8 @@ from moto.ecs.models import ecs_backends
 from moto.iam.models import iam_backends
 from moto.logs.models import logs_backends
 from moto.moto_server.werkzeug_app import DomainDispatcherApplication, create_backend_app
+
+from batchexec.local.mends import mend
 
 _accounts = itertools.count(123456789012)
 
@@ -34,6 +36,7 @@ class Cloud:
     DEFAULT_LOG_GROUP = "/aws/batch/job"
 
     def __init__(self) -> None:
+        mend()
         # moto itself gives this variable precedence over the account that we name.
         self.account = os.environ.get("MOTO_ACCOUNT_ID") or str(next(_accounts))
         self._application = DomainDispatcherApplication(create_backend_app)

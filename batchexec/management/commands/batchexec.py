@@ -22,6 +22,9 @@ SUB_COMMANDS = {
 }
 
 
+WHO = "whoever runs the command, so allow it, or use other credentials"
+
+
 class Command(BaseCommand):
     help = (
         "Makes what AWS Batch needs in an AWS account, shows it, checks it, removes it. "
@@ -56,9 +59,14 @@ def _sentence(error: Exception) -> str:
     if isinstance(error, ImportError):
         return str(error)
     from batchexec.aws import answers, credentials  # with boto3, which may be missing
+    from batchexec.aws.boto import exceptions
 
+    if isinstance(error, exceptions.ClientError):
+        if answers.is_denied(error):
+            return f"AWS denies this to {WHO}: {error}"
+        return answers.configuration_error(error) or f"AWS refuses this: {error}"
     if text := answers.configuration_error(error) or credentials.missing(error):
         return text
-    if type(error).__module__.startswith("botocore."):
+    if isinstance(error, exceptions.BotoCoreError):
         return f"AWS can't be asked: {error}"
     return of_the_database(error)
