@@ -1,8 +1,9 @@
 """What moto's other services leave out that `manage.py batchexec` relies on.
 
 A stack that a change set has made shows its outputs, and its parameters as they were
-given. A task of ECS comes to its end: nothing runs in it, it pretends to have
-succeeded.
+given. An update makes a new revision of a job definition, makes what a condition has
+left out until now, and leaves alone what moto can't change. A task of ECS comes to its
+end: nothing runs in it, it pretends to have succeeded.
 """
 
 from __future__ import annotations
@@ -10,12 +11,14 @@ from __future__ import annotations
 from functools import wraps
 from typing import Any
 
+from moto.cloudformation import parsing
 from moto.cloudformation.models import ChangeSet, Stack
-from moto.cloudformation.parsing import OutputMap
 from moto.moto_api import state_manager
 
-#: Where the method that was mended is kept, so that it is mended once.
+#: Marks that the mends are done.
 MENDED = "_mended_by_localbatch"
+#: A change of these is a new one, beside the one before.
+REVISIONS = ("AWS::Batch::JobDefinition",)
 
 
 def mend() -> None:
@@ -23,19 +26,24 @@ def mend() -> None:
     state_manager.set_transition("ecs::task", {"progression": "manual", "times": 1})
     if hasattr(ChangeSet, MENDED):
         return
-    original = ChangeSet.apply
+    ChangeSet.apply = _with_outputs(ChangeSet.apply)
+    Stack.parameter_list = property(_parameters)
+    parsing.parse_and_update_resource = _keeping(parsing.parse_and_update_resource)
+    setattr(ChangeSet, MENDED, True)
 
+
+def _with_outputs(original: Any) -> Any:
     @wraps(original)
     def apply(change_set: Any) -> None:
         original(change_set)
         stack = change_set.stack
         stack.template, stack.parameters = change_set.template, change_set.parameters
         stack._parse_template()
-        stack.output_map = OutputMap(stack.resource_map, stack.template_dict, stack.stack_id)
+        stack.output_map = parsing.OutputMap(
+            stack.resource_map, stack.template_dict, stack.stack_id
+        )
 
-    ChangeSet.apply = apply
-    Stack.parameter_list = property(_parameters)
-    setattr(ChangeSet, MENDED, True)
+    return apply
 
 
 def _parameters(stack: Any) -> list[dict[str, Any]]:
@@ -50,3 +58,14 @@ def _parameters(stack: Any) -> list[dict[str, Any]]:
         # moto adds AWS's own.
         if "::" not in key
     ]
+
+
+def _keeping(original: Any) -> Any:
+    @wraps(original)
+    def update(logical_id: str, resource: Any, resources: Any, **place: Any) -> Any:
+        before = resources._parsed_resources.get(logical_id)
+        if before is not None and resource["Type"] in REVISIONS:
+            return parsing.parse_and_create_resource(logical_id, resource, resources, **place)
+        return original(logical_id, resource, resources, **place) or resources[logical_id]
+
+    return update
