@@ -121,6 +121,17 @@ class Formation:
             raise CommandError(_stuck(stack))
         return stack
 
+    def obstacle(self, name: str) -> str:
+        """Why the stack can't be changed now, in a sentence; empty if it can."""
+        stack = self.look(name)
+        if stack is None or stack.status in (REVIEWED, *USABLE):
+            return ""
+        if stack.in_progress:
+            return f"The stack {name} is being changed ({stack.status}): wait until that has ended."
+        if stack.status == NOTHING_LEFT:
+            return f"{name}: would be removed, which is empty, and made anew"
+        return _stuck(stack)
+
     def _is_ours(self, stack: Stack) -> bool:
         return f"{PREFIX}-{self._deployment}-" in stack.change_set
 

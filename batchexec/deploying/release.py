@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 
 from django.core.management.base import CommandError
 
-from batchexec.deploying import secrets, templates, values, words
+from batchexec.deploying import network, secrets, templates, values, words
 from batchexec.deploying.environment import Environment
 from batchexec.deploying.image import Image
 from batchexec.deploying.migration import migrate
@@ -72,6 +72,9 @@ class Release:
                 self._values.pop(name, None)
         found = self._problems_of_image()
         found += values.problems(self._values)
+        if not found:
+            found += network.problems(self._account, self._values)
+        found += values.fixed(self._given, values.deployed(list(stacks.values())))
         found += self._problems_of_secrets(database_url_file)
         try:
             self._variables = values.environment(self._environment.variables(), self._env)
@@ -134,7 +137,9 @@ class Release:
         formation = self._environment.formation
         for stack in self._wanted():
             name = self._environment.stack_name(stack)
-            formation.ready(name)
+            if problem := formation.obstacle(name):
+                self._say(problem)
+                continue
             if stack == "network" and stack not in self._environment.stacks:
                 self._values.update(VpcId=NOT_YET["VpcId"], Subnets=NOT_YET["Subnets"])
             plan = formation.plan(name, self._body(stack), self._values_of(stack, pretend=True))

@@ -35,6 +35,12 @@ TAKEN = {
     "JOB_ID": "nothing: the worker sets it",
     "JOB_EPOCH": "nothing: the worker sets it",
 }
+#: Parameters that stay as they are, with the reason.
+FIXED = {
+    "VpcId": "AWS moves no security group to another network",
+    "Addresses": "the subnets are in use",
+    "FairShare": "AWS Batch neither gives a queue a scheduling policy nor takes it",
+}
 SECRET = re.compile("SECRET|PASSWORD|TOKEN|ACCESS_KEY|CREDENTIAL", re.IGNORECASE)
 #: The most characters of a parameter. Source: CloudFormation quotas.
 LONGEST = 4096
@@ -92,6 +98,17 @@ def problems(values: Mapping[str, str]) -> Iterator[str]:
         yield "--web-count needs --allowed-hosts: the host names that the web site is called by."
     if "*" in values["AllowedHosts"].split(","):
         yield "--allowed-hosts '*' allows every name, which the settings refuse: name the hosts."
+
+
+def fixed(given: Mapping[str, str | None], before: Mapping[str, str]) -> Iterator[str]:
+    """What AWS can't change in an environment that exists, a sentence each."""
+    for name, why in FIXED.items():
+        value, known = given.get(name), before.get(name)
+        if value is not None and known is not None and value != known:
+            yield (
+                f"{options()[name].option} is {known!r}, and {why}: deploy {value!r} under another "
+                "--name."
+            )
 
 
 def _sizes(values: Mapping[str, str]) -> Iterator[str]:

@@ -2,8 +2,9 @@
 
 A stack that a change set has made shows its outputs, and its parameters as they were
 given. An update makes a new revision of a job definition, makes what a condition has
-left out until now, and leaves alone what moto can't change. A task of ECS comes to its
-end: nothing runs in it, it pretends to have succeeded.
+left out until now, and leaves alone what moto can't change. AWS::NoValue in a list is no
+entry. A task of ECS comes to its end: nothing runs in it, it pretends to have
+succeeded.
 """
 
 from __future__ import annotations
@@ -26,10 +27,14 @@ def mend() -> None:
     state_manager.set_transition("ecs::task", {"progression": "manual", "times": 1})
     if hasattr(ChangeSet, MENDED):
         return
-    ChangeSet.apply = _with_outputs(ChangeSet.apply)
-    Stack.parameter_list = property(_parameters)
-    parsing.parse_and_update_resource = _keeping(parsing.parse_and_update_resource)
-    setattr(ChangeSet, MENDED, True)
+    mended: Any = parsing
+    mended.parse_and_update_resource = _keeping(parsing.parse_and_update_resource)
+    mended.parse_resource = _without_no_values(parsing.parse_resource)
+    mended = Stack
+    mended.parameter_list = property(_parameters)
+    mended = ChangeSet
+    mended.apply = _with_outputs(ChangeSet.apply)
+    setattr(mended, MENDED, True)
 
 
 def _with_outputs(original: Any) -> Any:
@@ -69,3 +74,21 @@ def _keeping(original: Any) -> Any:
         return original(logical_id, resource, resources, **place) or resources[logical_id]
 
     return update
+
+
+def _without_no_values(original: Any) -> Any:
+    @wraps(original)
+    def parse(resource: Any, resources: Any) -> Any:
+        found = original(resource, resources)
+        return found and (found[0], without_none(found[1]), *found[2:])
+
+    return parse
+
+
+def without_none(value: Any) -> Any:
+    """The value, without what is None in a list of it."""
+    if isinstance(value, dict):
+        return {key: without_none(one) for key, one in value.items()}
+    if isinstance(value, list):
+        return [without_none(one) for one in value if one is not None]
+    return value

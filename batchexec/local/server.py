@@ -149,6 +149,13 @@ class LocalBatch:
         """Replaces the lag, for what AWS Batch has yet to notice from now on."""
         self._lag.set(seconds)
 
+    def enforce(self, policy: Path | Mapping[str, Any]) -> None:
+        """Replaces the IAM policy, as that of a role which was made meanwhile.
+
+        Raises PolicyError, and changes nothing, for one that can't be used.
+        """
+        self._access.policy = Policy.read(policy)
+
     def faults(self) -> list[dict[str, Any]]:
         """The faults in force: their `spec`, and how often they are `left`, or None."""
         return self._faults.show()
@@ -186,10 +193,17 @@ class LocalBatch:
                 machine, self._timers, self._faults, index, account.block, **self._scheduler_options
             )
             api = BatchApi(account, self._scheduler, self._faults, index, **self._api_options)
-            access = Access(self._policy, self._cloud.account, api.tags_of)
+            self._access = Access(self._policy, self._cloud.account, api.tags_of)
             guard = Guard(self.host, self.port, self._names)
             self._application = Application(
-                guard, self._throttle, access, self._cloud, api, self._faults, self._calls, logs
+                guard,
+                self._throttle,
+                self._access,
+                self._cloud,
+                api,
+                self._faults,
+                self._calls,
+                logs,
             )
             self._server = Server(self._application, listening)
         serve = partial(self._server.serve_forever, poll_interval=0.05)

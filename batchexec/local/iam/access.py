@@ -18,18 +18,18 @@ class Access:
     """What the one user of an account may do. Without a policy, that is everything."""
 
     def __init__(self, policy: Policy | None, account: str, tags_of: TagsOf):
-        self._policy = policy
+        self.policy = policy
         self._account = account
         self._tags_of = tags_of
 
     def check(self, operation: str, region: str, request: Mapping[str, Any]) -> None:
         """Raises AWS's AccessDeniedException if the policy doesn't allow the call."""
-        if self._policy is None:
+        if self.policy is None:
             return
         prefix = f"arn:aws:batch:{region}:{self._account}"
         for need in needs(operation, request, prefix):
             context = self._context(region, request, need.resource)
-            decision = self._policy.decide(need.action, need.resource, context)
+            decision = self.policy.decide(need.action, need.resource, context)
             if decision is not Decision.ALLOWED:
                 raise self._denied(need.action, need.resource, decision)
 
