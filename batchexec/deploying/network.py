@@ -40,4 +40,5 @@ def _said(option: str, error: exceptions.ClientError) -> list[str]:
     code = str(error.response.get("Error", {}).get("Code"))
     if code in DENIED:
         return []
-    return [f"{option}: {error.response.get('Error', {}).get('Message') or error}"]
+    text = str(error.response.get("Error", {}).get("Message") or error)
+    return [f"{option}: {text.rstrip('.')}."]

@@ -1,7 +1,7 @@
 """What moto's other services leave out that `manage.py batchexec` relies on.
 
-A stack that a change set has made shows its outputs, and its parameters as they were
-given. An update makes a new revision of a job definition, makes what a condition has
+A stack that a change set has made names it, and shows its outputs, and its parameters
+as they were given. An update makes a new revision of a job definition, makes what a condition has
 left out until now, and leaves alone what moto can't change. AWS::NoValue in a list is no
 entry. A task of ECS comes to its end: nothing runs in it, it pretends to have
 succeeded.
@@ -42,6 +42,7 @@ def _with_outputs(original: Any) -> Any:
     def apply(change_set: Any) -> None:
         original(change_set)
         stack = change_set.stack
+        stack.change_set_id = change_set.change_set_id
         stack.template, stack.parameters = change_set.template, change_set.parameters
         stack._parse_template()
         stack.output_map = parsing.OutputMap(

@@ -27,14 +27,15 @@ def metadata(wheel: Path) -> Message:
         return Parser().parsestr(archive.read(name).decode())
 
 
-def test_it_holds_both_packages_whole_and_nothing_else(names: set[str]) -> None:
+def test_it_holds_both_packages_whole_the_templates_and_nothing_else(names: set[str]) -> None:
     sources = {
         str(path.relative_to(ROOT))
         for package in ("jobs", "batchexec")
         for path in (ROOT / package).rglob("*")
         if path.is_file() and "__pycache__" not in path.parts
     }
-    assert {name for name in names if ".dist-info/" not in name} == sources
+    templates = {f"batchexec/infra/{path.name}" for path in (ROOT / "infra").iterdir()}
+    assert {name for name in names if ".dist-info/" not in name} == sources | templates
 
 
 @pytest.mark.parametrize(
@@ -47,6 +48,7 @@ def test_it_holds_both_packages_whole_and_nothing_else(names: set[str]) -> None:
         "jobs/mongodb/migrations/auth/0001_initial.py",
         "jobs/management/commands/localmongo.py",
         "batchexec/management/commands/localbatch.py",
+        "batchexec/infra/batch.yaml",
         "jobs/templates/admin/jobs/pagination.html",
     ],
 )
