@@ -1,10 +1,10 @@
 """What moto's other services leave out that `manage.py batchexec` relies on.
 
 A stack that a change set has made names it, and shows its outputs, and its parameters
-as they were given. An update makes a new revision of a job definition, makes what a condition has
-left out until now, and leaves alone what moto can't change. AWS::NoValue in a list is no
-entry. A task of ECS comes to its end: nothing runs in it, it pretends to have
-succeeded.
+as they were given. An update makes a new revision of a definition, makes what a
+condition has left out until now, and leaves alone what moto can't change. AWS::NoValue
+in a list is no entry, and RetainExceptOnCreate is kept to. A task of ECS comes to its
+end: nothing runs in it, it pretends to have succeeded.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from moto.moto_api import state_manager
 #: Marks that the mends are done.
 MENDED = "_mended_by_localbatch"
 #: A change of these is a new one, beside the one before.
-REVISIONS = ("AWS::Batch::JobDefinition",)
+REVISIONS = ("AWS::Batch::JobDefinition", "AWS::ECS::TaskDefinition")
 
 
 def mend() -> None:
@@ -40,6 +40,9 @@ def mend() -> None:
 def _with_outputs(original: Any) -> Any:
     @wraps(original)
     def apply(change_set: Any) -> None:
+        for resource in change_set.template_dict["Resources"].values():
+            if resource.get("DeletionPolicy") == "RetainExceptOnCreate":
+                resource["DeletionPolicy"] = "Retain"
         original(change_set)
         stack = change_set.stack
         stack.change_set_id = change_set.change_set_id
@@ -70,9 +73,9 @@ def _keeping(original: Any) -> Any:
     @wraps(original)
     def update(logical_id: str, resource: Any, resources: Any, **place: Any) -> Any:
         before = resources._parsed_resources.get(logical_id)
-        if before is not None and resource["Type"] in REVISIONS:
+        if before is None or resource["Type"] in REVISIONS:
             return parsing.parse_and_create_resource(logical_id, resource, resources, **place)
-        return original(logical_id, resource, resources, **place) or resources[logical_id]
+        return original(logical_id, resource, resources, **place) or before
 
     return update
 

@@ -48,6 +48,10 @@ class Account:
         #: moto takes no compute environment without a role.
         self.batch_role = str(made["Role"]["Arn"])
 
+    @property
+    def number(self) -> str:
+        return str(self.client("sts").get_caller_identity()["Account"])
+
     def client(self, service: str) -> Any:
         return boto(self.server.url, service)
 
