@@ -55,6 +55,7 @@ RULES = (
     # These know no database.
     Rule(
         "project protocol batchexec/test_failures.py batchexec/test_resources.py "
+        "batchexec/test_deploy_*.py "
         "jobs/test_payloads.py jobs/test_settings.py",
         all="mongodb",
         short="sqlite",

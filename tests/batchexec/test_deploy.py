@@ -13,7 +13,6 @@ from typing import Any
 import pytest
 
 import jobs
-from batchexec.aws.client import BatchClient
 from batchexec.executions import traces
 from jobs.models import State
 from posts.jobs import DummyJob
@@ -146,52 +145,6 @@ def test_containers_have_the_same_settings_and_their_secrets_by_reference(
     allowed = deployed.policy(deployed.outputs("roles")["ExecutionRoleArn"])["Statement"]
     (reads,) = [one for one in allowed if one["Sid"] == "ReadSecrets"]
     assert secret in reads["Resource"]
-
-
-def test_every_call_that_the_worker_can_make_is_in_its_policy_and_no_other(
-    deployed: Account,
-) -> None:
-    made: set[str] = set()
-    client = BatchClient()
-    for one in (client._once, client._often):
-        one.meta.events.register(
-            "before-call.batch", lambda model, **event: made.add(f"batch:{model.name}")
-        )
-    deployed.server.enforce(
-        {
-            "Version": "2012-10-17",
-            "Statement": {"Effect": "Allow", "Action": "batch:*", "Resource": "*"},
-        }
-    )
-    batch_job = client.submit(
-        {
-            "jobName": "a",
-            "jobQueue": "shop",
-            "jobDefinition": "shop",
-            "containerOverrides": {"command": ["true"]},
-        }
-    )
-    calls: dict[str, Callable[[], object]] = {
-        "submit": lambda: None,
-        "describe": lambda: client.describe([batch_job]),
-        "describe_one": lambda: client.describe_one(batch_job),
-        "find": lambda: client.find("shop", "a"),
-        "find_all": lambda: client.find_all("shop", "a"),
-        "terminate": lambda: client.terminate(batch_job, "x"),
-        "cancel": lambda: client.cancel(batch_job, "x"),
-        "queues": lambda: client.queues("shop"),
-        "compute_environments": lambda: client.compute_environments(["x"]),
-        "definition_revisions": lambda: client.definition_revisions("shop"),
-        "definition": lambda: client.definition("shop:1"),
-    }
-    assert set(calls) == {name for name in vars(BatchClient) if not name.startswith("_")}
-    for make in calls.values():
-        make()
-    # A submission with tags makes no call of its own, but needs the right.
-    made.add("batch:TagResource")
-    policy = deployed.policy(deployed.outputs("roles")["WorkerRoleArn"])
-    allowed = {action for one in policy["Statement"] for action in one["Action"]}
-    assert made == allowed
 
 
 def test_status_shows_all_of_it_and_whether_it_is_well(deployed: Account) -> None:

@@ -14,6 +14,8 @@ from django.core.management.base import CommandError
 from moto.cloudformation.models import CloudFormationBackend, cloudformation_backends
 from moto.ecs.models import Container
 
+from batchexec.deploying import templates, words
+from batchexec.deploying.formation import ChangeSet, Formation
 from batchexec.deploying.secrets import Secrets
 from tests.batchexec.deployments import LEFT_OUT, Account, account, call
 from tests.processes import processes, wait_for
@@ -94,6 +96,23 @@ def test_a_dry_run_says_what_would_change_and_changes_nothing(deployed: Account)
     assert deployed.client("cloudformation").describe_stacks()["Stacks"] == before
 
 
+def test_a_change_is_said_in_words_with_what_it_means() -> None:
+    detail = {"Target": {"Attribute": "Properties", "Name": "Subnets"}}
+    change = {
+        "Action": "Modify",
+        "Replacement": "True",
+        "LogicalResourceId": "Fargate",
+        "ResourceType": "AWS::Batch::ComputeEnvironment",
+        "Details": [detail, detail, {}],
+    }
+    plan = ChangeSet("id", "shop-batch", False, [{"ResourceChange": change}, {}])
+    assert next(lines := words.lines(plan)) == "shop-batch: would be changed"
+    assert next(lines) == (
+        "  replaces Fargate (AWS::Batch::ComputeEnvironment), because of Subnets: "
+        "jobs that run in it are ended, and tried again"
+    )
+
+
 def test_a_new_release_has_a_revision_of_its_own_and_leaves_the_one_before(
     deployed: Account,
 ) -> None:
@@ -154,9 +173,12 @@ def test_a_change_that_fails_names_the_first_resource_and_what_is_left(
     failing["shop-batch"] = status
     batch = stack(deployed, "batch")
     before, events = batch.status, len(batch.events)
+    stacks = Formation(deployed.client("cloudformation"), print, "x")
+    values = {**stacks.look("shop-batch").parameters, "MaxVcpus": "17"}
     try:
+        plan = stacks.plan("shop-batch", templates.text("batch"), values)
         with pytest.raises(CommandError) as error:
-            deployed.deploy("--max-vcpus", str(20 + len(status)))
+            stacks.apply(plan)
     finally:
         batch.status = before
         del batch.events[events:]
@@ -183,14 +205,12 @@ def test_a_stack_that_cannot_be_changed_is_a_sentence_with_its_cure(
     batch = stack(deployed, "batch")
     before, batch.status = batch.status, status
     try:
+        stacks = Formation(deployed.client("cloudformation"), print, "x")
         with pytest.raises(CommandError) as error:
-            deployed.deploy("--worker-count", "2")
+            stacks.ready("shop-batch")
         assert message in str(error.value)
-        said = deployed.deploy("--dry-run")
-        assert status in said
+        assert status in stacks.obstacle("shop-batch")
         assert batch.status == status
-        with pytest.raises(SystemExit):
-            call("status", "--name", "shop")
     finally:
         batch.status = before
 
