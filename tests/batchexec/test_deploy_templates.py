@@ -14,7 +14,7 @@ import pytest
 import yaml
 
 from batchexec.deploying import templates
-from batchexec.deploying.values import FOUND
+from batchexec.deploying.values import FOUND, options
 from batchexec.sizes import FARGATE_SIZES
 from tests.processes import ROOT
 
@@ -74,6 +74,17 @@ def test_every_parameter_is_described_constrained_and_the_same_everywhere(name: 
                     parameter.pattern,
                     parameter.allowed,
                 ), f"{key} in {name} and {other}"
+
+
+def test_every_option_is_on_its_page_with_its_default() -> None:
+    page = (ROOT / "docs" / "deploy-options.md").read_text()
+    rows = re.findall(r"^\| `(--[\w-]+)` \| (.+?)(?:: [^|]+)? \| (?:`(.+)`)? \|$", page, re.M)
+    assert {option for option, _, _ in rows} == {one.option for one in options().values()}
+    shown = {option: (text.replace("`", ""), default) for option, text, default in rows}
+    for one in options().values():
+        text, default = shown[one.option]
+        assert one.description.startswith(text), one.option
+        assert default == (one.default or ""), one.option
 
 
 def test_only_what_cannot_be_guessed_has_no_default() -> None:
