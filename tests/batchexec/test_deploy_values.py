@@ -180,7 +180,7 @@ def test_a_database_that_no_container_reaches(
     ("change", "message"),
     [
         ({"AWS_REGION": None}, "A deployment needs a region: set AWS_REGION."),
-        ({"AWS_REGION": "us-east-99"}, "AWS Batch has no region 'us-east-99'"),
+        ({"AWS_REGION": "us-east-99"}, "boto3 knows no region 'us-east-99'"),
         ({"AWS_ACCESS_KEY_ID": None, "AWS_SECRET_ACCESS_KEY": None}, "credentials are missing"),
         ({"AWS_SECRET_ACCESS_KEY": None}, "set both AWS_ACCESS_KEY_ID and"),
         ({"AWS_PROFILE": "nobody"}, "AWS_PROFILE"),

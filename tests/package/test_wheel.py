@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import re
+import subprocess
+import sys
 import zipfile
 from email.message import Message
 from email.parser import Parser
@@ -54,6 +56,18 @@ def test_it_holds_both_packages_whole_the_templates_and_nothing_else(names: set[
 )
 def test_what_a_foreign_project_needs_is_in_it(names: set[str], name: str) -> None:
     assert name in names
+
+
+def test_the_templates_are_found_where_nothing_but_the_wheel_is(
+    wheel: Path, tmp_path: Path
+) -> None:
+    with zipfile.ZipFile(wheel) as archive:
+        archive.extractall(tmp_path)
+    code = "from batchexec.deploying import templates as t; print(*map(t.parameters, t.STACKS))"
+    done = subprocess.run(
+        [sys.executable, "-c", code], cwd=tmp_path, capture_output=True, text=True
+    )
+    assert (done.returncode, "WorkerCount" in done.stdout) == (0, True), done.stderr
 
 
 def test_name_version_and_licence(metadata: Message) -> None:
