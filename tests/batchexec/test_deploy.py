@@ -22,7 +22,16 @@ from tests.processes import ROOT, Process, database_url, environment, row, wait_
 pytestmark = LEFT_OUT
 
 OPTIONS = (
-    *("--spot", "true", "--machines", "g5.xlarge", "--allowed-hosts", "127.0.0.1,localhost"),
+    *(
+        "--read-only-root",
+        "true",
+        "--spot",
+        "true",
+        "--machines",
+        "g5.xlarge",
+        "--allowed-hosts",
+        "127.0.0.1,localhost",
+    ),
     *(
         "--web-count",
         "1",
