@@ -72,7 +72,7 @@ def run(
             say(f"{gone}: is deleted in 30 days")
     if images:
         _delete_images(account, images)
-        environment.formation.delete(registry_stack(images))
+        Environment(account, images, say).formation.delete(registry_stack(images))
         say(f"{images}: the repository and its images are deleted")
     left = [kind for kind in ("database-url", "secret-key") if kept.find(kind)]
     if left:

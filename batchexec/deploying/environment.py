@@ -12,12 +12,16 @@ from batchexec.deploying.formation import Formation, Stack
 from batchexec.deploying.templates import REGISTRY, STACKS, parameters
 
 DEFAULT_NAME = "delayed-jobs"
+#: The names of an environment's further queues end so.
+ENDINGS = ("-spot", "-machines")
 #: The tag by which everything of an environment is found, in the costs, too.
 TAG = "delayed-jobs"
 
 
 def name_problem(name: str) -> str:
     """Why an environment can't be called so, in a sentence; empty if it can."""
+    if name.endswith(ENDINGS):
+        return f"--name {name!r} ends like a queue of another environment: choose another one."
     return parameters("base")["Name"].problem(name)
 
 

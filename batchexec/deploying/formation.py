@@ -51,6 +51,7 @@ class Stack:
     updated: dt.datetime | None = None
     parameters: dict[str, str] = field(default_factory=dict)
     outputs: dict[str, str] = field(default_factory=dict)
+    tags: dict[str, str] = field(default_factory=dict)
 
     @property
     def in_progress(self) -> bool:
@@ -103,6 +104,7 @@ class Formation:
         CommandError if another deployment changes it, or it can't be changed.
         """
         stack = self.look(name)
+        self._check_owner(stack)
         if stack and stack.in_progress:
             if not self._is_ours(stack):
                 raise CommandError(
@@ -120,6 +122,16 @@ class Formation:
         if stack.status not in USABLE:
             raise CommandError(_stuck(stack))
         return stack
+
+    def _check_owner(self, stack: Stack | None) -> None:
+        """Raises CommandError for a stack of that name that somebody else has made."""
+        wanted = {tag["Key"]: tag["Value"] for tag in self._tags}
+        if stack and not wanted.items() <= stack.tags.items():
+            tags = ", ".join(f"{key}={value}" for key, value in wanted.items())
+            raise CommandError(
+                f"The stack {stack.name} wasn't made by this command, because it lacks the tag "
+                f"{tags}: use another --name. It is left as it is."
+            )
 
     def obstacle(self, name: str) -> str:
         """Why the stack can't be changed now, in a sentence; empty if it can."""
@@ -212,6 +224,7 @@ class Formation:
         stack = self.look(name)
         if stack is None:
             return
+        self._check_owner(stack)
         seen = self._events_until_now(stack.id)
         self._client.delete_stack(StackName=name)
         gone = self._followed(stack, seen)
@@ -289,6 +302,7 @@ def _stack(found: Mapping[str, Any]) -> Stack:
             for one in found.get("Parameters", ())
         },
         outputs={one["OutputKey"]: one["OutputValue"] for one in found.get("Outputs", ())},
+        tags={one["Key"]: one["Value"] for one in found.get("Tags", ())},
     )
 
 

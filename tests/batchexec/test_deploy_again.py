@@ -224,6 +224,19 @@ def test_a_stack_whose_making_failed_is_made_anew(deployed: Account) -> None:
     assert stack(deployed, "alarms").stack_id != old.stack_id
 
 
+def test_a_stack_of_somebody_elses_is_neither_changed_nor_deleted(deployed: Account) -> None:
+    cloudformation = deployed.client("cloudformation")
+    body = '{"Resources": {"Logs": {"Type": "AWS::Logs::LogGroup"}}}'
+    cloudformation.create_stack(StackName="other-base", TemplateBody=body)
+    for action in (["deploy", "--image", deployed.image()], ["destroy", "--yes"]):
+        more = ["--database-url-file", str(deployed.url_file), *deployed.network()]
+        with pytest.raises(CommandError, match="The stack other-base wasn't made by this command"):
+            call(*action, "--name", "other", *(more if action[0] == "deploy" else []))
+    assert cloudformation.describe_stacks(StackName="other-base")["Stacks"][0]["StackStatus"] == (
+        "CREATE_COMPLETE"
+    )
+
+
 def test_what_cannot_be_changed_later_is_refused_at_once(deployed: Account) -> None:
     other = ["--vpc-id", "vpc-12345678", "--subnets", "subnet-12345678"]
     with pytest.raises(CommandError, match="does not exist"):

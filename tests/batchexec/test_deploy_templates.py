@@ -148,6 +148,7 @@ def test_nobody_may_more_than_the_environments_own_unless_aws_knows_no_resource(
         ("WorkerRole", "Look"),
         ("WebRole", "FindTheLog"),
         ("DeploymentRole", "Look"),
+        ("DeploymentRole", "ChangeCapacity"),  # where the tag is its own
     }
     for _, statement in statements("roles"):
         actions = statement["Action"]

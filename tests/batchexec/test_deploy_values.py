@@ -123,6 +123,8 @@ def test_a_value_that_cannot_be(
 def test_a_name_that_not_all_of_its_resources_can_have(action: str, name: str) -> None:
     with pytest.raises(CommandError, match="--name has up to 40 lower-case letters"):
         call(action, f"--name={name}")
+    with pytest.raises(CommandError, match="ends like a queue of another environment"):
+        call(action, "--name=shop-spot")
 
 
 @pytest.mark.parametrize(
