@@ -8,7 +8,8 @@ from collections.abc import Callable
 from functools import cached_property
 
 from batchexec.deploying.account import Account
-from batchexec.deploying.formation import Formation, Stack
+from batchexec.deploying.formation import Formation
+from batchexec.deploying.stack import Stack
 from batchexec.deploying.templates import REGISTRY, STACKS, parameters
 
 DEFAULT_NAME = "delayed-jobs"
@@ -42,7 +43,7 @@ class Environment:
     @cached_property
     def stacks(self) -> dict[str, Stack]:
         """The stacks that exist, as they were when first asked for."""
-        found = {stack: self.formation.look(self.stack_name(stack)) for stack in STACKS}
+        found = {stack: self.formation.owned(self.stack_name(stack)) for stack in STACKS}
         return {stack: one for stack, one in found.items() if one and one.exists}
 
     def variables(self) -> str:

@@ -10,7 +10,7 @@ import json
 import re
 from collections.abc import Iterator, Mapping, Sequence
 
-from batchexec.deploying.formation import Stack
+from batchexec.deploying.stack import Stack
 from batchexec.deploying.templates import STACKS, Parameter, parameters
 from batchexec.sizes import FARGATE_SIZES
 
