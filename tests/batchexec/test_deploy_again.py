@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import stat
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -128,7 +129,7 @@ def test_what_cannot_be_changed_later_is_refused_at_once(deployed: Account) -> N
 
 @pytest.mark.usefixtures("_boto3_reads_its_files_once")
 def test_destroy_asks_and_keeps_data_unless_it_is_told(
-    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     with account(tmp_path) as made:
         made.deploy("--image", made.image(), *made.network(), "--no-migrate")
@@ -138,7 +139,13 @@ def test_destroy_asks_and_keeps_data_unless_it_is_told(
             call("destroy", "--name", "shop")
         assert made.stacks() == stacks
         assert "5 stacks of shop" in capsys.readouterr().out
-        said = call("destroy", "--name", "shop", "--yes")
+        monkeypatch.setattr(sys.stdin, "isatty", lambda: True, raising=False)
+        monkeypatch.setattr("builtins.input", lambda question: "yes")
+        with pytest.raises(CommandError, match="Nothing was removed"):
+            call("destroy", "--name", "shop")
+        assert made.stacks() == stacks
+        monkeypatch.setattr("builtins.input", lambda question: "shop")
+        said = call("destroy", "--name", "shop")
         assert "Kept: the secrets shop/database-url, shop/secret-key" in said
         assert made.stacks() == ["shop-registry"]
         assert made.image()

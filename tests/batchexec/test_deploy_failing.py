@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 from django.core.management.base import CommandError
+from moto.cloudformation.exceptions import ValidationError
 from moto.cloudformation.models import CloudFormationBackend, cloudformation_backends
 
 from batchexec.deploying import templates
@@ -144,6 +145,19 @@ def test_a_stack_of_somebody_elses_is_neither_changed_nor_deleted(deployed: Acco
     assert cloudformation.describe_stacks(StackName="other-base")["Stacks"][0]["StackStatus"] == (
         "CREATE_COMPLETE"
     )
+
+
+def test_of_two_deployments_the_one_that_comes_too_late_says_so(
+    deployed: Account, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(*arguments: Any, **options: Any) -> None:
+        raise ValidationError(
+            message="Stack is in UPDATE_IN_PROGRESS state and can not be updated."
+        )
+
+    monkeypatch.setattr(CloudFormationBackend, "execute_change_set", refuse)
+    with pytest.raises(CommandError, match=r"another deployment changes it: .* and run this again"):
+        deployed.deploy("--env", "JOBS_LEASE=44")
 
 
 def test_a_deployment_that_is_killed_goes_on_where_it_was(

@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import botocore.session
 import pytest
 import yaml
 
@@ -129,6 +130,21 @@ def test_every_container_has_a_size_that_fargate_has() -> None:
     assert found == 4
     job = {key: one.default for key, one in templates.parameters("batch").items()}
     assert int(str(job["JobMemory"])) in FARGATE_SIZES[float(str(job["JobVcpu"]))]
+
+
+def test_the_sizes_are_those_of_awss_own_model() -> None:
+    model = botocore.session.get_session().get_service_model("batch")
+    said = model.shape_for("ResourceRequirement").members["value"].documentation
+    pairs = set()
+    for memory, vcpu in re.findall(
+        r"<dt>value = ([^<]+)</dt> <dd> <p> <code>VCPU</code> = ([^<]+)</p>", said
+    ):
+        pairs |= {
+            (float(cpu), int(size))
+            for size in re.findall(r"\d+", memory)
+            for cpu in re.findall(r"[\d.]+", vcpu)
+        }
+    assert pairs == {(cpu, size) for cpu, sizes in FARGATE_SIZES.items() for size in sizes}
 
 
 def size(given: Any, defaults: dict[str, str | None]) -> int:
