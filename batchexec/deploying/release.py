@@ -215,6 +215,7 @@ class Release:
     def _migrate(self) -> None:
         base = self._environment.formation.look(self._environment.stack_name("base"))
         assert base is not None  # it was just made
+        self._say(f"The database must let in {self._origin()}.")
         migrate(
             self._account,
             name=self._environment.name,
@@ -225,6 +226,13 @@ class Release:
             public_ip=self._values["PublicIp"],
             say=self._say,
         )
+
+    def _origin(self) -> str:
+        """Where the database sees the containers come from."""
+        network = self._environment.formation.look(self._environment.stack_name("network"))
+        if network and (address := network.outputs.get("NatIp")):
+            return f"the address {address}"
+        return f"the security group {self._values['SecurityGroupId']}"
 
     def _restart(self) -> None:
         """New tasks in place of those that run, some after the others."""

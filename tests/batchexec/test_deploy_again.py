@@ -83,8 +83,10 @@ def test_a_new_release_has_a_revision_of_its_own_and_leaves_the_one_before(
     before = revisions(deployed)
     said = deployed.deploy("--image", deployed.image("release"), "--env", "JOBS_LEASE=")
     lines = said.splitlines()
+    group = deployed.outputs("base")["SecurityGroupId"]
     order = [
         "shop-base: is changed",
+        f"The database must let in the security group {group}.",
         "migrate: runs `manage.py migrate` with the new image",
         "shop-batch: is changed",
         "shop-service: is changed",
