@@ -11,7 +11,8 @@ from typing import Any
 
 import pytest
 from django.core.management.base import CommandError
-from moto.ecs.models import Container
+from moto.ecs.exceptions import InvalidParameterException
+from moto.ecs.models import Container, EC2ContainerServiceBackend
 
 from batchexec.deploying import words
 from batchexec.deploying.formation import ChangeSet
@@ -96,6 +97,22 @@ def test_a_new_release_has_a_revision_of_its_own_and_leaves_the_one_before(
     told = {one["name"]: one["value"] for one in deployed.container("shop-worker")["environment"]}
     assert told["BATCHEXEC_JOB_DEFINITION"].endswith(f":{before[-1] + 1}")
     assert "JOBS_LEASE" not in told
+
+
+def test_a_new_account_is_given_time_to_make_its_own_role(
+    deployed: Account, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    original, refusals = EC2ContainerServiceBackend.run_task, [1, 2]
+
+    def run(self: Any, *arguments: Any, **options: Any) -> Any:
+        if refusals:
+            refusals.pop()
+            raise InvalidParameterException("Unable to assume the service linked role.")
+        return original(self, *arguments, **options)
+
+    monkeypatch.setattr(EC2ContainerServiceBackend, "run_task", run)
+    assert "Done." in deployed.deploy("--image", deployed.image("new account"))
+    assert refusals == []
 
 
 def test_a_migration_that_fails_leaves_the_release_as_it_was(
