@@ -8,6 +8,7 @@ from typing import Any
 
 from django.core.management.base import CommandError
 
+from batchexec.aws import answers
 from batchexec.aws.boto import exceptions
 from batchexec.deploying.account import Account
 
@@ -75,10 +76,13 @@ def _started(ecs: Any, **request: Any) -> dict[str, Any]:
         try:
             return dict(ecs.run_task(**request))
         except exceptions.ClientError as error:
+            refusal = error
             if "service linked role" not in str(error):
-                raise
+                break
             time.sleep(PAUSE)
-    return dict(ecs.run_task(**request))
+    if answers.is_refused(refusal):
+        raise CommandError(f"The migration could not be started: {refusal}") from refusal
+    raise refusal
 
 
 def _ended(ecs: Any, cluster: str, task: str) -> dict[str, Any]:

@@ -159,12 +159,28 @@ class Release:
         service = self._environment.stacks.get("service")
         is_new = service is None or service.parameters.get("Image") != self._values["Image"]
         for stack in self._wanted():
-            self._make(stack)
-            if stack == "base" and migrates and is_new:
-                self._migrate()
+            try:
+                self._make(stack)
+                if stack == "base" and migrates and is_new:
+                    self._migrate()
+            except CommandError as error:
+                raise CommandError(f"{error}{self._left()}") from error
         if restarts and not is_new:
             self._restart()
         self._say(self._farewell())
+
+    def _left(self) -> str:
+        """What a first deployment that failed has left, and how to remove it."""
+        if "service" in self._environment.stacks:
+            return ""
+        names = map(self._environment.stack_name, templates.STACKS)
+        there = [name for name in names if self._environment.formation.look(name)]
+        if not there:
+            return ""
+        return (
+            f"\nUntil then these stacks are there: {', '.join(there)}. "
+            f"`manage.py batchexec destroy --name {self._environment.name}` removes them."
+        )
 
     def _make(self, stack: str) -> None:
         name = self._environment.stack_name(stack)

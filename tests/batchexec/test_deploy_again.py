@@ -147,6 +147,22 @@ def test_what_cannot_be_changed_later_is_refused_at_once(deployed: Account) -> N
 
 
 @pytest.mark.usefixtures("_boto3_reads_its_files_once")
+def test_a_first_deployment_that_fails_says_what_is_left_and_how_to_remove_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(*arguments: Any, **options: Any) -> None:
+        raise InvalidParameterException("No capacity.")
+
+    monkeypatch.setattr(EC2ContainerServiceBackend, "run_task", refuse)
+    with account(tmp_path) as made:
+        with pytest.raises(CommandError, match=r"could not be started: .* No capacity") as error:
+            made.deploy("--image", made.image(), *made.network())
+        assert "these stacks are there: shop-roles, shop-base. `manage.py" in str(error.value)
+        call("destroy", "--name", "shop", "--yes")
+        assert made.stacks() == ["shop-registry"]
+
+
+@pytest.mark.usefixtures("_boto3_reads_its_files_once")
 def test_destroy_asks_and_keeps_data_unless_it_is_told(
     tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
