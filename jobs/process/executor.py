@@ -15,6 +15,7 @@ from jobs.execution.leftovers import left_as_found
 from jobs.execution.offers import PATIENCE
 from jobs.execution.questions import GRACE, Here
 from jobs.logs import get_logger
+from jobs.logs.threads import follow
 from jobs.payloads import reported_to
 from jobs.process.reporter import Reporter
 from jobs.runner import worker_runner
@@ -108,6 +109,7 @@ class Executor:
             self._heartbeat.limit(hold, None)
 
     def _load_and_invoke(self, hold: Hold, job: AbstractJob) -> None:
+        follow()
         limit = load(job)
         if limit != settings.MAX_RUN_TIME:
             self._heartbeat.limit(hold, _ended_after(limit))
