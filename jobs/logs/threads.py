@@ -2,7 +2,8 @@
 
 A context variable doesn't reach a thread (Python 3.14 lets it, if it is told to). So
 `threading.Thread` notes in which job's code it was started, and a pool of threads runs
-each call as that of the job that handed it in. Nothing else of the context is passed on.
+each call as that of the job that handed it in. Nothing else of the context is passed
+on.
 """
 
 from __future__ import annotations
@@ -25,13 +26,15 @@ _is_installed = False
 
 
 def follow() -> None:
-    """From here on in this context, what is started is about the job in hand."""
-    _install()
+    """From here on in this context, what is started is about the job in hand.
+
+    In a process that has called `install`.
+    """
     _followed.set(context.current())
 
 
-def _install() -> None:
-    """For good, because between two jobs a thread of one may start another."""
+def install() -> None:
+    """For good, and before the first job, because what a job replaces is put back."""
     global _is_installed
     with _lock:
         if not _is_installed:

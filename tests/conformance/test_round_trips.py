@@ -203,7 +203,7 @@ def test_a_job_that_the_next_one_follows_costs_one_round_trip(counting):
     store_for(Job).now()  # the clock is asked once in a while, at no job's cost
     with counting() as sent:
         assert worker.work_off(100) == (100, 0)
-    # What comes before the first claim, once; that claim, the last outcome, and the rest.
+    # What comes before the first claim, once; that, the last outcome, and the rest.
     assert len(sent) == BEFORE + 2 + between(99)
     transactions = {"sqlite": 99, "postgresql": 1}  # of PostgreSQL, that of the limit
     assert sent.count("BEGIN") == sent.count("COMMIT") == transactions.get(connection.vendor, 0)
