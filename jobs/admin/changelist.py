@@ -41,6 +41,8 @@ PARAMETERS = {
     # By an id itself, and never by a text that was one when it was looked for.
     "job": "id",
 }
+#: Has a search look at many more jobs, which takes longer.
+FAR = "far"
 #: As links of earlier releases had it.
 OLD = {"state__exact": "state"}
 #: Counted at most beside a state, and queues that are offered.
@@ -91,7 +93,7 @@ class JobChangeList(ChangeList):
     chosen: Filter | None
 
     def get_filters_params(self, params: Any = None) -> dict[str, Any]:
-        own = (*PARAMETERS, *OLD)
+        own = (*PARAMETERS, *OLD, FAR)
         others = super().get_filters_params(params)
         return {name: value for name, value in others.items() if name not in own}
 
@@ -130,7 +132,9 @@ class JobChangeList(ChangeList):
         self.multi_page = number > size
         self.is_bounded = number == self.model_admin.paginator.most
         self.is_cut = found is not None and found.is_cut
-        self.looked_at = lists.LOOKED_AT
+        self.looked_at = f"{self._looked_at:,}"
+        self.is_far = self._looked_at == lists.FAR
+        self.far_query = self.get_query_string({FAR: 1}, ["p"])
 
     def _found(self, request: HttpRequest) -> JobList:
         wanted: Any = (
@@ -139,7 +143,11 @@ class JobChangeList(ChangeList):
         fields = {field.name for field in self.model._meta.concrete_fields} | {"pk"}
         order = [str(name) for name in wanted if str(name).removeprefix("-") in fields]
         assert self.chosen is not None
-        return JobList(self.chosen, order, self.model)
+        return JobList(self.chosen, order, self.model, self._looked_at)
+
+    @property
+    def _looked_at(self) -> int:
+        return lists.FAR if self.params.get(FAR) == "1" else lists.LOOKED_AT
 
     # What the page's own form needs
 
