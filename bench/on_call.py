@@ -31,7 +31,7 @@ PAGES = {
     "errors": "errors/",
 }
 #: A name, the action, the filter, and what the form says beside.
-ACTIONS: list[tuple[str, str, str, dict[str, str]]] = [
+ACTIONS: list[tuple[str, Any, Any, Any]] = [
     ("change the priority", "move", "?state=failed", {"to_priority": "7"}),
     ("change the queue", "move", "?state=failed", {"to_queue": "other"}),
     ("retry", "retry", "?state=failed", {}),
@@ -42,7 +42,7 @@ ACTIONS: list[tuple[str, str, str, dict[str, str]]] = [
     ("delete", "delete", "?state=cancelled", {}),
 ]
 HIDDEN = re.compile(r'<input type="hidden" name="([^"]+)" value="([^"]*)">')
-SAID = re.compile(r'<li class="(?:success|warning)">([^<]*)<')
+SAID = re.compile(r'<li class="success">([^<]*)<')
 
 
 def pages() -> dict[str, Any]:
@@ -67,22 +67,28 @@ def pages() -> dict[str, Any]:
     return found
 
 
-def action(number: int) -> dict[str, Any]:
-    """Does one of ACTIONS: seconds until it asks, and from the yes until it is done."""
-    name, does, query, values = ACTIONS[number]
+def actions() -> dict[str, Any]:
+    """Of each of ACTIONS in turn: seconds until the page asks, seconds from the yes
+    until it is done, and how many jobs it was done to.
+    """
     client = _client()
+    return {name: _action(client, *how) for name, *how in ACTIONS}
+
+
+def _action(client: Client, does: str, query: str, values: dict[str, str]) -> dict[str, Any]:
     began = time.perf_counter()
-    form = {"action": does, "select_across": "1"}
-    asked = client.post(LIST + query, form)
-    seconds_asked = time.perf_counter() - began
-    hidden: dict[str, Any] = {}
+    asked = client.post(LIST + query, {"action": does, "select_across": "1"})
+    seconds = time.perf_counter() - began
+    hidden: dict[str, list[str]] = {}
     for field, value in HIDDEN.findall(asked.content.decode()):
         hidden.setdefault(field, []).append(value)
     began = time.perf_counter()
     answer = client.post(LIST, {**hidden, **values})
-    seconds_done = time.perf_counter() - began
+    done = time.perf_counter() - began
     said = SAID.findall(client.get(answer["Location"]).content.decode())
-    return {"name": name, "asked": seconds_asked, "done": seconds_done, "said": " ".join(said)}
+    if not said:
+        raise SystemExit(f"{does} {query} did nothing")
+    return {"asked": seconds, "done": done, "jobs": int(said[0].split()[0].replace(",", ""))}
 
 
 def _client() -> Client:
