@@ -19,7 +19,7 @@ from django.http import HttpRequest
 from jobs.admin import shown
 from jobs.compat import FIRST_PAGE
 from jobs.operator import lists, monitoring, reports
-from jobs.operator.filters import BadFilter, Filter
+from jobs.operator.filters import LONGEST_TEXT, BadFilter, Filter
 from jobs.operator.lists import JobList
 from jobs.states import State
 from jobs.store import store_for
@@ -100,10 +100,12 @@ class JobChangeList(ChangeList):
     def get_queryset(
         self, request: HttpRequest, exclude_parameters: Any = None
     ) -> models.QuerySet[Any]:
-        self.get_filters(request)  # which refuses other parameters
         self.filter_specs: list[Any] = []
         self.has_filters = self.has_active_filters = False
         try:
+            if unknown := self.get_filters_params():
+                names = ", ".join(map(ascii, sorted(unknown)))
+                raise BadFilter(f"There is no filter {names[:LONGEST_TEXT]}: choose one of these.")
             self.chosen = filter_of(request.GET, self.model)
         except BadFilter as error:
             self.chosen = None
