@@ -137,8 +137,10 @@ class SqlStore(SqlRows[M]):
         where = {"pk": pk, **where}
         end = statements.delete(where) if changes is None else statements.update(where, changes)
         wanted, claimed = _wanted("ready", worker), self._claimed(worker)
-        claim = statements.claim(worker, wanted, claimed, 1)
         as_one = connection.vendor == "postgresql"
+        # Both parts of one statement see the row as it was before: it may say that it
+        # is ready, if the job's own code wrote that.
+        claim = statements.claim(worker, wanted, claimed, 1, but=pk if as_one else None)
         ended, rows = (self._as_one if as_one else self._in_turn)(connection, end, claim)
         return ended == 1, [self._reader.instance(row, connection) for row in rows]
 
