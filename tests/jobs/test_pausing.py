@@ -183,7 +183,7 @@ def test_a_worker_that_starts_while_the_tables_for_people_are_locked_works_all_t
 
 def test_pauses_that_were_never_read_are_waited_for_while_the_database_is_away(monkeypatch):
     """However long it takes until a connection is refused."""
-    monkeypatch.setattr(pauses, "PATIENCE", -1)
+    monkeypatch.setattr(pauses, "PATIENCE", 0)
 
     class Away:
         connection = SimpleNamespace(ensure_connection=lambda: None, is_usable=lambda: False)
