@@ -57,12 +57,17 @@ RULES = (
     # These take long, and lint or a test nearby shows the most of it.
     Rule("batchexec/test_slow_objects.py", all="mongodb sqlite documentdb", short=""),
     Rule("e2e/test_pictures.py project/test_types.py", all="mongodb", short=""),
-    # What deployments do after the first one has few ways to break, and takes long.
-    Rule("batchexec/test_deploy_again.py", all="mongodb", short=""),
+    # A first deployment is in a short run; what else deployments do takes long.
+    Rule(
+        "batchexec/test_deploy_again.py batchexec/test_deploy_failing.py "
+        "batchexec/test_deploy_values.py",
+        all="mongodb",
+        short="",
+    ),
     # These know no database. MongoDB's lane of a short run has the time for them.
     Rule(
         "project protocol batchexec/test_failures.py batchexec/test_resources.py "
-        "batchexec/test_deploy_*.py "
+        "batchexec/test_deploy*.py "
         "jobs/test_payloads.py jobs/test_settings.py",
         all="mongodb",
         short="mongodb",
