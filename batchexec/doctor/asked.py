@@ -54,6 +54,7 @@ def _classes() -> Iterator[type]:
 
 
 def _below(base: type) -> Iterator[type]:
-    for cls in base.__subclasses__():
+    found: list[type] = base.__subclasses__()
+    for cls in found:
         yield cls
         yield from _below(cls)

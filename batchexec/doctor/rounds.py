@@ -78,8 +78,10 @@ def is_healthy(findings: Sequence[Finding]) -> bool:
 
 def of_error(error: BaseException) -> Finding:
     """What a check's error means for whoever reads it."""
-    if answers.is_about_credentials(error) or credentials.missing(error):
-        text = answers.configuration_error(error) or credentials.missing(error)
+    is_answer = isinstance(error, exceptions.ClientError)
+    text = "" if is_answer else credentials.missing(error)
+    if text or answers.is_about_credentials(error):
+        text = text or answers.configuration_error(error)
         return fault(text, "give this process credentials that AWS takes.")
     if isinstance(error, exceptions.ClientError):
         if answers.is_denied(error) or code_of(error) in DENIED:
