@@ -19,7 +19,7 @@ from hypothesis import settings as hypothesis
 
 from jobs import store
 from tests import samples
-from tests.lanes import is_left_out, is_left_to_sqlite, is_long
+from tests.lanes import is_left_out, is_left_to_others, is_long
 
 #: The same examples in every run, however slow the machine is at that moment.
 hypothesis.register_profile(
@@ -43,7 +43,7 @@ def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool 
 
 @pytest.hookimpl(trylast=True)
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    left_out = [item for item in items if is_left_to_sqlite(item.path, item.name)]
+    left_out = [item for item in items if is_left_to_others(item.path, item.name)]
     config.hook.pytest_deselected(items=left_out)
     for item in left_out:
         items.remove(item)

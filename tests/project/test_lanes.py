@@ -14,6 +14,8 @@ MAKEFILE = lanes.ROOT.parent / "Makefile"
 FILES = sorted(path.relative_to(lanes.ROOT) for path in lanes.ROOT.rglob("test_*.py"))
 #: Has a target of its own, because its engine needs root and Debian.
 ELSEWHERE = "documentdb"
+#: Whole files that take too long for `make test`.
+LEFT_OUT = ("batchexec/test_slow_objects.py", "e2e/test_pictures.py", "project/test_types.py")
 
 
 def lanes_of(target: str) -> set[str]:
@@ -39,7 +41,7 @@ def test_every_file_is_in_a_lane_of_make_test_all(path, monkeypatch):
     assert any(collected(path, lane, monkeypatch, short=False) for lane in here)
 
 
-def test_make_test_leaves_out_the_stand_ins_and_the_wheel_alone(monkeypatch):
+def test_make_test_leaves_out_the_stand_ins_the_wheel_and_what_takes_long(monkeypatch):
     here = lanes_of("test")
     assert here == {"mongodb", "sqlite"}
     left_out = {
@@ -50,7 +52,9 @@ def test_make_test_leaves_out_the_stand_ins_and_the_wheel_alone(monkeypatch):
     assert left_out == {
         path
         for path in FILES
-        if path.match("batchexec/test_local_*.py") or path.parts[0] in (ELSEWHERE, "package")
+        if path.match("batchexec/test_local_*.py")
+        or path.parts[0] in (ELSEWHERE, "package")
+        or str(path) in LEFT_OUT
     }
 
 
@@ -68,6 +72,9 @@ def test_every_rule_names_tests_and_databases_that_there_are():
         for word in re.findall(r"\w+", rule.some):
             assert word in (lanes.ROOT / rule.tests).read_text(), word
         assert set(f"{rule.all} {rule.short}".split()) <= {*SERVERS, "sqlite"}, rule
+    for file, repetitions in lanes.REPETITIONS.items():
+        for name in re.findall(r"test_\w+", repetitions):
+            assert name in (lanes.ROOT / file).read_text(), name
     for tests in (*(rule.tests for rule in lanes.RULES), lanes.LONGEST):
         for part in tests.split():
             assert part == "." or list(lanes.ROOT.glob(part)), part
