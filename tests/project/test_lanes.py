@@ -15,7 +15,12 @@ FILES = sorted(path.relative_to(lanes.ROOT) for path in lanes.ROOT.rglob("test_*
 #: Has a target of its own, because its engine needs root and Debian.
 ELSEWHERE = "documentdb"
 #: Whole files that take too long for `make test`.
-LEFT_OUT = ("batchexec/test_slow_objects.py", "e2e/test_pictures.py", "project/test_types.py")
+LEFT_OUT = (
+    "batchexec/test_doctor_garbage.py",
+    "batchexec/test_slow_objects.py",
+    "e2e/test_pictures.py",
+    "project/test_types.py",
+)
 
 
 def lanes_of(target: str) -> set[str]:
