@@ -13,7 +13,7 @@ DOCUMENTDB_VENV ?= .venv-documentdb
 UV = uv==0.13.9
 
 .DEFAULT_GOAL := help
-.PHONY: help demo demo-kill dev soak bench test test-all test-mongodb test-sqlite test-postgres test-djongo test-documentdb test-documentdb-newest test-package test-lanes wheel pictures fuzz fuzz-sqlite fuzz-mongodb requirements licences lint clean
+.PHONY: push deploy deployment destroy help demo demo-kill dev soak bench test test-all test-mongodb test-sqlite test-postgres test-djongo test-documentdb test-documentdb-newest test-package test-lanes wheel pictures fuzz fuzz-sqlite fuzz-mongodb requirements licences lint clean
 
 help: ## list these targets
 	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /\1|/' | while IFS='|' read -r name text; do printf '  make %-16s %s\n' "$$name" "$$text"; done
@@ -32,6 +32,18 @@ soak: $(VENV)/.local ## many jobs while workers and containers are killed: make 
 
 bench: $(VENV)/.dev $(VENV)-peer/.installed ## benchmarks, in half an hour; some: make bench BENCH="--quick --only drain,depth --databases sqlite"
 	@$(BIN)/python -m bench --peer $(VENV)-peer/bin/python $(BENCH)
+
+push: $(VENV)/.local ## the image into AWS, which needs Docker: make push TAG=1.4.2
+	@$(BIN)/python manage.py batchexec push --run $(if $(TAG),--tag $(TAG)) $(PUSH)
+
+deploy: $(VENV)/.local ## all of AWS, or a new release: make deploy IMAGE=…@sha256:… DEPLOY="--database-url-file FILE"
+	@$(BIN)/python manage.py batchexec deploy $(if $(IMAGE),--image $(IMAGE)) $(DEPLOY)
+
+deployment: $(VENV)/.local ## what is deployed, and how it is: make deployment NAME=delayed-jobs
+	@$(BIN)/python manage.py batchexec status $(if $(NAME),--name $(NAME))
+
+destroy: $(VENV)/.local ## remove it from AWS, after asking; data stays: make destroy NAME=delayed-jobs
+	@$(BIN)/python manage.py batchexec destroy $(if $(NAME),--name $(NAME))
 
 pictures: $(VENV)/.dev ## write docs/pictures from the admin in a real browser
 	SCREENSHOTS=docs/pictures TEST_DATABASE=sqlite $(BIN)/python -m pytest -q tests/e2e/test_pictures.py

@@ -59,9 +59,12 @@ RULES = (
     # These take long, and lint or a test nearby shows the most of it.
     Rule("batchexec/test_slow_objects.py", all="mongodb sqlite documentdb", short=""),
     Rule("e2e/test_pictures.py project/test_types.py", all="mongodb", short=""),
+    # What deployments do after the first one has few ways to break, and takes long.
+    Rule("batchexec/test_deploy_again.py", all="mongodb", short=""),
     # These know no database. MongoDB's lane of a short run has the time for them.
     Rule(
         "project protocol batchexec/test_failures.py batchexec/test_resources.py "
+        "batchexec/test_deploy_*.py "
         "jobs/test_payloads.py jobs/test_settings.py",
         all="mongodb",
         short="mongodb",

@@ -38,7 +38,8 @@ class Account:
                 raise NotConfigured("A deployment needs a region: set AWS_REGION.")
             if region not in _regions(session):
                 raise NotConfigured(
-                    f"AWS Batch has no region {region!r}: set AWS_REGION to one such as us-east-1."
+                    f"boto3 knows no region {region!r} that has AWS Batch: mend AWS_REGION, or "
+                    "update boto3."
                 )
             sts = session.client("sts", region_name=region, config=Config(**CONFIG))
             answer = sts.get_caller_identity()

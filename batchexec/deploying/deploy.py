@@ -26,6 +26,11 @@ def add_arguments(parser: ArgumentParser) -> None:
         "after whatever went wrong."
     )
     add("--dry-run", action="store_true", help="say what would change, and change nothing")
+    add(
+        "--restart",
+        action="store_true",
+        help="start workers and web servers anew, so that they read secrets that have changed",
+    )
     add("--no-migrate", action="store_true", help="leave the database as it is")
     add(
         "--database-url-file",
@@ -54,6 +59,7 @@ def run(
     *,
     name: str,
     dry_run: bool,
+    restart: bool,
     no_migrate: bool,
     database_url_file: str | None,
     env: list[str],
@@ -81,7 +87,7 @@ def run(
     if dry_run:
         release.rehearse()
     else:
-        release.make(migrates=not no_migrate)
+        release.make(migrates=not no_migrate, restarts=restart)
     return 0
 
 

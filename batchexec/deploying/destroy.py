@@ -57,7 +57,8 @@ def run(
         raise CommandError(problem.replace("--repository", "--images"))
     account = Account.current()
     environment = Environment(account, name, say)
-    there = [stack for stack in STACKS if environment.formation.look(environment.stack_name(stack))]
+    names = {stack: environment.stack_name(stack) for stack in STACKS}
+    there = [stack for stack in STACKS if environment.formation.owned(names[stack])]
     kept = Secrets(account.client("secretsmanager"), name)
     if not there and not secrets and not images:
         say(f"Nothing named {name} is deployed in {account.region}.")
@@ -65,14 +66,14 @@ def run(
     if not yes:
         _ask(name, account, there, secrets, images)
     for stack in reversed(there):
-        say(f"{environment.stack_name(stack)}: is removed")
-        environment.formation.delete(environment.stack_name(stack))
+        say(f"{names[stack]}: is removed")
+        environment.formation.delete(names[stack])
     if secrets:
         for gone in kept.delete():
             say(f"{gone}: is deleted in 30 days")
     if images:
         _delete_images(account, images)
-        environment.formation.delete(registry_stack(images))
+        Environment(account, images, say).formation.delete(registry_stack(images))
         say(f"{images}: the repository and its images are deleted")
     left = [kind for kind in ("database-url", "secret-key") if kept.find(kind)]
     if left:

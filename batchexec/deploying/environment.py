@@ -8,16 +8,21 @@ from collections.abc import Callable
 from functools import cached_property
 
 from batchexec.deploying.account import Account
-from batchexec.deploying.formation import Formation, Stack
+from batchexec.deploying.formation import Formation
+from batchexec.deploying.stack import Stack
 from batchexec.deploying.templates import REGISTRY, STACKS, parameters
 
 DEFAULT_NAME = "delayed-jobs"
+#: The names of an environment's further queues end so.
+ENDINGS = ("-spot", "-machines")
 #: The tag by which everything of an environment is found, in the costs, too.
 TAG = "delayed-jobs"
 
 
 def name_problem(name: str) -> str:
     """Why an environment can't be called so, in a sentence; empty if it can."""
+    if name.endswith(ENDINGS):
+        return f"--name {name!r} ends like a queue of another environment: choose another one."
     return parameters("base")["Name"].problem(name)
 
 
@@ -38,7 +43,7 @@ class Environment:
     @cached_property
     def stacks(self) -> dict[str, Stack]:
         """The stacks that exist, as they were when first asked for."""
-        found = {stack: self.formation.look(self.stack_name(stack)) for stack in STACKS}
+        found = {stack: self.formation.owned(self.stack_name(stack)) for stack in STACKS}
         return {stack: one for stack, one in found.items() if one and one.exists}
 
     def variables(self) -> str:

@@ -6,59 +6,25 @@ is waited for, so a deployment that was killed goes on where it was.
 
 from __future__ import annotations
 
-import datetime as dt
 import time
 import uuid
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any
 
 from django.core.management.base import CommandError
 
 from batchexec.aws.boto import exceptions
+from batchexec.deploying.stack import NOTHING_LEFT, REVIEWED, USABLE, Stack, line, stack_of, stuck
 
 #: Seconds between two looks at a stack.
 PAUSE = 3.0
 #: The beginning of our change sets' names. What deployment it is comes next.
 PREFIX = "batchexec"
-#: A stack that has only been looked at: a change set without resources.
-REVIEWED = "REVIEW_IN_PROGRESS"
-#: The making of the stack failed, and what it had made is gone again.
-NOTHING_LEFT = "ROLLBACK_COMPLETE"
-#: What an update needs; else something has to be mended by hand first.
-USABLE = (
-    "CREATE_COMPLETE",
-    "UPDATE_COMPLETE",
-    "UPDATE_ROLLBACK_COMPLETE",
-    "IMPORT_COMPLETE",
-    "IMPORT_ROLLBACK_COMPLETE",
-)
 NO_CHANGES = ("didn't contain changes", "No updates are to be performed")
 CAPABILITIES = ["CAPABILITY_IAM"]
 
 Say = Callable[[str], None]
-
-
-@dataclass(frozen=True)
-class Stack:
-    """A stack as CloudFormation describes it."""
-
-    name: str
-    id: str
-    status: str
-    reason: str = ""
-    change_set: str = ""
-    updated: dt.datetime | None = None
-    parameters: dict[str, str] = field(default_factory=dict)
-    outputs: dict[str, str] = field(default_factory=dict)
-
-    @property
-    def in_progress(self) -> bool:
-        return self.status.endswith("_IN_PROGRESS") and self.status != REVIEWED
-
-    @property
-    def exists(self) -> bool:
-        return self.status not in (REVIEWED, "DELETE_COMPLETE")
 
 
 @dataclass(frozen=True)
@@ -93,8 +59,14 @@ class Formation:
             if "does not exist" in str(error):
                 return None
             raise
-        stack = _stack(found)
+        stack = stack_of(found)
         return stack if stack.status != "DELETE_COMPLETE" or name == stack.id else None
+
+    def owned(self, name: str) -> Stack | None:
+        """The same; raises CommandError if somebody else has made it."""
+        stack = self.look(name)
+        self._check_owner(stack)
+        return stack
 
     def ready(self, name: str) -> Stack | None:
         """The stack, once nothing changes it; None if it has to be made.
@@ -102,7 +74,7 @@ class Formation:
         Waits for a change that an earlier run of this deployment has begun. Raises
         CommandError if another deployment changes it, or it can't be changed.
         """
-        stack = self.look(name)
+        stack = self.owned(name)
         if stack and stack.in_progress:
             if not self._is_ours(stack):
                 raise CommandError(
@@ -118,8 +90,18 @@ class Formation:
             self.delete(name)
             return None
         if stack.status not in USABLE:
-            raise CommandError(_stuck(stack))
+            raise CommandError(stuck(stack))
         return stack
+
+    def _check_owner(self, stack: Stack | None) -> None:
+        """Raises CommandError for a stack of that name that somebody else has made."""
+        wanted = {tag["Key"]: tag["Value"] for tag in self._tags}
+        if stack and not wanted.items() <= stack.tags.items():
+            tags = ", ".join(f"{key}={value}" for key, value in wanted.items())
+            raise CommandError(
+                f"The stack {stack.name} wasn't made by this command, because it lacks the tag "
+                f"{tags}: use another --name. It is left as it is."
+            )
 
     def obstacle(self, name: str) -> str:
         """Why the stack can't be changed now, in a sentence; empty if it can."""
@@ -130,7 +112,7 @@ class Formation:
             return f"The stack {name} is being changed ({stack.status}): wait until that has ended."
         if stack.status == NOTHING_LEFT:
             return f"{name}: would be removed, which is empty, and made anew"
-        return _stuck(stack)
+        return stuck(stack)
 
     def _is_ours(self, stack: Stack) -> bool:
         return f"{PREFIX}-{self._deployment}-" in stack.change_set
@@ -209,7 +191,7 @@ class Formation:
 
     def delete(self, name: str) -> None:
         """Deletes a stack and follows that to its end. It is no error if it is gone."""
-        stack = self.look(name)
+        stack = self.owned(name)
         if stack is None:
             return
         seen = self._events_until_now(stack.id)
@@ -233,8 +215,8 @@ class Formation:
             for event in reversed(list(self._new_events(stack.id, told))):
                 told.add(event["EventId"])
                 has_begun = True
-                if line := _line(event):
-                    self._say(line)
+                if text := line(event):
+                    self._say(text)
             if now is None or (has_begun and not now.in_progress and now.status != REVIEWED):
                 return now
             time.sleep(PAUSE)
@@ -273,63 +255,7 @@ class Formation:
             return f"{text}It is as it was before. Mend that, and run this again."
         if now.status == NOTHING_LEFT:
             return f"{text}What it had made is removed again. Mend that, and run this again."
-        return f"{text}{_stuck(now)}"
-
-
-def _stack(found: Mapping[str, Any]) -> Stack:
-    return Stack(
-        name=found["StackName"],
-        id=found["StackId"],
-        status=found["StackStatus"],
-        reason=str(found.get("StackStatusReason") or ""),
-        change_set=str(found.get("ChangeSetId") or ""),
-        updated=found.get("LastUpdatedTime") or found.get("CreationTime"),
-        parameters={
-            one["ParameterKey"]: one.get("ParameterValue", "")
-            for one in found.get("Parameters", ())
-        },
-        outputs={one["OutputKey"]: one["OutputValue"] for one in found.get("Outputs", ())},
-    )
-
-
-def _stuck(stack: Stack) -> str:
-    """What is left of a change that ended half way, and what to do about it."""
-    because = f" ({stack.reason})" if stack.reason else ""
-    if stack.status == "UPDATE_ROLLBACK_FAILED":
-        cure = (
-            "go on with its rollback by "
-            f"`aws cloudformation continue-update-rollback --stack-name {stack.name}`"
-        )
-    elif stack.status == "UPDATE_FAILED":
-        cure = f"roll it back by `aws cloudformation rollback-stack --stack-name {stack.name}`"
-    else:
-        cure = (
-            f"delete it by `aws cloudformation delete-stack --stack-name {stack.name}`, after "
-            f"`aws cloudformation describe-stack-resources --stack-name {stack.name}` has shown "
-            "what is in it"
-        )
-    return f"The stack {stack.name} is in {stack.status}{because}: {cure}; then run this again."
-
-
-def _line(event: Mapping[str, Any]) -> str:
-    status, kind = event["ResourceStatus"], event["ResourceType"]
-    if kind == "AWS::CloudFormation::Stack":
-        return ""
-    word = {
-        "CREATE_COMPLETE": "made",
-        "UPDATE_COMPLETE": "changed",
-        "DELETE_COMPLETE": "removed",
-        "DELETE_SKIPPED": "kept",
-    }.get(status)
-    if word is None and not status.endswith("_FAILED"):
-        return ""
-    reason = event.get("ResourceStatusReason") or ""
-    shown = word or f"{status}: {reason}"
-    return (
-        f"  {shown}: {event['LogicalResourceId']} ({kind})"
-        if word
-        else (f"  {event['LogicalResourceId']} ({kind}) {shown}")
-    )
+        return f"{text}{stuck(now)}"
 
 
 def _message(error: Any) -> str:

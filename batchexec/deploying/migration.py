@@ -68,9 +68,10 @@ def migrate(
 
 def _ended(ecs: Any, cluster: str, task: str) -> dict[str, Any]:
     while True:
-        (found,) = ecs.describe_tasks(cluster=cluster, tasks=[task])["tasks"]
-        if found["lastStatus"] == "STOPPED":
-            return dict(found)
+        # A task that was only just started may not be shown yet.
+        for found in ecs.describe_tasks(cluster=cluster, tasks=[task])["tasks"]:
+            if found["lastStatus"] == "STOPPED":
+                return dict(found)
         time.sleep(PAUSE)
 
 

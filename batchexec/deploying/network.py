@@ -16,6 +16,11 @@ def problems(account: Account, values: Mapping[str, str]) -> list[str]:
     Nothing, if we may not look.
     """
     found = []
+    if account.partition == "aws-cn" and "VpcId" not in values:
+        return [
+            "In China, endpoints have other names than the template of the network gives them: "
+            "name a network of your own by --vpc-id and --subnets."
+        ]
     ec2 = account.client("ec2")
     if subnets := values.get("Subnets"):
         try:
@@ -40,4 +45,5 @@ def _said(option: str, error: exceptions.ClientError) -> list[str]:
     code = str(error.response.get("Error", {}).get("Code"))
     if code in DENIED:
         return []
-    return [f"{option}: {error.response.get('Error', {}).get('Message') or error}"]
+    text = str(error.response.get("Error", {}).get("Message") or error)
+    return [f"{option}: {text.rstrip('.')}."]

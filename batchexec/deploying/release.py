@@ -150,7 +150,7 @@ class Release:
             self._learn(stack)
         self._say("Nothing was changed.")
 
-    def make(self, *, migrates: bool) -> None:
+    def make(self, *, migrates: bool, restarts: bool) -> None:
         """Makes and changes what differs, in order. Repeating it does no harm."""
         if self._database_url:
             self._values["DatabaseSecret"] = self._secrets.keep("database-url", self._database_url)
@@ -162,6 +162,8 @@ class Release:
             self._make(stack)
             if stack == "base" and migrates and is_new:
                 self._migrate()
+        if restarts and not is_new:
+            self._restart()
         self._say(self._farewell())
 
     def _make(self, stack: str) -> None:
@@ -223,6 +225,15 @@ class Release:
             public_ip=self._values["PublicIp"],
             say=self._say,
         )
+
+    def _restart(self) -> None:
+        """New tasks in place of those that run, some after the others."""
+        ecs = self._account.client("ecs")
+        cluster = self._values["ClusterArn"]
+        services = ecs.list_services(cluster=cluster)["serviceArns"]
+        for service in services:
+            ecs.update_service(cluster=cluster, service=service, forceNewDeployment=True)
+            self._say(f"{service.rpartition('/')[2]}: its tasks are started anew")
 
     def _pretended(self, kind: str) -> str:
         account = self._account

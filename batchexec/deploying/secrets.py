@@ -55,29 +55,32 @@ class Secrets:
 
     def find(self, kind: str) -> str | None:
         """The ARN; None if there is none, or it is about to be deleted."""
+        found = self._described(kind)
+        return None if found is None or found.get("DeletedDate") else str(found["ARN"])
+
+    def _described(self, kind: str) -> dict[str, Any] | None:
         try:
-            found = self._client.describe_secret(SecretId=f"{self._name}/{kind}")
+            return dict(self._client.describe_secret(SecretId=f"{self._name}/{kind}"))
         except self._client.exceptions.ResourceNotFoundException:
             return None
-        return None if found.get("DeletedDate") else str(found["ARN"])
 
     def keep(self, kind: str, value: str) -> str:
-        """Makes the secret, or gives it a new value; returns its ARN."""
-        if arn := self.find(kind):
-            self._client.put_secret_value(SecretId=arn, SecretString=value)
-            return arn
-        try:
+        """Makes the secret, or gives it a new value; returns its ARN.
+
+        One that `delete` is about to delete is taken back.
+        """
+        found = self._described(kind)
+        if found is None:
             made = self._client.create_secret(
                 Name=f"{self._name}/{kind}",
                 SecretString=value,
                 Description=f"Of the environment {self._name}",
             )
-        except self._client.exceptions.InvalidRequestException:
-            # It is scheduled for deletion, as `destroy --secrets` does.
-            arn = str(self._client.restore_secret(SecretId=f"{self._name}/{kind}")["ARN"])
-            self._client.put_secret_value(SecretId=arn, SecretString=value)
-            return arn
-        return str(made["ARN"])
+            return str(made["ARN"])
+        if found.get("DeletedDate"):
+            self._client.restore_secret(SecretId=found["ARN"])
+        self._client.put_secret_value(SecretId=found["ARN"], SecretString=value)
+        return str(found["ARN"])
 
     def secret_key(self) -> str:
         """The ARN of SECRET_KEY, which is made at random once and then stays."""

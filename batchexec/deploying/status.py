@@ -55,7 +55,7 @@ def _part(what: str, name: str, status: str, detail: str, ok: bool) -> dict[str,
 
 
 def _stacks(environment: Environment) -> list[dict[str, Any]]:
-    from batchexec.deploying.formation import USABLE
+    from batchexec.deploying.stack import USABLE
     from jobs.management.terminal import moment
 
     return [

@@ -10,7 +10,7 @@ import json
 import re
 from collections.abc import Iterator, Mapping, Sequence
 
-from batchexec.deploying.formation import Stack
+from batchexec.deploying.stack import Stack
 from batchexec.deploying.templates import STACKS, Parameter, parameters
 from batchexec.sizes import FARGATE_SIZES
 
@@ -87,6 +87,11 @@ def problems(values: Mapping[str, str]) -> Iterator[str]:
     yield from _sizes(values)
     if ("VpcId" in values) != ("Subnets" in values):
         yield "--vpc-id and --subnets belong together: give both, or none for a network of its own."
+    if values["Machines"] and values["Egress"] == "endpoints" and "VpcId" not in values:
+        yield (
+            "--machines with --egress endpoints can't work: machines need ways to ECS that these "
+            "endpoints aren't, so use --egress nat or both."
+        )
     if values["WebSource"] and values["WebCount"] == "0":
         yield "--web-source is of no use without web servers: add --web-count."
     if values["WebTargetGroup"] and not values["WebSource"]:

@@ -1,10 +1,10 @@
 """What moto's other services leave out that `manage.py batchexec` relies on.
 
-A stack that a change set has made shows its outputs, and its parameters as they were
-given. An update makes a new revision of a job definition, makes what a condition has
-left out until now, and leaves alone what moto can't change. AWS::NoValue in a list is no
-entry. A task of ECS comes to its end: nothing runs in it, it pretends to have
-succeeded.
+A stack that a change set has made names it, and shows its outputs, and its parameters
+as they were given. An update makes a new revision of a definition, makes what a
+condition has left out until now, and leaves alone what moto can't change. AWS::NoValue
+in a list is no entry, and RetainExceptOnCreate is kept to. AWS Batch has a role of its
+own. A task of ECS comes to its end: nothing runs in it, it pretends to have succeeded.
 """
 
 from __future__ import annotations
@@ -14,12 +14,15 @@ from typing import Any
 
 from moto.cloudformation import parsing
 from moto.cloudformation.models import ChangeSet, Stack
+from moto.iam.models import iam_backends
 from moto.moto_api import state_manager
 
 #: Marks that the mends are done.
 MENDED = "_mended_by_localbatch"
+#: The property that moto demands, and the role that AWS Batch uses without it.
+ROLE, BATCHS_OWN = "ServiceRole", "AWSServiceRoleForBatch"
 #: A change of these is a new one, beside the one before.
-REVISIONS = ("AWS::Batch::JobDefinition",)
+REVISIONS = ("AWS::Batch::JobDefinition", "AWS::ECS::TaskDefinition")
 
 
 def mend() -> None:
@@ -40,8 +43,12 @@ def mend() -> None:
 def _with_outputs(original: Any) -> Any:
     @wraps(original)
     def apply(change_set: Any) -> None:
+        for resource in change_set.template_dict["Resources"].values():
+            if resource.get("DeletionPolicy") == "RetainExceptOnCreate":
+                resource["DeletionPolicy"] = "Retain"
         original(change_set)
         stack = change_set.stack
+        stack.change_set_id = change_set.change_set_id
         stack.template, stack.parameters = change_set.template, change_set.parameters
         stack._parse_template()
         stack.output_map = parsing.OutputMap(
@@ -69,9 +76,9 @@ def _keeping(original: Any) -> Any:
     @wraps(original)
     def update(logical_id: str, resource: Any, resources: Any, **place: Any) -> Any:
         before = resources._parsed_resources.get(logical_id)
-        if before is not None and resource["Type"] in REVISIONS:
+        if before is None or resource["Type"] in REVISIONS:
             return parsing.parse_and_create_resource(logical_id, resource, resources, **place)
-        return original(logical_id, resource, resources, **place) or resources[logical_id]
+        return original(logical_id, resource, resources, **place) or before
 
     return update
 
@@ -80,9 +87,32 @@ def _without_no_values(original: Any) -> Any:
     @wraps(original)
     def parse(resource: Any, resources: Any) -> Any:
         found = original(resource, resources)
-        return found and (found[0], without_none(found[1]), *found[2:])
+        if not found:
+            return found
+        kept = without_none(found[1])
+        if found[2] == "AWS::Batch::ComputeEnvironment" and not kept["Properties"].get(ROLE):
+            kept["Properties"][ROLE] = _batchs_own_role(resources._account_id)
+        return (found[0], kept, *found[2:])
 
     return parse
+
+
+def _batchs_own_role(account: str) -> str:
+    """The ARN of the service-linked role, which AWS Batch makes for itself."""
+    iam = iam_backends[account]["aws"]
+    for role in iam.roles.values():
+        if role.name == BATCHS_OWN:
+            return str(role.arn)
+    role = iam.create_role(
+        role_name=BATCHS_OWN,
+        assume_role_policy_document="{}",
+        path="/aws-service-role/batch.amazonaws.com/",
+        permissions_boundary=None,
+        description="",
+        tags=[],
+        max_session_duration="3600",
+    )
+    return str(role.arn)
 
 
 def without_none(value: Any) -> Any:

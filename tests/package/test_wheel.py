@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import re
+import subprocess
+import sys
 import zipfile
 from email.message import Message
 from email.parser import Parser
@@ -27,14 +29,15 @@ def metadata(wheel: Path) -> Message:
         return Parser().parsestr(archive.read(name).decode())
 
 
-def test_it_holds_both_packages_whole_and_nothing_else(names: set[str]) -> None:
+def test_it_holds_both_packages_whole_the_templates_and_nothing_else(names: set[str]) -> None:
     sources = {
         str(path.relative_to(ROOT))
         for package in ("jobs", "batchexec")
         for path in (ROOT / package).rglob("*")
         if path.is_file() and "__pycache__" not in path.parts
     }
-    assert {name for name in names if ".dist-info/" not in name} == sources
+    templates = {f"batchexec/infra/{path.name}" for path in (ROOT / "infra").iterdir()}
+    assert {name for name in names if ".dist-info/" not in name} == sources | templates
 
 
 @pytest.mark.parametrize(
@@ -47,11 +50,24 @@ def test_it_holds_both_packages_whole_and_nothing_else(names: set[str]) -> None:
         "jobs/mongodb/migrations/auth/0001_initial.py",
         "jobs/management/commands/localmongo.py",
         "batchexec/management/commands/localbatch.py",
+        "batchexec/infra/batch.yaml",
         "jobs/templates/admin/jobs/pagination.html",
     ],
 )
 def test_what_a_foreign_project_needs_is_in_it(names: set[str], name: str) -> None:
     assert name in names
+
+
+def test_the_templates_are_found_where_nothing_but_the_wheel_is(
+    wheel: Path, tmp_path: Path
+) -> None:
+    with zipfile.ZipFile(wheel) as archive:
+        archive.extractall(tmp_path)
+    code = "from batchexec.deploying import templates as t; print(*map(t.parameters, t.STACKS))"
+    done = subprocess.run(
+        [sys.executable, "-c", code], cwd=tmp_path, capture_output=True, text=True
+    )
+    assert (done.returncode, "WorkerCount" in done.stdout) == (0, True), done.stderr
 
 
 def test_name_version_and_licence(metadata: Message) -> None:

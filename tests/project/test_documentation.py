@@ -102,11 +102,11 @@ def test_every_command_of_manage_py_that_is_named_exists(page):
     for words in re.findall(r"manage\.py ([a-z][a-z ]*)", page.read_text()):
         name, *more = words.split()
         assert name in apps, words
-        if name in ("jobs", "batchjobs") and more:
+        if name in ("jobs", "batchjobs", "batchexec") and more:
             assert more[0] in subcommands(name), words
 
 
-@pytest.mark.parametrize("name", ["jobs", "batchjobs"])
+@pytest.mark.parametrize("name", ["jobs", "batchjobs", "batchexec"])
 def test_every_subcommand_is_in_the_reference(name):
     text = REFERENCE.read_text()
     for subcommand in subcommands(name):
@@ -141,7 +141,7 @@ def test_the_readme_shows_a_job_the_worker_and_aws_batch_in_its_first_thirty_lin
 def test_every_file_of_the_project_that_is_named_exists(page):
     text = FENCE.sub("", page.read_text())
     named = re.findall(
-        r"`((?:jobs|batchexec|posts|tests|bench|scripts|project|docs)/[\w./-]+)`", text
+        r"`((?:jobs|batchexec|infra|posts|tests|bench|scripts|project|docs)/[\w./-]+)`", text
     )
     for path in named:
         assert (ROOT / path).exists(), path

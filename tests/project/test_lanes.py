@@ -17,6 +17,7 @@ ELSEWHERE = "documentdb"
 #: Whole files that take too long for `make test`.
 LEFT_OUT = (
     "batchexec/test_doctor_garbage.py",
+    "batchexec/test_deploy_again.py",
     "batchexec/test_slow_objects.py",
     "e2e/test_pictures.py",
     "project/test_types.py",

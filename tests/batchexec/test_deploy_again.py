@@ -1,0 +1,188 @@
+"""Deployments after the first one, and their end."""
+
+from __future__ import annotations
+
+import os
+import stat
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from django.core.management.base import CommandError
+from moto.ecs.models import Container
+
+from batchexec.deploying import words
+from batchexec.deploying.formation import ChangeSet
+from batchexec.deploying.secrets import Secrets
+from tests.batchexec.deployments import LEFT_OUT, Account, account, call
+
+pytestmark = LEFT_OUT
+
+CHOSEN = ("--env", "JOBS_LEASE=30", "--env", "LOG_LEVEL=WARNING")
+STACKS = ["roles", "base", "batch", "service", "alarms"]
+
+
+@pytest.fixture(scope="module")
+def deployed(
+    tmp_path_factory: pytest.TempPathFactory, _boto3_reads_its_files_once: None
+) -> Iterator[Account]:
+    with account(tmp_path_factory.mktemp("account")) as made:
+        made.deploy("--image", made.image(), *made.network(), *CHOSEN)
+        yield made
+
+
+def revisions(of: Account) -> list[int]:
+    found = of.client("batch").describe_job_definitions(jobDefinitionName="shop")
+    return sorted(one["revision"] for one in found["jobDefinitions"])
+
+
+def test_a_second_run_changes_nothing_and_keeps_what_was_chosen(deployed: Account) -> None:
+    deployed.deploy("--worker-count", "3")
+    said = deployed.deploy()
+    assert [line for line in said.splitlines() if "nothing changes" in line] == [
+        f"shop-{name}: nothing changes" for name in STACKS
+    ]
+    services = deployed.client("ecs").describe_services(cluster="shop", services=["shop-worker"])
+    assert services["services"][0]["desiredCount"] == 3
+    variables = deployed.container("shop-worker")["environment"]
+    assert {"name": "LOG_LEVEL", "value": "WARNING"} in variables
+
+
+def test_a_dry_run_says_what_would_change_and_changes_nothing(deployed: Account) -> None:
+    before = deployed.client("cloudformation").describe_stacks()["Stacks"]
+    said = deployed.deploy("--dry-run", "--worker-count", "7", "--env", "JOBS_LEASE=45")
+    assert "shop-service: would be changed" in said
+    assert "changes Worker" in said
+    assert "shop-roles: nothing changes" in said
+    assert said.endswith("Nothing was changed.\n")
+    assert deployed.client("cloudformation").describe_stacks()["Stacks"] == before
+
+
+def test_a_change_is_said_in_words_with_what_it_means() -> None:
+    detail = {"Target": {"Attribute": "Properties", "Name": "Subnets"}}
+    change = {
+        "Action": "Modify",
+        "Replacement": "True",
+        "LogicalResourceId": "Fargate",
+        "ResourceType": "AWS::Batch::ComputeEnvironment",
+        "Details": [detail, detail, {}],
+    }
+    plan = ChangeSet("id", "shop-batch", False, [{"ResourceChange": change}, {}])
+    assert next(lines := words.lines(plan)) == "shop-batch: would be changed"
+    assert next(lines) == (
+        "  replaces Fargate (AWS::Batch::ComputeEnvironment), because of Subnets: "
+        "jobs that run in it are ended, and tried again"
+    )
+
+
+def test_a_new_release_has_a_revision_of_its_own_and_leaves_the_one_before(
+    deployed: Account,
+) -> None:
+    before = revisions(deployed)
+    said = deployed.deploy("--image", deployed.image("release"), "--env", "JOBS_LEASE=")
+    lines = said.splitlines()
+    order = [
+        "shop-base: is changed",
+        "migrate: runs `manage.py migrate` with the new image",
+        "shop-batch: is changed",
+        "shop-service: is changed",
+    ]
+    assert [line for line in lines if line in order] == order
+    assert revisions(deployed) == [*before, before[-1] + 1]
+    told = {one["name"]: one["value"] for one in deployed.container("shop-worker")["environment"]}
+    assert told["BATCHEXEC_JOB_DEFINITION"].endswith(f":{before[-1] + 1}")
+    assert "JOBS_LEASE" not in told
+
+
+def test_a_migration_that_fails_leaves_the_release_as_it_was(
+    deployed: Account, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    before, container = revisions(deployed), deployed.container("shop-worker")
+    original = Container.__init__
+
+    def fails(self: Any, *arguments: Any) -> None:
+        original(self, *arguments)
+        self.exitCode = 1
+
+    monkeypatch.setattr(Container, "__init__", fails)
+    image = deployed.image("bad migration")
+    with pytest.raises(CommandError, match=r"migration failed .*The running release is still in"):
+        deployed.deploy("--image", image)
+    assert (revisions(deployed), deployed.container("shop-worker")) == (before, container)
+    monkeypatch.undo()
+    # The stack is changed already, and yet the migration isn't left out.
+    monkeypatch.setattr("batchexec.deploying.migration.PAUSE", 0.01)
+    for name in ("AWS_ENDPOINT_URL", "AWS_REGION"):
+        assert name in os.environ
+    assert "migrate: runs" in deployed.deploy("--image", image)
+
+
+def test_what_cannot_be_changed_later_is_refused_at_once(deployed: Account) -> None:
+    other = ["--vpc-id", "vpc-12345678", "--subnets", "subnet-12345678"]
+    with pytest.raises(CommandError, match="does not exist"):
+        deployed.deploy(*other)
+    with pytest.raises(CommandError, match="--fair-share is 'false', and AWS Batch neither"):
+        deployed.deploy("--fair-share", "true")
+
+
+@pytest.mark.usefixtures("_boto3_reads_its_files_once")
+def test_destroy_asks_and_keeps_data_unless_it_is_told(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with account(tmp_path) as made:
+        made.deploy("--image", made.image(), *made.network(), "--no-migrate")
+        stacks = made.stacks()
+        assert len(stacks) == 6
+        with pytest.raises(CommandError, match=r"add --yes if you mean it\. Nothing was"):
+            call("destroy", "--name", "shop")
+        assert made.stacks() == stacks
+        assert "5 stacks of shop" in capsys.readouterr().out
+        monkeypatch.setattr(sys.stdin, "isatty", lambda: True, raising=False)
+        monkeypatch.setattr("builtins.input", lambda question: "yes")
+        with pytest.raises(CommandError, match="Nothing was removed"):
+            call("destroy", "--name", "shop")
+        assert made.stacks() == stacks
+        monkeypatch.setattr("builtins.input", lambda question: "shop")
+        said = call("destroy", "--name", "shop")
+        assert "Kept: the secrets shop/database-url, shop/secret-key" in said
+        assert made.stacks() == ["shop-registry"]
+        assert made.image()
+        kept = made.client("secretsmanager").list_secrets()["SecretList"]
+        assert len(kept) == 2
+        said = call("destroy", "--name", "shop", "--yes", "--secrets", "--images", "shop")
+        assert "shop/secret-key: is deleted in 30 days" in said
+        assert made.stacks() == []
+        assert made.client("ecr").describe_repositories()["repositories"] == []
+        assert call("destroy", "--name", "shop") == (
+            "Nothing named shop is deployed in us-east-1.\n"
+        )
+        # Until then, another deployment takes them back.
+        again = Secrets(made.client("secretsmanager"), "shop")
+        assert again.find("secret-key") is None
+        assert again.secret_key() == again.find("secret-key")
+
+
+def test_push_runs_docker_and_prints_the_next_command(
+    deployed: Account, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    record = tmp_path / "record"
+    docker = tmp_path / "docker"
+    docker.write_text(f'#!/bin/sh\necho "$@" >> {record}\nexit ${{DOCKER_EXIT:-0}}\n')
+    docker.chmod(docker.stat().st_mode | stat.S_IEXEC)
+    monkeypatch.setenv("PATH", f"{tmp_path}:{os.environ['PATH']}")
+    image = deployed.image("tagged")
+    options = ["--repository", "shop", "--tag", "tagged", "--architecture", "ARM64"]
+    said = call("push", *options, "--run")
+    login, build = record.read_text().splitlines()
+    assert login.startswith("login --username AWS --password-stdin ")
+    assert "--platform linux/arm64 --provenance=false" in build
+    assert build.endswith("/shop:tagged --push .")
+    assert f"manage.py batchexec deploy --image {image} --architecture ARM64" in said
+    monkeypatch.setenv("DOCKER_EXIT", "17")
+    with pytest.raises(CommandError, match="failed with exit code 17: see above"):
+        call("push", *options, "--run")
+    monkeypatch.setenv("PATH", str(tmp_path / "nothing"))
+    with pytest.raises(CommandError, match="Docker isn't installed here"):
+        call("push", *options, "--run")

@@ -1,0 +1,228 @@
+"""What `manage.py batchexec` is given: all that is wrong is said, a sentence each, and
+nothing is made.
+"""
+
+from __future__ import annotations
+
+from argparse import ArgumentParser
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from django.core.management.base import CommandError
+
+from batchexec.deploying import deploy, values
+from batchexec.deploying.environment import Environment
+from batchexec.deploying.image import Image
+from batchexec.deploying.release import Release
+from tests.batchexec.deployments import CREDENTIALS, LEFT_OUT, Account, account, call
+
+pytestmark = LEFT_OUT
+
+DIGEST = "sha256:" + "0" * 64
+NUMBER = "123456789012"
+HOST = f"{NUMBER}.dkr.ecr.us-east-1.amazonaws.com"
+SECRET = f"arn:aws:secretsmanager:us-east-1:{NUMBER}:secret:x-AbCdEf"
+
+
+@pytest.fixture(scope="module")
+def empty(
+    tmp_path_factory: pytest.TempPathFactory, _boto3_reads_its_files_once: None
+) -> Iterator[Account]:
+    with account(tmp_path_factory.mktemp("account")) as made:
+        yield made
+
+
+def said(deploy: Any, *options: Any) -> list[str]:
+    with pytest.raises(CommandError) as error:
+        deploy(*options)
+    lines = str(error.value).splitlines()
+    assert all(line.endswith((".", "…")) for line in lines), lines
+    return lines
+
+
+WRONG = [
+    (["--image", "shop:latest"], "is not in ECR"),
+    (["--image", "docker.io/library/python@" + DIGEST], "is not in ECR"),
+    (["--image", f"{HOST}/shop:one"], "has no digest"),
+    (["--image", f"{HOST}/shop"], "has no digest"),
+    (["--image", f"{HOST}/shop@sha256:12"], "doesn't end with a digest"),
+    (["--image", f"{HOST}/shop@md5:{'0' * 64}"], "doesn't end with a digest"),
+    (["--image", f"{HOST}/shop@{DIGEST}\n"], "is not in ECR"),
+    (["--worker-count", "two"], "--worker-count must be a number, not 'two'."),
+    (["--worker-count=-1"], "--worker-count must be a number, not '-1'."),
+    (["--worker-count", "1e9"], "must be a number"),
+    (["--worker-count", "101"], "must be 100 or less"),
+    (["--max-vcpus", "0"], "--max-vcpus must be 1 or more"),
+    (["--job-timeout", "59"], "--job-timeout must be 60 or more"),
+    (["--job-vcpu", "3"], "--job-vcpu must be one of"),
+    (["--job-vcpu", "0.25", "--job-memory", "4096"], "Fargate offers 512, 1024, 2048 MiB."),
+    (["--worker-cpu", "256", "--worker-memory", "700"], "--worker-memory 700: with"),
+    (["--web-memory", "600"], "--web-memory 600"),
+    (["--architecture", "arm64"], "must be one of X86_64, ARM64, not 'arm64'."),
+    (["--log-retention", "31"], "--log-retention must be one of"),
+    (["--spot", "yes"], "--spot must be one of false, true"),
+    (["--machines", "g5.xlarge, p3"], "but ' p3' isn't."),
+    (["--addresses", "8.8"], "such as 10.20"),
+    (["--vpc-id", "vpc-12345678"], "--vpc-id and --subnets belong together"),
+    (["--vpc-id", "x", "--subnets", "subnet-12345678"], "--vpc-id is the id of a VPC"),
+    (["--vpc-id", "vpc-12345678", "--subnets", "subnet-1,y"], "'subnet-1' isn't."),
+    (["--web-count", "1"], "--web-count needs --allowed-hosts"),
+    (["--allowed-hosts", "*"], "allows every name"),
+    (["--allowed-hosts", "a b"], "--allowed-hosts is a list of host names"),
+    (["--web-source", "sg-12345678"], "no use without web servers"),
+    (["--alarm-email", "nobody"], "--alarm-email is an e-mail address"),
+    (["--deployed-by", "ci"], "--deployed-by is the ARN of an IAM role"),
+    (["--job-policies", "arn:aws:iam::aws:policy/A,b"], "but 'b' isn't."),
+    (["--secret-key-secret", "shop/key"], "--secret-key-secret is the ARN of a secret"),
+    (["--secret-key-secret", SECRET.replace("us-east-1", "eu-west-1")], "is in eu-west-1"),
+    (["--env", "A"], "--env 'A' is not NAME=VALUE"),
+    (["--env", "1A=b"], "is not NAME=VALUE"),
+    (["--env", "SECRET_KEY=x"], "use --secret-key-secret"),
+    (["--env", "MY_PASSWORD=x"], "looks like a secret"),
+    (["--env", "CACHE=redis://user:word@host/0"], "looks like a secret"),
+    (["--env", "A=b\x1b[0m"], "can't be printed"),
+    (["--env", "A=" + "b" * 5000], "4096 characters at most"),
+]
+
+
+class Nothing:
+    """An account in which nothing is deployed, and nothing may be asked."""
+
+    region, number, partition = "us-east-1", "123456789012", "aws"
+
+    def client(self, service: str) -> None:
+        return None
+
+
+def checked(options: list[str]) -> None:
+    parser = ArgumentParser()
+    deploy.add_arguments(parser)
+    given = vars(parser.parse_args(["--database-secret", SECRET, *options]))
+    environment = Environment.__new__(Environment)
+    environment.__dict__.update(account=Nothing(), name="shop", stacks={})
+    chosen = {name: given.get(name) for name in values.options()}
+    Release(environment, {**chosen, "Name": "shop"}, given["env"], print).check(None)
+
+
+@pytest.mark.parametrize(("options", "message"), WRONG)
+def test_a_value_that_cannot_be(
+    monkeypatch: pytest.MonkeyPatch, options: list[str], message: str
+) -> None:
+    monkeypatch.setattr(Image, "problem", lambda image, account: "")
+    monkeypatch.setattr("batchexec.deploying.secrets.exists", lambda client, arn: None)
+    if "--image" not in options:
+        options = ["--image", f"{HOST}/shop@{DIGEST}", *options]
+    (line,) = said(checked, options)
+    assert message in line
+
+
+@pytest.mark.parametrize("name", ["Shop", "a" * 41, "shop--x", "-x", "", "é", "a b", "a\n"])
+@pytest.mark.parametrize("action", ["deploy", "status", "destroy"])
+def test_a_name_that_not_all_of_its_resources_can_have(action: str, name: str) -> None:
+    with pytest.raises(CommandError, match="--name has up to 40 lower-case letters"):
+        call(action, f"--name={name}")
+    with pytest.raises(CommandError, match="ends like a queue of another environment"):
+        call(action, "--name=shop-spot")
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ([], "--image is missing"),
+        (["--image", f"{HOST.replace('us-east-1', 'eu-west-1')}/shop@{DIGEST}"], "eu-west-1"),
+        (["--image", f"{HOST}/nothing@{DIGEST}"], "no repository 'nothing'"),
+        (["--image", f"{HOST}/shop@{DIGEST}"], f"has no image {DIGEST}"),
+        (["--vpc-id", "vpc-12345678", "--subnets", "subnet-12345678"], "does not exist"),
+        (["--secret-key-secret", SECRET], "there is no secret"),
+        (["--database-secret", SECRET], "exclude each other"),
+    ],
+)
+def test_what_aws_says_cannot_be(empty: Account, options: list[str], message: str) -> None:
+    if "--image" not in options and options:
+        options = ["--image", empty.image(), *options]
+    own = [option.replace(NUMBER, empty.number) for option in options]
+    assert message in " ".join(said(empty.deploy, *own))
+    assert empty.stacks() == ["shop-registry"]
+    assert empty.client("secretsmanager").list_secrets()["SecretList"] == []
+
+
+def test_everything_that_is_wrong_is_said_at_once(empty: Account) -> None:
+    lines = said(empty.deploy, "--image", "x", "--job-memory", "700", "--env", "A")
+    assert len(lines) == 3
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        (None, "No such file or directory."),
+        (b"", "must hold one URL"),
+        (b"\xff\xfe", "it isn't text."),
+        (b"postgres://u:pass-word@h/x\npostgres://u:pass-word@h/y", "must hold one URL"),
+        (b"sqlite:///pass-word", "must hold one URL"),
+        (b"postgres://[pass-word", "doesn't hold a URL"),
+        (b"postgres://u:pass-word@localhost/x", "on this machine"),
+        (b"mongodb://u:pass-word@127.0.0.1:27017/x", "on this machine"),
+    ],
+)
+def test_a_database_that_no_container_reaches(
+    empty: Account, tmp_path: Path, content: bytes | None, message: str
+) -> None:
+    file = tmp_path / "url"
+    if content is not None:
+        file.write_bytes(content)
+    options = ["--image", empty.image(), "--database-url-file", str(file)]
+    (line,) = said(empty.deploy, *options)
+    assert message in line
+    assert "pass-word" not in line
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"AWS_REGION": None}, "A deployment needs a region: set AWS_REGION."),
+        ({"AWS_REGION": "us-east-99"}, "boto3 knows no region 'us-east-99'"),
+        ({"AWS_ACCESS_KEY_ID": None, "AWS_SECRET_ACCESS_KEY": None}, "credentials are missing"),
+        ({"AWS_SECRET_ACCESS_KEY": None}, "set both AWS_ACCESS_KEY_ID and"),
+        ({"AWS_PROFILE": "nobody"}, "AWS_PROFILE"),
+        ({"AWS_ENDPOINT_URL": "http://127.0.0.1:9"}, "AWS can't be asked who you are"),
+    ],
+)
+def test_no_region_or_credentials_is_one_sentence(
+    empty: Account,
+    monkeypatch: pytest.MonkeyPatch,
+    tmp_path: Path,
+    change: dict[str, str | None],
+    message: str,
+) -> None:
+    monkeypatch.setenv("AWS_CONFIG_FILE", str(tmp_path / "none"))
+    monkeypatch.setenv("AWS_SHARED_CREDENTIALS_FILE", str(tmp_path / "none"))
+    monkeypatch.delenv("AWS_DEFAULT_REGION", raising=False)
+    for name, value in {**CREDENTIALS, **change}.items():
+        monkeypatch.delenv(name, raising=False)
+        if value is not None:
+            monkeypatch.setenv(name, value)
+    monkeypatch.setattr(
+        "batchexec.deploying.account.CONFIG", {"retries": {"total_max_attempts": 1}}
+    )
+    for action in ("deploy", "push", "status", "destroy"):
+        with pytest.raises(CommandError) as error:
+            call(action)
+        assert message in str(error.value)
+        assert "\n" not in str(error.value)
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        (["--repository", "Shop"], "--repository has 2 to 200 lower-case letters"),
+        (["--repository", "a" * 201], "201 characters"),
+        (["--tag", "a b"], "--tag 'a b' has 1 to 128"),
+        (["--tag", "a" * 129], "has 1 to 128"),
+    ],
+)
+def test_push_refuses_names_that_ecr_would_not_take(
+    empty: Account, options: list[str], message: str
+) -> None:
+    assert message in " ".join(said(lambda *given: call("push", *given), *options))
