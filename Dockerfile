@@ -74,6 +74,8 @@ WORKDIR /app
 COPY --link --from=code /app /app
 COPY --link --from=sbom /opt/sbom.json /app/sbom.json
 USER 10001:10001
+# What a read-only root file system leaves to write to.
+VOLUME /tmp
 
 # Gunicorn reads both: the port and the number of processes. The rest is in gunicorn.conf.py.
 ENV PORT=8000 \
