@@ -24,7 +24,11 @@ LEAST_STOP_TIMEOUT = 10
 def definition(deployment: Deployment) -> Iterator[Finding]:
     found = deployment.definition()
     if found.problem:
-        yield fault(found.problem, "set BATCHEXEC_JOB_DEFINITION, or register it anew.")
+        yield fault(
+            found.problem,
+            "make it (manage.py batchexec deploy), or name an active one in "
+            "BATCHEXEC_JOB_DEFINITION.",
+        )
         return
     if text := misfit(deployment.queue(), found):
         if not deployment.queue().problem:

@@ -21,8 +21,8 @@ def queue(deployment: Deployment) -> Iterator[Finding]:
     if found.problem:
         yield fault(
             f"{found.problem} (in {deployment.region})",
-            "set BATCHEXEC_JOB_QUEUE to the queue's name, AWS_REGION to its region, "
-            "and enable it: aws batch update-job-queue --state ENABLED.",
+            "make it (manage.py batchexec deploy), or set BATCHEXEC_JOB_QUEUE and AWS_REGION to "
+            "where it is; if it is disabled, aws batch update-job-queue --state ENABLED.",
         )
         return
     detail = deployment.queue_detail()

@@ -40,7 +40,7 @@ def worker(deployment: Deployment) -> Iterator[Finding]:
     role = deployment.worker_role or _role_of(str(deployment.identity().get("Arn", "")))
     rights = list(_of_worker(deployment))
     decisions = _simulated(deployment, role, rights) if role else None
-    who = f"The role {role}" if role else "Whoever asks here"
+    who = role or "Whoever asks here"
     if decisions is None and deployment.worker_role:
         yield warning(
             f"What {role} may do can't be looked at.",

@@ -11,10 +11,12 @@ from batchexec.aws import answers, credentials
 from batchexec.aws.boto import exceptions
 from batchexec.doctor.deployment import Deployment, code_of
 from batchexec.doctor.findings import FAULT, Check, Finding, NotThere, fault, warning
-from jobs.text import first_line, one_line
+from jobs.text import one_line
 
 #: Seconds that a check may take.
 LIMIT = 45.0
+#: Of what an error says, in characters: proxies answer with whole pages.
+LONGEST = 300
 DENIED = {"AccessDenied", "AccessDeniedException", "UnauthorizedOperation"}
 
 
@@ -101,7 +103,7 @@ def of_error(error: BaseException) -> Finding:
 
 
 def _said(error: BaseException) -> str:
-    return first_line(one_line(error)).rstrip(".")
+    return one_line(error).partition("\\n")[0][:LONGEST].rstrip(".")
 
 
 def _action(error: exceptions.ClientError) -> str:
