@@ -168,26 +168,44 @@ def enqueue_many(
     you have a transaction open.
     """
     terms = Terms(model, fields, run_at, priority, queue)
-    store = store_for(model)
     if not returning:
-        stored = 0
-        for batch in _batches(payloads):
-            waiting = terms.waiting(terms.jobs(batch))
-            if waiting:
-                stored += len(waiting) - len(store.insert(waiting, keys=False))
-        return stored
-    jobs = [job for batch in _batches(payloads) for job in terms.jobs(batch)]
-    replaced: dict[int, AbstractJob] = {}
-    for batch in _batches(terms.waiting(jobs)):
-        for refused in store.insert(batch):
-            replaced[id(refused)] = _holder_of_key(refused)
-    return [replaced.get(id(job), job) for job in jobs] if replaced else jobs
+        return sum(_stored(terms, batch) for batch in _batches(payloads))
+    batches = list(_batches(payloads))
+    plain = list(map(terms.plainly, batches))
+    if None in plain:
+        return _stored_each(terms, batches)
+    store = terms.store
+    return [
+        job
+        for rows in plain
+        if rows is not None
+        for job in rows.jobs(store.insert_alike(rows.alike(), keys=True), store)
+    ]
 
 
 def _batches(items: Iterable[Any]) -> Iterator[list[Any]]:
     remaining = iter(items)
     while batch := list(islice(remaining, BATCH_SIZE)):
         yield batch
+
+
+def _stored(terms: Terms, batch: list[Any]) -> int:
+    """How many of them are: not those whose key is held or that were performed."""
+    if (plain := terms.plainly(batch)) is not None:
+        terms.store.insert_alike(plain.alike(), keys=False)
+        return len(batch)
+    waiting = terms.waiting(terms.jobs(batch))
+    return len(waiting) - len(terms.store.insert(waiting, keys=False)) if waiting else 0
+
+
+def _stored_each(terms: Terms, batches: list[list[Any]]) -> list[AbstractJob]:
+    """As `enqueue` would store each, but together."""
+    jobs = [job for batch in batches for job in terms.jobs(batch)]
+    replaced: dict[int, AbstractJob] = {}
+    for waiting in _batches(terms.waiting(jobs)):
+        for refused in terms.store.insert(waiting):
+            replaced[id(refused)] = _holder_of_key(refused)
+    return [replaced.get(id(job), job) for job in jobs] if replaced else jobs
 
 
 def _holder_of_key(job: AbstractJob) -> AbstractJob:
