@@ -8,11 +8,14 @@ from typing import Any
 
 from django.core.management.base import CommandError
 
+from batchexec.aws import answers
 from batchexec.aws.boto import exceptions
 from batchexec.deploying.account import Account
 
 #: Seconds between two looks at the task.
 PAUSE = 3.0
+#: How often a new account is asked again.
+TRIES = 20
 #: How many lines of its log are shown if it fails.
 LINES = 15
 
@@ -35,7 +38,8 @@ def migrate(
     """
     ecs = account.client("ecs")
     say("migrate: runs `manage.py migrate` with the new image")
-    answer = ecs.run_task(
+    answer = _started(
+        ecs,
         cluster=cluster,
         taskDefinition=task,
         launchType="FARGATE",
@@ -64,6 +68,21 @@ def migrate(
         f"{text}. The running release is still in use. Mend it, and run this again."
         + "".join(f"\n  {line}" for line in log)
     )
+
+
+def _started(ecs: Any, **request: Any) -> dict[str, Any]:
+    """RunTask, once the role is usable that ECS makes for itself in a new account."""
+    for _ in range(TRIES):
+        try:
+            return dict(ecs.run_task(**request))
+        except exceptions.ClientError as error:
+            refusal = error
+            if "service linked role" not in str(error):
+                break
+            time.sleep(PAUSE)
+    if answers.is_refused(refusal):
+        raise CommandError(f"The migration could not be started: {refusal}") from refusal
+    raise refusal
 
 
 def _ended(ecs: Any, cluster: str, task: str) -> dict[str, Any]:

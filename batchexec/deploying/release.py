@@ -159,12 +159,28 @@ class Release:
         service = self._environment.stacks.get("service")
         is_new = service is None or service.parameters.get("Image") != self._values["Image"]
         for stack in self._wanted():
-            self._make(stack)
-            if stack == "base" and migrates and is_new:
-                self._migrate()
+            try:
+                self._make(stack)
+                if stack == "base" and migrates and is_new:
+                    self._migrate()
+            except CommandError as error:
+                raise CommandError(f"{error}{self._left()}") from error
         if restarts and not is_new:
             self._restart()
         self._say(self._farewell())
+
+    def _left(self) -> str:
+        """What a first deployment that failed has left, and how to remove it."""
+        if "service" in self._environment.stacks:
+            return ""
+        names = map(self._environment.stack_name, templates.STACKS)
+        there = [name for name in names if self._environment.formation.look(name)]
+        if not there:
+            return ""
+        return (
+            f"\nUntil then these stacks are there: {', '.join(there)}. "
+            f"`manage.py batchexec destroy --name {self._environment.name}` removes them."
+        )
 
     def _make(self, stack: str) -> None:
         name = self._environment.stack_name(stack)
@@ -215,6 +231,7 @@ class Release:
     def _migrate(self) -> None:
         base = self._environment.formation.look(self._environment.stack_name("base"))
         assert base is not None  # it was just made
+        self._say(f"The database must let in {self._origin()}.")
         migrate(
             self._account,
             name=self._environment.name,
@@ -225,6 +242,13 @@ class Release:
             public_ip=self._values["PublicIp"],
             say=self._say,
         )
+
+    def _origin(self) -> str:
+        """Where the database sees the containers come from."""
+        network = self._environment.formation.look(self._environment.stack_name("network"))
+        if network and (address := network.outputs.get("NatIp")):
+            return f"the address {address}"
+        return f"the security group {self._values['SecurityGroupId']}"
 
     def _restart(self) -> None:
         """New tasks in place of those that run, some after the others."""

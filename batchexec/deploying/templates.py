@@ -56,8 +56,10 @@ class Parameter:
 
     def problem(self, value: str) -> str:
         """Why CloudFormation wouldn't take it, in a sentence; empty if it does."""
-        if self.allowed and value not in self.allowed:
-            return f"{self.option} must be one of {', '.join(self.allowed)}, not {value!r}."
+        if self.allowed:
+            known = ", ".join(self.allowed)
+            is_known = value in self.allowed
+            return "" if is_known else f"{self.option} must be one of {known}, not {value!r}."
         if self.is_number:
             return self._problem_of_number(value)
         if self.longest is not None and len(value) > self.longest:
@@ -70,11 +72,12 @@ class Parameter:
         return ""
 
     def _problem_of_number(self, value: str) -> str:
-        if not re.fullmatch(r"[0-9]{1,9}(?:\.[0-9]{1,3})?", value):
-            return f"{self.option} must be a number, not {value!r}."
-        if self.least is not None and float(value) < self.least:
+        # Those with parts are among the allowed values.
+        if not re.fullmatch(r"0|[1-9][0-9]{0,8}", value):
+            return f"{self.option} must be a whole number, not {value!r}."
+        if self.least is not None and int(value) < self.least:
             return f"{self.option} must be {self.least:g} or more, not {value}."
-        if self.most is not None and float(value) > self.most:
+        if self.most is not None and int(value) > self.most:
             return f"{self.option} must be {self.most:g} or less, not {value}."
         return ""
 

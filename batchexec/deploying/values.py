@@ -12,6 +12,7 @@ from collections.abc import Iterator, Mapping, Sequence
 
 from batchexec.deploying.stack import Stack
 from batchexec.deploying.templates import STACKS, Parameter, parameters
+from batchexec.limits import RESERVED_PREFIX
 from batchexec.sizes import FARGATE_SIZES
 
 #: The command finds these out. The others are its options.
@@ -24,16 +25,19 @@ FOUND = frozenset(
 )
 #: Lists and texts that a template of roles takes without a pattern.
 VARIABLE = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
-#: Variables that the templates set, each with what to use instead.
+#: Variables that the templates or the worker set, each with what to do instead.
 TAKEN = {
-    "ALLOWED_HOSTS": "--allowed-hosts",
-    "DATABASE_URL": "--database-url-file",
-    "SECRET_KEY": "--secret-key-secret",
-    "JOBS_SIGNING_KEYS": "--signing-keys-secret",
-    "BATCHEXEC_JOB_QUEUE": "--name",
-    "BATCHEXEC_JOB_DEFINITION": "--image",
-    "JOB_ID": "nothing: the worker sets it",
-    "JOB_EPOCH": "nothing: the worker sets it",
+    "ALLOWED_HOSTS": "use --allowed-hosts",
+    "DATABASE_URL": "use --database-url-file",
+    "SECRET_KEY": "use --secret-key-secret",
+    "JOBS_SIGNING_KEYS": "use --signing-keys-secret",
+    "BATCHEXEC_JOB_QUEUE": "it goes by --name",
+    "BATCHEXEC_JOB_DEFINITION": "it goes by --image",
+    "BATCHEXEC_SHARE_IDENTIFIER": "it goes by --fair-share",
+    "LOG_FORMAT": "it is always json",
+    "PORT": "it is always 8000",
+    "JOB_ID": "the worker sets it",
+    "JOB_EPOCH": "the worker sets it",
 }
 #: Parameters that stay as they are, with the reason.
 FIXED = {
@@ -147,7 +151,9 @@ def environment(before: str, changes: Sequence[str]) -> dict[str, str]:
         if not sign or not VARIABLE.fullmatch(name):
             raise ValueError(f"--env {change!r} is not NAME=VALUE, or NAME= to remove it.")
         if name in TAKEN:
-            raise ValueError(f"--env {name} is set by the templates: use {TAKEN[name]}.")
+            raise ValueError(f"--env {name} can't be chosen: {TAKEN[name]}.")
+        if name.startswith(RESERVED_PREFIX):
+            raise ValueError(f"--env {name} can't be chosen: AWS Batch sets what begins so.")
         if SECRET.search(name) or re.search(r"://[^/\s@]*:[^/\s@]+@", value):
             raise ValueError(
                 f"--env {name} looks like a secret, and whoever may look at the stack could read "

@@ -11,7 +11,8 @@ from typing import Any
 
 import pytest
 from django.core.management.base import CommandError
-from moto.ecs.models import Container
+from moto.ecs.exceptions import InvalidParameterException
+from moto.ecs.models import Container, EC2ContainerServiceBackend
 
 from batchexec.deploying import words
 from batchexec.deploying.formation import ChangeSet
@@ -83,8 +84,10 @@ def test_a_new_release_has_a_revision_of_its_own_and_leaves_the_one_before(
     before = revisions(deployed)
     said = deployed.deploy("--image", deployed.image("release"), "--env", "JOBS_LEASE=")
     lines = said.splitlines()
+    group = deployed.outputs("base")["SecurityGroupId"]
     order = [
         "shop-base: is changed",
+        f"The database must let in the security group {group}.",
         "migrate: runs `manage.py migrate` with the new image",
         "shop-batch: is changed",
         "shop-service: is changed",
@@ -94,6 +97,22 @@ def test_a_new_release_has_a_revision_of_its_own_and_leaves_the_one_before(
     told = {one["name"]: one["value"] for one in deployed.container("shop-worker")["environment"]}
     assert told["BATCHEXEC_JOB_DEFINITION"].endswith(f":{before[-1] + 1}")
     assert "JOBS_LEASE" not in told
+
+
+def test_a_new_account_is_given_time_to_make_its_own_role(
+    deployed: Account, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    original, refusals = EC2ContainerServiceBackend.run_task, [1, 2]
+
+    def run(self: Any, *arguments: Any, **options: Any) -> Any:
+        if refusals:
+            refusals.pop()
+            raise InvalidParameterException("Unable to assume the service linked role.")
+        return original(self, *arguments, **options)
+
+    monkeypatch.setattr(EC2ContainerServiceBackend, "run_task", run)
+    assert "Done." in deployed.deploy("--image", deployed.image("new account"))
+    assert refusals == []
 
 
 def test_a_migration_that_fails_leaves_the_release_as_it_was(
@@ -125,6 +144,22 @@ def test_what_cannot_be_changed_later_is_refused_at_once(deployed: Account) -> N
         deployed.deploy(*other)
     with pytest.raises(CommandError, match="--fair-share is 'false', and AWS Batch neither"):
         deployed.deploy("--fair-share", "true")
+
+
+@pytest.mark.usefixtures("_boto3_reads_its_files_once")
+def test_a_first_deployment_that_fails_says_what_is_left_and_how_to_remove_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(*arguments: Any, **options: Any) -> None:
+        raise InvalidParameterException("No capacity.")
+
+    monkeypatch.setattr(EC2ContainerServiceBackend, "run_task", refuse)
+    with account(tmp_path) as made:
+        with pytest.raises(CommandError, match=r"could not be started: .* No capacity") as error:
+            made.deploy("--image", made.image(), *made.network())
+        assert "these stacks are there: shop-roles, shop-base. `manage.py" in str(error.value)
+        call("destroy", "--name", "shop", "--yes")
+        assert made.stacks() == ["shop-registry"]
 
 
 @pytest.mark.usefixtures("_boto3_reads_its_files_once")

@@ -15,7 +15,7 @@ import pytest
 import yaml
 
 from batchexec.deploying import templates
-from batchexec.deploying.values import FOUND, options
+from batchexec.deploying.values import FOUND, TAKEN, options
 from batchexec.sizes import FARGATE_SIZES
 from tests.processes import ROOT
 
@@ -108,6 +108,14 @@ def test_variables_of_the_user_are_in_every_container() -> None:
         for found in lists:
             told = {one["Name"]: one["Value"] for one in found if "Name" in one}
             assert {key: told.get(key) for key in added} == added
+
+
+def test_what_the_templates_set_cannot_be_set_by_the_user() -> None:
+    names = set()
+    for stack in templates.STACKS:
+        names |= set(re.findall(r"\{Name: ([A-Z][A-Z_]+), Value", templates.text(stack)))
+    assert "DATABASE_URL" in names
+    assert names <= set(TAKEN)
 
 
 def environments(value: Any) -> Iterator[list[dict[str, Any]]]:
