@@ -61,6 +61,8 @@ class Flight:
         self._began = time.monotonic()
         self._batch_job_id = ""
         self._statuses: list[str] = []
+        self._is_home = False
+        #: Why it failed, in a sentence; empty if it didn't.
         self.outcome = ""
 
     def steps(self) -> Iterator[Step]:
@@ -98,6 +100,7 @@ class Flight:
             if row is None or row.state in OVER:
                 if row is not None and row.state != State.SUCCEEDED:
                     self.outcome = first_line(row.last_error or f"it is {row.state}")
+                self._is_home = True
                 yield self._step("its outcome is recorded in the database")
                 return
             if self.outcome:
@@ -132,7 +135,7 @@ class Flight:
         row = Job.objects.filter(pk=job.pk).first()
         if row is not None and row.state not in OVER:
             cancel(row)
-        if self.outcome and self._batch_job_id:
+        if self._batch_job_id and not self._is_home:
             self._batch.terminate(self._batch_job_id, "manage.py batchexec doctor gave up")
         AwsBatch().to_be_deleted([str(job.pk)])
         marker = markers.look_up(str(job.pk))

@@ -116,7 +116,7 @@ def log_group(deployment: Deployment) -> Iterator[Finding]:
         )
         return
     options = member(configuration, "options")
-    name = str(options.get("awslogs-group") or DEFAULT_LOG_GROUP)
+    name = log_group_of(deployment.container())
     if options.get("awslogs-region") not in (None, deployment.region):
         yield warning(
             f"The container logs in the region {options['awslogs-region']}, where `jobs logs` "
@@ -142,6 +142,14 @@ def log_group(deployment: Deployment) -> Iterator[Finding]:
         )
     else:
         yield ok(f"The log group {name} exists and keeps logs {found['retentionInDays']} days.")
+
+
+def log_group_of(container: dict[str, Any]) -> str:
+    """The group that the container's log goes to; empty if it goes elsewhere."""
+    configuration = member(container, "logConfiguration")
+    if configuration.get("logDriver", "awslogs") != "awslogs":
+        return ""
+    return str(member(configuration, "options").get("awslogs-group") or DEFAULT_LOG_GROUP)
 
 
 def _group(deployment: Deployment, name: str) -> dict[str, Any] | None:

@@ -10,8 +10,11 @@ from typing import Any
 from batchexec.aws import answers
 from batchexec.aws.boto import exceptions
 from batchexec.conf import settings
+from batchexec.doctor.definition import log_group_of
 from batchexec.doctor.deployment import Deployment
 from batchexec.doctor.findings import Finding, fault, members, ok, warning
+from batchexec.doctor.image import IN_ECR
+from batchexec.doctor.secrets import SECRET
 
 #: Of no Batch job and of no revision, so that a call with it changes nothing.
 NO_JOB = "00000000-0000-0000-0000-000000000000"
@@ -32,7 +35,7 @@ class Right:
 
     action: str
     resources: Sequence[str]
-    call: Callable[[Any], object]
+    call: Callable[[Any], object] = lambda client: None
 
 
 def worker(deployment: Deployment) -> Iterator[Finding]:
@@ -66,36 +69,44 @@ def worker(deployment: Deployment) -> Iterator[Finding]:
 
 def execution(deployment: Deployment) -> Iterator[Finding]:
     """What starting a container needs; only the simulator can say, as ECS takes it."""
-    container = deployment.container()
-    role = str(container.get("executionRoleArn") or "")
-    if not role:
+    role = str(deployment.container().get("executionRoleArn") or "")
+    if role.count(":") < 5:  # none, or what no role's ARN is: another check says so
         return
-    secrets = [str(one.get("valueFrom")) for one in members(container, "secrets")]
-    in_manager = [arn for arn in secrets if ":secretsmanager:" in arn]
-    wanted = [
-        Right("ecr:GetAuthorizationToken", ["*"], lambda client: None),
-        Right("ecr:BatchGetImage", ["*"], lambda client: None),
-        Right("logs:CreateLogStream", ["*"], lambda client: None),
-    ]
-    if in_manager:
-        whole = [":".join(arn.split(":")[:7]) for arn in in_manager]
-        wanted.append(Right("secretsmanager:GetSecretValue", whole, lambda client: None))
-    decisions = _simulated(deployment, role, wanted)
+    rights = list(_of_execution(deployment, role))
+    decisions = _simulated(deployment, role, rights)
     if decisions is None:
         yield warning(
             f"What the execution role {role} may do can't be looked at.",
             "allow iam:SimulatePrincipalPolicy, or see the role's policies in AWS's console.",
         )
         return
-    missing = [right.action for right in wanted if not decisions.get(right.action)]
-    for action in missing:
-        # A policy that names its resources may allow it there, and not on all.
-        yield warning(
-            f"The execution role may not {action} on everything.",
-            f"see whether its policy allows {action} on what the definition names.",
+    missing = [right for right in rights if not decisions.get(right.action)]
+    for right in missing:
+        yield fault(
+            f"The execution role may not {right.action} on {', '.join(right.resources)}, so "
+            "containers don't start.",
+            f"allow {right.action} on that to {role}.",
         )
     if not missing:
-        yield ok("The execution role may pull images, write logs and read the secrets.")
+        yield ok("The execution role may pull the image, write logs and read the secrets.")
+
+
+def _of_execution(deployment: Deployment, role: str) -> Iterator[Right]:
+    container = deployment.container()
+    partition, account = role.split(":")[1], role.split(":")[4]
+    if place := IN_ECR.fullmatch(str(container.get("image"))):
+        repository = f"arn:{partition}:ecr:{place['region']}:{place['account']}:repository/"
+        yield Right("ecr:GetAuthorizationToken", ["*"])
+        for action in ("ecr:BatchGetImage", "ecr:GetDownloadUrlForLayer"):
+            yield Right(action, [f"{repository}{place['repository']}"])
+    if group := log_group_of(container):
+        logs = f"arn:{partition}:logs:{deployment.region}:{account}"
+        stream = f"{logs}:log-group:{group}:log-stream:any"
+        for action in ("logs:CreateLogStream", "logs:PutLogEvents"):
+            yield Right(action, [stream])
+    sources = [str(one.get("valueFrom")) for one in members(container, "secrets")]
+    if found := [place["secret"] for one in sources if (place := SECRET.fullmatch(one))]:
+        yield Right("secretsmanager:GetSecretValue", found)
 
 
 def _of_worker(deployment: Deployment) -> Iterator[Right]:
@@ -103,16 +114,17 @@ def _of_worker(deployment: Deployment) -> Iterator[Right]:
     partition, account = str(identity["Arn"]).split(":")[1], identity["Account"]
     prefix = f"arn:{partition}:batch:{deployment.region}:{account}"
     queue = _arn(prefix, "job-queue", settings.JOB_QUEUE)
-    definition = _arn(prefix, "job-definition", _plain(settings.JOB_DEFINITION))
+    revision = f"{_plain(settings.JOB_DEFINITION)}:{NO_REVISION}"
+    definition = _arn(prefix, "job-definition", revision)
     nothing = f"{prefix}:job/{NO_JOB}"
     submission = {
         "jobName": "batchexec-doctor",
         "jobQueue": settings.JOB_QUEUE,
-        "jobDefinition": f"{_plain(settings.JOB_DEFINITION)}:{NO_REVISION}",
+        "jobDefinition": revision,
     }
     yield Right(
         "batch:SubmitJob",
-        [queue, definition],
+        [queue, definition, nothing],
         lambda client: client.submit_job(**submission),
     )
     yield Right(

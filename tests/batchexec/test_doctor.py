@@ -2,23 +2,17 @@
 
 from __future__ import annotations
 
-import datetime as dt
-import http.server
 import json
-import threading
 import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
-from functools import partial
+from collections.abc import Callable
 from typing import Any
 
 import pytest
 
-from batchexec.doctor import account, agreement, image, roles, rounds
+from batchexec.doctor import agreement, rounds
 from batchexec.doctor.checks import look
 from batchexec.doctor.deployment import Deployment
-from batchexec.doctor.findings import FAULT, OK, WARNING, Check, Finding, fault, ok
-from batchexec.doctor.rounds import examine, is_healthy
+from batchexec.doctor.findings import FAULT, WARNING, Finding
 from jobs.models import Job
 from tests.batchexec.local_helpers import boto
 from tests.batchexec.patients import KEY, Patient, trusted
@@ -275,95 +269,6 @@ def test_looking_leaves_nothing_behind_in_aws_batch(patient, batch):
     assert batch.calls()["counts"]["SubmitJob"] == 1
     assert [one["accepted"] for one in batch.calls()["submissions"]] == [False]
     assert Job.objects.count() == 0
-
-
-class TestRounds:
-    def test_a_check_that_raises_or_hangs_costs_the_others_nothing(self, region, monkeypatch):
-        monkeypatch.setattr(rounds, "LIMIT", 0.3)
-        let_go = threading.Event()
-
-        def raises(deployment: Any) -> Iterator[Finding]:
-            yield ok("before")
-            raise SystemExit(3)
-
-        def hangs(deployment: Any) -> Iterator[Finding]:
-            yield ok("begun")
-            let_go.wait(60)
-
-        checks = [Check("one", raises), Check("two", hangs), Check("three", lambda _: [ok("x")])]
-        found = examine(Deployment(), checks, lambda finding: None)
-        let_go.set()
-        assert [(one.check, one.level) for one in found] == [
-            ("one", OK),
-            ("one", WARNING),
-            ("two", OK),
-            ("two", WARNING),
-            ("three", OK),
-        ]
-
-    def test_only_a_fault_is_unhealthy(self):
-        assert is_healthy([ok("x")])
-        assert not is_healthy([ok("x"), fault("y", "z")])
-
-
-def test_a_clock_that_is_off_is_a_fault_once_aws_refuses_it(patient, monkeypatch):
-    class Late(dt.datetime):
-        behind = dt.timedelta()
-
-        @classmethod
-        def now(cls, tz: Any = None) -> Any:
-            return super().now(tz) - cls.behind
-
-    monkeypatch.setattr(account.dt, "datetime", Late)
-    for seconds, level in ((0, OK), (60, WARNING), (400, FAULT)):
-        monkeypatch.setattr(Late, "behind", dt.timedelta(seconds=seconds))
-        (found,) = account.clock(Deployment())
-        assert found.level == level
-
-
-@contextmanager
-def serving(content: bytes) -> Iterator[str]:
-    class Handler(http.server.BaseHTTPRequestHandler):
-        def do_GET(self) -> None:
-            self.send_response(200)
-            self.end_headers()
-            self.wfile.write(content)
-
-        def log_message(self, *args: Any) -> None:
-            pass
-
-    with http.server.HTTPServer(("127.0.0.1", 0), Handler) as server:
-        thread = threading.Thread(target=partial(server.serve_forever, 0.05), daemon=True)
-        thread.start()
-        yield f"http://127.0.0.1:{server.server_port}/"
-        server.shutdown()
-
-
-@pytest.mark.parametrize(
-    ("content", "said"),
-    [(b'{"architecture": "arm64"}', {"arm64"}), (b"[]", set()), (b"{}", set())],
-)
-def test_an_image_without_an_index_says_its_processor_in_its_configuration(content, said):
-    with serving(content) as url:
-        assert image.architecture_at(url) == said
-    assert image.architecture_at("file:///etc/passwd") == set()
-
-
-@pytest.mark.parametrize(
-    ("statement", "trusted"),
-    [
-        ({"Effect": "Allow", "Principal": {"Service": "a"}, "Action": "sts:AssumeRole"}, True),
-        ({"Effect": "Allow", "Principal": {"Service": ["b", "a"]}, "Action": ["sts:*"]}, True),
-        ({"Effect": "Deny", "Principal": {"Service": "a"}, "Action": "sts:AssumeRole"}, False),
-        ({"Effect": "Allow", "Principal": "*", "Action": "sts:AssumeRole"}, False),
-        ({"Effect": "Allow", "Principal": {"AWS": "a"}, "Action": "sts:AssumeRole"}, False),
-        ("garbage", False),
-    ],
-)
-def test_a_trust_policy_is_read_as_iam_reads_it(statement, trusted):
-    assert roles.trusts({"Statement": [statement]}, "a") is trusted
-    assert roles.trusts({"Statement": statement}, "a") is trusted
-    assert roles.trusts(statement, "a") is False
 
 
 def test_a_canary_that_does_not_come_home_is_given_up_and_removed(patient, batch, start):
