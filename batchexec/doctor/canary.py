@@ -7,10 +7,12 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 import jobs
 from batchexec import markers
+from batchexec.aws.client import BatchClient
 from batchexec.doctor.deployment import Deployment
 from batchexec.doctor.findings import Finding, fault, ok, warning
 from batchexec.doctor.rounds import of_error
@@ -40,6 +42,24 @@ class Canary(jobs.Performable):
         pass
 
 
+class NotingClient(BatchClient):
+    """Keeps the id of what it has submitted, which may be over before one looks."""
+
+    submitted = ""
+
+    def submit(self, request: dict[str, Any]) -> str:
+        self.submitted = super().submit(request)
+        return self.submitted
+
+
+class HandOver(BatchExecution):
+    """The hand-over as every worker's."""
+
+    @cached_property
+    def client(self) -> NotingClient:
+        return NotingClient()
+
+
 @dataclass
 class Step:
     """What happened, and how many seconds after the canary was enqueued."""
@@ -57,6 +77,7 @@ class Flight:
 
     def __init__(self, deployment: Deployment, limit: float):
         self._batch = deployment.batch
+        self._client: NotingClient | None = None
         self._limit = limit
         self._began = time.monotonic()
         self._batch_job_id = ""
@@ -68,7 +89,10 @@ class Flight:
     def steps(self) -> Iterator[Step]:
         """Yields each as it happens. Removes the job at the end, however it ends."""
         queue = f"{QUEUE}{secrets.token_hex(4)}"
-        worker = Worker(queues=[queue], plugins=[BatchExecution])
+        worker = Worker(queues=[queue], plugins=[HandOver])
+        self._client = next(
+            plugin.client for plugin in worker.plugins if isinstance(plugin, HandOver)
+        )
         thread = threading.Thread(
             target=self._work, args=(worker,), name="doctor-canary", daemon=True
         )
@@ -114,8 +138,11 @@ class Flight:
 
     def _new_statuses(self, job: Job) -> Iterator[Step]:
         marker = markers.look_up(str(job.pk))
-        if not self._batch_job_id and marker is not None and marker.batch_job_id:
-            self._batch_job_id = marker.batch_job_id
+        # By the marker, if another worker has taken it.
+        noted = self._client.submitted if self._client else ""
+        found = noted or (marker.batch_job_id if marker else "")
+        if found and not self._batch_job_id:
+            self._batch_job_id = found
             yield self._step(f"submitted as Batch job {self._batch_job_id}")
         if not self._batch_job_id:
             if marker is not None and marker.status_reason:
