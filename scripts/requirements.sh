@@ -18,5 +18,6 @@ compile requirements-dev.in "$@"
 for file in requirements.in requirements-postgres.in requirements-local.in; do
   compile "$file" --constraints requirements-dev.txt "$@"
 done
+compile requirements-sbom.in "$@"
 compile requirements-djongo.in "$@"
 compile bench/requirements-peer.in "$@"

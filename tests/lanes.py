@@ -52,6 +52,8 @@ def _is_of(path: Path, tests: str) -> bool:
 RULES = (
     # The other engine for MongoDB's protocol, and its gateway.
     Rule("documentdb", all="documentdb", short=""),
+    # The same checks again, over what nobody would write.
+    Rule("batchexec/test_doctor_garbage.py", all="sqlite", short=""),
     # The stand-in for AWS Batch knows no database, and few changes touch it.
     Rule("batchexec/test_local_*.py", all="mongodb", short=""),
     # These take long, and lint or a test nearby shows the most of it.

@@ -1,1 +1,1 @@
-"""Finds out what is wrong with a deployment: `manage.py batchexec doctor`."""
+"""`manage.py batchexec doctor`: what is wrong with a deployment, and what to do."""

@@ -151,6 +151,17 @@ class Options:
         found = self._defaults[key]
         return list(found) if type(found) is list else found
 
+    def told(self, key: str, text: str | None) -> Any:
+        """What a key is in a process whose variable `<name>_<KEY>` has this text; with
+        None, or an empty one, where the variable isn't set.
+
+        Raises TypeError or ValueError with what the key accepts.
+        """
+        if not text:
+            return self._default(key)
+        option = self._options[key]
+        return option.convert(_parse(text.strip(), option))
+
     def strangers(self) -> Iterator[str]:
         """A sentence for each variable of the environment that looks misspelt."""
         for name in self._strangers:

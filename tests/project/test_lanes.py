@@ -16,6 +16,7 @@ FILES = sorted(path.relative_to(lanes.ROOT) for path in lanes.ROOT.rglob("test_*
 ELSEWHERE = "documentdb"
 #: Whole files that take too long for `make test`.
 LEFT_OUT = (
+    "batchexec/test_doctor_garbage.py",
     "batchexec/test_deploy_again.py",
     "batchexec/test_deploy_failing.py",
     "batchexec/test_deploy_values.py",

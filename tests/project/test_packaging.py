@@ -5,13 +5,21 @@ without a container engine.
 from __future__ import annotations
 
 import fnmatch
+import http.server
 import json
 import re
+import subprocess
+import sys
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
 import yaml
 from django.conf import settings
+
+from project import alive
 
 ROOT = Path(__file__).resolve().parents[2]
 SECRET = re.compile("SECRET|PASSWORD|TOKEN|ACCESS_KEY|CREDENTIAL|DATABASE_URL", re.IGNORECASE)
@@ -101,11 +109,27 @@ class TestDockerfile:
         # An entry point would come before `python manage.py ...`, too.
         assert not any(stage.all("ENTRYPOINT") for stage in lineage(name))
 
-    def test_the_health_check_is_one_line_of_python_that_compiles(self):
+    def test_one_health_check_is_for_every_role(self):
         command = json.loads(effective("runtime", "HEALTHCHECK").partition("CMD ")[2])
-        assert command[:2] == ["python", "-c"]
-        assert "/healthz" in command[2]
-        compile(command[2], "HEALTHCHECK", "exec")
+        assert command == ["python", "-m", "project.alive"]
+        assert not ignored("project/alive.py")
+
+    def test_nothing_can_be_installed_at_run_time(self):
+        (removal,) = [run for run in stages()["application"].all("RUN") if run.startswith("rm")]
+        for gone in ("/pip*", "/ensurepip", "/usr/local/bin/pip*"):
+            assert gone in removal
+        for run in instructions("RUN"):
+            assert "-m venv" not in run or "--without-pip" in run
+        for name in ("runtime", "local", "application"):
+            assert not any("apt" in run for run in stages()[name].all("RUN"))
+
+    def test_hadolint_finds_nothing(self):
+        hadolint = Path(sys.executable).with_name("hadolint")
+        if not hadolint.exists():
+            pytest.skip("hadolint has no wheel for this machine")
+        command = [hadolint, "--config", ROOT / ".hadolint.yaml", ROOT / "Dockerfile"]
+        said = subprocess.run(command, capture_output=True, text=True)
+        assert said.stdout + said.stderr == ""
 
     def test_debug_is_off(self):
         assert re.search(
@@ -214,11 +238,16 @@ class TestCompose:
         assert set(services["worker"]["depends_on"]) == {"migrate", "localbatch"}
         assert set(services["web"]["depends_on"]) == {"migrate"}
 
-    def test_the_web_servers_health_check_is_inherited_by_the_web_server_alone(self, services):
+    def test_the_images_health_check_is_inherited(self, services):
+        # And by the worker: the image's check finds out what it runs.
         assert "healthcheck" not in services["web"]
+        assert "healthcheck" not in services["worker"]
         assert services["migrate"]["healthcheck"] == {"disable": True}
-        check = ["python", "manage.py", "jobs", "workers", "--check"]
-        assert services["worker"]["healthcheck"]["test"] == ["CMD", *check]
+
+    def test_the_root_file_system_is_read_only(self, services):
+        for name in ("migrate", "web", "worker", "localbatch"):
+            assert services[name]["read_only"] is True
+            assert "/tmp" in services[name]["tmpfs"]
 
     def test_nothing_is_published_beyond_this_machine(self, services):
         for service in services.values():
@@ -234,3 +263,58 @@ class TestCompose:
             services["localbatch"]["environment"]["DATABASE_URL"]
             == worker["environment"]["DATABASE_URL"]
         )
+
+
+class TestAlive:
+    def first(self, tmp_path: Path, *words: str) -> Path:
+        path = tmp_path / "cmdline"
+        path.write_bytes(b"".join(word.encode() + b"\0" for word in words))
+        return path
+
+    def test_a_container_that_serves_nothing_is_alive_while_it_runs(self, tmp_path):
+        assert alive.main(self.first(tmp_path, "python", "manage.py", "runjob", "1")) == 0
+
+    def test_a_web_server_must_answer(self, tmp_path, monkeypatch, capsys):
+        first = self.first(tmp_path, "/opt/venv/bin/python", "/opt/venv/bin/gunicorn", "x.wsgi")
+        with serving({"/healthz": 200}) as port:
+            monkeypatch.setenv("PORT", str(port))
+            assert alive.main(first) == 0
+        with serving({"/healthz": 503}) as port:
+            monkeypatch.setenv("PORT", str(port))
+            assert alive.main(first) == 1
+        assert alive.main(first) == 1  # nobody listens any more
+        assert "doesn't answer" in capsys.readouterr().err
+
+    def test_a_worker_is_asked_for_its_signs_of_life_behind_an_init_too(
+        self, tmp_path, monkeypatch
+    ):
+        asked: list[list[str]] = []
+
+        def execv(path: str, words: list[str]) -> None:
+            asked.append(words[1:])
+            raise SystemExit(0)
+
+        monkeypatch.setattr("os.execv", execv)
+        words = ("/sbin/docker-init", "--", "python", "manage.py", "jobworker", "--batch")
+        with pytest.raises(SystemExit):
+            alive.main(self.first(tmp_path, *words))
+        assert asked == [["manage.py", "jobs", "workers", "--check"]]
+
+
+@contextmanager
+def serving(statuses: dict[str, int]) -> Iterator[int]:
+    """The port of a web server with these answers."""
+
+    class Handler(http.server.BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            self.send_response(statuses[self.path])
+            self.end_headers()
+
+        def log_message(self, *args: object) -> None:
+            pass
+
+    with http.server.HTTPServer(("127.0.0.1", 0), Handler) as server:
+        thread = threading.Thread(target=server.serve_forever, args=(0.05,), daemon=True)
+        thread.start()
+        yield server.server_port
+        server.shutdown()

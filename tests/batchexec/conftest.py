@@ -1,0 +1,27 @@
+"""What several files of these tests need."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from batchexec.conf import settings as batchexec_options
+from jobs.conf import settings as jobs_options
+from tests.batchexec.patients import KEY, Patient
+from tests.processes import FAST
+
+
+@pytest.fixture
+def region(monkeypatch: pytest.MonkeyPatch, settings: Any, batch_with: Any) -> None:
+    """A machine from which a deployment can be looked at."""
+    monkeypatch.setenv("SECRET_KEY", KEY)
+    settings.SECRET_KEY = KEY
+    settings.SECRET_KEY_FALLBACKS = []
+    settings.JOBS = jobs_options.from_environment(FAST)
+    settings.BATCHEXEC = batchexec_options.from_environment(FAST)
+
+
+@pytest.fixture
+def patient(region: None, batch: Any) -> Patient:
+    return Patient(batch.url)
