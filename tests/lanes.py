@@ -110,6 +110,10 @@ RULES = (
         all="mongodb sqlite postgres documentdb",
         short="sqlite",
     ),
+    # MongoDB has no such transactions.
+    Rule(
+        "jobs/test_commits.py jobs/test_several_databases.py", all="sqlite postgres", short="sqlite"
+    ),
     # DocumentDB has no change streams.
     Rule("faults/test_pick_up.py", all="mongodb sqlite postgres", short="mongodb sqlite"),
     # PostgreSQL gets the statements that SQLite gets.
