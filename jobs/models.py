@@ -13,7 +13,7 @@ from jobs import payloads
 from jobs.conf import settings
 from jobs.exceptions import DeserializationError
 from jobs.querysets import JobManager
-from jobs.records import Activity, FailedAttempt, Pause, Progress, WorkerRecord
+from jobs.records import Activity, FailedAttempt, ImportedJob, Pause, Progress, WorkerRecord
 from jobs.states import FINISHED, UNFINISHED, State
 from jobs.store.indexes import PartialIndex
 from jobs.store.primary import PrimaryModel
@@ -33,6 +33,7 @@ __all__ = [
     "AbstractJob",
     "Activity",
     "FailedAttempt",
+    "ImportedJob",
     "Job",
     "JobManager",
     "Pause",

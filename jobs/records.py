@@ -176,3 +176,15 @@ class Pause(PrimaryModel):
 
     def __str__(self) -> str:
         return f"{self.kind} {self.value}"
+
+
+class ImportedJob(PrimaryModel):
+    """A row of another queue that was imported, so that it is imported once."""
+
+    key = _key("Where it was, hashed.")
+    job_id = models.CharField(max_length=64, default="", help_text="What it became.")
+    done = models.BooleanField(default=False)
+    imported_at = models.DateTimeField(default=timezone.now)
+
+    def __str__(self) -> str:
+        return f"job {self.job_id}"
