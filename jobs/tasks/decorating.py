@@ -51,7 +51,7 @@ class Options:
             raise TypeError(f"unique_key is {key!r}: it takes a string or a function.")
         if self.reschedule_at is not None and not callable(self.reschedule_at):
             raise TypeError(f"reschedule_at is {self.reschedule_at!r}: it takes a function.")
-        if self.on_commit not in (None, True, False):
+        if self.on_commit is not None and not isinstance(self.on_commit, bool):
             raise TypeError(f"on_commit is {self.on_commit!r}: it takes True or False.")
 
     def or_else(self, other: Options) -> Options:
