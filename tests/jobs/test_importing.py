@@ -287,6 +287,35 @@ def test_an_import_that_is_killed_is_gone_on_with(source):
     assert Job.objects.count() == 300
 
 
+@pytest.mark.skipif(connection.vendor == "mongodb", reason="Active Record is on SQL.")
+def test_a_table_beside_the_queue_is_imported(source):
+    at = "timestamp without time zone" if connection.vendor == "postgresql" else "DATETIME"
+    with connection.cursor() as cursor:
+        cursor.execute(
+            f"CREATE TABLE old_jobs (id bigint PRIMARY KEY, handler text, run_at {at}, "
+            f"locked_at {at}, locked_by varchar(255), failed_at {at})"
+        )
+        insert = "INSERT INTO old_jobs VALUES (%s, %s, %s, %s, %s, %s)"
+        cursor.execute(insert, [1, NEWSLETTER, PAST, None, None, None])
+        cursor.execute(insert, [2, NEWSLETTER, PAST, PAST, "host", None])
+    try:
+        out = StringIO()
+        arguments = ("--table", "old_jobs", "--mapping", str(source.mapping), "--delete")
+        call_command("import_delayed_jobs", *arguments, stdout=out)
+        assert out.getvalue().splitlines() == [
+            "2: left, because it is locked by host",
+            "Imported 1, imported before 0, left 1.",
+        ]
+        job = Job.objects.get()
+        assert job.run_at == dt.datetime.fromisoformat(f"{PAST}+00:00")
+        with connection.cursor() as cursor:
+            cursor.execute("SELECT id FROM old_jobs")
+            assert cursor.fetchall() == [(2,)]
+    finally:
+        with connection.cursor() as cursor:
+            cursor.execute("DROP TABLE old_jobs")
+
+
 @pytest.mark.skipif(connection.vendor != "mongodb", reason="Mongoid is on MongoDB.")
 def test_a_collection_of_mongoid_is_imported(source):
     from bson import ObjectId
