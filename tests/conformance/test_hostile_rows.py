@@ -97,7 +97,9 @@ def test_what_a_job_raises_costs_that_job_alone(worker, place, kind):
     jobs.enqueue(Record("next"))
     worker.work_off(2)
     assert calls == ["next"]
-    assert state_of(job) in (State.SCHEDULED, State.FAILED, None if place == "error" else "")
+    gone = place == "error" and state_of(job) is None
+    # On a slow machine it may be due again by now.
+    assert gone or Job.objects.filter(pk=job.pk, attempts=1).exclude(state=State.RUNNING).exists()
 
 
 @pytest.mark.parametrize("place", ["max_attempts", "reschedule_at", "destroy_failed_jobs"])

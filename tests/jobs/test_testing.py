@@ -197,7 +197,18 @@ def run_pytest(folder: Path, *names: str) -> str:
     environment.pop("TEST_DATABASE_IS_CHOSEN", None)
     plugins = ("-p", "jobs.pytest_plugin", "-p", "batchexec.pytest_plugin")
     done = subprocess.run(
-        [sys.executable, "-m", "pytest", "-q", "--rootdir", folder, *plugins, *names],
+        [
+            sys.executable,
+            "-m",
+            "pytest",
+            "-q",
+            "--rootdir",
+            folder,
+            "--confcutdir",
+            folder,
+            *plugins,
+            *names,
+        ],
         cwd=folder,
         env=environment,
         capture_output=True,
