@@ -9,8 +9,7 @@ from django.apps import AppConfig
 from batchexec.resources import Resources, check_resources
 from jobs import runner
 from jobs.exceptions import NotKnownYet
-from jobs.payloads import codec
-from jobs.signals import enqueueing
+from jobs.payloads import codec, vetting
 
 
 class BatchexecConfig(AppConfig):
@@ -25,7 +24,7 @@ class BatchexecConfig(AppConfig):
         from jobs.operator import elsewhere
 
         codec.register("$resources", Resources, _dump, _load)
-        enqueueing.connect(check_resources, dispatch_uid="batchexec.check_resources")
+        vetting.register("batch", check_resources)
         runner.register_container(this_container)
         elsewhere.register(AwsBatch())
         monitors.OF_THE_DATABASE.append("batchexec.metrics.BatchJobs")

@@ -130,7 +130,7 @@ def resources_of(payload: Any) -> Resources:
     return found
 
 
-def check_resources(sender: Any, job: Any, **kwargs: Any) -> None:
+def check_resources(job: Any) -> None:
     """Refuses a job with impossible sizes when it is enqueued, not in a worker."""
     command = (*settings.COMMAND, str(job.pk))
     if getattr(job.payload, "batch", None) is None:

@@ -36,6 +36,7 @@ SUITES = (
     "idle",
     "slots",
     "following",
+    "on_call",
 )
 PACKAGES = ("django", "django-mongodb-backend", "pymongo", "psycopg", "SecantusDB", "boto3", "moto")
 

@@ -199,6 +199,28 @@ def others(repeat: int) -> dict[str, Any]:
     return found
 
 
+def on_call_table(number: int) -> dict[str, Any]:
+    """Adds `number` jobs in different states, and a day of activity."""
+    from bench import on_call_rows
+
+    on_call_rows.fill(number)
+    return {}
+
+
+def on_call_pages() -> dict[str, Any]:
+    """Of each page of the admin, milliseconds of each look and how many statements."""
+    from bench import on_call
+
+    return on_call.pages()
+
+
+def on_call_actions() -> dict[str, Any]:
+    """Of each action on all that match, seconds and how many jobs."""
+    from bench import on_call
+
+    return on_call.actions()
+
+
 def enqueued() -> dict[str, Any]:
     """Enqueues one job and returns its id."""
     import jobs

@@ -25,6 +25,14 @@ OTHERS = """Promotion and reaping run once a second, the rest only when you ask 
 time is the median of five calls, in the slowest of five tables that are filled with one state
 each. Counting stops at 100,000 jobs of each state and queue."""
 
+PAGES = """The admin's pages among {number:,} jobs: the fastest and the slowest of five looks,
+and the number of statements. The target is 300 ms. The first look at the last day in a minute adds
+up 43,200 rows of activity, for all who look."""
+
+ACTIONS = """Actions in the admin on all that match, among {number:,} jobs: seconds until it asks
+and says how many it will be, and from the yes until it is done. The target is 10 s for 100,000
+jobs."""
+
 IDLE = """What a worker without work costs: its part of one processor (with its keeper), the
 database server's part, and its memory in MB. *pss* counts only a process's share of memory that
 several processes use."""
@@ -45,7 +53,7 @@ of them, and AWS Batch every POLL_LONGEST (60 seconds) while a row says that its
 
 def write(figures: Figures) -> str:
     """The page's text."""
-    sections = (_iterator, _depth, _others, _idle, _slots, _following)
+    sections = (_iterator, _depth, _others, _pages, _actions, _idle, _slots, _following)
     parts = [INTRODUCTION, *(one(figures) for one in sections)]
     parts.append(Path(__file__).with_name("notes.md").read_text())
     return "\n\n".join(part.strip() for part in parts if part.strip()) + "\n"
@@ -96,6 +104,39 @@ def _others(figures: Figures) -> str:
                 cells.append(f"{depth:,}: {max(times) * 1000:.1f} ms")
             rows.append([TITLES[database], name, *_three(cells)])
     return section("Other work", OTHERS, ["database", "", "by depth", "", ""], rows)
+
+
+def _pages(figures: Figures) -> str:
+    rows: Rows = []
+    number = 0
+    for database in figures.databases("on_call"):
+        of: dict[str, Any] = {"database": database, "subject": "page"}
+        for what in figures.values("on_call", "what", **of):
+            [number] = figures.values("on_call", "number", **of, what=what)
+            times, statements = (
+                figures.of("on_call", name, **of, what=what)[-1] for name in ("ms", "statements")
+            )
+            milliseconds = f"{min(times):.0f} to {max(times):.0f} ms"
+            rows.append([TITLES[database], what, milliseconds, str(statements)])
+    head = ["database", "page", "answered in", "statements"]
+    return section("The admin's pages", PAGES.format(number=number), head, rows)
+
+
+def _actions(figures: Figures) -> str:
+    rows: Rows = []
+    number = 0
+    for database in figures.databases("on_call"):
+        of: dict[str, Any] = {"database": database, "subject": "action"}
+        for what in figures.values("on_call", "what", **of):
+            [number] = figures.values("on_call", "number", **of, what=what)
+            asked, done, jobs = (
+                figures.of("on_call", name, **of, what=what)[-1]
+                for name in ("asked", "done", "jobs")
+            )
+            cells = [what, f"{jobs:,}", f"{asked:.1f} s", f"{done:.1f} s"]
+            rows.append([TITLES[database], *cells])
+    head = ["database", "action", "jobs", "asked in", "done in"]
+    return section("The admin's actions", ACTIONS.format(number=number), head, rows)
 
 
 def _idle(figures: Figures) -> str:

@@ -28,6 +28,7 @@ class Sizes:
     herd: int
     iterated: int
     on_batch: int
+    on_call: int
 
     @classmethod
     def of(cls, database: str, quick: bool) -> Sizes:
@@ -70,6 +71,7 @@ QUICK = Sizes(
     herd=10,
     iterated=20_000,
     on_batch=2,
+    on_call=2_000,
 )
 FULL = Sizes(
     rounds=5,
@@ -89,4 +91,5 @@ FULL = Sizes(
     herd=100,
     iterated=1_000_000,
     on_batch=10,
+    on_call=1_000_000,
 )

@@ -106,6 +106,17 @@ class Suites:
         figures = herd.run(database, self._databases.log, self._sizes.herd, 5)
         self._record("herd", "jobs", figures)
 
+    def on_call(self) -> None:
+        """The admin's pages, and its actions on all that match, among many jobs."""
+        if self._databases.name not in ("sqlite", "postgres"):
+            return
+        database = self._make("on_call", peers=False)
+        database.measure("on_call_table", number=self._sizes.on_call)
+        for subject in ("page", "action"):
+            for what, figures in database.measure(f"on_call_{subject}s").items():
+                self._record("on_call", subject, figures, what=what, number=self._sizes.on_call)
+        database.drop()
+
     def iterator(self) -> None:
         """The memory that many jobs from an iterator take."""
         if self._databases.name in ("sqlite", "postgres"):

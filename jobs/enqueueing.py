@@ -84,7 +84,7 @@ def enqueue(
     a job that is larger than the database can hold.
     """
     terms = Terms(model, fields, run_at, priority, queue, unique_key)
-    store = store_for(model)
+    store = terms.store
     awaited = commits.awaited(store.alias, on_commit)
     job = terms.job(payload)
     if awaited:
@@ -186,24 +186,23 @@ def enqueue_many(
     counted as they are now.
     """
     terms = Terms(model, fields, run_at, priority, queue)
-    store = store_for(model)
-    if awaited := commits.awaited(store.alias, on_commit):
+    if awaited := commits.awaited(terms.store.alias, on_commit):
         jobs = [job for batch in _batches(payloads) for job in terms.jobs(batch)]
         _store_after(awaited, terms, jobs)
         return jobs if returning else len(jobs)
     if not returning:
-        stored = 0
-        for batch in _batches(payloads):
-            waiting = terms.waiting(terms.jobs(batch))
-            if waiting:
-                stored += len(waiting) - len(store.insert(waiting, keys=False))
-        return stored
-    jobs = [job for batch in _batches(payloads) for job in terms.jobs(batch)]
-    replaced: dict[int, AbstractJob] = {}
-    for batch in _batches(terms.waiting(jobs)):
-        for refused in store.insert(batch):
-            replaced[id(refused)] = _holder_of_key(refused)
-    return [replaced.get(id(job), job) for job in jobs] if replaced else jobs
+        return sum(_stored(terms, batch) for batch in _batches(payloads))
+    batches = list(_batches(payloads))
+    plain = list(map(terms.plainly, batches))
+    if None in plain:
+        return _stored_each(terms, batches)
+    store = terms.store
+    return [
+        job
+        for rows in plain
+        if rows is not None
+        for job in rows.jobs(store.insert_alike(rows.alike(), keys=True), store)
+    ]
 
 
 def _store_after(awaited: list[str], terms: Terms, jobs: list[AbstractJob]) -> list[Any]:
@@ -226,7 +225,7 @@ def _store_committed(terms: Terms, delayed: list[AbstractJob], inline: list[Abst
     """Jobs that hold a key already become what is stored, as `enqueue` returns it."""
     for batch in _batches(delayed):
         terms.begin_to_wait(batch)
-        for refused in store_for(type(batch[0])).insert(batch):
+        for refused in terms.store.insert(batch):
             held = _holder_of_key(refused)
             if held is not refused:
                 refused.__dict__.clear()
@@ -239,6 +238,25 @@ def _batches(items: Iterable[Any]) -> Iterator[list[Any]]:
     remaining = iter(items)
     while batch := list(islice(remaining, BATCH_SIZE)):
         yield batch
+
+
+def _stored(terms: Terms, batch: list[Any]) -> int:
+    """How many of them are: not those whose key is held or that were performed."""
+    if (plain := terms.plainly(batch)) is not None:
+        terms.store.insert_alike(plain.alike(), keys=False)
+        return len(batch)
+    waiting = terms.waiting(terms.jobs(batch))
+    return len(waiting) - len(terms.store.insert(waiting, keys=False)) if waiting else 0
+
+
+def _stored_each(terms: Terms, batches: list[list[Any]]) -> list[AbstractJob]:
+    """As `enqueue` would store each, but together."""
+    jobs = [job for batch in batches for job in terms.jobs(batch)]
+    replaced: dict[int, AbstractJob] = {}
+    for waiting in _batches(terms.waiting(jobs)):
+        for refused in terms.store.insert(waiting):
+            replaced[id(refused)] = _holder_of_key(refused)
+    return [replaced.get(id(job), job) for job in jobs] if replaced else jobs
 
 
 def _holder_of_key(job: AbstractJob) -> AbstractJob:

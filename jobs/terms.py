@@ -3,26 +3,24 @@
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Callable, Iterator
-from functools import lru_cache
+from functools import cached_property, lru_cache
 from operator import is_not, itemgetter
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any
 
-from django.db import models
-from django.db.models.base import ModelState
 from django.utils import timezone
 
 from jobs import payloads
+from jobs.blanks import alike, differ_in_fields
 from jobs.conf import settings
 from jobs.execution.invoke import invoke
 from jobs.instants import FIRST, in_utc
 from jobs.lifecycle import Lifecycle, instantiate
 from jobs.logs import about_the_job
 from jobs.models import MAX_NAME
+from jobs.plain_rows import Plain, plain_rows
 from jobs.signals import enqueueing
 from jobs.states import State
 from jobs.store import store_for
-from jobs.store.reading import is_filled_plainly
 from jobs.text import storable
 
 if TYPE_CHECKING:
@@ -51,8 +49,6 @@ UNTOUCHED: dict[str, Any] = {
     "error_key": "",
 }
 UNTOUCHED_VALUES = tuple(UNTOUCHED.values())
-#: Columns that say when the job was enqueued, unless you do.
-TIMES = ("run_at", "created_at", "updated_at")
 _untouched = itemgetter(*UNTOUCHED)
 _options = itemgetter("queue", "priority", "unique_key", "name", "run_at")
 
@@ -82,7 +78,7 @@ class Terms:
         self._of_queues = settings.QUEUE_ATTRIBUTES
         self._delayed = settings.DELAY_JOBS
         self._sign = payloads.signer()
-        self._store = store_for(model)
+        self.store = store_for(model)
         #: An instant before now.
         self._past = FIRST
 
@@ -118,6 +114,34 @@ class Terms:
         _check_options(job)
         return job
 
+    def plainly(self, batch: list[Any]) -> Plain | None:
+        """The payloads as rows that are as `jobs` and `waiting` make them; None if
+        anything but the fields of a payload may matter, such as a hook, a receiver, a
+        plugin or an error.
+        """
+        if not self._is_plain:
+            return None
+        first = {type(payload): payload for payload in reversed(batch)}
+        writers = {cls: write for cls in first if (write := payloads.writer_of(cls))}
+        if len(writers) < len(first):
+            return None
+        try:
+            likes = dict(zip(first, self.waiting(self.jobs([*first.values()])), strict=True))
+            return plain_rows(batch, likes, writers, self._sign, self.store.check_size)
+        except Exception:
+            return None  # `jobs` or `waiting` will say what is wrong
+
+    @cached_property
+    def _is_plain(self) -> bool:
+        """Whether nobody has a say but the payloads themselves."""
+        return (
+            self._delayed is True
+            and self.store.inserts_alike
+            and not self.lifecycle.is_heard("enqueue")
+            and not enqueueing.has_listeners(self._model)
+            and not differ_in_fields(self._model, self._fields)
+        )
+
     def waiting(self, jobs: list[AbstractJob]) -> list[AbstractJob]:
         """The jobs that are to be stored; performs the others."""
         run = self.lifecycle.run
@@ -141,10 +165,11 @@ class Terms:
         payload = job.payload
         payloads.call_hook(payload, "enqueue", job)
         enqueueing.send(sender=self._model, job=job)
+        payloads.vet(job)
         _check_again(job)
         job.handler = payloads.dump(job.payload, job._carried)
         job.signature = self._sign(job.handler)
-        self._store.check_size(job)
+        self.store.check_size(job)
         delayed = self._delayed
         return bool(payloads.call_with_accepted(delayed, job) if callable(delayed) else delayed)
 
@@ -183,58 +208,6 @@ def _check_again(job: AbstractJob) -> None:
     if _untouched(own) != UNTOUCHED_VALUES:
         touched = [name for name, value in UNTOUCHED.items() if own[name] != value]
         raise TypeError(f"{', '.join(touched)}: the queue fills that of a job itself.")
-
-
-def alike(
-    model: type[AbstractJob], fields: dict[str, Any], now: dt.datetime
-) -> Iterator[AbstractJob]:
-    """Instances, each as `model(**fields)` makes it now, but in a fraction of the
-    time.
-    """
-    times = {name: now for name in TIMES if name not in fields}
-    if not is_filled_plainly(model):
-        while True:
-            yield model(**times, **fields)
-    blank = _blank(model, fields) if fields else _blank_of(model)
-    own = {**blank.attributes, **times}
-    while True:
-        instance = model.__new__(model)
-        held = instance.__dict__
-        held.update(own)
-        held["_state"] = ModelState()
-        if blank.related:
-            held["_state"].fields_cache = dict(blank.related)
-        for name, default in blank.computed:
-            held[name] = default()
-        yield instance
-
-
-class Blank(NamedTuple):
-    """What new instances of a model have in common.
-
-    Their attributes, the rows that they refer to, and what computes the rest.
-    """
-
-    attributes: dict[str, Any]
-    related: dict[str, Any]
-    computed: list[tuple[str, Callable[[], Any]]]
-
-
-def _blank(model: type[AbstractJob], fields: dict[str, Any]) -> Blank:
-    made = model(**fields)
-    computed = [
-        (field.attname, field.get_default)
-        for field in model._meta.concrete_fields
-        if field.default is not models.NOT_PROVIDED
-        and callable(field.default)
-        and not {field.name, field.attname} & {*TIMES, *fields}
-    ]
-    return Blank(dict(vars(made)), dict(made._state.fields_cache), computed)
-
-
-@lru_cache(maxsize=64)
-def _blank_of(model: type[AbstractJob]) -> Blank:
-    return _blank(model, {})
 
 
 @lru_cache(maxsize=8)

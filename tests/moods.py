@@ -18,9 +18,11 @@ import time
 import warnings
 from collections.abc import Callable
 from dataclasses import dataclass
+from importlib import import_module
 from typing import Any
 
 from django.utils import timezone, translation
+from django.utils.module_loading import import_string
 
 import jobs
 
@@ -237,3 +239,35 @@ class CloseStreams(jobs.Performable):
         connection.close()
         os.closerange(0, 3)
         jobs.Job.objects.count()
+
+
+#: Replaced by a function that raises, each by a job of its own.
+_REPLACED = (
+    "time.time time.monotonic time.clock_gettime logging.Logger.info logging.Logger.handle "
+    "logging.Logger.isEnabledFor logging.Handler.handle logging.LogRecord.__init__ os.getpid "
+    "os.write os.umask json.dumps json.loads marshal.dumps datetime.datetime datetime.timedelta "
+    "threading.Thread.start threading.Event.wait threading.current_thread signal.setitimer "
+    "sys.settrace sys.setrecursionlimit hmac.compare_digest builtins.len builtins.isinstance "
+    "builtins.getattr builtins.map builtins.print builtins.open"
+)
+REPLACED = _REPLACED.split()
+
+
+@dataclass
+class Replace(jobs.Performable):
+    """Replaces a function of the standard library for good, or takes it away."""
+
+    what: str
+    gone: bool = False
+
+    def perform(self) -> None:
+        owner, _, name = self.what.rpartition(".")
+        found: Any = import_string(owner) if "." in owner else import_module(owner)
+        if self.gone:
+            delattr(found, name)
+        else:
+            setattr(found, name, _broken)
+
+
+def _broken(*arguments: Any, **named: Any) -> Any:
+    raise RuntimeError("it was replaced")

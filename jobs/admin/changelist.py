@@ -19,7 +19,7 @@ from django.http import HttpRequest
 from jobs.admin import shown
 from jobs.compat import FIRST_PAGE
 from jobs.operator import lists, monitoring, reports
-from jobs.operator.filters import BadFilter, Filter
+from jobs.operator.filters import LONGEST_TEXT, BadFilter, Filter
 from jobs.operator.lists import JobList
 from jobs.states import State
 from jobs.store import store_for
@@ -41,6 +41,8 @@ PARAMETERS = {
     # By an id itself, and never by a text that was one when it was looked for.
     "job": "id",
 }
+#: Has a search look at many more jobs, which takes longer.
+FAR = "far"
 #: As links of earlier releases had it.
 OLD = {"state__exact": "state"}
 #: Counted at most beside a state, and queues that are offered.
@@ -91,17 +93,19 @@ class JobChangeList(ChangeList):
     chosen: Filter | None
 
     def get_filters_params(self, params: Any = None) -> dict[str, Any]:
-        own = (*PARAMETERS, *OLD)
+        own = (*PARAMETERS, *OLD, FAR)
         others = super().get_filters_params(params)
         return {name: value for name, value in others.items() if name not in own}
 
     def get_queryset(
         self, request: HttpRequest, exclude_parameters: Any = None
     ) -> models.QuerySet[Any]:
-        self.get_filters(request)  # which refuses other parameters
         self.filter_specs: list[Any] = []
         self.has_filters = self.has_active_filters = False
         try:
+            if unknown := self.get_filters_params():
+                names = ", ".join(map(ascii, sorted(unknown)))
+                raise BadFilter(f"There is no filter {names[:LONGEST_TEXT]}: choose one of these.")
             self.chosen = filter_of(request.GET, self.model)
         except BadFilter as error:
             self.chosen = None
@@ -130,7 +134,9 @@ class JobChangeList(ChangeList):
         self.multi_page = number > size
         self.is_bounded = number == self.model_admin.paginator.most
         self.is_cut = found is not None and found.is_cut
-        self.looked_at = lists.LOOKED_AT
+        self.looked_at = f"{self._looked_at:,}"
+        self.is_far = self._looked_at == lists.FAR
+        self.far_query = self.get_query_string({FAR: 1}, ["p"])
 
     def _found(self, request: HttpRequest) -> JobList:
         wanted: Any = (
@@ -139,7 +145,11 @@ class JobChangeList(ChangeList):
         fields = {field.name for field in self.model._meta.concrete_fields} | {"pk"}
         order = [str(name) for name in wanted if str(name).removeprefix("-") in fields]
         assert self.chosen is not None
-        return JobList(self.chosen, order, self.model)
+        return JobList(self.chosen, order, self.model, self._looked_at)
+
+    @property
+    def _looked_at(self) -> int:
+        return lists.FAR if self.params.get(FAR) == "1" else lists.LOOKED_AT
 
     # What the page's own form needs
 

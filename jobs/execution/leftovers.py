@@ -8,8 +8,10 @@ import signal
 import sys
 import threading
 from collections.abc import Callable
+from contextlib import suppress
 from contextvars import copy_context
 from operator import is_
+from sys import setprofile, setrecursionlimit, settrace  # a job may replace them
 from typing import Any, TypeVar
 
 from jobs.exceptions import Interruption
@@ -39,6 +41,7 @@ def left_as_found(function: Callable[..., T], *arguments: Any) -> T:
     `streams.py`). The error of the function goes on, whatever cleaning up meets.
     """
     connections = before_job()
+    replaced: list[str] = []
     steps = [*_signals(), moods.process.restore]
     trace, profile, depth = sys.gettrace(), sys.getprofile(), sys.getrecursionlimit()
     interrupted = False
@@ -53,13 +56,14 @@ def left_as_found(function: Callable[..., T], *arguments: Any) -> T:
                         # a function that traces it may stop: such a function once.
                         for _ in range(2):
                             try:
-                                sys.setrecursionlimit(depth)
-                                sys.setprofile(profile)
-                                sys.settrace(trace)
+                                setrecursionlimit(depth)
+                                setprofile(profile)
+                                settrace(trace)
                             except BaseException:  # noqa: S112 (its own error)
                                 continue
                             break
             finally:
+                replaced = moods.process.restore_functions()
                 for step in steps:
                     put_back(step)
     except Interruption:
@@ -71,6 +75,8 @@ def left_as_found(function: Callable[..., T], *arguments: Any) -> T:
         after_job(connections, interrupted=interrupted or bool(changed))
         if changed:
             put_back(streams.restore, changed)
+        if replaced:  # said when there is something to write to
+            logger.warning("A job replaced %s, which is put back.", ", ".join(replaced))
 
 
 def _with_own_decimals(function: Callable[..., T], *arguments: Any) -> T:
@@ -83,7 +89,8 @@ def put_back(step: Callable[..., None], *arguments: Any) -> None:
         step(*arguments)
     except BaseException as error:
         text = "Something that a job changed can't be put back: %s"
-        logger.warning(text, one_line(error))
+        with suppress(Exception):  # the job may have closed what the log is written to
+            logger.warning(text, one_line(error))
 
 
 def _signals() -> list[Callable[[], None]]:

@@ -17,6 +17,7 @@ from functools import partial
 from operator import eq, is_
 from typing import Any
 
+from jobs.execution.functions import Functions
 from jobs.execution.streams import streams
 from jobs.logs import get_logger
 from jobs.text import one_line
@@ -151,11 +152,13 @@ class Process:
         self._objects: list[Any] = []
         self._values: list[Any] = []
         self._umask = 0
+        self._functions = Functions()
 
     def __enter__(self) -> None:
         with self._lock:
             if self._performing == 0:
                 streams.keep()
+                self._functions.keep()
                 self._objects = [read() for read in _objects]
                 self._values = [read() for read in _values]
                 # There is no other way to read it.
@@ -166,6 +169,13 @@ class Process:
     def __exit__(self, *error: object) -> None:
         with self._lock:
             self._performing -= 1
+
+    def restore_functions(self) -> list[str]:
+        """First, because whatever else is put back calls some of them.
+
+        Returns the names of those that were replaced.
+        """
+        return self._functions.put_back()
 
     def restore(self) -> None:
         os.umask(self._umask)

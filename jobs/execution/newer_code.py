@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from jobs import transitions
 from jobs.conf import settings
-from jobs.store.base import aware
+from jobs.store.clock import aware
 
 if TYPE_CHECKING:
     from jobs.models import AbstractJob

@@ -1,15 +1,17 @@
 """Which job a record is about: a context variable, and the filter that reads it.
 
-Tasks of asyncio, `asyncio.to_thread`, and forked processes inherit the variable. A
-thread that a job starts does not, before Python 3.14's free-threaded build: run its
-function with `contextvars.copy_context().run`.
+Tasks of asyncio, `asyncio.to_thread`, and forked processes inherit the variable; for
+threads that a job starts, see `jobs.logs.threads`.
 """
 
 from __future__ import annotations
 
 import logging
+import threading
+from collections.abc import Callable
 from contextvars import ContextVar
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
+from weakref import WeakKeyDictionary
 
 from jobs.logs.error_text import traceback_for_log
 from jobs.runner import place_of
@@ -23,9 +25,22 @@ if TYPE_CHECKING:
 FIELDS = ("job_id", "job_name", "queue", "attempt", "epoch", "worker", "batch_job_id")
 NOTHING: dict[str, Any] = dict.fromkeys(FIELDS, "")
 
-_current: ContextVar[dict[str, Any] | None] = ContextVar("jobs.logs.current", default=None)
+T = TypeVar("T")
+
+
+class Fields(dict[str, Any]):
+    """The FIELDS of a job in hand."""
+
+    #: Whether it isn't in hand any more. A thread may outlast the job that started it,
+    #: and then serve another.
+    is_over = False
+
+
+_current: ContextVar[Fields | None] = ContextVar("jobs.logs.current", default=None)
+#: What threads are about that a job started.
+of_threads: WeakKeyDictionary[threading.Thread, Fields] = WeakKeyDictionary()
 #: What every thread of a process is about that has one job only.
-_of_process: list[dict[str, Any]] = []
+_of_process: list[Fields] = []
 
 
 class about:
@@ -38,7 +53,7 @@ class about:
     __slots__ = ("_before", "_fields", "_whole_process")
 
     def __init__(self, *, whole_process: bool = False, **fields: Any):
-        self._fields = {**NOTHING, **fields}
+        self._fields = Fields({**NOTHING, **fields})
         self._whole_process = whole_process
 
     def __enter__(self) -> None:
@@ -50,6 +65,7 @@ class about:
     def __exit__(self, *error: object) -> None:
         # Not by a token: whatever the body did to its context, this is what was before.
         _current.set(self._before)
+        self._fields.is_over = True
         if self._whole_process:
             _of_process.remove(self._fields)
 
@@ -73,6 +89,20 @@ def about_the_job(
     return about(whole_process=whole_process, **{**fields, **more})
 
 
+def current() -> Fields | None:
+    """Those that hold in this context."""
+    return _current.get()
+
+
+def running_as(fields: Fields, function: Callable[..., T], /, *args: Any, **kwargs: Any) -> T:
+    """Calls the function as a part of that job."""
+    before = _current.set(fields)
+    try:
+        return function(*args, **kwargs)
+    finally:
+        _current.reset(before)
+
+
 def learn(**fields: Any) -> None:
     """From now on, what is logged in the innermost `about` has these fields, too."""
     known = _current.get()
@@ -83,13 +113,18 @@ def learn(**fields: Any) -> None:
 def fill(record: logging.LogRecord) -> None:
     """Adds the FIELDS that the record lacks. One about another job gets none."""
     own = record.__dict__
-    known = _current.get()
+    known: dict[str, Any] | None = _current.get()
     if known is None:
-        known = _of_process[-1] if _of_process else NOTHING
+        known = _of_this_thread() or (_of_process[-1] if _of_process else NOTHING)
     if own.get("job_id", known["job_id"]) != known["job_id"]:
         known = NOTHING
     for name in FIELDS:
         own.setdefault(name, known[name])
+
+
+def _of_this_thread() -> Fields | None:
+    fields = of_threads.get(threading.current_thread()) if of_threads else None
+    return None if fields is None or fields.is_over else fields
 
 
 class JobFilter(logging.Filter):

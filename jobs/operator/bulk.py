@@ -26,6 +26,10 @@ from jobs.store.pages import pages_for
 if TYPE_CHECKING:
     from jobs.models import AbstractJob
 
+#: Keys that one statement reads. For what no index serves, a database may look at every
+#: row to find the first of them, so that it must not be asked for each thousand.
+READ = 20_000
+
 
 @dataclass(frozen=True)
 class Selection:
@@ -83,9 +87,10 @@ class Selection:
                 if rows := store.glance(some, names, BATCH, order="pk"):
                     yield rows
             return
-        while rows := store.glance(where, names, BATCH, order="pk"):
-            yield rows
-            if len(rows) < BATCH:
+        while rows := store.glance(where, names, READ, order="pk"):
+            for start in range(0, len(rows), BATCH):
+                yield rows[start : start + BATCH]
+            if len(rows) < READ:
                 return
             where = {**where, "pk__gt": rows[-1].pk}
 

@@ -16,8 +16,10 @@ from jobs.store.pages import Window, pages_for
 if TYPE_CHECKING:
     from jobs.models import AbstractJob
 
-#: Rows that are looked at, at most, for what no index serves.
+#: Rows that are looked at, at most, for what no index serves; and if somebody says that
+#: it may take longer, some seconds.
 LOOKED_AT = 10_000
+FAR = 1_000_000
 #: Rows that are counted and paged, at most.
 MOST = 10_000
 NEWEST = ("-pk",)
@@ -31,8 +33,8 @@ class JobList:
     """The jobs that a filter finds, in the order that their state suggests or in yours.
 
     Conditions that no index serves (a part of the name, a text), and an order of yours,
-    apply to the first LOOKED_AT jobs of the natural order; `is_cut` says whether there
-    are more.
+    apply to the first `looked_at` jobs of the natural order; `is_cut` says whether
+    there are more.
     """
 
     def __init__(
@@ -40,9 +42,11 @@ class JobList:
         chosen: Filter,
         order: Sequence[str] = (),
         model: type[AbstractJob] = Job,
+        looked_at: int | None = None,
     ):
         self.filter = chosen
         self.model = model
+        self.looked_at = LOOKED_AT if looked_at is None else looked_at
         self._pages = pages_for(model)
         self._where = chosen.on_rows()
         self._order = tuple(order)
@@ -61,7 +65,7 @@ class JobList:
         """Whether not all jobs were looked at."""
         if not self._where and not self._order:
             return False
-        return self._pages.number(self._window.where, LOOKED_AT + 1) > LOOKED_AT
+        return self._pages.number(self._window.where, self.looked_at + 1) > self.looked_at
 
     @cached_property
     def _natural(self) -> tuple[str, ...]:
@@ -77,19 +81,21 @@ class JobList:
             order = _natural_order(self.filter)
             if order == ENDED:
                 if not self._have_all_ended(where):
-                    return Window(where, NEWEST, LOOKED_AT)
+                    return Window(where, NEWEST, self.looked_at)
                 where = {**HAS_ENDED, **where}
-            return Window(where, order, LOOKED_AT)
+            return Window(where, order, self.looked_at)
         has_state = "state" in where
         if not has_state:  # the index of queues begins with it
             where.setdefault("state__in", list(State.values))
         where["queue"] = self.filter.queue
-        if self._pages.number(where, LOOKED_AT) < LOOKED_AT:
-            return Window(where, (), LOOKED_AT)  # all of a short queue are looked at
+        if self._pages.number(where, self.looked_at) < self.looked_at:
+            return Window(where, (), self.looked_at)  # all of a short queue are looked at
         if has_state:
-            return Window(where, IN_QUEUE, LOOKED_AT)  # the index has this order
+            return Window(where, IN_QUEUE, self.looked_at)  # the index has this order
         del where["state__in"]
-        return Window({**where, **self.filter.on_index(store_for(self.model))}, NEWEST, LOOKED_AT)
+        return Window(
+            {**where, **self.filter.on_index(store_for(self.model))}, NEWEST, self.looked_at
+        )
 
     def _have_all_ended(self, where: dict[str, Any]) -> bool:
         """Whether they have the time that they are ordered by; as far as is counted.

@@ -16,7 +16,7 @@ from jobs.operator import elsewhere
 from jobs.operator.filters import Filter
 from jobs.operator.pausing import paused
 from jobs.store import store_for
-from jobs.store.base import aware
+from jobs.store.clock import aware
 from jobs.store.pages import Window, pages_for
 from jobs.text import first_line, one_line, storable
 

@@ -16,10 +16,13 @@ from jobs.payloads.performable import (
     performing,
     unique_key,
 )
+from jobs.payloads.plain import NotPlain, writer_of
 from jobs.payloads.reporting import progress, reported_to, track
 from jobs.payloads.signing import is_current, sign, signer, verified
+from jobs.payloads.vetting import vet
 
 __all__ = [
+    "NotPlain",
     "Performable",
     "call_hook",
     "call_with_accepted",
@@ -44,4 +47,6 @@ __all__ = [
     "track",
     "unique_key",
     "verified",
+    "vet",
+    "writer_of",
 ]

@@ -36,13 +36,13 @@ def dump(payload: Any, carried: Mapping[str, str] | None = None) -> str:
     if shape.problem:
         raise TypeError(shape.problem)
     own = getattr(payload, "__dict__", {})
-    handler = f'{{"class": {_text(shape.path)}, "fields": {_encode(payload, shape.names)}'
+    handler = f"{beginning(shape.path)}{_encode(payload, shape.names)}}}"
     if not _options.isdisjoint(own):
         given = [name for name in OPTIONS if name in own]
         for name in given:
             check_option(type(payload), name, own[name])
         if stored := [name for name in given if name not in shape.names]:
-            handler += f', "options": {_encode(payload, stored)}'
+            handler += f', "options": {{{_encode(payload, stored)}}}'
     if carried:
         handler += f', "carried": {_encoder.encode(dict(carried))}'
     handler += "}"
@@ -57,13 +57,27 @@ def _encode(payload: Any, names: Iterable[str]) -> str:
     for name in names:
         try:
             value = getattr(payload, name)
-            text = _text(value) if type(value) is str else _encoder.encode(codec.encode(value))
+            text = text_of(value)
         except ValueError as error:
             raise ValueError(f"{type(payload).__qualname__}.{name}: {error}") from None
         except (TypeError, AttributeError, RecursionError) as error:
             raise TypeError(f"{type(payload).__qualname__}.{name}: {error}") from None
-        encoded.append(f"{_text(name)}: {text}")
-    return f"{{{', '.join(encoded)}}}"
+        encoded.append(text_of_name(name) + text)
+    return ", ".join(encoded)
+
+
+def beginning(path: str) -> str:
+    """A handler up to its first field."""
+    return f'{{"class": {_text(path)}, "fields": {{'
+
+
+def text_of_name(name: str) -> str:
+    return f"{_text(name)}: "
+
+
+def text_of(value: Any) -> str:
+    """A field's value as JSON. Raises what `codec.encode` raises."""
+    return _text(value) if type(value) is str else _encoder.encode(codec.encode(value))
 
 
 def load(handler: Any, signature: Any) -> Any:

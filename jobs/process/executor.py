@@ -14,7 +14,7 @@ from jobs.execution.invoke import invoke, is_of_loading, load
 from jobs.execution.leftovers import left_as_found
 from jobs.execution.offers import PATIENCE
 from jobs.execution.questions import GRACE, Here
-from jobs.logs import get_logger
+from jobs.logs import get_logger, threads
 from jobs.payloads import reported_to
 from jobs.process.reporter import Reporter
 from jobs.runner import worker_runner
@@ -47,6 +47,7 @@ class Executor:
         self._lifecycle = lifecycle
         self._heartbeat = heartbeat
         self._onward = onward
+        threads.install()
         self._stretches = Stretches("This process was told to stop at once.")
 
     def interrupt(self) -> None:
@@ -108,6 +109,7 @@ class Executor:
             self._heartbeat.limit(hold, None)
 
     def _load_and_invoke(self, hold: Hold, job: AbstractJob) -> None:
+        threads.follow()
         limit = load(job)
         if limit != settings.MAX_RUN_TIME:
             self._heartbeat.limit(hold, _ended_after(limit))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import time
-from contextlib import nullcontext
+from typing import Any
 
 from jobs.logs import get_logger
 from jobs.records import Pause
@@ -20,8 +20,8 @@ logger = get_logger(__name__)
 INTERVAL = 5.0
 #: Pauses that are read at most.
 MOST = 10_000
-#: For how many seconds they are waited for at most, once they were read: somebody may
-#: have locked their table.
+#: For how many seconds they are waited for at most: somebody may have locked their
+#: table.
 PATIENCE = 2.0
 
 
@@ -31,7 +31,8 @@ class Pauses:
         self._next = -math.inf
         self._were_read = False
         self._complaint = Complaint(
-            logger, "What is paused can't be read, so what was read last holds: %s"
+            logger,
+            "What is paused can't be read, so what was read last holds, at first nothing: %s",
         )
 
     def refresh(self) -> None:
@@ -43,12 +44,14 @@ class Pauses:
             return
         store = store_for(Pause)
         try:
-            with keyed_for(Pause).within(PATIENCE) if self._were_read else nullcontext():
+            with keyed_for(Pause).within(PATIENCE):
                 found = store.find({}, MOST)
         except Exception as error:
-            in_vain = self._were_read and time.monotonic() - began >= PATIENCE
+            in_vain = time.monotonic() - began >= PATIENCE
             if store.is_unavailable(error) and not in_vain:
                 raise
+            if not self._were_read and not _answers(store.connection):
+                raise  # before any job is begun, a database that is away is waited for
             self._complaint.make(error)
         else:
             self._complaint.settle()
@@ -56,6 +59,14 @@ class Pauses:
             of = {kind: frozenset(one.value for one in found if one.kind == kind) for kind in KINDS}
             self.now = Paused(of[Pause.Kind.QUEUE], of[Pause.Kind.NAME])
         self._next = time.monotonic() + INTERVAL
+
+
+def _answers(connection: Any) -> bool:
+    try:
+        connection.ensure_connection()
+        return bool(connection.is_usable())
+    except Exception:
+        return False
 
 
 KINDS = (Pause.Kind.QUEUE, Pause.Kind.NAME)

@@ -7,11 +7,16 @@ import time
 from typing import TYPE_CHECKING, Any
 
 from jobs.conf import settings
+from jobs.logs import get_logger
 from jobs.records import Activity, FailedAttempt, Progress, WorkerRecord
 from jobs.store import store_for
+from jobs.store.keyed import keyed_for
+from jobs.store.patience import Complaint
 
 if TYPE_CHECKING:
     from django.db import models
+
+logger = get_logger(__name__)
 
 #: What is old is looked for this often, in seconds.
 INTERVAL = 600.0
@@ -19,6 +24,10 @@ INTERVAL = 600.0
 SILENT = 86_400.0
 #: For how many seconds the progress of an execution is kept that says nothing more.
 UNCHANGED = 7 * 86_400.0
+#: Rows of a table that are deleted at once.
+AT_ONCE = 1_000
+#: For how many seconds each table is waited for at most: somebody may have locked it.
+PATIENCE = 2.0
 
 
 class Pruner:
@@ -26,22 +35,50 @@ class Pruner:
 
     def __init__(self) -> None:
         self._next = time.monotonic() + INTERVAL
+        self._complaint = Complaint(
+            logger, "What is old and kept for people can't be deleted, so it is tried later: %s"
+        )
 
     def prune(self) -> None:
+        """Raises only what says that the database is away.
+
+        A worker waits for no table that somebody has locked, nor for the end of what
+        has piled up: the rest follows with its next maintenance.
+        """
         if time.monotonic() < self._next:
             return
         self._next = time.monotonic() + INTERVAL
-        prune()
+        began = time.monotonic()
+        try:
+            is_more = prune()
+        except Exception as error:
+            in_vain = time.monotonic() - began >= PATIENCE
+            if store_for(Activity).is_unavailable(error) and not in_vain:
+                raise
+            self._complaint.make(error)
+            return
+        self._complaint.settle()
+        if is_more:
+            self._next = time.monotonic()
 
 
-def prune() -> None:
-    """Deletes activity and attempts by the settings, and what nobody renews."""
+def prune() -> bool:
+    """Deletes activity and attempts by the settings, and what nobody renews.
+
+    No more than AT_ONCE rows of each; returns whether there may be more.
+    """
     kept: list[tuple[type[models.Model], str, float]] = [
         (Activity, "minute", settings.KEEP_ACTIVITY_FOR),
         (FailedAttempt, "failed_at", settings.KEEP_ATTEMPTS_FOR),
         (Progress, "updated_at", UNCHANGED),
         (WorkerRecord, "seen_at", SILENT),
     ]
+    most = 0
     for model, column, seconds in kept:
         store: Any = store_for(model)
-        store.delete_many({f"{column}__lt": store.now() - dt.timedelta(seconds=seconds)})
+        old = {f"{column}__lt": store.now() - dt.timedelta(seconds=seconds)}
+        with keyed_for(model).within(PATIENCE):
+            keys = store.ids(old, AT_ONCE)
+            deleted = store.delete_many({**old, "pk__in": keys}) if keys else 0
+        most = max(most, deleted)
+    return most == AT_ONCE

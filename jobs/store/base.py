@@ -15,7 +15,6 @@ from operator import attrgetter
 from typing import Any
 
 from django.db import connections, models
-from django.utils import timezone
 
 from jobs.states import State
 from jobs.store.clock import DatabaseClock, ticks
@@ -25,6 +24,7 @@ from jobs.store.reading import M, Reader
 from jobs.store.reserver import Reserver, begins_none
 from jobs.store.row_writes import Conditions, RowWrites
 from jobs.store.uniqueness import unique_column
+from jobs.store.writing import Alike
 
 #: As the new value of a whole number: one more than it is.
 RAISED: Any = object()
@@ -184,6 +184,15 @@ class Store(RowWrites[M]):
         Joins a transaction that is open. Without `keys`, instances may get no keys.
         """
 
+    @property
+    def inserts_alike(self) -> bool:
+        """Whether `insert_alike` can be called."""
+        return False
+
+    def insert_alike(self, rows: Alike, *, keys: bool) -> Sequence[Any]:
+        """Inserts rows without a unique key, as `insert` does; returns their keys."""
+        raise NotImplementedError
+
     def holder_of(self, unique_key: str) -> M | None:
         """The job that holds the key; None if it is free."""
         return self.find_one({"unique_key": unique_key})
@@ -287,7 +296,3 @@ class Store(RowWrites[M]):
         except Exception:
             return None
         return None if isinstance(found, int) and abs(found) > LARGEST_KEY else found
-
-
-def aware(value: dt.datetime) -> dt.datetime:
-    return value if timezone.is_aware(value) else value.replace(tzinfo=dt.timezone.utc)

@@ -6,6 +6,8 @@ import datetime as dt
 import time
 from collections.abc import Callable
 
+from django.utils import timezone
+
 #: The database's clock is asked again after this many seconds; this machine's counts on
 #: in between.
 CLOCK_KEPT_FOR = 30.0
@@ -32,3 +34,7 @@ def ticks() -> float:
     if hasattr(time, "CLOCK_BOOTTIME"):  # goes on while the machine is suspended
         return time.clock_gettime(time.CLOCK_BOOTTIME)
     return time.monotonic()
+
+
+def aware(value: dt.datetime) -> dt.datetime:
+    return value if timezone.is_aware(value) else value.replace(tzinfo=dt.timezone.utc)

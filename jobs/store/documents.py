@@ -13,7 +13,7 @@ from django.db import models
 
 from jobs.store.base import RAISED
 from jobs.store.reserver import of_queues
-from jobs.store.writing import Writer
+from jobs.store.writing import Alike, Stored, Writer
 
 if TYPE_CHECKING:
     from jobs.store.columns import Column
@@ -30,12 +30,15 @@ class Documents:
     def __init__(self, model: type[models.Model]):
         meta: Any = model._meta
         self.pk: str = meta.pk.column
+        self._pk_name: str = meta.pk.attname
         self._columns: dict[str, str] = {
             field.attname: field.column for field in meta.concrete_fields
         }
         self._columns["pk"] = self.pk
         self._names = [field.column for field in meta.concrete_fields]
         self._writer = Writer(model)
+        #: Whether `alike` can make them.
+        self.makes_alike = not self._writer.computes
 
     def column(self, name: str) -> str:
         return self._columns[name]
@@ -98,7 +101,14 @@ class Documents:
         if len(rows) == 1:
             values = self._writer.row(rows[0], connection)
             return [dict(zip(self._names, values, strict=True))]
-        columns = self._writer.columns(rows, connection)
+        return self._made(self._writer.columns(rows, connection))
+
+    def alike(self, rows: Alike, keys: Sequence[Any], connection: Any) -> list[Document]:
+        """New documents with these keys that are nearly alike."""
+        differing = {**rows.differing, self._pk_name: keys}
+        return self._made(self._writer.alike(rows._replace(differing=differing), connection))
+
+    def _made(self, columns: Sequence[Stored]) -> list[Document]:
         common = {column.field.column: column.value for column in columns if column.values is None}
         names = [column.field.column for column in columns if column.values is not None]
         differing = [column.values for column in columns if column.values is not None]

@@ -13,9 +13,8 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any
 
-from bson import ObjectId, codec_options, encode
+from bson import codec_options, encode
 from bson.codec_options import CodecOptions
-from django.db import IntegrityError
 from pymongo import ASCENDING, DESCENDING, ReadPreference, ReturnDocument
 from pymongo.collection import Collection
 from pymongo.database import Database
@@ -29,18 +28,16 @@ from pymongo.read_concern import ReadConcern
 from pymongo.write_concern import WriteConcern
 
 from jobs.states import FINISHED, State
-from jobs.store.base import Store, aware
 from jobs.store.changes import watch
 from jobs.store.clients import forget_closed
+from jobs.store.clock import aware
 from jobs.store.columns import Converter
-from jobs.store.documents import Documents
 from jobs.store.hearing import Hearer
-from jobs.store.insertion import Insertion
-from jobs.store.reading import M, inserted
+from jobs.store.new_documents import NewDocuments
+from jobs.store.reading import M
 from jobs.store.reserver import Reserver
 from jobs.store.row_writes import Conditions
 from jobs.store.unavailable import MONGODB
-from jobs.store.uniqueness import is_duplicate_document, unique_column
 
 CODEC: CodecOptions[dict[str, Any]] = CodecOptions(
     tz_aware=True, tzinfo=dt.timezone.utc, unicode_decode_error_handler="replace"
@@ -57,7 +54,7 @@ LARGEST_DOCUMENT = 16 * 2**20
 ROOM_FOR_ERROR = 2**20
 
 
-class MongoStore(Store[M]):
+class MongoStore(NewDocuments[M]):
     # The first is also raised if a primary steps down, and until another is elected.
     # The second is raised if it stepped down before a majority had the write: the write
     # may be undone, so it is repeated.
@@ -67,8 +64,6 @@ class MongoStore(Store[M]):
 
     def __init__(self, model: type[M], alias: str):
         super().__init__(model, alias)
-        self._documents = Documents(model)
-        self._pk = self._documents.pk
         self._order = [("priority", ASCENDING), ("run_at", ASCENDING), (self._pk, ASCENDING)]
 
     @property
@@ -92,9 +87,6 @@ class MongoStore(Store[M]):
         # hide.
         code = getattr(error, "code", None)
         return code in MONGODB or error.has_error_label("RetryableWriteError")
-
-    def new_keys(self, number: int) -> list[Any]:
-        return [ObjectId() for _ in range(number)]
 
     def listen(self, news: Hearer, stop: threading.Event) -> None:
         """A change stream, which takes a replica set."""
@@ -166,35 +158,9 @@ class MongoStore(Store[M]):
             self._in_order([self._job(document) for document in self.collection.find(own)]) or None
         )
 
-    def insert(self, jobs: list[M], *, keys: bool = True) -> list[M]:
-        keyless = [job for job in jobs if job.pk is None]
-        for job, key in zip(keyless, self.new_keys(len(keyless)), strict=True):
-            job.pk = key
-        documents = self._documents.of(jobs, self.connection)
-        failures = self._insertion.insert(documents)
-        for place, failure in failures.items():
-            if not self._is_held(jobs[place], failure):
-                raise IntegrityError(failure.get("errmsg", "A unique field is taken."))
-        refused = [jobs[place] for place in sorted(failures)]
-        for job in refused:
-            job.pk = None
-        inserted((job for job in jobs if job.pk is not None), self.alias)
-        return refused
-
-    def _is_held(self, job: Any, failure: dict[str, Any]) -> bool:
-        """Whether its key is; the database may have named another index first."""
-        column = unique_column(self.model)
-        return column is not None and (
-            is_duplicate_document(failure, column) or self.rival(job) is not None
-        )
-
     def holder_of(self, unique_key: str) -> M | None:
         document = self._insertion.holders([unique_key]).get(unique_key)
         return None if document is None else self._job(document)
-
-    @property
-    def _insertion(self) -> Insertion:
-        return Insertion(self.collection, self.session)
 
     def _size_of(self, job: Any) -> int:
         texts = sum(len(value) for value in vars(job).values() if type(value) in (str, bytes))

@@ -7,14 +7,14 @@ reserved yet.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from itertools import chain
 from typing import Any
 
 from django.db import models
 from django.db.models.signals import post_save, pre_save
 
-from jobs.store.writing import ExpressionGiven, Stored, Writer
+from jobs.store.writing import Alike, ExpressionGiven, Stored, Writer
 
 #: Primary keys that the database gives, and that are what it returns.
 AUTO = (models.AutoField, models.BigAutoField, models.SmallAutoField)
@@ -38,6 +38,8 @@ class NewRows:
         self._is_known = _is_known(model, connection)
         #: Whether the database gives the primary keys.
         self.gives_keys = type(meta.pk) in AUTO
+        #: Whether `alike` can insert them.
+        self.makes_alike = self._is_known and self.gives_keys and not self._writer.computes
         # The places of the fields that are sent.
         sent = [
             field for field in meta.concrete_fields if not (self.gives_keys and field.primary_key)
@@ -64,33 +66,38 @@ class NewRows:
             return []
         if len(rows) == 1 and self._is_waited_for():
             return []
-        end = self._returning if keys else ""
         try:
-            return [
-                (f"{self._beginning}{selected}{end}", parameters)
-                for selected, parameters in self._selected(rows, connection)
-            ]
+            if len(rows) == 1:
+                values = self._writer.row(rows[0], connection)
+                row = self._values, [values[place] for place in self._sent]
+                return self._whole([row], keys)
+            columns = self._writer.columns(rows, connection)
+            return self._whole(self._selected(columns, len(rows), connection), keys)
         except ExpressionGiven:
             return []
+
+    def alike(self, rows: Alike, connection: Any, *, keys: bool) -> list[Statement]:
+        """The same of rows that are nearly alike."""
+        columns = self._writer.alike(rows, connection)
+        return self._whole(self._selected(columns, rows.number, connection), keys)
+
+    def _whole(self, parts: Iterable[Statement], keys: bool) -> list[Statement]:
+        end = self._returning if keys else ""
+        return [(f"{self._beginning}{selected}{end}", values) for selected, values in parts]
 
     def _is_waited_for(self) -> bool:
         listeners = pre_save.has_listeners(self._model) or post_save.has_listeners(self._model)
         return listeners or self._model.save.__module__ not in PLAIN_SAVES
 
-    def _selected(self, rows: Sequence[models.Model], connection: Any) -> Iterator[Statement]:
-        if len(rows) == 1:
-            values = self._writer.row(rows[0], connection)
-            yield self._values, [values[place] for place in self._sent]
-            return
-        columns = self._writer.columns(rows, connection)
+    def _selected(self, columns: list[Stored], number: int, connection: Any) -> Iterator[Statement]:
         columns = [columns[place] for place in self._sent]
         if all(column.values is None for column in columns):
             last = columns[-1]
-            columns[-1] = last._replace(values=[last.value] * len(rows))
+            columns[-1] = last._replace(values=[last.value] * number)
         if connection.vendor == "postgresql":
             yield self._arrays(columns)
         else:
-            yield from self._tables(columns, len(rows))
+            yield from self._tables(columns, number)
 
     def _arrays(self, columns: list[Stored]) -> Statement:
         """PostgreSQL: an array for each column in which the rows differ."""
@@ -99,7 +106,7 @@ class NewRows:
             for column, cast in zip(columns, self._casts, strict=True)
         )
         return f"SELECT {selected}", [
-            column.value if column.values is None else column.values for column in columns
+            column.value if column.values is None else _array(column.values) for column in columns
         ]
 
     def _tables(self, columns: list[Stored], number: int) -> Iterator[Statement]:
@@ -131,6 +138,20 @@ def _is_known(model: type[models.Model], connection: Any) -> bool:
         or (isinstance(field, models.AutoField) and type(field) not in AUTO)
         for field in model._meta.concrete_fields
     )
+
+
+def _array(values: Sequence[Any]) -> Any:
+    """Texts as PostgreSQL writes an array, which the driver would make one by one.
+
+    Other values are left to the driver.
+    """
+    if any(type(value) is not str for value in values):
+        return values
+    text = "\0".join(values)  # which no text of PostgreSQL's holds
+    if text.count("\0") >= len(values):
+        return values  # the driver says what is wrong
+    escaped = text.replace("\\", "\\\\").replace('"', '\\"')
+    return '{"' + escaped.replace("\0", '","') + '"}'
 
 
 def _cast(field: Any, connection: Any) -> str:

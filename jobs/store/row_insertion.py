@@ -7,9 +7,10 @@ from typing import TYPE_CHECKING, Any, Generic
 
 from django.db import IntegrityError, transaction
 
-from jobs.store.new_rows import NewRows
+from jobs.store.new_rows import NewRows, Statement
 from jobs.store.reading import M, inserted
 from jobs.store.uniqueness import is_duplicate, unique_column
+from jobs.store.writing import Alike
 
 if TYPE_CHECKING:
     from jobs.store.sql import SqlStore
@@ -44,6 +45,15 @@ class RowInsertion(Generic[M]):
         with self._atomic():  # all, or none if one isn't taken
             return self._insert_the_free(rows, column, keys)
 
+    @property
+    def inserts_alike(self) -> bool:
+        return self._new_rows.makes_alike
+
+    def insert_alike(self, rows: Alike, keys: bool) -> list[Any]:
+        """Returns the keys, if they are asked for."""
+        statements = self._new_rows.alike(rows, self._store.connection, keys=keys)
+        return self._carry_out(statements, keys)
+
     def _insert_the_free(self, rows: list[M], column: str, keys: bool) -> list[M]:
         free, refused = self._parted(rows, column)
         if not refused:  # that can be seen: one by one, the database says which
@@ -73,18 +83,23 @@ class RowInsertion(Generic[M]):
         if not statements:
             self._save_all(rows)
             return
-        together = self._atomic(savepoint=False) if len(statements) > 1 else nullcontext()
-        with together, transaction.mark_for_rollback_on_error(using=alias):
-            returned: list[Any] = []
-            for statement in statements:
-                with self._store.cursor(connection) as cursor:
-                    cursor.execute(*statement)
-                    if keys and self._new_rows.gives_keys:
-                        returned += cursor.fetchall()
-            if returned:
-                for row, (pk,) in zip(rows, returned, strict=True):
-                    row.pk = pk
+        returned = self._carry_out(statements, keys and self._new_rows.gives_keys)
+        for row, pk in zip(rows, returned, strict=bool(returned)):
+            row.pk = pk
         inserted(rows, alias)
+
+    def _carry_out(self, statements: list[Statement], keys: bool) -> list[Any]:
+        """All or none of them. Returns the primary keys that they return."""
+        store, connection = self._store, self._store.connection
+        together = self._atomic(savepoint=False) if len(statements) > 1 else nullcontext()
+        returned: list[Any] = []
+        with together, transaction.mark_for_rollback_on_error(using=store.alias):
+            for statement in statements:
+                with store.cursor(connection) as cursor:
+                    cursor.execute(*statement)
+                    if keys:
+                        returned += [pk for (pk,) in cursor.fetchall()]
+        return returned
 
     def _save_all(self, rows: list[M]) -> None:
         """By Django, whatever the fields are, and whoever waits for a signal."""

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import datetime as dt
 import threading
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from functools import cached_property
 from typing import Any
@@ -16,7 +16,8 @@ from django.db import InterfaceError, OperationalError
 
 from jobs.conf import settings
 from jobs.runner import worker_runner
-from jobs.store.base import ORDER, aware
+from jobs.store.base import ORDER
+from jobs.store.clock import aware
 from jobs.store.columns import is_unreadable
 from jobs.store.hearing import FEW, MORE, Hearer, Hearing, say
 from jobs.store.reading import M
@@ -26,6 +27,7 @@ from jobs.store.row_writes import Conditions
 from jobs.store.sql_rows import SqlRows
 from jobs.store.statements import CLAIM, Sql
 from jobs.store.unavailable import is_unavailable_sql
+from jobs.store.writing import Alike
 
 #: How often SQLite is asked whether anything has changed, in seconds.
 SQLITE_LOOK = 0.02
@@ -135,8 +137,10 @@ class SqlStore(SqlRows[M]):
         where = {"pk": pk, **where}
         end = statements.delete(where) if changes is None else statements.update(where, changes)
         wanted, claimed = _wanted("ready", worker), self._claimed(worker)
-        claim = statements.claim(worker, wanted, claimed, 1)
         as_one = connection.vendor == "postgresql"
+        # Both parts of one statement see the row as it was before: it may say that it
+        # is ready, if the job's own code wrote that.
+        claim = statements.claim(worker, wanted, claimed, 1, but=pk if as_one else None)
         ended, rows = (self._as_one if as_one else self._in_turn)(connection, end, claim)
         return ended == 1, [self._reader.instance(row, connection) for row in rows]
 
@@ -184,6 +188,13 @@ class SqlStore(SqlRows[M]):
 
     def insert(self, jobs: list[M], *, keys: bool = True) -> list[M]:
         return self._insertion.insert(jobs, keys)
+
+    @property
+    def inserts_alike(self) -> bool:
+        return self._insertion.inserts_alike
+
+    def insert_alike(self, rows: Alike, *, keys: bool) -> Sequence[Any]:
+        return self._insertion.insert_alike(rows, keys)
 
     @cached_property
     def _insertion(self) -> RowInsertion[M]:

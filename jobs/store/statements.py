@@ -35,7 +35,7 @@ CLAIM = {
     "postgresql": """
         UPDATE {table} SET {changes}
         WHERE {pk} = ANY(ARRAY(
-            SELECT {pk} FROM {table} WHERE {conditions}
+            SELECT {pk} FROM {table} WHERE {conditions}{but}
             ORDER BY {priority}, {run_at}, {pk} LIMIT {most}
             FOR UPDATE SKIP LOCKED
         ))
@@ -44,7 +44,7 @@ CLAIM = {
     "sqlite": """
         UPDATE {table} SET {changes}
         WHERE {pk} IN (
-            SELECT {pk} FROM {table} WHERE {conditions}
+            SELECT {pk} FROM {table} WHERE {conditions}{but}
             ORDER BY {priority}, {run_at}, {pk} LIMIT {most}
         )
         RETURNING {columns}
@@ -130,22 +130,33 @@ class Statements:
         return DELETE.format(**self._names, conditions=conditions), parameters
 
     def claim(
-        self, worker: Reserver, where: Conditions, changes: Mapping[str, Any], limit: int
+        self,
+        worker: Reserver,
+        where: Conditions,
+        changes: Mapping[str, Any],
+        limit: int,
+        but: Any = None,
     ) -> Sql:
         """The text is made once for a worker: only the instants differ, which are all
-        that of `locked_at`.
+        that of `locked_at`, and the key `but` of a row that is left out.
         """
-        key = (worker.name, worker.hands_over, limit, *where.items())
+        key = (worker.name, worker.hands_over, limit, but is None, *where.items())
         if (known := self._claims.get(key)) is None:
             if len(self._claims) >= MOST_KEPT:
                 self._claims.clear()
-            known = self._claims[key] = self._claim(worker, where, changes, limit)
+            known = self._claims[key] = self._claim(worker, where, changes, limit, but)
         text, parameters = known
         now = self._prepared(self._fields["locked_at"], changes["locked_at"])
-        return text, {**parameters, "now": now}
+        left_out = {} if but is None else {"but": self._prepared(self._fields["pk"], but)}
+        return text, {**parameters, "now": now, **left_out}
 
     def _claim(
-        self, worker: Reserver, where: Conditions, changes: Mapping[str, Any], limit: int
+        self,
+        worker: Reserver,
+        where: Conditions,
+        changes: Mapping[str, Any],
+        limit: int,
+        but: Any,
     ) -> Sql:
         now = changes["locked_at"]
         fixed = {name: value for name, value in changes.items() if value is not now}
@@ -157,7 +168,11 @@ class Statements:
             assigned += ", " + RUNNER.format(**self._names, worker=self.mark("worker"))
             values["worker"] = f"{worker.name}@"
         text = CLAIM[self._connection.vendor].format(
-            **self._names, changes=assigned, conditions=conditions, most=self.mark("most")
+            **self._names,
+            changes=assigned,
+            conditions=conditions,
+            but="" if but is None else f" AND {self._columns['pk']} <> {self.mark('but')}",
+            most=self.mark("most"),
         )
         return text, {**values, **parameters, "most": limit}
 

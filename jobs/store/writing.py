@@ -5,7 +5,7 @@ Made once for a model, so that a row costs only what its values need.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from operator import itemgetter
 from typing import Any, NamedTuple
 
@@ -30,6 +30,17 @@ class ExpressionGiven(TypeError):
     """The database is to compute a value, as of `Now()`."""
 
 
+class Alike(NamedTuple):
+    """New rows that are as the instance `like`, but for the columns `differing`.
+
+    These hold a value for each of the `number` rows, as it is to be stored.
+    """
+
+    like: models.Model
+    differing: Mapping[str, Sequence[Any]]
+    number: int
+
+
 class Stored(NamedTuple):
     """What is stored of one field of several rows.
 
@@ -47,6 +58,8 @@ class Writer:
     def __init__(self, model: type[models.Model]):
         fields: list[Any] = list(model._meta.concrete_fields)
         self._columns = [_Column(field) for field in fields]
+        #: Whether a field stores something else than what the instance holds.
+        self.computes = any(column.computes for column in self._columns)
         # With one name alone, it would give no tuple.
         self._held = itemgetter("_state", *(field.attname for field in fields))
 
@@ -78,6 +91,20 @@ class Writer:
                     for row, value in zip(rows, values, strict=True)
                 ]
                 found.append(Stored(column.field, None, stored))
+        return found
+
+    def alike(self, rows: Alike, connection: Any) -> list[Stored]:
+        """The same of rows that are nearly alike."""
+        _, *held = self._held(rows.like.__dict__)
+        known: dict[int, Any] = {}
+        found = []
+        for column, value in zip(self._columns, held, strict=True):
+            values = rows.differing.get(column.field.attname)
+            if values is None:
+                stored = column.stored(value, rows.like, connection, known)
+                found.append(Stored(column.field, stored, None))
+            else:
+                found.append(Stored(column.field, None, values))
         return found
 
 

@@ -460,6 +460,22 @@ def test_a_row_that_cannot_be_read_costs_neither_the_outcome_before_it_nor_the_j
     assert len(steps) >= 2
 
 
+def test_a_job_that_makes_its_own_row_ready_is_not_claimed_by_the_step_that_ends_it(steps):
+    """The step's claim sees the row as it was before the step."""
+    first, _ = enqueue("first", "second")
+
+    def make_ready() -> None:
+        with connection.cursor() as cursor:
+            cursor.execute("UPDATE jobs_job SET state = 'ready' WHERE id = %s", [first.pk])
+            assert cursor.rowcount == 1
+
+    todo["first"] = make_ready
+    assert jobs.Worker().work_off(2) == (2, 0)
+    assert calls == ["first", "second"]
+    assert steps[0] == first.pk
+    assert not Job.objects.exists()
+
+
 @pytest.mark.skipif(connection.vendor != "sqlite", reason="a trigger of SQLite")
 def test_a_job_of_which_no_outcome_can_be_written_is_performed_once(caplog):
     """Its row is still this worker's, as after a claim without an answer."""

@@ -23,6 +23,9 @@ from tests.samples import Fail, Record
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
+#: Promotion, reaping and what is paused. The last is read every five seconds, within a
+#: limit, because somebody may have locked its table: three statements of no weight.
+BEFORE = 3 + (3 if connection.vendor in ("sqlite", "postgresql") else 0)
 #: What is kept for the person on call, which is written off the path of jobs.
 RECORDS = [model._meta.db_table for model in (Activity, FailedAttempt)]
 
@@ -184,13 +187,13 @@ def statements_for(rows: int) -> int:
     return -(-rows // ((connection.features.max_query_params - common) // len(differing)))
 
 
-def test_a_pass_over_an_empty_queue_costs_four(counting):
-    """Promotion, reaping, what is paused, and a claim: each one statement."""
+def test_a_pass_over_an_empty_queue_costs_four_and_the_limit_of_one_of_them(counting):
+    """Promotion, reaping, what is paused, and a claim."""
     store_for(Job).now()
     worker = jobs.Worker()
     with counting() as sent:
         assert worker.work_off() == (0, 0)
-    assert len(sent) == 4
+    assert len(sent) == BEFORE + 1
 
 
 @pytest.mark.usefixtures("_maintained_once")
@@ -200,10 +203,10 @@ def test_a_job_that_the_next_one_follows_costs_one_round_trip(counting):
     store_for(Job).now()  # the clock is asked once in a while, at no job's cost
     with counting() as sent:
         assert worker.work_off(100) == (100, 0)
-    # Promotion, reaping and what is paused, once; the first claim, the last outcome,
-    # and the rest.
-    assert len(sent) == 3 + 2 + between(99)
-    assert sent.count("BEGIN") == sent.count("COMMIT") == (99 if in_turn else 0)
+    # What comes before the first claim, once; that, the last outcome, and the rest.
+    assert len(sent) == BEFORE + 2 + between(99)
+    transactions = {"sqlite": 99, "postgresql": 1}  # of PostgreSQL, that of the limit
+    assert sent.count("BEGIN") == sent.count("COMMIT") == transactions.get(connection.vendor, 0)
 
 
 @pytest.mark.usefixtures("_maintained_once")
@@ -213,7 +216,7 @@ def test_a_failed_attempt_that_the_next_job_follows_costs_one_round_trip(countin
     store_for(Job).now()
     with counting() as sent:
         assert worker.work_off(10) == (0, 10)
-    assert len(sent) == 3 + 2 + between(9)
+    assert len(sent) == BEFORE + 2 + between(9)
 
 
 @pytest.mark.usefixtures("_maintained_once")
@@ -224,7 +227,7 @@ def test_a_task_that_the_next_one_follows_costs_one_round_trip(counting, work):
     store_for(Job).now()
     with counting() as sent:
         assert worker.work_off(10) == (10, 0)
-    assert len(sent) == 3 + 2 + between(9)
+    assert len(sent) == BEFORE + 2 + between(9)
 
 
 @pytest.mark.usefixtures("_maintained_once")
@@ -237,7 +240,7 @@ def test_what_is_kept_of_a_hundred_jobs_costs_two_statements_after_them(counting
     store_for(Job).now()
     with counting() as sent:
         assert worker.work_off(100) == (50, 50)
-    assert len(sent) == 3 + 2 + between(99) + 2
+    assert len(sent) == BEFORE + 2 + between(99) + 2
     with counting() as sent:
         worker.journal.write()
     assert sent == []

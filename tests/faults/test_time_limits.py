@@ -13,10 +13,11 @@ import pytest
 import jobs
 from jobs.execution import questions
 from jobs.models import Job, State
+from jobs.plugins import ErrorReports
 from jobs.store import store_for
 from tests.handlers import set_handler
 from tests.processes import LEASE, lines, row, wait_for
-from tests.samples import Hog, Record, Stubborn
+from tests.samples import Hog, Record, Stubborn, append
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -51,13 +52,33 @@ def test_the_shorter_limit_counts_and_is_named(settings, tmp_path):
 def test_a_job_that_cannot_be_interrupted_is_recorded_and_its_process_is_ended(start, tmp_path):
     log = tmp_path / "log"
     job = jobs.enqueue(Stubborn(str(log), "BaseException"))
-    worker = start("jobworker", JOBS_MAX_RUN_TIME="0.5")
+    plugins = [f"{__name__}.{one.__name__}" for one in (Raises, Reports)]
+    reports = tmp_path / "reports"
+    worker = start(
+        "jobworker",
+        JOBS_MAX_RUN_TIME="0.5",
+        JOBS_PLUGINS=",".join(plugins),
+        REPORTS=str(reports),
+    )
     wait_for(lambda: lines(log))
     assert worker.wait() == -9
     wait_for(lambda: row(job).attempts == 1)
     assert (row(job).state, row(job).epoch) == (State.SCHEDULED, 1)
     assert "could not be interrupted" in row(job).last_error
     assert "swallowed" in lines(log)
+    told = f"{job.pk} WorkerTimeout attempts=1 last=False"
+    wait_for(lambda: lines(reports) == [told], what="it was reported, once")
+
+
+class Reports(ErrorReports):
+    def report(self, job, error, *, last):
+        text = f"{job.pk} {type(error).__name__} attempts={job.attempts} last={last}"
+        append(os.environ["REPORTS"], text)
+
+
+class Raises(ErrorReports):
+    def report(self, job, error, *, last):
+        raise SystemExit("the reporter is broken")
 
 
 def test_a_lease_is_renewed_while_a_job_holds_the_interpreters_lock(start, tmp_path):

@@ -113,6 +113,66 @@ def test_jobs_side_by_side_never_get_each_others_id(kept):
         assert lines == [fields_of(job, worker)] * 61
 
 
+POOL = ThreadPoolExecutor(1)
+
+
+@dataclass
+class StartsThreads(jobs.Performable):
+    """Threads, one of which starts another, and calls that it hands to pools."""
+
+    lines: int = 20
+
+    def perform(self) -> None:
+        with ThreadPoolExecutor(2) as pool:
+            for _ in range(self.lines):
+                thread = threading.Thread(target=self._say)
+                thread.start()
+                pool.submit(own.info, "in a pool")
+                POOL.submit(own.info, "in a pool of the process").result()
+                thread.join()
+
+    def _say(self) -> None:
+        thread = threading.Thread(target=own.info, args=("in a thread of a thread",))
+        thread.start()
+        thread.join()
+
+
+def test_threads_that_jobs_start_side_by_side_log_the_id_of_their_own_job(kept):
+    enqueued = jobs.enqueue_many([StartsThreads() for _ in range(4)])
+    worker = jobs.Worker(concurrency=2)
+    assert worker.work_off() == (4, 0)
+    for job in enqueued:
+        lines = [one for one in kept.fields("tests.own") if one["job_id"] == str(job.pk)]
+        assert lines == [fields_of(job, worker)] * 60
+    assert len(kept.fields("tests.own")) == 4 * 60
+    POOL.submit(own.info, "for nobody").result()
+    assert kept.fields("tests.own")[-1] == NOTHING
+
+
+@dataclass
+class LeavesAThread(jobs.Performable):
+    def perform(self) -> None:
+        threading.Thread(target=self._go_on, daemon=True).start()
+
+    def _go_on(self) -> None:
+        own.info("during the job or after it")
+        go_on.wait(60)
+        own.info("after the job")
+        has_gone_on.set()
+
+
+go_on, has_gone_on = threading.Event(), threading.Event()
+
+
+def test_a_thread_that_outlasts_its_job_logs_no_id_afterwards(kept):
+    jobs.enqueue(LeavesAThread())
+    assert jobs.Worker().work_off() == (1, 0)
+    go_on.set()
+    assert has_gone_on.wait(60)
+    assert kept.of("tests.own")[-1].getMessage() == "after the job"
+    assert kept.fields("tests.own")[-1] == NOTHING
+
+
 def test_what_a_job_performs_at_once_is_not_logged_as_the_job_itself(kept, settings):
     job = jobs.enqueue(Enqueues())
     settings.JOBS = {"DELAY_JOBS": False}

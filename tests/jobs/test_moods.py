@@ -6,7 +6,17 @@ import pytest
 
 import jobs
 from jobs.models import State
-from tests.moods import CHANGES, OF_MAIN_THREAD, UNSEEN, Change, CloseStreams, Tell, seen
+from tests.moods import (
+    CHANGES,
+    OF_MAIN_THREAD,
+    REPLACED,
+    UNSEEN,
+    Change,
+    CloseStreams,
+    Replace,
+    Tell,
+    seen,
+)
 from tests.processes import row
 from tests.samples import Record
 
@@ -54,3 +64,21 @@ def test_a_worker_whose_streams_a_job_closed_works_and_logs_on(start, how, fails
         assert "the job's own error" in worker.output
     else:
         assert row(job) is None
+
+
+@pytest.mark.parametrize("concurrency", [1, 2])
+def test_a_worker_outlives_jobs_that_replace_what_it_calls_of_the_standard_library(
+    start, concurrency
+):
+    """A job that breaks its own process in the middle may fail by it, and no other."""
+    replacing = [Replace(what, gone) for what in REPLACED for gone in (False, True)]
+    enqueued = jobs.enqueue_many(replacing)
+    following = jobs.enqueue_many([Record() for _ in range(5)])
+    worker = start("jobworker", "--exit-on-complete", "--concurrency", str(concurrency))
+    assert worker.wait() == 0, worker.output
+    assert [row(job) for job in following] == [None] * 5, worker.output
+    left = [found for job in enqueued if (found := row(job)) is not None]
+    assert {(job.state, job.attempts) for job in left} <= {(State.SCHEDULED, 1)}
+    assert len(left) < len(replacing) / 2
+    assert worker.output.count("which is put back") > len(replacing) / 2
+    assert "could not be performed" not in worker.output

@@ -5,17 +5,18 @@ from __future__ import annotations
 import datetime as dt
 import math
 import threading
+from contextlib import contextmanager
 from types import SimpleNamespace
 
 import pytest
 from django.core.management import call_command
-from django.db import connection, transaction
+from django.db import OperationalError, connection, transaction
 from django.test.utils import CaptureQueriesContext
 
 import jobs
 from jobs.models import Job, Pause, State
 from jobs.operator import pausing, reports
-from jobs.process import pauses, reaper
+from jobs.process import pauses, pruner, reaper
 from jobs.store import store_for
 from jobs.store.reserver import Paused
 from tests.processes import in_a_thread, lines, row, wait_for
@@ -128,6 +129,25 @@ def test_a_hundred_jobs_cost_no_more_statements_while_something_is_paused(monkey
     assert counts[0] == counts[1]
 
 
+@contextmanager
+def locked(tables):
+    """Somebody keeps everybody else from these tables."""
+    is_locked, done = threading.Event(), threading.Event()
+
+    def lock() -> None:
+        with transaction.atomic(), connection.cursor() as cursor:
+            cursor.execute(f"LOCK TABLE {tables} IN ACCESS EXCLUSIVE MODE")
+            is_locked.set()
+            done.wait(60)
+
+    with in_a_thread(lock):
+        try:
+            assert is_locked.wait(60)
+            yield
+        finally:
+            done.set()
+
+
 @pytest.mark.skipif(connection.vendor != "postgresql", reason="a lock that keeps from reading")
 def test_a_worker_goes_on_while_somebody_has_locked_the_table_of_pauses(monkeypatch, caplog):
     monkeypatch.setattr(pauses, "INTERVAL", 0)
@@ -137,24 +157,46 @@ def test_a_worker_goes_on_while_somebody_has_locked_the_table_of_pauses(monkeypa
     assert worker.work_off() == (0, 0)
     jobs.enqueue(Record("a"))
     jobs.enqueue(Record("paused"), queue="mail")
-    locked, done = threading.Event(), threading.Event()
-
-    def lock() -> None:
-        with transaction.atomic(), connection.cursor() as cursor:
-            cursor.execute("LOCK TABLE jobs_pause IN ACCESS EXCLUSIVE MODE")
-            locked.set()
-            done.wait(60)
-
-    with in_a_thread(lock):
-        try:
-            assert locked.wait(60)
-            assert worker.work_off() == (1, 0)
-        finally:
-            done.set()
+    with locked("jobs_pause"):
+        assert worker.work_off() == (1, 0)
     assert calls == ["a"]
     assert "What is paused can't be read" in caplog.text
     assert worker.work_off() == (0, 0)
     assert store_for(Job).seconds_reachable() > 0.2
+
+
+@pytest.mark.skipif(connection.vendor != "postgresql", reason="a lock that keeps from reading")
+def test_a_worker_that_starts_while_the_tables_for_people_are_locked_works_all_the_same(
+    monkeypatch, caplog
+):
+    monkeypatch.setattr(pauses, "PATIENCE", 0.2)
+    monkeypatch.setattr(pruner, "PATIENCE", 0.2)
+    jobs.enqueue(Record("a"))
+    worker = jobs.Worker()
+    worker._reaper._pruner._next = 0
+    with locked("jobs_pause, jobs_activity"):
+        worker._passes.run(1)
+    assert calls == ["a"]
+    assert "What is paused can't be read" in caplog.text
+    assert "What is old and kept for people can't be deleted" in caplog.text
+
+
+def test_pauses_that_were_never_read_are_waited_for_while_the_database_is_away(monkeypatch):
+    """However long it takes until a connection is refused."""
+    monkeypatch.setattr(pauses, "PATIENCE", 0)
+
+    class Away:
+        connection = SimpleNamespace(ensure_connection=lambda: None, is_usable=lambda: False)
+
+        def find(self, *arguments):
+            raise OperationalError("no route to host")
+
+        def is_unavailable(self, error):
+            return True
+
+    monkeypatch.setattr(pauses, "store_for", lambda model: Away())
+    with pytest.raises(OperationalError):
+        pauses.Pauses().refresh()
 
 
 def test_pauses_that_cannot_be_read_leave_those_that_were_read_last(monkeypatch, caplog):

@@ -266,6 +266,29 @@ def test_slots_tell_what_each_costs_and_how_many_were_submitted_twice(written):
     ]
 
 
+def test_the_admins_pages_and_actions_are_told_with_their_number_of_jobs(written):
+    page = written(
+        record(
+            "on_call",
+            "page",
+            of={"what": "errors", "number": 1000},
+            ms=[20.4, 30.6, 25],
+            statements=4,
+        ),
+        record(
+            "on_call",
+            "action",
+            of={"what": "retry", "number": 1000},
+            asked=0.26,
+            done=3.14,
+            jobs=1234,
+        ),
+    )
+    assert row(page, "SQLite", "errors")[2:] == ["20 to 31 ms", "4"]
+    assert row(page, "SQLite", "retry")[2:] == ["1,234", "0.3 s", "3.1 s"]
+    assert "among 1,000 jobs" in page
+
+
 def test_what_was_not_measured_has_no_section(written):
     page = written(*drained("bare", 10))
     assert "## Drain\n" in page

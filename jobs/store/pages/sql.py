@@ -9,7 +9,7 @@ import datetime as dt
 from collections.abc import Iterable, Sequence
 from typing import Any
 
-from jobs.store.base import aware
+from jobs.store.clock import aware
 from jobs.store.columns import is_unreadable
 from jobs.store.pages.base import CUT, LEFT_OUT, Failures, Pages, Window, merged
 from jobs.store.reading import M
