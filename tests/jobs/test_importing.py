@@ -9,6 +9,7 @@ import signal
 import sqlite3
 import subprocess
 import sys
+from dataclasses import dataclass
 from decimal import Decimal
 from io import StringIO
 from pathlib import Path
@@ -20,7 +21,7 @@ from django.db import connection
 
 import jobs
 from jobs.importing import ruby
-from jobs.models import Job, State
+from jobs.models import ImportedJob, Job, State
 from tests.processes import ROOT, environment, wait_for
 from tests.samples import calls
 
@@ -263,12 +264,25 @@ document: !ruby/object:Post
     }  # fmt: skip
 
 
-def test_an_import_that_is_killed_is_gone_on_with(source):
-    with source.connection() as found:
-        found.execute("BEGIN")
-        rows = [(NEWSLETTER, PAST)] * 300
-        found.executemany("INSERT INTO delayed_jobs (handler, run_at) VALUES (?, ?)", rows)
-        found.execute("COMMIT")
+@dataclass
+class Gate(jobs.Performable):
+    """Keeps who enqueues it waiting for as long as the file is there."""
+
+    path: str
+
+    def enqueue(self, job: Any) -> None:
+        wait_for(lambda: not Path(self.path).exists(), what="the gate opens")
+
+    def perform(self) -> None:
+        pass
+
+
+def test_an_import_that_is_killed_is_gone_on_with(source, tmp_path):
+    gate = tmp_path / "gate"
+    gate.touch()
+    source.mapping.write_text(json.dumps({**MAPPING, "GateJob": "tests.jobs.test_importing.Gate"}))
+    for handler in (*[NEWSLETTER] * 20, f"--- !ruby/struct:GateJob\npath: {gate}\n", NEWSLETTER):
+        source.add(handler)
     process = subprocess.Popen(
         [sys.executable, "manage.py", *source.command()],
         cwd=ROOT,
@@ -276,15 +290,19 @@ def test_an_import_that_is_killed_is_gone_on_with(source):
         stdout=subprocess.DEVNULL,
     )
     try:
-        wait_for(lambda: Job.objects.count() > 20, what="it has begun")
+        wait_for(lambda: Job.objects.count() == 20, what="it has come to the gate")
     finally:
         os.kill(process.pid, signal.SIGKILL)
         process.wait()
-    begun = Job.objects.count()
-    assert begun < 300
-    [said] = source.run()
-    assert said.endswith("left 0.")
-    assert Job.objects.count() == 300
+    gate.unlink()
+    # As if it had been killed between its two writes: before the job, and after it.
+    first, second = ImportedJob.objects.filter(done=True)[:2]
+    ImportedJob.objects.filter(pk__in=[first.pk, second.pk]).update(done=False)
+    Job.objects.filter(pk=first.job_id).delete()
+    assert source.run() == ["Imported 4, imported before 18, left 0."]
+    assert Job.objects.count() == 22
+    assert ImportedJob.objects.filter(done=True).count() == 22
+    assert source.run() == ["Imported 0, imported before 22, left 0."]
 
 
 @pytest.mark.skipif(connection.vendor == "mongodb", reason="Active Record is on SQL.")
