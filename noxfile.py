@@ -109,6 +109,9 @@ def tests(session: nox.Session, django: str, database: str) -> None:
     wanted = [f"{name}~={django}.0" for name in ("django", "django-mongodb-backend")]
     if database == "mongodb":
         wanted.append(pinned("secantusdb", "requirements-local.txt"))
+    if not django.startswith("5."):
+        # Somebody else's tasks, which need Django's own.
+        wanted.append(pinned("django-maintenance-tasks", "requirements-documentdb.txt"))
     session.install(
         "--quiet", "--disable-pip-version-check", *wanted, *requirements("requirements-dev.txt")
     )

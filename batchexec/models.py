@@ -5,8 +5,10 @@ from __future__ import annotations
 from django.db import models
 from django.utils import timezone
 
+from jobs.store.primary import PrimaryModel
 
-class BatchJob(models.Model):
+
+class BatchJob(PrimaryModel):
     """The marker: this job of the queue, under this epoch, is in AWS Batch.
 
     There is one for each job in flight.
@@ -46,7 +48,7 @@ class BatchJob(models.Model):
         return f"{self.job_name} ({self.batch_job_id or self.state})"
 
 
-class BatchExecutionRecord(models.Model):
+class BatchExecutionRecord(PrimaryModel):
     """The trace of one execution that is over, as AWS Batch and the job's row told it.
 
     For people to read: it decides nothing.
@@ -92,7 +94,7 @@ class BatchExecutionRecord(models.Model):
         return f"{self.job_name} ({self.batch_job_id or self.outcome})"
 
 
-class BatchHistory(models.Model):
+class BatchHistory(PrimaryModel):
     """What the executions of a job leave to the next one; most jobs have none."""
 
     job_id = models.CharField(max_length=64, unique=True)
@@ -115,7 +117,7 @@ class BatchHistory(models.Model):
         return self.job_id
 
 
-class Installation(models.Model):
+class Installation(PrimaryModel):
     """The installation's id: one row, which is made when it is first needed."""
 
     key = models.CharField(max_length=16, unique=True, default="installation")

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import datetime as dt
 from collections.abc import Iterable, Iterator
+from functools import partial
 from itertools import islice
 from typing import TYPE_CHECKING, Any, Literal, TypeVar, cast, overload
 
 from asgiref.sync import sync_to_async
 
+from jobs import commits
 from jobs.exceptions import KeyNotVisible
 from jobs.models import Job
 from jobs.store import store_for
@@ -33,6 +35,7 @@ def enqueue(
     priority: int | None = ...,
     queue: str | None = ...,
     unique_key: str | None = ...,
+    on_commit: bool | None = ...,
     model: type[J],
     **fields: Any,
 ) -> J: ...
@@ -46,6 +49,7 @@ def enqueue(
     priority: int | None = ...,
     queue: str | None = ...,
     unique_key: str | None = ...,
+    on_commit: bool | None = ...,
     **fields: Any,
 ) -> Job: ...
 
@@ -57,6 +61,7 @@ def enqueue(
     priority: int | None = None,
     queue: str | None = None,
     unique_key: str | None = None,
+    on_commit: bool | None = None,
     model: type[AbstractJob] = Job,
     **fields: Any,
 ) -> AbstractJob:
@@ -70,21 +75,28 @@ def enqueue(
     exception reaches you.
 
     One insert, which joins your open transaction: a job that is rolled back was never
-    enqueued.
+    enqueued. With `on_commit=True`, the job is stored once your open transactions have
+    been committed, on whichever databases; until then it has no key. None does that if
+    you have a transaction open on others than the job's database, False never.
 
     Raises TypeError for an object that isn't a job, can't be stored, or would come back
     different, and ValueError for an unsaved model instance, an option out of range, or
     a job that is larger than the database can hold.
     """
     terms = Terms(model, fields, run_at, priority, queue, unique_key)
+    store = terms.store
+    awaited = commits.awaited(store.alias, on_commit)
     job = terms.job(payload)
+    if awaited:
+        [found] = _store_after(awaited, terms, [job])
+        return cast("AbstractJob", found)
 
-    def store(job: AbstractJob) -> AbstractJob:
+    def store_now(job: AbstractJob) -> AbstractJob:
         if not terms.is_delayed(job):
             return job
-        return _holder_of_key(job) if store_for(model).insert([job]) else job
+        return _holder_of_key(job) if store.insert([job]) else job
 
-    return cast("AbstractJob", terms.lifecycle.run("enqueue", store, job))
+    return cast("AbstractJob", terms.lifecycle.run("enqueue", store_now, job))
 
 
 @overload
@@ -95,6 +107,7 @@ async def aenqueue(
     priority: int | None = ...,
     queue: str | None = ...,
     unique_key: str | None = ...,
+    on_commit: bool | None = ...,
     model: type[J],
     **fields: Any,
 ) -> J: ...
@@ -108,6 +121,7 @@ async def aenqueue(
     priority: int | None = ...,
     queue: str | None = ...,
     unique_key: str | None = ...,
+    on_commit: bool | None = ...,
     **fields: Any,
 ) -> Job: ...
 
@@ -128,6 +142,7 @@ def enqueue_many(
     run_at: dt.datetime | None = ...,
     priority: int | None = ...,
     queue: str | None = ...,
+    on_commit: bool | None = ...,
     model: type[AbstractJob] = ...,
     returning: Literal[True] = ...,
     **fields: Any,
@@ -141,6 +156,7 @@ def enqueue_many(
     run_at: dt.datetime | None = ...,
     priority: int | None = ...,
     queue: str | None = ...,
+    on_commit: bool | None = ...,
     model: type[AbstractJob] = ...,
     returning: Literal[False],
     **fields: Any,
@@ -153,6 +169,7 @@ def enqueue_many(
     run_at: dt.datetime | None = None,
     priority: int | None = None,
     queue: str | None = None,
+    on_commit: bool | None = None,
     model: type[AbstractJob] = Job,
     returning: bool = True,
     **fields: Any,
@@ -165,9 +182,14 @@ def enqueue_many(
     nor those that were performed at once. Then no more than a thousand are in memory,
     so `payloads` may be an iterator of any length; each thousand is checked and stored
     before the next is asked for. If an error ends it, those before stay stored, unless
-    you have a transaction open.
+    you have a transaction open. Jobs that wait for a commit are all kept in memory, and
+    counted as they are now.
     """
     terms = Terms(model, fields, run_at, priority, queue)
+    if awaited := commits.awaited(terms.store.alias, on_commit):
+        jobs = [job for batch in _batches(payloads) for job in terms.jobs(batch)]
+        _store_after(awaited, terms, jobs)
+        return jobs if returning else len(jobs)
     if not returning:
         return sum(_stored(terms, batch) for batch in _batches(payloads))
     batches = list(_batches(payloads))
@@ -181,6 +203,35 @@ def enqueue_many(
         if rows is not None
         for job in rows.jobs(store.insert_alike(rows.alike(), keys=True), store)
     ]
+
+
+def _store_after(awaited: list[str], terms: Terms, jobs: list[AbstractJob]) -> list[Any]:
+    """All but the insert happens now, so that who enqueues gets its errors, and that
+    the jobs are stored as they are now. Returns what the event `enqueue` does.
+    """
+    delayed: list[AbstractJob] = []
+    inline: list[AbstractJob] = []
+
+    def prepare(job: AbstractJob) -> AbstractJob:
+        (delayed if terms.is_made_to_wait(job) else inline).append(job)
+        return job
+
+    found = [terms.lifecycle.run("enqueue", prepare, job) for job in jobs]
+    commits.after(awaited, partial(_store_committed, terms, delayed, inline))
+    return found
+
+
+def _store_committed(terms: Terms, delayed: list[AbstractJob], inline: list[AbstractJob]) -> None:
+    """Jobs that hold a key already become what is stored, as `enqueue` returns it."""
+    for batch in _batches(delayed):
+        terms.begin_to_wait(batch)
+        for refused in terms.store.insert(batch):
+            held = _holder_of_key(refused)
+            if held is not refused:
+                refused.__dict__.clear()
+                refused.__dict__.update(held.__dict__)
+    for job in inline:
+        terms.perform(job)
 
 
 def _batches(items: Iterable[Any]) -> Iterator[list[Any]]:

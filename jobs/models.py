@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from django.db import models
 from django.db.models import Q
@@ -13,13 +13,16 @@ from jobs import payloads
 from jobs.conf import settings
 from jobs.exceptions import DeserializationError
 from jobs.querysets import JobManager
-from jobs.records import Activity, FailedAttempt, Pause, Progress, WorkerRecord
+from jobs.records import Activity, FailedAttempt, ImportedJob, Pause, Progress, WorkerRecord
 from jobs.states import FINISHED, UNFINISHED, State
 from jobs.store.indexes import PartialIndex
+from jobs.store.primary import PrimaryModel
 from jobs.text import one_line
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
+
+    from typing_extensions import Self
 
 
 __all__ = [
@@ -30,6 +33,7 @@ __all__ = [
     "AbstractJob",
     "Activity",
     "FailedAttempt",
+    "ImportedJob",
     "Job",
     "JobManager",
     "Pause",
@@ -68,7 +72,7 @@ OWN_COLUMNS = frozenset(
 )
 
 
-class AbstractJob(models.Model):
+class AbstractJob(PrimaryModel):
     """The base of a job class with fields of your own."""
 
     queue = models.CharField(max_length=255, default="default")
@@ -127,7 +131,7 @@ class AbstractJob(models.Model):
     created_at = models.DateTimeField(default=timezone.now)
     updated_at = models.DateTimeField(default=timezone.now)
 
-    objects = JobManager["AbstractJob"]()
+    objects: ClassVar[JobManager[Self]] = JobManager()
 
     #: The columns of the row that can't be read; set by the store.
     unreadable: tuple[str, ...] = ()

@@ -13,6 +13,7 @@ from django.utils import timezone
 from jobs.payloads import path_of
 from jobs.states import FINISHED, UNFINISHED, State
 from jobs.store import store_for
+from jobs.store.primary import PrimaryManager, PrimaryQuerySet
 
 if TYPE_CHECKING:
     from typing_extensions import Self
@@ -22,7 +23,7 @@ if TYPE_CHECKING:
 J = TypeVar("J", bound=models.Model)
 
 
-class JobQuerySet(models.QuerySet[J]):
+class JobQuerySet(PrimaryQuerySet[J]):
     """Each method narrows the query set, so they can be combined.
 
     To change jobs, use `jobs.operator.actions`: `update()` knows nothing of leases,
@@ -89,7 +90,7 @@ class JobQuerySet(models.QuerySet[J]):
         return self.filter(name=path).exclude(result="")
 
 
-_Manager = models.Manager.from_queryset(JobQuerySet)
+_Manager = PrimaryManager.from_queryset(JobQuerySet)
 
 
 class JobManager(_Manager[J]):

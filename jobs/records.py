@@ -13,6 +13,8 @@ from bisect import bisect_left
 from django.db import models
 from django.utils import timezone
 
+from jobs.store.primary import PrimaryModel
+
 #: Upper bounds of the classes of a histogram, in seconds; one more class is beyond.
 BOUNDS = (
     0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1, 2, 5, 10, 20,
@@ -47,7 +49,7 @@ def _key(help_text: str = "") -> models.CharField[str, str]:
     )
 
 
-class WorkerRecord(models.Model):
+class WorkerRecord(PrimaryModel):
     """A worker that runs now, as its last heartbeat described it."""
 
     name = _key()
@@ -73,7 +75,7 @@ class WorkerRecord(models.Model):
         return self.name
 
 
-class Activity(models.Model):
+class Activity(PrimaryModel):
     """What became of the jobs of one queue and class that ended in one minute.
 
     The columns of RAN and WAITED count executions by how long they ran, and how long
@@ -102,7 +104,7 @@ for _name in (*RAN, *WAITED):
     Activity.add_to_class(_name, models.IntegerField(default=0))
 
 
-class FailedAttempt(models.Model):
+class FailedAttempt(PrimaryModel):
     """One execution of a job that failed, or that its worker or container didn't
     survive.
 
@@ -141,7 +143,7 @@ class FailedAttempt(models.Model):
         return f"{self.job_id}: attempt {self.number}"
 
 
-class Progress(models.Model):
+class Progress(PrimaryModel):
     """How far the execution of a job has come, as it said itself."""
 
     key = _key("The job.")
@@ -159,7 +161,7 @@ class Progress(models.Model):
         return f"{self.key}: {self.done:g}"
 
 
-class Pause(models.Model):
+class Pause(PrimaryModel):
     """A queue, or a class of jobs, of which no worker takes jobs."""
 
     class Kind(models.TextChoices):
@@ -174,3 +176,15 @@ class Pause(models.Model):
 
     def __str__(self) -> str:
         return f"{self.kind} {self.value}"
+
+
+class ImportedJob(PrimaryModel):
+    """A row of another queue that was imported, so that it is imported once."""
+
+    key = _key("Where it was, hashed.")
+    job_id = models.CharField(max_length=64, default="", help_text="What it became.")
+    done = models.BooleanField(default=False)
+    imported_at = models.DateTimeField(default=timezone.now)
+
+    def __str__(self) -> str:
+        return f"job {self.job_id}"

@@ -152,6 +152,14 @@ class Terms:
 
         With DELAY_JOBS off, performs the job and returns False.
         """
+        if not self.is_made_to_wait(job):
+            self.perform(job)
+            return False
+        self.begin_to_wait([job])
+        return True
+
+    def is_made_to_wait(self, job: AbstractJob) -> bool:
+        """Fills and signs the row; whether the job is to be stored, not performed."""
         # Before the row is made, because the hook may change run_at, queue or priority,
         # as in Delayed Job.
         payload = job.payload
@@ -163,14 +171,19 @@ class Terms:
         job.signature = self._sign(job.handler)
         self.store.check_size(job)
         delayed = self._delayed
-        if not (payloads.call_with_accepted(delayed, job) if callable(delayed) else delayed):
-            with about_the_job(job):
-                self.lifecycle.run("invoke_job", invoke, job)
-            return False
-        is_due = job.run_at <= self._past or job.run_at <= timezone.now()
-        job.state = READY if is_due else SCHEDULED
-        job.being_enqueued = False
-        return True
+        return bool(payloads.call_with_accepted(delayed, job) if callable(delayed) else delayed)
+
+    def perform(self, job: AbstractJob) -> None:
+        """Performs a job that has no row."""
+        with about_the_job(job):
+            self.lifecycle.run("invoke_job", invoke, job)
+
+    def begin_to_wait(self, jobs: list[AbstractJob]) -> None:
+        """The last before the insert: what is due then is ready."""
+        for job in jobs:
+            is_due = job.run_at <= self._past or job.run_at <= timezone.now()
+            job.state = READY if is_due else SCHEDULED
+            job.being_enqueued = False
 
 
 def _check_options(job: AbstractJob) -> None:

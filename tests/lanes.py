@@ -122,6 +122,12 @@ RULES = (
         all="mongodb sqlite postgres documentdb",
         short="sqlite",
     ),
+    # MongoDB has no such transactions.
+    Rule(
+        "jobs/test_commits.py jobs/test_several_databases.py", all="sqlite postgres", short="sqlite"
+    ),
+    # A project of its own, on a database of its own.
+    Rule("jobs/test_guides.py", all="sqlite", short="sqlite"),
     # DocumentDB has no change streams.
     Rule("faults/test_pick_up.py", all="mongodb sqlite postgres", short="mongodb sqlite"),
     # PostgreSQL gets the statements that SQLite gets.

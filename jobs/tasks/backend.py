@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from functools import cached_property
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from django.apps import apps
 from django.core import checks
 
+from jobs import commits
 from jobs.instants import in_utc
 from jobs.tasks import decorating
 from jobs.tasks.compat import (
@@ -19,9 +20,12 @@ from jobs.tasks.compat import (
     TaskResultDoesNotExist,
     signals,
 )
-from jobs.tasks.results import JobResult, of
+from jobs.tasks.results import JobResult, become, of
 from jobs.tasks.telling import tell
 from jobs.text import storable
+
+if TYPE_CHECKING:
+    from jobs.tasks.call import TaskCall
 
 #: Of a queue's name, in characters.
 LONGEST_QUEUE_NAME = 255
@@ -30,8 +34,9 @@ LONGEST_QUEUE_NAME = 255
 class JobsBackend(BaseTaskBackend):
     """`TASKS = {"default": {"BACKEND": "jobs.tasks.JobsBackend"}}`: a task is a job.
 
-    `OPTIONS` may have `max_attempts`, `max_run_time` and `batch`, and `queues` with the
-    same for each queue. What `@jobs.tasks.options` says of a task goes before.
+    `OPTIONS` may have `max_attempts`, `max_run_time`, `batch` and `on_commit`, and
+    `queues` with the same for each queue. What `@jobs.tasks.options` says of a task
+    goes before.
     """
 
     supports_async_task = True
@@ -69,9 +74,10 @@ class JobsBackend(BaseTaskBackend):
         stored, and an open transaction stays usable. If the task's unique key is held,
         you get the result of the task that holds it, and no signal is sent.
 
-        With DELAY_JOBS off, the task is performed at once, and has no row.
+        With DELAY_JOBS off, the task is performed at once, and has no row. With
+        `on_commit`, either happens once your open transactions have been committed;
+        until then the result has an empty id, and nothing can be read of it.
         """
-        from jobs.enqueueing import enqueue
         from jobs.tasks.call import TaskCall
 
         self.validate_task(task)
@@ -79,13 +85,24 @@ class JobsBackend(BaseTaskBackend):
         said = decorating.of(task.func).or_else(self._said.of(task.queue_name))
         call = TaskCall.of(task, args, kwargs, said)
         key = said.unique_key
+        key = key(*args, **kwargs) if callable(key) else key
+        if awaited := call.awaited(said.on_commit):
+            promised = call.promised(task)
+            commits.after(awaited, lambda: become(promised, self._enqueue(task, call, key)))
+            return promised
+        return self._enqueue(task, call, key)
+
+    def _enqueue(self, task: Any, call: TaskCall, key: str | None) -> JobResult:
+        from jobs.enqueueing import enqueue
+
         try:
             job = enqueue(
                 call,
                 queue=task.queue_name,
                 priority=-int(task.priority),
                 run_at=task.run_after,
-                unique_key=key(*args, **kwargs) if callable(key) else key,
+                unique_key=key,
+                on_commit=False,
             )
         except BaseException as error:
             ended = call.ended_here()

@@ -10,11 +10,13 @@ from typing import TYPE_CHECKING, Any
 from django.utils import timezone
 from django.utils.crypto import get_random_string
 
+from jobs import commits
 from jobs import results as kept
 from jobs.exceptions import JobError
 from jobs.execution.tries import result_after
 from jobs.logs.error_text import without_queue
-from jobs.payloads import Performable, finished
+from jobs.models import Job
+from jobs.payloads import Performable, dump, finished
 from jobs.runner import default_name, worker_runner
 from jobs.states import FINISHED, State
 from jobs.store import store_for
@@ -68,6 +70,17 @@ class TaskCall(Performable):
             if (value := getattr(said, name)) is not None:
                 call.__dict__[name] = value
         return call
+
+    def awaited(self, on_commit: bool | None) -> list[str]:
+        """The databases whose commits the row waits for."""
+        return commits.awaited(store_for(Job).alias, on_commit)
+
+    def promised(self, task: Any) -> results.JobResult:
+        """A result that has no row yet. Raises ValueError if it can't get one."""
+        row = Job(pk="", queue=task.queue_name, name=self.function, handler=dump(self))
+        store_for(Job).check_size(row)
+        row.__dict__["payload"] = self
+        return results.of(row, task)
 
     def display_name(self) -> str:
         return self.function

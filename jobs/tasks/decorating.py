@@ -35,6 +35,7 @@ class Options:
     unique_key: str | Callable[..., str | None] | None = None
     reschedule_at: Callable[[dt.datetime, int], dt.datetime] | None = None
     batch: Any = None
+    on_commit: bool | None = None
 
     def __post_init__(self) -> None:
         for name, convert in (("max_attempts", positive_integer), ("max_run_time", duration)):
@@ -50,6 +51,8 @@ class Options:
             raise TypeError(f"unique_key is {key!r}: it takes a string or a function.")
         if self.reschedule_at is not None and not callable(self.reschedule_at):
             raise TypeError(f"reschedule_at is {self.reschedule_at!r}: it takes a function.")
+        if self.on_commit is not None and not isinstance(self.on_commit, bool):
+            raise TypeError(f"on_commit is {self.on_commit!r}: it takes True or False.")
 
     def or_else(self, other: Options) -> Options:
         """These options; where nothing is said, the other's."""
@@ -67,17 +70,19 @@ def options(
     unique_key: str | Callable[..., str | None] | None = None,
     reschedule_at: Callable[[dt.datetime, int], dt.datetime] | None = None,
     batch: Any = None,
+    on_commit: bool | None = None,
 ) -> Callable[[Decorated], Decorated]:
     """Says of a task how the queue handles it. Use it under or above `@task`.
 
     `max_attempts` is 1 by default. `max_run_time` is in seconds or a timedelta.
     `unique_key` is a string, or a function of the task's arguments that returns one, or
     None for no key. `reschedule_at(now, attempts)` returns when the next attempt is
-    due. `batch` is a `batchexec.Resources`, or a mapping of its arguments.
+    due. `batch` is a `batchexec.Resources`, or a mapping of its arguments. With
+    `on_commit=True`, the task is stored once your open transactions are committed.
 
     Raises TypeError or ValueError for a value that can't be meant.
     """
-    said = Options(max_attempts, max_run_time, unique_key, reschedule_at, batch)
+    said = Options(max_attempts, max_run_time, unique_key, reschedule_at, batch, on_commit)
 
     def decorate(decorated: Decorated) -> Decorated:
         function: Any = decorated.func if is_task(decorated) else decorated  # type: ignore[attr-defined]
@@ -100,11 +105,11 @@ def of(function: Any) -> Options:
 class BackendOptions:
     """OPTIONS of a backend in TASKS.
 
-    `max_attempts`, `max_run_time` and `batch` for all its tasks, and the same for a
-    queue's in `queues`. Raises TypeError or ValueError for anything else.
+    `max_attempts`, `max_run_time`, `batch` and `on_commit` for all its tasks, and the
+    same for a queue's in `queues`. Raises TypeError or ValueError for anything else.
     """
 
-    NAMES = ("max_attempts", "max_run_time", "batch")
+    NAMES = ("max_attempts", "max_run_time", "batch", "on_commit")
 
     def __init__(self, given: Any):
         found = dict(_mapping("OPTIONS", given))

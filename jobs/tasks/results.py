@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Generator
 from typing import TYPE_CHECKING, Any
 
@@ -86,6 +87,12 @@ def of(job: AbstractJob, task: Any = None) -> JobResult:
         result.errors.append(_last_error(job))
     object.__setattr__(result, "_return_value", kept.return_value)  # it is frozen
     return result
+
+
+def become(result: JobResult, other: JobResult) -> None:
+    """Makes `result`, which others hold already, say what `other` says."""
+    for field in dataclasses.fields(other):
+        object.__setattr__(result, field.name, getattr(other, field.name))
 
 
 def _status(state: str) -> TaskResultStatus:

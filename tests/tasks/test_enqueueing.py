@@ -263,6 +263,54 @@ def test_a_second_task_of_one_unique_key_is_the_first(told):
     assert [result.id for _, _, result in told] == [first.id, other.id]
 
 
+ON_COMMIT = {
+    "default": {
+        "BACKEND": "jobs.tasks.JobsBackend",
+        "QUEUES": [],
+        "OPTIONS": {"on_commit": True},
+    }
+}
+needs_transactions = pytest.mark.skipif(
+    connection.vendor == "mongodb", reason="MongoDB has no such transactions."
+)
+
+
+@needs_transactions
+@override_settings(TASKS=ON_COMMIT)
+def test_a_task_is_stored_when_the_transaction_is_committed(told):
+    with transaction.atomic():
+        result = work.add.enqueue(1, b=2)
+        with pytest.raises(TypeError):
+            work.add.enqueue(object())
+        assert (result.id, result.status, result.args) == ("", "READY", [1])
+        with pytest.raises(compat.TaskResultDoesNotExist):
+            result.refresh()
+        assert not Job.objects.exists()
+        assert told == []
+    assert row(result).payload.kwargs == {"b": 2}
+    assert [(name, one.id) for name, _, one in told] == [("task_enqueued", result.id)]
+    with transaction.atomic():
+        work.add.enqueue(3)
+        transaction.set_rollback(True)
+    assert Job.objects.count() == 1
+    first = work.invoice.enqueue(42)
+    with transaction.atomic():
+        second = work.invoice.enqueue(42)
+    assert second.id == first.id
+
+
+@needs_transactions
+@override_settings(TASKS=ON_COMMIT, JOBS={"DELAY_JOBS": False})
+def test_with_delay_jobs_off_a_task_is_performed_at_the_commit(told):
+    work.replies[:] = [5, ValueError("it broke")]
+    with transaction.atomic():
+        good, bad = work.reply.enqueue(), work.reply.enqueue()
+        assert (good.status, told) == ("READY", [])
+    assert (good.status, good.return_value, bad.status) == ("SUCCESSFUL", 5, "FAILED")
+    assert bad.errors[0].exception_class is ValueError
+    assert not Job.objects.exists()
+
+
 BOTH = {
     "default": {"BACKEND": "jobs.tasks.JobsBackend", "QUEUES": []},
     "other": {
@@ -305,6 +353,7 @@ def test_options_come_from_the_task_then_the_queue_then_the_backend():
         {"max_run_time": -1},
         {"unique_key": 5},
         {"reschedule_at": 5},
+        {"on_commit": 1},
     ],
 )
 def test_an_option_that_can_not_be_meant_is_refused_at_once(wrong):
@@ -324,6 +373,7 @@ def test_an_option_that_can_not_be_meant_is_refused_at_once(wrong):
         {"queues": []},
         {"queues": {"mail": {"unique_key": "x"}}},
         {"max_attempts": 0},
+        {"on_commit": "default"},
     ],
 )
 def test_wrong_options_of_a_backend_are_found_by_a_check(wrong):

@@ -1,0 +1,1 @@
+"""Jobs of Delayed Job, the Ruby library, as jobs of this queue."""
