@@ -45,7 +45,7 @@ def tries(batch: Any) -> int:
 
 
 def allow_everything(batch: Any) -> None:
-    batch._application._access._policy = None
+    batch._application._access.policy = None
 
 
 @pytest.mark.parametrize("plain", [False, True], ids=["own requests only", "the settings' as well"])
@@ -75,11 +75,11 @@ def test_a_request_that_was_taken_before_is_not_what_a_job_is_to_blame_for(
     powerless, worker, tmp_path
 ):
     log, mine = tmp_path / "log", worker()
-    policy = powerless._application._access._policy
+    policy = powerless._application._access.policy
     allow_everything(powerless)
     jobs.enqueue(asking(log, "before", **OWN["tags"]))
     assert mine.work_off() == (1, 0)
-    powerless._application._access._policy = policy
+    powerless._application._access.policy = policy
     job = jobs.enqueue(asking(log, "after", **OWN["tags"]))
 
     def allowed_after_many_denials() -> bool:
@@ -117,7 +117,7 @@ def test_jobs_that_are_denied_as_all_make_room_for_those_behind_them_at_no_cost(
     outside = ["arn:aws:batch:*:*:job-queue/elsewhere", "arn:aws:batch:*:*:job-definition/another*"]
     allowed = {"Effect": "Allow", "Action": "batch:SubmitJob", "NotResource": outside}
     document = {"Version": "2012-10-17", "Statement": [*LOST["Statement"], allowed]}
-    powerless._application._access._policy = Policy(document)
+    powerless._application._access.policy = Policy(document)
     denied = [jobs.enqueue(asking(log, name, **OWN[name])) for name in ("queue", "definition")]
     jobs.enqueue(asking(log, "plain"))
     assert worker().work_off(3) == (1, 2)

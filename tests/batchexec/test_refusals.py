@@ -147,7 +147,7 @@ def test_without_any_right_to_submit_all_wait_at_no_cost_and_it_is_said_once(
         if len(reasons) < 12 or not all("batch:SubmitJob" in reason for reason in reasons):
             return False
         assert [row(job).attempts for job in waiting] == 12 * [0]
-        batch._application._access._policy = None  # without one, everything is allowed
+        batch._application._access.policy = None  # without one, everything is allowed
         return True
 
     with released(tmp_path / "allowed", once=allow_once_all_wait):
