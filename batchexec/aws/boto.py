@@ -6,9 +6,10 @@ try:
     import boto3
     from botocore import exceptions
     from botocore.config import Config
+    from botocore.parsers import ResponseParserError
 except ImportError as error:
     raise ImportError(
         "AWS Batch needs boto3: pip install 'django-delayed-batch[batch]'."
     ) from error
 
-__all__ = ["Config", "boto3", "exceptions"]
+__all__ = ["Config", "ResponseParserError", "boto3", "exceptions"]

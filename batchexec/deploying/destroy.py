@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 from argparse import ArgumentParser
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 from django.core.management.base import BaseCommand, CommandError
@@ -12,6 +13,7 @@ from batchexec.deploying.environment import DEFAULT_NAME
 
 if TYPE_CHECKING:
     from batchexec.deploying.account import Account
+    from batchexec.deploying.formation import Formation
 
 HELP = "remove the environment from AWS; the database, secrets and images stay"
 
@@ -41,8 +43,10 @@ def run(
     images: str | None,
     **options: Any,
 ) -> int:
+    from batchexec.aws.boto import exceptions
     from batchexec.deploying.account import Account
     from batchexec.deploying.environment import Environment, name_problem, registry_stack
+    from batchexec.deploying.formation import AGAIN, message
     from batchexec.deploying.secrets import Secrets
     from batchexec.deploying.templates import REGISTRY, STACKS, parameters
     from jobs.management.terminal import printable
@@ -65,20 +69,54 @@ def run(
         return 0
     if not yes:
         _ask(name, account, there, secrets, images)
-    for stack in reversed(there):
-        say(f"{names[stack]}: is removed")
-        environment.formation.delete(names[stack])
-    if secrets:
+    failed = _remove_stacks(environment.formation, [names[stack] for stack in there], say)
+
+    def remove_secrets() -> None:
         for gone in kept.delete():
             say(f"{gone}: is deleted in 30 days")
-    if images:
-        _delete_images(account, images)
-        Environment(account, images, say).formation.delete(registry_stack(images))
+
+    def remove_images() -> None:
+        _delete_images(account, str(images))
+        Environment(account, str(images), say).formation.delete(registry_stack(str(images)))
         say(f"{images}: the repository and its images are deleted")
+
+    for wanted, what, remove in (
+        (secrets, f"The secrets of {name}", remove_secrets),
+        (images, f"The repository {images}", remove_images),
+    ):
+        try:
+            if wanted:
+                remove()
+        except CommandError as error:
+            failed.append(str(error))
+        except exceptions.ClientError as error:
+            failed.append(f"{what} could not be deleted: {message(error)} {AGAIN}")
     left = [kind for kind in ("database-url", "secret-key") if kept.find(kind)]
     if left:
         say(f"Kept: the secrets {', '.join(f'{name}/{kind}' for kind in left)}; --secrets deletes.")
+    if failed:
+        raise CommandError("\n".join(failed))
     return 0
+
+
+def _remove_stacks(formation: Formation, names: list[str], say: Callable[[str], None]) -> list[str]:
+    """Deletes them, the last first; returns what went wrong, in sentences.
+
+    Once one can't be deleted, those that it rests on stay, because AWS Batch can't
+    delete a compute environment whose role or network is gone.
+    """
+    left = list(names)
+    while left:
+        name = left[-1]
+        say(f"{name}: is being removed")
+        try:
+            formation.delete(name)
+        except CommandError as error:
+            rests_on = ", ".join(left[:-1])
+            return [f"{error} Until then these stay: {rests_on}." if rests_on else str(error)]
+        say(f"{name}: removed")
+        left.pop()
+    return []
 
 
 def _ask(name: str, account: Account, there: list[str], secrets: bool, images: str | None) -> None:

@@ -23,6 +23,8 @@ PAUSE = 3.0
 PREFIX = "batchexec"
 NO_CHANGES = ("didn't contain changes", "No updates are to be performed")
 CAPABILITIES = ["CAPABILITY_IAM"]
+#: What to do when something could not be deleted.
+AGAIN = "Mend that, and run this again: what is deleted already stays deleted."
 
 Say = Callable[[str], None]
 
@@ -140,7 +142,7 @@ class Formation:
         except exceptions.ClientError as error:
             if any(part in str(error) for part in NO_CHANGES):
                 return ChangeSet("", name, is_new, [], unchanged=True)
-            raise Failed(f"The stack {name} can't be changed: {_message(error)}") from error
+            raise Failed(f"The stack {name} can't be changed: {message(error)}") from error
         return self._planned(made["Id"], name, is_new)
 
     def _planned(self, change_set: str, name: str, is_new: bool) -> ChangeSet:
@@ -182,7 +184,7 @@ class Formation:
         except exceptions.ClientError as error:
             raise Failed(
                 f"The stack {plan.stack} can't be changed now, probably because another deployment "
-                f"changes it: {_message(error)} Wait until it has ended, and run this again."
+                f"changes it: {message(error)} Wait until it has ended, and run this again."
             ) from error
         stack = self._followed(before, seen, has_begun=False)
         if stack is None or stack.status not in ("CREATE_COMPLETE", "UPDATE_COMPLETE"):
@@ -195,13 +197,15 @@ class Formation:
         if stack is None:
             return
         seen = self._events_until_now(stack.id)
-        self._client.delete_stack(StackName=name)
+        try:
+            self._client.delete_stack(StackName=name)
+        except exceptions.ClientError as error:
+            raise Failed(f"The stack {name} can't be deleted: {message(error)} {AGAIN}") from error
         gone = self._followed(stack, seen)
         if gone is not None and gone.status != "DELETE_COMPLETE":
             reason = self._first_failure(stack.id, seen) or gone.reason
             raise Failed(
-                f"The stack {name} could not be deleted ({gone.status}): {reason} "
-                "Mend that, and run this again: what is deleted already stays deleted."
+                f"The stack {name} could not be deleted ({gone.status}): {reason} {AGAIN}"
             )
 
     def _followed(self, stack: Stack, seen: set[str], has_begun: bool = True) -> Stack | None:
@@ -258,6 +262,6 @@ class Formation:
         return f"{text}{stuck(now)}"
 
 
-def _message(error: Any) -> str:
+def message(error: Any) -> str:
     text = str(error.response.get("Error", {}).get("Message") or error).strip()
     return text if text.endswith(".") else f"{text}."

@@ -26,6 +26,7 @@ from batchexec.local.faults import CALL_KINDS, Fault, FaultError, Faults
 from batchexec.local.guard import Guard
 from batchexec.local.iam.access import Access
 from batchexec.local.logs import Logs
+from batchexec.local.replies import readable, refusal
 from batchexec.local.rules import model
 from batchexec.local.throttle import Throttle
 
@@ -153,7 +154,11 @@ class Application:
             return _error(refuse(str(error)))
         if service == "logs":
             self._logs.copy()
-        return self._ask_moto(environ, body)
+        try:
+            return readable(environ, service, self._ask_moto(environ, body))
+        except NotImplementedError as error:
+            logger.warning("moto lacks a call of %s: %s", service, error)
+            return refusal(environ, service, 400, "InvalidAction", f"localbatch: {error}")
 
     def _ask_moto(self, environ: dict[str, Any], body: bytes) -> Answer:
         started: list[Any] = []

@@ -1,6 +1,6 @@
 """What moto keeps for us: logs, IAM, EC2, CloudFormation and the other services.
 
-No other module but `mends` knows moto.
+No other modules but `mends` and `removals` know moto.
 """
 
 from __future__ import annotations

@@ -3,7 +3,8 @@
 A stack that a change set has made names it, and shows its outputs, and its parameters
 as they were given. An update makes a new revision of a definition, makes what a
 condition has left out until now, and leaves alone what moto can't change. AWS::NoValue
-in a list is no entry, and RetainExceptOnCreate is kept to. AWS Batch has a role of its
+in a list is no entry, and RetainExceptOnCreate is kept to. A stack is deleted with all
+that is in it (`removals`). AWS Batch has a role of its
 own. A task of ECS comes to its end: nothing runs in it, it pretends to have succeeded.
 """
 
@@ -16,6 +17,8 @@ from moto.cloudformation import parsing
 from moto.cloudformation.models import ChangeSet, Stack
 from moto.iam.models import iam_backends
 from moto.moto_api import state_manager
+
+from batchexec.local import removals
 
 #: Marks that the mends are done.
 MENDED = "_mended_by_localbatch"
@@ -37,6 +40,7 @@ def mend() -> None:
     mended.parameter_list = property(_parameters)
     mended = ChangeSet
     mended.apply = _with_outputs(ChangeSet.apply)
+    removals.mend()
     setattr(mended, MENDED, True)
 
 

@@ -1,4 +1,4 @@
-"""Adopts what moto's CloudFormation has made: its stacks are in moto's own tables.
+"""Follows what moto's CloudFormation makes and deletes, in moto's own tables.
 
 moto drops some properties of a template, such as a definition's timeout and a queue's
 scheduling policy.
@@ -14,7 +14,11 @@ from batchexec.local.account.region import Region
 
 
 def adopt(region: Region, moto: Any, adopted: set[str]) -> None:
-    """Adds what is new in moto's Batch. `adopted` remembers what was added before."""
+    """Adds what is new in moto's Batch, and removes what a stack has taken away again.
+
+    `adopted` remembers what was added before.
+    """
+    _forget(region, moto, adopted)
     for shown in moto.describe_compute_environments():
         arn = shown["computeEnvironmentArn"]
         if arn not in adopted:
@@ -37,6 +41,19 @@ def adopt(region: Region, moto: Any, adopted: set[str]) -> None:
             shown["platformCapabilities"] = shown.get("platformCapabilities") or _guess(shown)
             region.definitions[definition.arn] = shown
             adopted.add(definition.arn)
+
+
+def _forget(region: Region, moto: Any, adopted: set[str]) -> None:
+    for known, shown in (
+        (region.environments, moto._compute_environments),
+        (region.queues, moto._job_queues),
+    ):
+        for arn in [arn for arn in known if arn in adopted and arn not in shown]:
+            del known[arn]
+            adopted.remove(arn)
+    for definition in moto.describe_job_definitions():
+        if definition.status == "INACTIVE" and definition.arn in adopted:
+            region.definitions[definition.arn]["status"] = "INACTIVE"
 
 
 def _guess(definition: dict[str, Any]) -> list[str]:

@@ -10,6 +10,7 @@ from typing import Any
 from django.core.management.base import BaseCommand, CommandError
 
 from jobs.management.failures import of_the_database
+from jobs.text import one_line
 
 #: Each sub-command is a module of its own that has HELP, `add_arguments(parser)` and
 #: `run(command, **options)`, which returns the exit status.
@@ -21,7 +22,12 @@ SUB_COMMANDS = {
     "doctor": "batchexec.doctor.command",
 }
 
-
+#: Of what can't be read, in characters: proxies answer with whole pages.
+LONGEST = 300
+UNREADABLE = (
+    "This answer isn't one of AWS's: see whether AWS_ENDPOINT_URL or a proxy leads elsewhere, and "
+    "run this again."
+)
 WHO = "whoever runs the command, so allow it, or use other credentials"
 
 
@@ -59,7 +65,7 @@ def _sentence(error: Exception) -> str:
     if isinstance(error, ImportError):
         return str(error)
     from batchexec.aws import answers, credentials  # with boto3, which may be missing
-    from batchexec.aws.boto import exceptions
+    from batchexec.aws.boto import ResponseParserError, exceptions
 
     if isinstance(error, exceptions.ClientError):
         if answers.is_denied(error):
@@ -67,6 +73,8 @@ def _sentence(error: Exception) -> str:
         return answers.configuration_error(error) or f"AWS refuses this: {error}"
     if text := answers.configuration_error(error) or credentials.missing(error):
         return text
+    if isinstance(error, ResponseParserError):
+        return f"{UNREADABLE} {one_line(error)[:LONGEST]}"
     if isinstance(error, exceptions.BotoCoreError):
         return f"AWS can't be asked: {error}"
     return of_the_database(error)
