@@ -204,9 +204,7 @@ class Formation:
         gone = self._followed(stack, seen)
         if gone is not None and gone.status != "DELETE_COMPLETE":
             reason = self._first_failure(stack.id, seen) or gone.reason
-            raise Failed(
-                f"The stack {name} could not be deleted ({gone.status}): {reason} {AGAIN}"
-            )
+            raise Failed(f"The stack {name} could not be deleted ({gone.status}): {reason} {AGAIN}")
 
     def _followed(self, stack: Stack, seen: set[str], has_begun: bool = True) -> Stack | None:
         """Tells of every event until the stack is in progress no more.

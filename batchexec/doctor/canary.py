@@ -2,18 +2,25 @@
 
 from __future__ import annotations
 
+import datetime as dt
 import secrets
+import signal
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator, Iterator
+from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
 
+from django.utils import timezone
+
 import jobs
 from batchexec import markers
 from batchexec.aws.client import BatchClient
+from batchexec.aws.failures import INFRASTRUCTURE, classify
 from batchexec.doctor.deployment import Deployment
+from batchexec.doctor.ending import ENDED, explain
 from batchexec.doctor.findings import Finding, fault, ok, warning
 from batchexec.doctor.rounds import of_error
 from batchexec.place import AwsBatch
@@ -27,8 +34,12 @@ from jobs.worker import Worker
 QUEUE = "batchexec-doctor-"
 #: Seconds between two looks at the Batch job.
 PAUSE = 1.0
+#: How old a canary is that a killed doctor has left, at least.
+LEFT_AFTER = dt.timedelta(hours=1)
 #: Seconds in which the worker lets go of the job, once told to stop.
 GRACE = 30
+#: A worker says so of a job whose container has recorded nothing.
+WITHOUT = "without recording an outcome"
 #: States in which a job is over.
 OVER = (State.SUCCEEDED, State.FAILED, State.CANCELLED)
 
@@ -83,10 +94,14 @@ class Flight:
         self._batch_job_id = ""
         self._statuses: list[str] = []
         self._is_home = False
-        #: Why it failed, in a sentence; empty if it didn't.
+        self._detail: dict[str, Any] = {}
+        #: Why it failed, in a sentence; empty if it didn't. And what to do about it.
         self.outcome = ""
+        self.cure = "see docs/troubleshooting.md for that sentence, and mend the faults above."
+        #: The signal that has ended it early.
+        self.ended_by = ""
 
-    def steps(self) -> Iterator[Step]:
+    def steps(self) -> Generator[Step, None, None]:
         """Yields each as it happens. Removes the job at the end, however it ends."""
         queue = f"{QUEUE}{secrets.token_hex(4)}"
         worker = Worker(queues=[queue], plugins=[HandOver])
@@ -97,13 +112,14 @@ class Flight:
             target=self._work, args=(worker,), name="doctor-canary", daemon=True
         )
         job = jobs.enqueue(Canary(), queue=queue)
-        yield self._step(f"enqueued as job {job.pk}")
-        thread.start()
         try:
+            yield self._step(f"enqueued as job {job.pk}")
+            thread.start()
             yield from self._followed(job, thread)
         finally:
             worker.stop()
-            thread.join(GRACE)
+            if thread.ident is not None:
+                thread.join(GRACE)
             self._remove(job)
 
     def _work(self, worker: Worker) -> None:
@@ -118,9 +134,14 @@ class Flight:
 
     def _followed(self, job: Job, thread: threading.Thread) -> Iterator[Step]:
         until = time.monotonic() + self._limit
-        while time.monotonic() < until:
+        while time.monotonic() < until and not self.ended_by:
+            # Read first: what a container records, it records before it ends.
+            had_ended = self._has_ended
             row = Job.objects.filter(pk=job.pk).first()
             yield from self._new_statuses(job)
+            if row is not None and had_ended and self._is_lost(row):
+                self.outcome, self.cure = explain(self._detail)
+                return
             if row is None or row.state in OVER:
                 if row is not None and row.state != State.SUCCEEDED:
                     self.outcome = first_line(row.last_error or f"it is {row.state}")
@@ -132,23 +153,39 @@ class Flight:
             thread.join(PAUSE)
             if not thread.is_alive():
                 time.sleep(PAUSE / 10)
+        if self.ended_by:
+            self.outcome, self.cure = f"{self.ended_by} ended it", "run this again."
+            return
         self.outcome = f"it was not over after {self._limit:g} s"
         if self._statuses:
             self.outcome += f", and last {self._statuses[-1]}"
+
+    @property
+    def _has_ended(self) -> bool:
+        return self._detail.get("status") in ENDED
+
+    def _is_lost(self, row: Job) -> bool:
+        """Whether its container, which has ended, has recorded no outcome.
+
+        One that lost its machine is submitted again.
+        """
+        is_recorded = row.state in OVER and WITHOUT not in (row.last_error or "")
+        return not is_recorded and classify(self._detail).kind not in INFRASTRUCTURE
 
     def _new_statuses(self, job: Job) -> Iterator[Step]:
         marker = markers.look_up(str(job.pk))
         # By the marker, if another worker has taken it.
         noted = self._client.submitted if self._client else ""
         found = noted or (marker.batch_job_id if marker else "")
-        if found and not self._batch_job_id:
-            self._batch_job_id = found
+        if found and found != self._batch_job_id:
+            # A later one takes the place of one that lost its machine.
+            self._batch_job_id, self._statuses = found, []
             yield self._step(f"submitted as Batch job {self._batch_job_id}")
         if not self._batch_job_id:
             if marker is not None and marker.status_reason:
                 self.outcome = f"it was not submitted: {first_line(marker.status_reason)}"
             return
-        detail = self._batch.describe_one(self._batch_job_id) or {}
+        detail = self._detail = self._batch.describe_one(self._batch_job_id) or {}
         status = str(detail.get("status") or "")
         if status and status not in self._statuses:
             self._statuses.append(status)
@@ -158,17 +195,56 @@ class Flight:
         return Step(time.monotonic() - self._began, text)
 
     def _remove(self, job: Job) -> None:
-        """Whatever is left: the row, its marker and traces, the Batch job."""
-        row = Job.objects.filter(pk=job.pk).first()
-        if row is not None and row.state not in OVER:
-            cancel(row)
-        if self._batch_job_id and not self._is_home:
-            self._batch.terminate(self._batch_job_id, "manage.py batchexec doctor gave up")
-        AwsBatch().to_be_deleted([str(job.pk)])
+        unfinished = "" if self._is_home or self._has_ended else self._batch_job_id
+        _remove(self._batch, job, unfinished)
+
+
+def _remove(batch: BatchClient, job: Job, batch_job_id: str) -> None:
+    """Removes whatever is left: row, marker, traces, and the Batch job of that id."""
+    row = Job.objects.filter(pk=job.pk).first()
+    if row is not None and row.state not in OVER:
+        cancel(row)
+    if batch_job_id:
+        batch.terminate(batch_job_id, "manage.py batchexec doctor gave up")
+    AwsBatch().to_be_deleted([str(job.pk)])
+    marker = markers.look_up(str(job.pk))
+    if marker is not None:
+        markers.clear(marker)
+    Job.objects.filter(pk=job.pk).delete()
+
+
+def remove_leftovers(deployment: Deployment) -> int:
+    """Removes canaries that doctors have left who were killed; returns their number."""
+    before = timezone.now() - LEFT_AFTER
+    found = list(Job.objects.filter(queue__startswith=QUEUE, created_at__lt=before))
+    for job in found:
         marker = markers.look_up(str(job.pk))
-        if marker is not None:
-            markers.clear(marker)
-        Job.objects.filter(pk=job.pk).delete()
+        noted = marker.batch_job_id if marker else ""
+        detail = deployment.batch.describe_one(noted) if noted else None
+        unfinished = str(detail["jobId"]) if detail and detail["status"] not in ENDED else ""
+        _remove(deployment.batch, job, unfinished)
+    return len(found)
+
+
+@contextmanager
+def _heeding(flight: Flight) -> Iterator[None]:
+    """SIGTERM and SIGINT end the flight at its next look, and it removes what is left.
+
+    Signals can be heeded in the main thread only.
+    """
+
+    def end(signum: int, frame: Any) -> None:
+        flight.ended_by = signal.Signals(signum).name
+
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    before = {number: signal.signal(number, end) for number in (signal.SIGTERM, signal.SIGINT)}
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
 
 
 def _reason(detail: dict[str, Any]) -> str:
@@ -182,18 +258,17 @@ def fly(
     """Has a canary fly for so many seconds at most. Returns its steps and a verdict."""
     steps: list[Step] = []
     try:
+        remove_leftovers(deployment)
         flight = Flight(deployment, limit)
-        for step in flight.steps():
-            steps.append(step)
-            tell(step)
+        with _heeding(flight), closing(flight.steps()) as flying:
+            for step in flying:
+                steps.append(step)
+                tell(step)
     except Exception as error:
         found = of_error(error)
         return steps, fault(f"The canary did not fly. {found.text}", found.cure)
     if flight.outcome:
-        return steps, fault(
-            f"The canary failed: {flight.outcome}.",
-            "see docs/troubleshooting.md for that sentence, and mend the faults above.",
-        )
+        return steps, fault(f"The canary failed: {flight.outcome}.", flight.cure)
     if not flight._batch_job_id:
         return steps, warning(
             "The canary was performed, but not on AWS Batch: another worker took it.",

@@ -14,7 +14,7 @@ FORM = "application/x-www-form-urlencoded"
 
 
 def refusal(environ: dict[str, Any], service: str, status: int, code: str, message: str) -> Reply:
-    """XML for the query protocols (CloudFormation, IAM, STS, EC2), JSON for the others."""
+    """XML for the query protocols (CloudFormation, IAM, STS, EC2), else JSON."""
     if not _is_query(environ):
         content = json.dumps({"__type": code, "message": message}).encode()
         return status, [("Content-Type", "application/json"), ("x-amzn-ErrorType", code)], content

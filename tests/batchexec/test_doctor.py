@@ -16,7 +16,6 @@ from batchexec.doctor.findings import FAULT, WARNING, Finding
 from jobs.models import Job
 from tests.batchexec.local_helpers import boto
 from tests.batchexec.patients import KEY, Patient, trusted
-from tests.processes import wait_for
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -269,19 +268,3 @@ def test_looking_leaves_nothing_behind_in_aws_batch(patient, batch):
     assert batch.calls()["counts"]["SubmitJob"] == 1
     assert [one["accepted"] for one in batch.calls()["submissions"]] == [False]
     assert Job.objects.count() == 0
-
-
-def test_a_canary_that_does_not_come_home_is_given_up_and_removed(patient, batch, start):
-    batch.set_lag(60)
-    doctor = start("batchexec", "doctor", "--canary", "--canary-limit", "3")
-    assert doctor.wait() == 1
-    assert "fault    canary: The canary failed: it was not over after 3 s" in doctor.output
-    assert Job.objects.count() == 0
-    wait_for(
-        lambda: all(
-            one["status"] in ("SUCCEEDED", "FAILED")
-            for one in patient.batch.describe_jobs(
-                jobs=[one["jobId"] for one in batch.calls()["submissions"] if one["accepted"]]
-            )["jobs"]
-        )
-    )

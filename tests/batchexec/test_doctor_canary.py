@@ -1,0 +1,92 @@
+"""The canary that doesn't come home: it says why, and nothing of it is left."""
+
+from __future__ import annotations
+
+import datetime as dt
+import signal
+
+import pytest
+
+import jobs
+from batchexec.doctor.canary import QUEUE, Canary, remove_leftovers
+from batchexec.doctor.deployment import Deployment
+from batchexec.doctor.ending import ENDED, explain
+from batchexec.local.server import LocalBatch
+from batchexec.models import BatchJob
+from jobs.models import Job
+from tests.batchexec.patients import Patient
+from tests.processes import wait_for
+
+pytestmark = pytest.mark.django_db(transaction=True)
+
+
+def all_are_over(patient: Patient, batch: LocalBatch) -> bool:
+    """Whether the Batch jobs that were submitted, one at least, have ended."""
+    submitted = [one["jobId"] for one in batch.calls()["submissions"] if one["accepted"]]
+    shown = patient.batch.describe_jobs(jobs=submitted)["jobs"] if submitted else []
+    return bool(shown) and all(one["status"] in ENDED for one in shown)
+
+
+def test_a_canary_that_does_not_come_home_is_given_up_and_removed(patient, batch, start):
+    batch.set_lag(60)
+    doctor = start("batchexec", "doctor", "--canary", "--canary-limit", "3")
+    assert doctor.wait() == 1
+    assert "fault    canary: The canary failed: it was not over after 3 s" in doctor.output
+    assert Job.objects.count() == 0
+    wait_for(lambda: all_are_over(patient, batch))
+
+
+def test_a_container_on_another_database_is_explained_as_soon_as_it_has_ended(
+    patient, start, tmp_path, monkeypatch
+):
+    # As with localbatch that was started before the variable was set.
+    monkeypatch.setenv("DATABASE_URL", f"sqlite:///{tmp_path}/another")
+    doctor = start("batchexec", "doctor", "--canary", "--canary-limit", "300")
+    assert doctor.wait(60) == 1, doctor.output
+    (line,) = [one for one in doctor.output.splitlines() if one.startswith("fault ")]
+    assert "canary: The canary failed: its Batch job ended as FAILED with exit code " in line
+    assert "; its log ends with: " in line
+    assert " Cure: " in line
+    assert Job.objects.count() == 0
+    assert BatchJob.objects.count() == 0
+
+
+@pytest.mark.parametrize("signum", [signal.SIGTERM, signal.SIGINT])
+def test_a_doctor_who_is_told_to_stop_takes_its_canary_along(patient, batch, start, signum):
+    batch.set_lag(60)
+    doctor = start("batchexec", "doctor", "--canary")
+    wait_for(lambda: "submitted as Batch job" in doctor.output)
+    doctor.send(signum)
+    assert doctor.wait(60) == 1
+    assert f"The canary failed: {signum.name} ended it." in doctor.output
+    assert Job.objects.count() == 0
+    assert BatchJob.objects.count() == 0
+    wait_for(lambda: all_are_over(patient, batch))
+
+
+def test_the_next_doctor_removes_what_a_killed_one_has_left(patient):
+    old, new = (jobs.enqueue(Canary(), queue=f"{QUEUE}{name}") for name in ("old", "new"))
+    own = jobs.enqueue(Canary(), queue="mail")
+    long_ago = old.created_at - dt.timedelta(hours=2)
+    Job.objects.filter(pk__in=[old.pk, own.pk]).update(created_at=long_ago)
+    BatchJob.objects.create(job_id=str(old.pk), epoch=0, job_name="x", batch_job_id="gone")
+    assert remove_leftovers(Deployment("")) == 1
+    assert {job.pk for job in Job.objects.all()} == {new.pk, own.pk}
+    assert BatchJob.objects.count() == 0
+
+
+@pytest.mark.parametrize(
+    ("container", "text", "cure"),
+    [
+        ({"exitCode": 4}, "exit code 4 (Essential", "the containers' DATABASE_URL"),
+        ({"exitCode": 75}, "doesn't reach the database", "let the containers' address"),
+        ({"exitCode": 0}, "another database or another SECRET_KEY", "compare DATABASE_URL"),
+        ({"reason": "CannotPullContainerError"}, "never ran", "docs/troubleshooting.md"),
+    ],
+)
+def test_an_exit_status_is_said_with_its_likely_cause(region, batch, container, text, cure):
+    reason = "Essential container in task exited"
+    detail = {"jobId": "x", "status": "FAILED", "statusReason": reason, "container": container}
+    said, todo = explain(detail)
+    assert text in said
+    assert cure in todo
