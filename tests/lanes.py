@@ -182,6 +182,8 @@ REPETITIONS = {
     "batchexec/test_reconcile.py": "test_a_batch_job_that_is_over_is_no_stranger",
     "batchexec/test_refusals.py": "[own1-statement1 [own2-statement2 "
     "test_without_any_right test_a_queue_that_is_disabled_behind",
+    "batchexec/test_deploy_destroy.py": "test_destroy_asks",
+    "batchexec/test_deploy_unreadable.py": "-sts] -json]",
     "batchexec/test_doctor_canary.py": "takes_its_canary_along[2] test_a_canary_that_does_not",
     "batchexec/test_elsewhere.py": "test_a_job_that_was_to_be_deleted test_a_batch_job_is_left",
     "batchexec/test_handover.py": "batch_job[1] test_a_submission_that_never_arrived",

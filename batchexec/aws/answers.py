@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from batchexec.aws import credentials
-from batchexec.aws.boto import exceptions
+from batchexec.aws.boto import ResponseParserError, exceptions
 from batchexec.aws.errors import (
     Denied,
     NotAccepted,
@@ -92,6 +92,23 @@ def configuration_error(error: BaseException) -> str:
     if is_denied(error):
         return f"AWS denies this, so allow it to the worker's role: {error}"
     return ""
+
+
+def is_unreadable(error: BaseException) -> bool:
+    """Whether what answered can't be AWS: botocore can't parse it, or a member of the
+    answer is missing that AWS always sends.
+    """
+    if isinstance(error, (ResponseParserError, LookupError)):
+        return True
+    place = error.__traceback__
+    while place is not None and place.tb_next is not None:
+        place = place.tb_next
+    # botocore's own errors have classes of its own; any other is one of its parser.
+    return (
+        not isinstance(error, (exceptions.BotoCoreError, exceptions.ClientError, OSError))
+        and place is not None
+        and str(place.tb_frame.f_globals.get("__name__")).startswith("botocore.")
+    )
 
 
 def is_about_credentials(error: BaseException) -> bool:

@@ -44,6 +44,8 @@ class Account:
             sts = session.client("sts", region_name=region, config=Config(**CONFIG))
             answer = sts.get_caller_identity()
         except exceptions.ClientError as error:
+            if error.response.get("ResponseMetadata", {}).get("HTTPStatusCode", 0) >= 500:
+                raise NotConfigured(f"AWS can't be asked who you are: {error}") from error
             raise NotConfigured(f"AWS refuses these credentials: {error}") from error
         except (exceptions.BotoCoreError, OSError) as error:
             text = credentials.missing(error) or f"AWS can't be asked who you are: {error}"

@@ -129,7 +129,9 @@ class Release:
     def rehearse(self) -> None:
         """Says what `make` would change, by change sets that are deleted again."""
         if self._database_url:
-            self._say(f"secrets: {self._environment.name}/database-url would be kept")
+            is_new = self._secrets.find("database-url") is None
+            change = "made" if is_new else "given the value of the file"
+            self._say(f"secrets: {self._environment.name}/database-url would be {change}")
         if not self._values.get("SecretKeySecret") and not self._secrets.find("secret-key"):
             self._say(f"secrets: {self._environment.name}/secret-key would be made at random")
         self._values.setdefault("DatabaseSecret", self._pretended("database-url"))

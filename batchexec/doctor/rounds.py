@@ -96,6 +96,11 @@ def of_error(error: BaseException) -> Finding:
             f"This can't be looked at: {_said(error)}",
             "let this machine reach that address (a route, a VPC endpoint, a proxy).",
         )
+    if answers.is_unreadable(error) and not isinstance(error, LookupError):
+        return warning(
+            f"This can't be looked at, because the answer isn't one of AWS's: {_said(error)}",
+            "see whether AWS_ENDPOINT_URL or a proxy leads elsewhere.",
+        )
     return warning(
         f"This can't be looked at: {type(error).__name__}: {_said(error)}",
         "compare what is there with docs/deploying.md: it is not what the check expects.",

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import stat
-import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -16,7 +15,6 @@ from moto.ecs.models import Container, EC2ContainerServiceBackend
 
 from batchexec.deploying import words
 from batchexec.deploying.formation import ChangeSet
-from batchexec.deploying.secrets import Secrets
 from tests.batchexec.deployments import LEFT_OUT, Account, account, call
 
 pytestmark = LEFT_OUT
@@ -160,43 +158,6 @@ def test_a_first_deployment_that_fails_says_what_is_left_and_how_to_remove_it(
         assert "these stacks are there: shop-roles, shop-base. `manage.py" in str(error.value)
         call("destroy", "--name", "shop", "--yes")
         assert made.stacks() == ["shop-registry"]
-
-
-@pytest.mark.usefixtures("_boto3_reads_its_files_once")
-def test_destroy_asks_and_keeps_data_unless_it_is_told(
-    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
-) -> None:
-    with account(tmp_path) as made:
-        made.deploy("--image", made.image(), *made.network(), "--no-migrate")
-        stacks = made.stacks()
-        assert len(stacks) == 6
-        with pytest.raises(CommandError, match=r"add --yes if you mean it\. Nothing was"):
-            call("destroy", "--name", "shop")
-        assert made.stacks() == stacks
-        assert "5 stacks of shop" in capsys.readouterr().out
-        monkeypatch.setattr(sys.stdin, "isatty", lambda: True, raising=False)
-        monkeypatch.setattr("builtins.input", lambda question: "yes")
-        with pytest.raises(CommandError, match="Nothing was removed"):
-            call("destroy", "--name", "shop")
-        assert made.stacks() == stacks
-        monkeypatch.setattr("builtins.input", lambda question: "shop")
-        said = call("destroy", "--name", "shop")
-        assert "Kept: the secrets shop/database-url, shop/secret-key" in said
-        assert made.stacks() == ["shop-registry"]
-        assert made.image()
-        kept = made.client("secretsmanager").list_secrets()["SecretList"]
-        assert len(kept) == 2
-        said = call("destroy", "--name", "shop", "--yes", "--secrets", "--images", "shop")
-        assert "shop/secret-key: is deleted in 30 days" in said
-        assert made.stacks() == []
-        assert made.client("ecr").describe_repositories()["repositories"] == []
-        assert call("destroy", "--name", "shop") == (
-            "Nothing named shop is deployed in us-east-1.\n"
-        )
-        # Until then, another deployment takes them back.
-        again = Secrets(made.client("secretsmanager"), "shop")
-        assert again.find("secret-key") is None
-        assert again.secret_key() == again.find("secret-key")
 
 
 def test_push_runs_docker_and_prints_the_next_command(

@@ -65,7 +65,7 @@ def _sentence(error: Exception) -> str:
     if isinstance(error, ImportError):
         return str(error)
     from batchexec.aws import answers, credentials  # with boto3, which may be missing
-    from batchexec.aws.boto import ResponseParserError, exceptions
+    from batchexec.aws.boto import exceptions
 
     if isinstance(error, exceptions.ClientError):
         if answers.is_denied(error):
@@ -73,8 +73,11 @@ def _sentence(error: Exception) -> str:
         return answers.configuration_error(error) or f"AWS refuses this: {error}"
     if text := answers.configuration_error(error) or credentials.missing(error):
         return text
-    if isinstance(error, ResponseParserError):
-        return f"{UNREADABLE} {one_line(error)[:LONGEST]}"
     if isinstance(error, exceptions.BotoCoreError):
         return f"AWS can't be asked: {error}"
-    return of_the_database(error)
+    if text := of_the_database(error):
+        return text
+    if answers.is_unreadable(error):
+        what = f"{type(error).__name__}: {one_line(error)[:LONGEST]}"
+        return f"{UNREADABLE} It is {what}; --traceback shows where."
+    return ""

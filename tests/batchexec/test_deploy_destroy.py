@@ -1,0 +1,135 @@
+"""The end of a deployment, and what comes after it."""
+
+from __future__ import annotations
+
+import io
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+from django.core.management import call_command
+from django.core.management.base import CommandError
+from moto.cloudformation.exceptions import ValidationError
+from moto.cloudformation.models import CloudFormationBackend
+
+from batchexec.deploying.secrets import Secrets
+from tests.batchexec.deployments import LEFT_OUT, account, call
+
+pytestmark = [LEFT_OUT, pytest.mark.usefixtures("_boto3_reads_its_files_once")]
+
+
+def test_destroy_asks_and_keeps_data_unless_it_is_told(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with account(tmp_path) as made:
+        made.deploy("--image", made.image(), "--no-migrate")
+        stacks = made.stacks()
+        assert len(stacks) == 7
+        with pytest.raises(CommandError, match=r"add --yes if you mean it\. Nothing was"):
+            call("destroy", "--name", "shop")
+        assert made.stacks() == stacks
+        assert "6 stacks of shop" in capsys.readouterr().out
+        monkeypatch.setattr(sys.stdin, "isatty", lambda: True, raising=False)
+        monkeypatch.setattr("builtins.input", lambda question: "yes")
+        with pytest.raises(CommandError, match="Nothing was removed"):
+            call("destroy", "--name", "shop")
+        assert made.stacks() == stacks
+        monkeypatch.setattr("builtins.input", lambda question: "shop")
+        said = call("destroy", "--name", "shop")
+        for name in ("alarms", "service", "batch", "base", "roles", "network"):
+            begun, done = f"shop-{name}: is being removed\n", f"shop-{name}: removed\n"
+            assert 0 <= said.index(begun) < said.index(done)
+        assert "Kept: the secrets shop/database-url, shop/secret-key" in said
+        assert made.stacks() == ["shop-registry"]
+        assert made.image()
+        kept = made.client("secretsmanager").list_secrets()["SecretList"]
+        assert len(kept) == 2
+        said = call("destroy", "--name", "shop", "--yes", "--secrets", "--images", "shop")
+        assert "shop/secret-key: is deleted in 30 days" in said
+        assert made.stacks() == []
+        assert made.client("ecr").describe_repositories()["repositories"] == []
+        assert call("destroy", "--name", "shop") == (
+            "Nothing named shop is deployed in us-east-1.\n"
+        )
+        # Until then, another deployment takes them back.
+        again = Secrets(made.client("secretsmanager"), "shop")
+        assert again.find("secret-key") is None
+        assert again.secret_key() == again.find("secret-key")
+
+
+def test_a_rehearsal_leaves_nothing_in_localbatch_and_can_be_repeated(tmp_path: Path) -> None:
+    with account(tmp_path) as made:
+        batch, ec2 = made.client("batch"), made.client("ec2")
+        networks = len(ec2.describe_vpcs()["Vpcs"])
+        made.deploy("--image", made.image(), "--no-migrate")
+        (first,) = batch.describe_job_queues()["jobQueues"]
+        assert ec2.describe_network_interfaces()["NetworkInterfaces"]
+        call("destroy", "--name", "shop", "--yes")
+        assert batch.describe_job_queues()["jobQueues"] == []
+        assert batch.describe_compute_environments()["computeEnvironments"] == []
+        definitions = batch.describe_job_definitions()["jobDefinitions"]
+        assert [one["status"] for one in definitions] == ["INACTIVE"]
+        assert len(ec2.describe_vpcs()["Vpcs"]) == networks
+        assert ec2.describe_network_interfaces()["NetworkInterfaces"] == []
+        assert ec2.describe_addresses()["Addresses"] == []
+        made.deploy("--image", made.image(), "--no-migrate")
+        (second,) = batch.describe_job_queues()["jobQueues"]
+        assert second["computeEnvironmentOrder"] != first["computeEnvironmentOrder"]
+
+
+def test_a_stack_that_stays_keeps_what_it_rests_on_and_nothing_else(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    original, met = CloudFormationBackend.delete_stack, []
+
+    def refuse(backend: Any, name: str) -> None:
+        if "shop-base" not in name:
+            return original(backend, name)
+        met.append(name)
+        raise ValidationError(message="Stack [shop-base] cannot be deleted while it is protected")
+
+    with account(tmp_path) as made:
+        made.deploy("--image", made.image(), *made.network(), "--no-migrate")
+        monkeypatch.setattr(CloudFormationBackend, "delete_stack", refuse)
+        output = io.StringIO()
+        destroy = ["destroy", "--name", "shop", "--yes", "--secrets", "--images", "shop"]
+        with pytest.raises(CommandError) as error:
+            call_command("batchexec", *destroy, stdout=output)
+        assert met
+        assert str(error.value) == (
+            "The stack shop-base can't be deleted: Stack [shop-base] cannot be deleted while it is "
+            "protected. Mend that, and run this again: what is deleted already stays deleted. "
+            "Until then these stay: shop-roles."
+        )
+        said = output.getvalue()
+        assert "shop-batch: removed" in said
+        assert "shop-base: is being removed" in said
+        assert "shop-base: removed" not in said
+        assert made.stacks() == ["shop-base", "shop-roles"]
+        assert Secrets(made.client("secretsmanager"), "shop").find("database-url") is None
+        assert made.client("ecr").describe_repositories()["repositories"] == []
+
+
+def test_what_moto_lacks_or_refuses_is_said_in_the_callers_protocol(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    with account(tmp_path) as made:
+        iam = made.client("iam")
+        with pytest.raises(iam.exceptions.ClientError, match="simulate_principal_policy") as error:
+            iam.simulate_principal_policy(
+                PolicySourceArn="arn:aws:iam::123456789012:role/x", ActionNames=["batch:SubmitJob"]
+            )
+        assert error.value.response["Error"]["Code"] == "InvalidAction"
+        lacking = [one for one in caplog.records if "moto lacks" in one.getMessage()]
+        assert len(lacking) == 1
+        assert lacking[0].exc_info is None
+        # AWS Batch's refusal of a resource is JSON, and CloudFormation answers XML.
+        cloudformation = made.client("cloudformation")
+        body = (
+            '{"Resources": {"Queue": {"Type": "AWS::Batch::JobQueue", "Properties": {"Priority": 1,'
+            ' "ComputeEnvironmentOrder": [{"Order": 1, "ComputeEnvironment": "nowhere"}]}}}}'
+        )
+        with pytest.raises(cloudformation.exceptions.ClientError) as refusal:
+            cloudformation.create_stack(StackName="other", TemplateBody=body)
+        assert refusal.value.response["Error"]["Message"]
