@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+import os
 import signal
 
 import pytest
@@ -39,9 +40,10 @@ def test_a_canary_that_does_not_come_home_is_given_up_and_removed(patient, batch
 def test_a_container_on_another_database_is_explained_as_soon_as_it_has_ended(
     patient, start, tmp_path, monkeypatch
 ):
+    own = os.environ["DATABASE_URL"]
     # As with localbatch that was started before the variable was set.
     monkeypatch.setenv("DATABASE_URL", f"sqlite:///{tmp_path}/another")
-    doctor = start("batchexec", "doctor", "--canary", "--canary-limit", "300")
+    doctor = start("batchexec", "doctor", "--canary", "--canary-limit", "300", DATABASE_URL=own)
     assert doctor.wait(60) == 1, doctor.output
     (line,) = [one for one in doctor.output.splitlines() if one.startswith("fault ")]
     assert "canary: The canary failed: its Batch job ended as FAILED with exit code " in line
