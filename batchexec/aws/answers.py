@@ -95,10 +95,8 @@ def configuration_error(error: BaseException) -> str:
 
 
 def is_unreadable(error: BaseException) -> bool:
-    """Whether what answered can't be AWS: botocore can't parse it, or a member of the
-    answer is missing that AWS always sends.
-    """
-    if isinstance(error, (ResponseParserError, LookupError)):
+    """Whether what answered can't be AWS, because botocore can't parse the answer."""
+    if isinstance(error, ResponseParserError):
         return True
     place = error.__traceback__
     while place is not None and place.tb_next is not None:

@@ -268,7 +268,7 @@ def fly(
         found = of_error(error)
         return steps, fault(f"The canary did not fly. {found.text}", found.cure)
     if flight.outcome:
-        return steps, fault(f"The canary failed: {flight.outcome}.", flight.cure)
+        return steps, fault(f"The canary failed: {flight.outcome.rstrip('.')}.", flight.cure)
     if not flight._batch_job_id:
         return steps, warning(
             "The canary was performed, but not on AWS Batch: another worker took it.",

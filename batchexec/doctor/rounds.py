@@ -96,7 +96,7 @@ def of_error(error: BaseException) -> Finding:
             f"This can't be looked at: {_said(error)}",
             "let this machine reach that address (a route, a VPC endpoint, a proxy).",
         )
-    if answers.is_unreadable(error) and not isinstance(error, LookupError):
+    if answers.is_unreadable(error):
         return warning(
             f"This can't be looked at, because the answer isn't one of AWS's: {_said(error)}",
             "see whether AWS_ENDPOINT_URL or a proxy leads elsewhere.",

@@ -13,9 +13,11 @@ from typing import Any
 import pytest
 
 from batchexec.doctor import account, image, rights, roles, rounds
+from batchexec.doctor.checks import look
 from batchexec.doctor.deployment import Deployment
 from batchexec.doctor.findings import FAULT, OK, WARNING, Check, Finding, fault, ok
 from batchexec.doctor.rounds import examine, is_healthy
+from batchexec.local.app import Application
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -160,3 +162,17 @@ def test_a_role_is_asked_about_on_just_what_the_deployment_names(patient, simula
     (found,) = look(Deployment(patient.job))
     assert found.level == FAULT
     assert denied in found.text
+
+
+@pytest.mark.parametrize("content", [b"<html><body>Sign in</body></html>", b"[1]"])
+def test_answers_that_are_not_awss_are_said_and_end_no_check(patient, monkeypatch, content):
+    met = []
+
+    def garbled(app, environ, body, region, service, operation):
+        met.append(service)
+        return 200, [("Content-Type", "text/html")], content
+
+    monkeypatch.setattr(Application, "_perform", garbled)
+    found = look(Deployment(""), lambda finding: None)
+    assert met
+    assert any("the answer isn't one of AWS's" in one.text for one in found), found

@@ -77,7 +77,8 @@ def _sentence(error: Exception) -> str:
         return f"AWS can't be asked: {error}"
     if text := of_the_database(error):
         return text
-    if answers.is_unreadable(error):
+    # By a LookupError, a member is missing that AWS always sends.
+    if answers.is_unreadable(error) or isinstance(error, LookupError):
         what = f"{type(error).__name__}: {one_line(error)[:LONGEST]}"
         return f"{UNREADABLE} It is {what}; --traceback shows where."
     return ""
