@@ -99,7 +99,7 @@ RULES = (
     ),
     Rule("batchexec", all="mongodb sqlite documentdb", short="sqlite"),
     # So many jobs take the stand-in for MongoDB minutes.
-    Rule("e2e/test_many.py", all="sqlite postgres", short="sqlite"),
+    Rule("e2e/test_many.py", all="sqlite postgres", short=""),
     # The sample application is one on MongoDB, and so is the demo.
     Rule("e2e", all="mongodb", short="mongodb"),
     Rule("posts comments", all="mongodb sqlite documentdb", short="mongodb"),
@@ -184,7 +184,10 @@ REPETITIONS = {
     "test_without_any_right test_a_queue_that_is_disabled_behind",
     "batchexec/test_deploy_destroy.py": "test_destroy_asks",
     "batchexec/test_deploy_unreadable.py": "-sts] -json]",
-    "batchexec/test_doctor_canary.py": "takes_its_canary_along[2] test_a_canary_that_does_not",
+    "batchexec/test_doctor_canary.py": "takes_its_canary_along[INT] test_a_canary_that_does_not",
+    "batchexec/test_doctor.py": "test_a_fault_is_exit "
+    "[without_environments] [with_a_wrong_setting] [without_image] [without_definition] "
+    "[with_another_database] [without_execution_role] [with_garbage_for_a_lease]",
     "batchexec/test_elsewhere.py": "test_a_job_that_was_to_be_deleted test_a_batch_job_is_left",
     "batchexec/test_handover.py": "batch_job[1] test_a_submission_that_never_arrived",
     "batchexec/test_preflight.py": "is_logged[options1 install[arguments1] start_with_it[options0",
@@ -200,8 +203,10 @@ REPETITIONS = {
     "faults/test_apart.py": "ended_once_and_no_other_follows_it[max_attempts] not_held[import]",
     "faults/test_forks.py": "[Fork-exits [Fork-terminated [Fork-executor [Fork-thread_pool "
     "[AsynchronousFork-awaits [AsynchronousFork-task [AsynchronousFork-to_sync",
+    "jobs/test_several_databases.py": "test_in_a_test_case",
     "jobs/test_moods.py": "[query [detach [reused-True] [descriptors-True]",
     "jobs/test_jobs_terminal.py": "[extra1 [extra2 [extra3 [extra4",
+    "tasks/test_deaths.py": "test_a_task_that_nothing_interrupts",
     "project/test_hostile_requests.py": "server_error[/metrics] server_error[/admin/login/]",
     "project/test_nonsense.py": "named[localbatch] named[batchjobs at_once[batchjobs",
     "project/test_settings.py": "[changes1 [changes2 [changes3",

@@ -53,7 +53,7 @@ def test_a_container_on_another_database_is_explained_as_soon_as_it_has_ended(
     assert BatchJob.objects.count() == 0
 
 
-@pytest.mark.parametrize("signum", [signal.SIGTERM, signal.SIGINT])
+@pytest.mark.parametrize("signum", [signal.SIGTERM, signal.SIGINT], ids=["TERM", "INT"])
 def test_a_doctor_who_is_told_to_stop_takes_its_canary_along(patient, batch, start, signum):
     batch.set_lag(60)
     doctor = start("batchexec", "doctor", "--canary")

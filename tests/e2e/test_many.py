@@ -12,12 +12,11 @@ from bench.rows import fill
 from jobs import likeness
 from jobs.models import Job, State
 from tests.e2e.test_browser import Print
-from tests.lanes import SHORT
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
 #: More than a search looks at unless it is told to.
-MANY = 20_000 if SHORT else 200_000
+MANY = 200_000
 ERROR = "TimeoutError: the provider did not answer within 30 s\nTraceback (most recent call last):"
 
 

@@ -21,6 +21,7 @@ LEFT_OUT = (
     "batchexec/test_deploy_failing.py",
     "batchexec/test_deploy_values.py",
     "batchexec/test_slow_objects.py",
+    "e2e/test_many.py",
     "e2e/test_pictures.py",
     "project/test_types.py",
 )
