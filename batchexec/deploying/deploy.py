@@ -8,7 +8,7 @@ from argparse import ArgumentParser
 from collections.abc import Mapping
 from typing import Any
 
-from django.core.management.base import BaseCommand, CommandError
+from django.core.management.base import BaseCommand
 
 from batchexec.deploying.environment import DEFAULT_NAME
 
@@ -66,17 +66,13 @@ def run(
     **given: Any,
 ) -> int:
     from batchexec.deploying.account import Account
-    from batchexec.deploying.environment import Environment, name_problem
+    from batchexec.deploying.environment import Environment, check_name
     from batchexec.deploying.release import Release
     from batchexec.deploying.values import options
-    from jobs.management.terminal import printable
+    from jobs.management.terminal import say_on
 
-    def say(text: str) -> None:
-        command.stdout.write(printable(text))
-        command.stdout.flush()
-
-    if problem := name_problem(name):
-        raise CommandError(problem)
+    check_name(name)
+    say = say_on(command)
     chosen = {key: given.get(key) for key in options()}
     chosen["Name"] = name
     account = Account.current()

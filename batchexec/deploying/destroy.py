@@ -45,18 +45,14 @@ def run(
 ) -> int:
     from batchexec.aws.boto import exceptions
     from batchexec.deploying.account import Account
-    from batchexec.deploying.environment import Environment, name_problem, registry_stack
+    from batchexec.deploying.environment import Environment, check_name, registry_stack
     from batchexec.deploying.formation import AGAIN, message
     from batchexec.deploying.secrets import Secrets
     from batchexec.deploying.templates import REGISTRY, STACKS, parameters
-    from jobs.management.terminal import printable
+    from jobs.management.terminal import say_on
 
-    def say(text: str) -> None:
-        command.stdout.write(printable(text))
-        command.stdout.flush()
-
-    if problem := name_problem(name):
-        raise CommandError(problem)
+    check_name(name)
+    say = say_on(command)
     if images and (problem := parameters(REGISTRY)["Repository"].problem(images)):
         raise CommandError(problem.replace("--repository", "--images"))
     account = Account.current()
@@ -125,7 +121,8 @@ def _ask(name: str, account: Account, there: list[str], secrets: bool, images: s
         what.append("its secrets")
     if images:
         what.append(f"the repository {images} with all images")
-    print(f"This removes from {account.number} in {account.region}:", *what, sep="\n  ")  # noqa: T201
+    removes = f"This removes from {account.number} in {account.region}:"
+    print(removes, *what, sep="\n  ")  # noqa: T201
     if not sys.stdin.isatty():
         raise CommandError("Nobody can answer here: add --yes if you mean it. Nothing was removed.")
     if input(f"Type {name} to go on: ").strip() != name:

@@ -7,6 +7,8 @@ import re
 from collections.abc import Callable
 from functools import cached_property
 
+from django.core.management.base import CommandError
+
 from batchexec.deploying.account import Account
 from batchexec.deploying.formation import Formation
 from batchexec.deploying.stack import Stack
@@ -19,11 +21,13 @@ ENDINGS = ("-spot", "-machines")
 TAG = "delayed-jobs"
 
 
-def name_problem(name: str) -> str:
-    """Why an environment can't be called so, in a sentence; empty if it can."""
+def check_name(name: str) -> None:
+    """Raises CommandError, in a sentence, if an environment can't be called so."""
+    problem = parameters("base")["Name"].problem(name)
     if name.endswith(ENDINGS):
-        return f"--name {name!r} ends like a queue of another environment: choose another one."
-    return parameters("base")["Name"].problem(name)
+        problem = f"--name {name!r} ends like a queue of another environment: choose another one."
+    if problem:
+        raise CommandError(problem)
 
 
 class Environment:

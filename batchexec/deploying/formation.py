@@ -153,11 +153,11 @@ class Formation:
             answers = list(pages)
             status = answers[-1]["Status"]
             reason = str(answers[-1].get("StatusReason") or "")
-            if status == "FAILED" and any(part in reason for part in NO_CHANGES):
-                self.forget(ChangeSet(change_set, name, is_new, []))
-                return ChangeSet(change_set, name, is_new, [], unchanged=True)
             if status == "FAILED":
-                self.forget(ChangeSet(change_set, name, is_new, []))
+                nothing = ChangeSet(change_set, name, is_new, [], unchanged=True)
+                self.forget(nothing)
+                if any(part in reason for part in NO_CHANGES):
+                    return nothing
                 raise Failed(f"The stack {name} can't be changed: {reason}")
             if status == "CREATE_COMPLETE":
                 changes = [one for answer in answers for one in answer.get("Changes", ())]

@@ -54,12 +54,9 @@ def run(
     from batchexec.deploying.account import Account
     from batchexec.deploying.environment import Environment, registry_stack
     from batchexec.deploying.templates import REGISTRY, parameters, text
-    from jobs.management.terminal import printable
+    from jobs.management.terminal import say_on
 
-    def say(text: str) -> None:
-        command.stdout.write(printable(text))
-        command.stdout.flush()
-
+    say = say_on(command)
     tag = tag or dt.datetime.now(dt.timezone.utc).strftime("%Y%m%d-%H%M%S")
     if problem := parameters(REGISTRY)["Repository"].problem(repository):
         raise CommandError(problem)

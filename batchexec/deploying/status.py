@@ -5,7 +5,7 @@ from __future__ import annotations
 from argparse import ArgumentParser
 from typing import TYPE_CHECKING, Any
 
-from django.core.management.base import BaseCommand, CommandError
+from django.core.management.base import BaseCommand
 
 from batchexec.deploying.environment import DEFAULT_NAME
 
@@ -26,11 +26,10 @@ def add_arguments(parser: ArgumentParser) -> None:
 def run(command: BaseCommand, *, name: str, json: bool, **options: Any) -> int:
     """1 if nothing is deployed, or a part of it isn't as it should be."""
     from batchexec.deploying.account import Account
-    from batchexec.deploying.environment import Environment, name_problem, plain_json
+    from batchexec.deploying.environment import Environment, check_name, plain_json
     from jobs.management.terminal import table
 
-    if problem := name_problem(name):
-        raise CommandError(problem)
+    check_name(name)
     environment = Environment(Account.current(), name, lambda text: None)
     parts = found(environment)
     ok = bool(parts) and all(part["ok"] for part in parts)

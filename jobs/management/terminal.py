@@ -6,10 +6,13 @@ import datetime as dt
 import os
 import sys
 import unicodedata
-from collections.abc import Mapping, Sequence
-from typing import Any
+from collections.abc import Callable, Mapping, Sequence
+from typing import TYPE_CHECKING, Any
 
 from jobs.text import visible
+
+if TYPE_CHECKING:
+    from django.core.management.base import BaseCommand
 
 #: Columns are made no narrower than this, in cells, so that something can be read.
 NARROWEST = 8
@@ -31,6 +34,16 @@ def printable(text: str) -> str:
     shown = visible(text, keep="\n\t")
     encoding = getattr(sys.stdout, "encoding", None) or "utf-8"
     return shown.encode(encoding, "backslashreplace").decode(encoding)
+
+
+def say_on(command: BaseCommand) -> Callable[[str], None]:
+    """Writes a line on the command's output, which is seen at once."""
+
+    def say(text: str) -> None:
+        command.stdout.write(printable(text))
+        command.stdout.flush()
+
+    return say
 
 
 def cells(text: str) -> int:

@@ -126,3 +126,11 @@ def account(folder: Path, **options: Any) -> Iterator[Account]:
         patch.setattr(migration, "PAUSE", 0.01)
         call("push", "--repository", "shop", "--tag", "first")
         yield Account(server, folder)
+
+
+@contextmanager
+def deployed_account(folder: Path) -> Iterator[Account]:
+    """The same, with an environment in a network that it was given."""
+    with account(folder) as made:
+        made.deploy("--image", made.image(), *made.network(), "--no-migrate")
+        yield made

@@ -14,7 +14,7 @@ from moto.cloudformation.exceptions import ValidationError
 from moto.cloudformation.models import CloudFormationBackend
 
 from batchexec.deploying.secrets import Secrets
-from tests.batchexec.deployments import LEFT_OUT, account, call
+from tests.batchexec.deployments import LEFT_OUT, account, call, deployed_account
 
 pytestmark = [LEFT_OUT, pytest.mark.usefixtures("_boto3_reads_its_files_once")]
 
@@ -89,8 +89,7 @@ def test_a_stack_that_stays_keeps_what_it_rests_on_and_nothing_else(
         met.append(name)
         raise ValidationError(message="Stack [shop-base] cannot be deleted while it is protected")
 
-    with account(tmp_path) as made:
-        made.deploy("--image", made.image(), *made.network(), "--no-migrate")
+    with deployed_account(tmp_path) as made:
         monkeypatch.setattr(CloudFormationBackend, "delete_stack", refuse)
         output = io.StringIO()
         destroy = ["destroy", "--name", "shop", "--yes", "--secrets", "--images", "shop"]

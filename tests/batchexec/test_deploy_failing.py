@@ -14,7 +14,7 @@ from moto.cloudformation.models import CloudFormationBackend, cloudformation_bac
 
 from batchexec.deploying import templates
 from batchexec.deploying.formation import Formation
-from tests.batchexec.deployments import LEFT_OUT, Account, account, call
+from tests.batchexec.deployments import LEFT_OUT, Account, call, deployed_account
 from tests.processes import processes, wait_for
 
 pytestmark = LEFT_OUT
@@ -24,8 +24,7 @@ pytestmark = LEFT_OUT
 def deployed(
     tmp_path_factory: pytest.TempPathFactory, _boto3_reads_its_files_once: None
 ) -> Iterator[Account]:
-    with account(tmp_path_factory.mktemp("account")) as made:
-        made.deploy("--image", made.image(), *made.network(), "--no-migrate")
+    with deployed_account(tmp_path_factory.mktemp("account")) as made:
         yield made
 
 

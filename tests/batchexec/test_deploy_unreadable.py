@@ -10,7 +10,7 @@ import pytest
 from django.core.management.base import CommandError
 
 from batchexec.local.app import Application
-from tests.batchexec.deployments import LEFT_OUT, Account, account, call
+from tests.batchexec.deployments import LEFT_OUT, Account, call, deployed_account
 
 pytestmark = LEFT_OUT
 
@@ -30,8 +30,7 @@ ANSWERS = {
 def deployed(
     tmp_path_factory: pytest.TempPathFactory, _boto3_reads_its_files_once: None
 ) -> Iterator[Account]:
-    with account(tmp_path_factory.mktemp("account")) as made:
-        made.deploy("--image", made.image(), *made.network(), "--no-migrate")
+    with deployed_account(tmp_path_factory.mktemp("account")) as made:
         yield made
 
 

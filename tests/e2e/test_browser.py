@@ -109,6 +109,18 @@ def failing(number: int = 1, **options: Any) -> list[Any]:
     return made
 
 
+def retry_and_see_it_succeed(operator, paper):
+    """On the page of a `Print` that failed."""
+    assert "RuntimeError: out of paper" in operator.text(".job-error")
+    paper.touch()
+    operator.press("Retry now")
+    assert "1 job retried." in operator.text(".messagelist")
+    assert operator.text(".job-head .job-state") == "ready"
+    assert jobs.Worker().work_off(1) == (1, 0)
+    operator.driver.refresh()
+    assert operator.text(".job-head .job-state") == "succeeded"
+
+
 def test_an_operator_retries_a_failed_job_and_sees_it_succeed(operator, tmp_path, settings):
     settings.JOBS = {"KEEP_SUCCEEDED_FOR": 3600}
     paper = tmp_path / "paper"
@@ -130,14 +142,7 @@ def test_an_operator_retries_a_failed_job_and_sees_it_succeed(operator, tmp_path
     operator.press("Filter")
     assert len(operator.rows()) == 1
     operator.follow_text("tests.e2e.test_browser.Print")
-    assert "RuntimeError: out of paper" in operator.text(".job-error")
-    paper.touch()
-    operator.press("Retry now")
-    assert "1 job retried." in operator.text(".messagelist")
-    assert operator.text(".job-head .job-state") == "ready"
-    assert jobs.Worker().work_off(1) == (1, 0)
-    operator.driver.refresh()
-    assert operator.text(".job-head .job-state") == "succeeded"
+    retry_and_see_it_succeed(operator, paper)
     operator.picture("job-succeeded")
     assert operator.complaints() == []
 

@@ -11,7 +11,7 @@ import jobs
 from bench.rows import fill
 from jobs import likeness
 from jobs.models import Job, State
-from tests.e2e.test_browser import Print
+from tests.e2e.test_browser import Print, retry_and_see_it_succeed
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -53,11 +53,5 @@ def test_one_failed_job_among_very_many_is_found_read_retried_and_succeeds(
     operator.follow("#result_list tbody tr:nth-child(2) a")
     assert len(operator.rows()) == 1
     operator.follow_text("tests.e2e.test_browser.Print")
-    assert "RuntimeError: out of paper" in operator.text(".job-error")
-    paper.touch()
-    operator.press("Retry now")
-    assert "1 job retried." in operator.text(".messagelist")
-    assert jobs.Worker().work_off(1) == (1, 0)
-    operator.driver.refresh()
-    assert operator.text(".job-head .job-state") == "succeeded"
+    retry_and_see_it_succeed(operator, paper)
     assert operator.complaints() == []
