@@ -84,7 +84,7 @@ def test_django_alone_is_required_and_the_rest_are_extras(metadata: Message) -> 
     required = metadata.get_all("Requires-Dist", [])
     assert [line for line in required if "extra ==" not in line] == ["django>=5.2"]
     assert set(metadata.get_all("Provides-Extra", [])) == {
-        *("batch", "local", "metrics", "mongodb", "otel", "postgres", "tasks")
+        *("batch", "import", "local", "metrics", "mongodb", "otel", "postgres", "tasks")
     }
     packages = {re.split(r"[\[=<>;\s]", line)[0]: line for line in required}
     assert {"boto3", "django-mongodb-backend", "psycopg", "moto", "secantusdb"} <= set(packages)
