@@ -103,25 +103,27 @@ def error_in_short(job: AbstractJob) -> str:
 
 
 def attempts_of(job: AbstractJob) -> str:
-    """`2 of 25`."""
-    return f"{job.attempts} of {_most_attempts(job)}"
+    """`2 of 25`, or `2` where this process doesn't know how many its class allows."""
+    most = _most_attempts(job)
+    return str(job.attempts) if most is None else f"{job.attempts} of {most}"
 
 
-def _most_attempts(job: AbstractJob) -> Any:
-    """As its class says, if its module is loaded already, else the setting.
+def _most_attempts(job: AbstractJob) -> int | None:
+    """As the row or its class says, else the setting; None if neither the row says it
+    nor the class is loaded.
 
     The payload isn't loaded to be looked at.
     """
     try:
         stored = json.loads(job.handler)
-        own = stored["fields"].get("max_attempts")
-        module, _, name = stored["class"].rpartition(".")
-        known = vars(sys.modules[module])[name]
-        found = next(
-            (vars(cls)["max_attempts"] for cls in known.__mro__ if "max_attempts" in vars(cls)),
-            None,
-        )
-        found = own if own is not None else found
+        found = stored["fields"].get("max_attempts")
+        if found is None:
+            module, _, name = stored["class"].rpartition(".")
+            known = vars(sys.modules[module])[name]
+            found = next(
+                (vars(cls)["max_attempts"] for cls in known.__mro__ if "max_attempts" in vars(cls)),
+                None,
+            )
     except (ValueError, TypeError, KeyError, AttributeError, RecursionError):
-        found = None
+        return None
     return found if type(found) is int else settings.MAX_ATTEMPTS

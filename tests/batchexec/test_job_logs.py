@@ -94,7 +94,7 @@ def test_follow_waits_for_an_execution_and_ends_with_the_job(run, monkeypatch):
     assert said.status == 1
     first, last = said.err.splitlines()
     assert first == "It has not begun to be executed."
-    assert last.startswith(f"Job {job.pk} has not been executed in AWS Batch")
+    assert last.startswith(f"Nothing is known of an execution of job {job.pk} in AWS Batch")
 
 
 def test_a_further_attempt_is_read_from_its_first_line_on(aws, tmp_path):

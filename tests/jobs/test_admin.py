@@ -384,6 +384,14 @@ def test_the_most_attempts_are_those_of_the_class(admin_client):
     assert "0 of 3" in admin_client.get(LIST).content.decode()
 
 
+def test_how_many_attempts_a_class_allows_that_is_not_loaded_here_is_not_guessed(admin_client):
+    job = enqueued(State.FAILED, attempts=1)
+    set_row(job, handler='{"class": "elsewhere.jobs.Charge", "fields": {}}')
+    assert admin_client.get(page_of(job)).context["attempts"] == "1"
+    set_row(job, handler='{"class": "elsewhere.jobs.Charge", "fields": {"max_attempts": 2}}')
+    assert admin_client.get(page_of(job)).context["attempts"] == "1 of 2"
+
+
 @dataclass
 class Impatient(jobs.Performable):
     max_attempts = 3

@@ -42,7 +42,10 @@ class Command(BaseCommand):
     def add_arguments(self, parser: ArgumentParser) -> None:
         commands = parser.add_subparsers(dest="action", required=True, metavar="COMMAND")
         for name, path in SUB_COMMANDS.items():
-            module = import_module(path)
+            try:
+                module = import_module(path)
+            except ImportError as error:  # boto3 is missing
+                parser.error(str(error))
             module.add_arguments(commands.add_parser(name, help=module.HELP))
 
     def handle(self, *args: Any, action: str, **options: Any) -> None:

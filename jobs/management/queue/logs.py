@@ -86,6 +86,7 @@ def _is_over(pk: str) -> bool:
 def _no_log(pk: str) -> Stop:
     job = actions.find(pk)
     return Stop(
-        f"Job {job.pk} has not been executed in {elsewhere.names()}, so there is no log of it: "
-        "what a worker performs itself is in that worker's log."
+        f"Nothing is known of an execution of job {job.pk} in {elsewhere.names()}, so there is no "
+        "log of it: what a worker performs itself is in that worker's log. If an execution has "
+        "just ended, look again in a few seconds."
     )
