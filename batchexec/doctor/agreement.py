@@ -13,6 +13,8 @@ import os
 from collections.abc import Iterator, Sequence
 from urllib.parse import urlsplit
 
+from django.conf import settings as django_settings
+
 from batchexec.doctor.deployment import Deployment
 from batchexec.doctor.findings import Finding, fault, members, ok, warning
 from batchexec.doctor.secrets import SECRET
@@ -49,6 +51,12 @@ def keys(deployment: Deployment) -> Iterator[Finding]:
             "No key signs jobs here, so none can be enqueued.",
             f"set {SECRET_KEY} or {SIGNING_KEYS}.",
         )
+    elif ours[0] not in theirs and _is_key_unread():
+        yield fault(
+            f"{SECRET_KEY} is set in the environment, and your settings don't read it, so the "
+            "secret that containers get isn't used.",
+            f'write {SECRET_KEY} = os.environ["{SECRET_KEY}"] in your settings.',
+        )
     elif ours[0] not in theirs:
         yield fault(
             f"We sign jobs with the key {fingerprint(ours[0])}, and containers verify by "
@@ -64,6 +72,12 @@ def keys(deployment: Deployment) -> Iterator[Finding]:
         )
     else:
         yield ok(f"Containers verify our signatures, with the key {fingerprint(ours[0])}.")
+
+
+def _is_key_unread() -> bool:
+    """Whether jobs are signed by a SECRET_KEY that isn't the environment's."""
+    given = os.environ.get(SECRET_KEY)
+    return bool(given) and settings.SIGNING_KEYS is None and given != django_settings.SECRET_KEY
 
 
 def database(deployment: Deployment) -> Iterator[Finding]:

@@ -6,6 +6,7 @@ JOBS and BATCHEXEC share this, so both read, convert and complain in the same wa
 from __future__ import annotations
 
 import json
+import os
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import timedelta
@@ -170,13 +171,27 @@ class Options:
             hint = f"do you mean {near[0]}?" if near else "docs/reference.md lists the keys."
             yield f"{name} is set, but {self._name} has no such key: {hint}"
 
+    def _unread(self) -> Iterator[str]:
+        """The variables of the environment that a project's settings leave out."""
+        given = self._given()
+        for key in self._options:
+            if key not in given and os.environ.get(name := f"{self._name}_{key}"):
+                yield name
+
     def check(self) -> Iterator[checks.CheckMessage]:
         """Unknown keys (`<name>.E001`) and wrong values (`<name>.E002`) as check
-        errors, and variables that look misspelt (`<name>.W010`) as warnings.
+        errors; variables that look misspelt (`<name>.W010`), and those that the
+        settings don't read (`<name>.W011`), as warnings.
         """
-        for text in self.strangers():
-            yield checks.Warning(text, id=f"{self._name.lower()}.W010")
         label = self._name.lower()
+        for text in self.strangers():
+            yield checks.Warning(text, id=f"{label}.W010")
+        for name in self._unread():
+            yield checks.Warning(
+                f"{name} is set in the environment, and your settings don't read it.",
+                hint=f"Write {self._name} = {label}.conf.settings.from_environment(os.environ).",
+                id=f"{label}.W011",
+            )
         given = getattr(settings, self._name, {})
         if not isinstance(given, Mapping):
             yield checks.Error(

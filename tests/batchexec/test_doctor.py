@@ -149,6 +149,10 @@ def with_another_key(patient: Patient, settings: Any) -> None:
     patient.secrets.put_secret_value(SecretId=patient.key, SecretString="x" * 60)
 
 
+def with_a_key_that_the_settings_do_not_read(patient: Patient, settings: Any) -> None:
+    settings.SECRET_KEY = "the settings' own" * 5
+
+
 def with_another_database(patient: Patient, settings: Any) -> None:
     patient.secrets.put_secret_value(
         SecretId=patient.database, SecretString="mongodb://secret-name:secret-word@other/jobs"
@@ -182,6 +186,7 @@ BROKEN: list[tuple[Callable[[Patient, Any], None], str, str]] = [
     (without_execution_role, "roles", "execution role"),
     (without_trust, "roles", "doesn't trust ecs-tasks.amazonaws.com"),
     (with_another_key, "signing keys", "every job fails with DeserializationError"),
+    (with_a_key_that_the_settings_do_not_read, "signing keys", "your settings don't read it"),
     (with_another_database, "container's database", "another database"),
     (with_another_lease, "container's settings", "JOBS_LEASE is 5.0 here and 600.0"),
     (with_garbage_for_a_lease, "container's settings", "'a minute'"),

@@ -12,6 +12,19 @@ from jobs.conf import settings as options
 from tests.processes import ROOT
 
 
+def test_a_variable_that_the_settings_do_not_read_is_named_with_the_line_to_write(
+    settings, monkeypatch
+):
+    settings.JOBS, settings.BATCHEXEC = {"MAX_ATTEMPTS": 5}, {}
+    monkeypatch.setenv("JOBS_LEASE", "30")
+    monkeypatch.setenv("JOBS_MAX_ATTEMPTS", "3")  # the settings have a value of their own
+    monkeypatch.setenv("BATCHEXEC_JOB_QUEUE", "shop")
+    (jobs,), (batchexec,) = check_settings(None), check_batchexec(None)
+    assert (jobs.id, jobs.msg.split()[0]) == ("jobs.W011", "JOBS_LEASE")
+    assert (batchexec.id, batchexec.msg.split()[0]) == ("batchexec.W011", "BATCHEXEC_JOB_QUEUE")
+    assert "BATCHEXEC = batchexec.conf.settings.from_environment(os.environ)" in batchexec.hint
+
+
 @pytest.mark.parametrize(
     "wrong",
     [

@@ -61,6 +61,11 @@ def test_a_job_is_performed_without_any_extra(shop: Terminal) -> None:
             "AWS Batch needs boto3: pip install 'django-delayed-batch[batch]'.",
         ),
         (
+            "python manage.py batchexec doctor",
+            "manage.py batchexec: error: AWS Batch needs boto3: "
+            "pip install 'django-delayed-batch[batch]'.",
+        ),
+        (
             "python manage.py localbatch --create",
             "CommandError: moto isn't installed (No module named 'moto'): pip "
             "install 'django-delayed-batch[local]'.",
