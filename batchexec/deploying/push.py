@@ -9,6 +9,7 @@ import shlex
 import subprocess
 from argparse import ArgumentParser
 from collections.abc import Callable
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from django.core.management.base import BaseCommand, CommandError
@@ -62,6 +63,11 @@ def run(
         raise CommandError(problem)
     if not TAG.fullmatch(tag):
         raise CommandError(f"--tag {tag!r} has 1 to 128 letters, digits and . _ - in it.")
+    if run and not (Path(folder) / "Dockerfile").is_file():
+        raise CommandError(
+            f"There is no Dockerfile in the folder {folder}: name its folder by --folder, or write "
+            "one, as docs/deploying.md shows it."
+        )
     account = Account.current()
     formation = Environment(account, repository, say, "push").formation
     name = registry_stack(repository)

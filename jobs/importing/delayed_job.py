@@ -70,7 +70,7 @@ class Importer:
         key = _key(self._origin, row.id)
         record = ImportedJob.objects.filter(pk=key).first()
         if record is not None and record.done:
-            return self._cleared(row, Outcome("before", shown, f"is job {record.job_id}"))
+            return self._cleared(row, Outcome("before", shown, f"as job {record.job_id}"))
         is_failed = row.failed_at is not None
         if is_failed and not self._failed:
             raise Left("it has failed for good; --failed imports such jobs, too")
@@ -82,9 +82,9 @@ class Importer:
             raise Left(f"the mapping has no class for {call.name}")
         job = self._job(row, entry.payload(call))
         if self._dry_run:
-            return Outcome("imported", shown, f"would be {job.name}")
+            return Outcome("imported", shown, f"as {job.name}")
         self._insert(job, key, record)
-        return self._cleared(row, Outcome("imported", shown, f"is job {job.pk}: {job.name}"))
+        return self._cleared(row, Outcome("imported", shown, f"as job {job.pk}: {job.name}"))
 
     def _job(self, row: Row, payload: Any) -> Job:
         """The row, filled and signed as `enqueue` does it."""

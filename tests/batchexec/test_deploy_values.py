@@ -227,9 +227,10 @@ def test_no_region_or_credentials_is_one_sentence(
         (["--repository", "a" * 201], "201 characters"),
         (["--tag", "a b"], "--tag 'a b' has 1 to 128"),
         (["--tag", "a" * 129], "has 1 to 128"),
+        (["--run", "--folder", "docs"], "no Dockerfile in the folder docs: name its folder by"),
     ],
 )
-def test_push_refuses_names_that_ecr_would_not_take(
+def test_push_refuses_names_that_ecr_would_not_take_and_a_folder_without_a_dockerfile(
     empty: Account, options: list[str], message: str
 ) -> None:
     assert message in " ".join(said(lambda *given: call("push", *given), *options))

@@ -21,6 +21,9 @@ if TYPE_CHECKING:
 
 #: The setting that holds the mapping, if no file is named.
 SETTING = "JOBS_IMPORT"
+#: What is said of a row, before its reason or its job.
+DID = {"imported": "imported", "before": "imported before", "left": "left, because"}
+WOULD = {**DID, "imported": "would be imported"}
 
 
 class Command(BaseCommand):
@@ -73,7 +76,7 @@ class Command(BaseCommand):
             for outcome in importer.run():
                 counts[outcome.kind] += 1
                 if outcome.kind == "left" or dry_run or options["verbosity"] > 1:
-                    verb = "left, because" if outcome.kind == "left" else outcome.kind
+                    verb = (WOULD if dry_run else DID)[outcome.kind]
                     self.stdout.write(printable(f"{outcome.id}: {verb} {outcome.said}"))
         except NoSource as error:
             raise CommandError(printable(str(error))) from error
