@@ -62,8 +62,7 @@ def test_a_job_is_performed_without_any_extra(shop: Terminal) -> None:
         ),
         (
             "python manage.py batchexec doctor",
-            "manage.py batchexec: error: AWS Batch needs boto3: "
-            "pip install 'django-delayed-batch[batch]'.",
+            "CommandError: AWS Batch needs boto3: pip install 'django-delayed-batch[batch]'.",
         ),
         (
             "python manage.py localbatch --create",

@@ -39,13 +39,20 @@ class Command(BaseCommand):
     # A deployment must not depend on the database or on the worker's settings.
     requires_system_checks: list[str] = []
 
+    def run_from_argv(self, argv: list[str]) -> None:
+        try:
+            super().run_from_argv(argv)
+        except CommandError as error:  # of `add_arguments`, which Django doesn't look after
+            self.stderr.write(f"CommandError: {error}")
+            sys.exit(error.returncode)
+
     def add_arguments(self, parser: ArgumentParser) -> None:
         commands = parser.add_subparsers(dest="action", required=True, metavar="COMMAND")
         for name, path in SUB_COMMANDS.items():
             try:
                 module = import_module(path)
             except ImportError as error:  # boto3 is missing
-                parser.error(str(error))
+                raise CommandError(str(error)) from error
             module.add_arguments(commands.add_parser(name, help=module.HELP))
 
     def handle(self, *args: Any, action: str, **options: Any) -> None:
