@@ -25,7 +25,7 @@ from jobs.admin.changelist import filter_of, parameters_of, query_of
 from jobs.admin.offers import BY_NAME, OFFERS, Offer, Unclear, action_of
 from jobs.admin.readonly import may
 from jobs.instants import in_utc
-from jobs.operator import bulk, elsewhere
+from jobs.operator import bulk, elsewhere, errors
 from jobs.operator.bulk import Action, Outcome, Selection
 from jobs.operator.filters import BadFilter, Filter
 from jobs.states import State
@@ -115,6 +115,9 @@ class Acts:
             "outside": _jobs(outside) if outside else "",
             "places": elsewhere.names(),
             "which": str(selection.filter) if selection.ids is None else "",
+            "error": errors.in_words(selection.filter.error, self.model)
+            if selection.filter.error
+            else "",
             "ids": selection.ids,
             "parameters": parameters_of(selection.filter).items(),
             "ids_name": ACTION_CHECKBOX_NAME,

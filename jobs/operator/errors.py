@@ -6,7 +6,9 @@ import datetime as dt
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from jobs.likeness import normalised
 from jobs.models import Job
+from jobs.states import State
 from jobs.store import store_for
 from jobs.store.pages import Window, pages_for
 from jobs.text import first_line
@@ -61,3 +63,14 @@ def grouped(model: type[AbstractJob] = Job, limit: int = 50) -> Errors:
             group.error = first_line(str(example.last_error))
         groups.append(group)
     return Errors(since, groups, len(found) - len(shown))
+
+
+def in_words(key: str, model: type[AbstractJob] = Job) -> str:
+    """The error of a group, with numbers, ids and addresses replaced; empty if no job
+    has failed so.
+    """
+    failed = model._base_manager.using(store_for(model).alias).filter(
+        state=State.FAILED, error_key=key
+    )
+    found = failed.order_by("pk").values_list("last_error", flat=True).first()
+    return normalised(str(found or ""))

@@ -324,6 +324,7 @@ def test_a_group_is_listed_and_retried_or_deleted_as_one(admin_client):
     data = {"select_across": "1", "f_error": group.key}
     asked = admin_client.post(LIST, {"action": "retry", **data})
     assert "2 jobs" in asked.content.decode()
+    assert "failed with <code>RuntimeError: post &lt;n&gt;</code>" in asked.content.decode()
     assert said(confirmed(admin_client, asked), admin_client) == ["2 jobs retried."]
     assert [state_of(job) for job in (one, two, other)] == ["ready", "ready", "failed"]
     Job.objects.filter(pk__in=[one.pk, two.pk]).update(state="failed")
