@@ -56,6 +56,8 @@ RULES = (
     Rule("batchexec/test_doctor_garbage.py", all="sqlite", short=""),
     # The stand-in for AWS Batch knows no database, and few changes touch it.
     Rule("batchexec/test_local_*.py", all="mongodb", short=""),
+    # Only there does somebody keep others from reading a table.
+    Rule("jobs/test_locked_tables.py", all="postgres", short=""),
     # These take long, and lint or a test nearby shows the most of it.
     Rule("batchexec/test_slow_objects.py", all="mongodb sqlite documentdb", short=""),
     Rule("e2e/test_pictures.py project/test_types.py", all="mongodb", short=""),

@@ -23,6 +23,7 @@ from batchexec.statuses import TERMINAL
 from jobs.exceptions import JobError
 from jobs.logs import get_logger
 from jobs.store import store_for
+from jobs.store.limits import waiting
 from jobs.store.patience import brief
 from jobs.text import storable
 
@@ -34,6 +35,8 @@ AWAITED = 600.0
 MOST = 10_000
 #: Traces written by one statement.
 AT_ONCE = 500
+#: For how many seconds their table is waited for at most: somebody may have locked it.
+PATIENCE = 2.0
 
 Detail = Mapping[str, Any]
 
@@ -154,7 +157,8 @@ def write(traces: list[Trace]) -> None:
     store = store_for(BatchExecutionRecord)
     try:
         now = store.now()
-        store.insert([_record(trace, now) for trace in traces])
+        with waiting(store, PATIENCE):
+            store.insert([_record(trace, now) for trace in traces])
     except Exception as error:
         if store.is_unavailable(error):
             store.reconnect()
@@ -162,15 +166,11 @@ def write(traces: list[Trace]) -> None:
         raise
 
 
-def forget(where: Mapping[str, Any]) -> int:
-    """Deletes the traces that are as `where` says; returns how many."""
-    return store_for(BatchExecutionRecord).delete_many(where)
-
-
 def forget_old() -> int:
-    """Deletes those that are older than KEEP_EXECUTIONS_FOR."""
-    age = dt.timedelta(seconds=settings.KEEP_EXECUTIONS_FOR)
-    return forget({"recorded_at__lt": store_for(BatchExecutionRecord).now() - age})
+    """Deletes those that are older than KEEP_EXECUTIONS_FOR; returns how many."""
+    store, age = store_for(BatchExecutionRecord), dt.timedelta(seconds=settings.KEEP_EXECUTIONS_FOR)
+    with waiting(store, PATIENCE):
+        return store.delete_many({"recorded_at__lt": store.now() - age})
 
 
 def _record(trace: Trace, now: dt.datetime) -> BatchExecutionRecord:
