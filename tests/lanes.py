@@ -186,7 +186,8 @@ REPETITIONS = {
     "test_without_any_right test_a_queue_that_is_disabled_behind",
     "batchexec/test_deploy_destroy.py": "test_destroy_asks",
     "batchexec/test_deploy_unreadable.py": "-sts] -json]",
-    "batchexec/test_doctor_canary.py": "takes_its_canary_along[INT] test_a_canary_that_does_not",
+    "batchexec/test_doctor_canary.py": "takes_its_canary_along[INT] test_a_canary_that_does_not "
+    "test_a_container_that_knows_no",
     "batchexec/test_doctor.py": "test_a_fault_is_exit "
     "[without_environments] [with_a_wrong_setting] [without_image] [without_definition] "
     "[with_another_database] [without_execution_role] [with_garbage_for_a_lease]",
