@@ -60,7 +60,11 @@ RULES = (
     Rule("jobs/test_locked_tables.py", all="postgres", short=""),
     # These take long, and lint or a test nearby shows the most of it.
     Rule("batchexec/test_slow_objects.py", all="mongodb sqlite documentdb", short=""),
-    Rule("e2e/test_pictures.py project/test_types.py", all="mongodb", short=""),
+    Rule(
+        "e2e/test_pictures.py project/test_types.py project/test_hanging.py",
+        all="mongodb",
+        short="",
+    ),
     # A first deployment is in a short run; what else deployments do takes long.
     Rule(
         "batchexec/test_deploy_again.py batchexec/test_deploy_failing.py "
