@@ -9,7 +9,9 @@ import datetime as dt
 from typing import TYPE_CHECKING, Any
 
 from batchexec.models import BatchExecutionRecord, BatchJob
+from batchexec.statuses import TERMINAL
 from jobs.logs import about
+from jobs.states import State
 from jobs.store import store_for
 from jobs.text import one_line, storable
 
@@ -29,6 +31,44 @@ def traces(key: str) -> list[BatchExecutionRecord]:
     store = store_for(BatchExecutionRecord)
     found = store.find({"job_id": key}, MOST) or store.find({"batch_job_id": key}, MOST)
     return sorted(found, key=lambda trace: (trace.epoch, trace.recorded_at))
+
+
+def is_unconfirmed(trace: BatchExecutionRecord) -> bool:
+    """Whether its worker was gone before AWS Batch said its last word."""
+    return trace.status not in TERMINAL
+
+
+def remark_on(trace: BatchExecutionRecord) -> str:
+    """What its status is worth, unless that is AWS Batch's last word."""
+    if not is_unconfirmed(trace):
+        return ""
+    said = f"AWS Batch last said {trace.status}" if trace.status else "AWS Batch was not asked"
+    return f"{said}, before the execution ended"
+
+
+def status_of(trace: BatchExecutionRecord) -> str:
+    """The status as people may read it."""
+    return remark_on(trace) or trace.status
+
+
+def state_of_job(marker: BatchJob, job: AbstractJob | None) -> str:
+    """In short, what the job's row says of the marker's execution."""
+    if job is None:
+        return "gone"
+    return str(job.state) if job.epoch == marker.epoch else f"{job.state}, execution over"
+
+
+def standing(marker: BatchJob, job: AbstractJob | None) -> str:
+    """The same in a sentence, with who watches it."""
+    if job is None:
+        if marker.state == BatchJob.State.UNWANTED:
+            return "Its row was deleted by somebody, so its Batch job is to end."
+        return "Its row is gone, as it is after a success: the execution is over."
+    if job.epoch != marker.epoch:
+        return f"The job is {job.state}: this execution is over."
+    if job.state == State.RUNNING:
+        return f"The job is running, and the worker {one_line(job.locked_by)} watches it."
+    return f"The job is {job.state}, and no worker watches it now."
 
 
 def as_dict(row: models.Model) -> dict[str, Any]:

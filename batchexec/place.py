@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from batchexec import markers
-from batchexec.executions import as_dict, traces
+from batchexec.executions import as_dict, remark_on, standing, traces
 from batchexec.models import BatchExecutionRecord, BatchHistory, BatchJob
 from batchexec.statuses import NOT_STARTED
 from jobs.operator.elsewhere import Log, NoLog, Place
@@ -25,12 +25,13 @@ class AwsBatch(Place):
     name = "AWS Batch"
 
     def executions(self, job: AbstractJob) -> list[dict[str, Any]]:
-        shown = [self._shown(trace) for trace in traces(str(job.pk))]
+        shown = [self._shown(trace, remark_on(trace)) for trace in traces(str(job.pk))]
         marker = markers.find(job)
-        return shown if marker is None else [*shown, self._shown(marker)]
+        return shown if marker is None else [*shown, self._shown(marker, standing(marker, job))]
 
-    def _shown(self, row: models.Model) -> dict[str, Any]:
-        return {"place": self.name, **as_dict(row)}
+    def _shown(self, row: models.Model, remark: str) -> dict[str, Any]:
+        """The columns are what was seen last; the remark says what they are worth."""
+        return {"place": self.name, **as_dict(row), "remark": remark}
 
     def why_not_begun(self, jobs: Sequence[AbstractJob]) -> dict[str, str]:
         found = {marker.job_id: marker for marker in markers.of_jobs(str(job.pk) for job in jobs)}

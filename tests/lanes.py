@@ -56,9 +56,15 @@ RULES = (
     Rule("batchexec/test_doctor_garbage.py", all="sqlite", short=""),
     # The stand-in for AWS Batch knows no database, and few changes touch it.
     Rule("batchexec/test_local_*.py", all="mongodb", short=""),
+    # Only there does somebody keep others from reading a table.
+    Rule("jobs/test_locked_tables.py", all="postgres", short=""),
     # These take long, and lint or a test nearby shows the most of it.
     Rule("batchexec/test_slow_objects.py", all="mongodb sqlite documentdb", short=""),
-    Rule("e2e/test_pictures.py project/test_types.py", all="mongodb", short=""),
+    Rule(
+        "e2e/test_pictures.py project/test_types.py project/test_hanging.py",
+        all="mongodb",
+        short="",
+    ),
     # A first deployment is in a short run; what else deployments do takes long.
     Rule(
         "batchexec/test_deploy_again.py batchexec/test_deploy_failing.py "
@@ -184,7 +190,8 @@ REPETITIONS = {
     "test_without_any_right test_a_queue_that_is_disabled_behind",
     "batchexec/test_deploy_destroy.py": "test_destroy_asks",
     "batchexec/test_deploy_unreadable.py": "-sts] -json]",
-    "batchexec/test_doctor_canary.py": "takes_its_canary_along[INT] test_a_canary_that_does_not",
+    "batchexec/test_doctor_canary.py": "takes_its_canary_along[INT] test_a_canary_that_does_not "
+    "test_a_container_that_knows_no",
     "batchexec/test_doctor.py": "test_a_fault_is_exit "
     "[without_environments] [with_a_wrong_setting] [without_image] [without_definition] "
     "[with_another_database] [without_execution_role] [with_garbage_for_a_lease]",

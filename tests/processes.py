@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any, TypeVar
 from urllib.parse import urlsplit, urlunsplit
 
-from django.db import connection, connections
+from django.db import connection, connections, transaction
 from django.utils import timezone
 
 from jobs.models import Job, State
@@ -168,6 +168,27 @@ def in_a_thread(work: Callable[[], object]) -> Iterator[None]:
         yield
     finally:
         thread.join(180)
+
+
+@contextmanager
+def locked(how: str) -> Iterator[None]:
+    """Somebody keeps everybody else from what the statement `how` locks, while the body
+    runs.
+    """
+    is_locked, done = threading.Event(), threading.Event()
+
+    def lock() -> None:
+        with transaction.atomic(), connection.cursor() as cursor:
+            cursor.execute(how)
+            is_locked.set()
+            done.wait(60)
+
+    with in_a_thread(lock):
+        try:
+            assert is_locked.wait(60)
+            yield
+        finally:
+            done.set()
 
 
 @contextmanager

@@ -6,11 +6,14 @@ from django.contrib import admin
 from django.utils.safestring import SafeString
 from django.utils.text import Truncator
 
+from batchexec import markers
 from batchexec.admin import on_job, on_overview
 from batchexec.admin.log import WithLog
+from batchexec.executions import standing, status_of
 from batchexec.models import BatchExecutionRecord, BatchJob
 from jobs.admin import instant, links, panels, sections
 from jobs.compat import display
+from jobs.models import Job
 
 
 @admin.register(BatchJob)
@@ -34,7 +37,7 @@ class BatchJobAdmin(WithLog):
         ("Submission", {"fields": ("state", "job_queue", "job_definition", "submitted")}),
         (
             "As AWS Batch said last",
-            {"fields": ("status", "status_reason", "log_stream", "updated")},
+            {"fields": ("status", "status_reason", "log_stream", "updated", "by_row")},
         ),
     )
     submitted, updated = instant("submitted_at"), instant("updated_at")
@@ -42,6 +45,10 @@ class BatchJobAdmin(WithLog):
     @display(ordering="job_id")
     def job(self, marker: BatchJob) -> SafeString | str:
         return on_job.job_link(marker.job_id)
+
+    @display(description="by the job's row")
+    def by_row(self, marker: BatchJob) -> str:
+        return standing(marker, markers.jobs_of(Job, [marker.job_id]).get(marker.job_id))
 
     @display(description="reason")
     def reason(self, marker: BatchJob) -> str:
@@ -55,7 +62,7 @@ class BatchExecutionAdmin(WithLog):
         "job",
         "name",
         "outcome",
-        "status",
+        "status_shown",
         "exit_code",
         "failure",
         "ended",
@@ -73,7 +80,7 @@ class BatchExecutionAdmin(WithLog):
         ),
         (
             "How it ended",
-            {"fields": ("status", "status_reason", "exit_code", "reason", "log_stream")},
+            {"fields": ("status_shown", "status_reason", "exit_code", "reason", "log_stream")},
         ),
         ("Sizes", {"fields": ("vcpu", "memory", "gpu", "attempts")}),
         ("Times", {"fields": ("submitted", "started", "ended", "recorded")}),
@@ -84,6 +91,10 @@ class BatchExecutionAdmin(WithLog):
     @display(ordering="job_id")
     def job(self, trace: BatchExecutionRecord) -> SafeString | str:
         return on_job.job_link(trace.job_id)
+
+    @display(description="status")
+    def status_shown(self, trace: BatchExecutionRecord) -> str:
+        return status_of(trace)
 
     @display(description="reason")
     def reason_shown(self, trace: BatchExecutionRecord) -> str:

@@ -14,7 +14,7 @@ from django.utils.safestring import SafeString
 
 from batchexec import markers
 from batchexec.aws.console import console_for, is_arn
-from batchexec.executions import traces
+from batchexec.executions import standing, status_of, traces
 from batchexec.models import BatchExecutionRecord, BatchJob
 from jobs.admin import Link, Section
 from jobs.admin.readonly import may
@@ -30,15 +30,17 @@ def sections(request: HttpRequest, job: AbstractJob) -> Sequence[Section]:
     found = []
     marker = markers.find(job)
     if marker is not None and may(request, "batchexec.view_batchjob"):
-        found.append(_of_marker(marker))
+        found.append(_of_marker(marker, job))
     if may(request, "batchexec.view_batchexecutionrecord"):
         found += [_of_trace(trace) for trace in traces(str(job.pk))[: -SHOWN - 1 : -1]]
     return found
 
 
-def _of_marker(marker: BatchJob) -> Section:
+def _of_marker(marker: BatchJob, job: AbstractJob) -> Section:
     rows = [
-        ("Status", marker.status or marker.state),
+        ("Status seen last", marker.status or marker.state),
+        ("Changed", ago(marker.updated_at)),
+        ("By the job's row", standing(marker, job)),
         ("Reason", marker.status_reason),
         ("Batch job", marker.batch_job_id),
         ("Queue", marker.job_queue),
@@ -46,7 +48,9 @@ def _of_marker(marker: BatchJob) -> Section:
         ("Log stream", marker.log_stream),
         ("Submitted", ago(marker.submitted_at)),
     ]
-    return _section("On AWS Batch now", rows, marker, "batchjob")
+    is_over = job.epoch != marker.epoch
+    title = "On AWS Batch, until its marker is cleared" if is_over else "On AWS Batch now"
+    return _section(title, rows, marker, "batchjob")
 
 
 def _of_trace(trace: BatchExecutionRecord) -> Section:
@@ -56,7 +60,7 @@ def _of_trace(trace: BatchExecutionRecord) -> Section:
         (trace.gpu, "GPU"),
     )
     rows = [
-        ("Status", trace.status),
+        ("Status", status_of(trace)),
         ("Outcome", trace.outcome),
         ("Failure", trace.failure),
         ("Reason", trace.status_reason),

@@ -93,6 +93,8 @@ class Flight:
         self._began = time.monotonic()
         self._batch_job_id = ""
         self._statuses: list[str] = []
+        #: The worker has done something.
+        self._news = threading.Event()
         self._is_home = False
         self._detail: dict[str, Any] = {}
         #: Why it failed, in a sentence; empty if it didn't. And what to do about it.
@@ -115,7 +117,7 @@ class Flight:
         try:
             yield self._step(f"enqueued as job {job.pk}")
             thread.start()
-            yield from self._followed(job, thread)
+            yield from self._followed(job)
         finally:
             worker.stop()
             if thread.ident is not None:
@@ -123,8 +125,12 @@ class Flight:
             self._remove(job)
 
     def _work(self, worker: Worker) -> None:
+        """Again and again: one that lost its machine is submitted once more."""
         try:
-            worker.work_off(1)
+            while not worker.stopping.is_set():
+                worker.work_off(1)
+                self._news.set()
+                worker.stopping.wait(PAUSE)
         except BaseException as error:
             self.outcome = self.outcome or of_error(error).text
         finally:
@@ -132,7 +138,7 @@ class Flight:
 
             connections.close_all()
 
-    def _followed(self, job: Job, thread: threading.Thread) -> Iterator[Step]:
+    def _followed(self, job: Job) -> Iterator[Step]:
         until = time.monotonic() + self._limit
         while time.monotonic() < until and not self.ended_by:
             # Read first: what a container records, it records before it ends.
@@ -150,9 +156,8 @@ class Flight:
                 return
             if self.outcome:
                 return
-            thread.join(PAUSE)
-            if not thread.is_alive():
-                time.sleep(PAUSE / 10)
+            self._news.wait(PAUSE)
+            self._news.clear()
         if self.ended_by:
             self.outcome, self.cure = f"{self.ended_by} ended it", "run this again."
             return
@@ -196,6 +201,8 @@ class Flight:
 
     def _remove(self, job: Job) -> None:
         unfinished = "" if self._is_home or self._has_ended else self._batch_job_id
+        if self._client and self._client.submitted not in ("", self._batch_job_id):
+            unfinished = self._client.submitted  # since the last look
         _remove(self._batch, job, unfinished)
 
 

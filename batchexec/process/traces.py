@@ -13,7 +13,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from batchexec.aws.failures import container_of, sizes
+from batchexec.aws.failures import container_of, essence, sizes
 from batchexec.conf import settings
 from batchexec.executions import about_execution
 from batchexec.models import BatchExecutionRecord, BatchJob
@@ -23,6 +23,7 @@ from batchexec.statuses import TERMINAL
 from jobs.exceptions import JobError
 from jobs.logs import get_logger
 from jobs.store import store_for
+from jobs.store.limits import waiting
 from jobs.store.patience import brief
 from jobs.text import storable
 
@@ -34,6 +35,8 @@ AWAITED = 600.0
 MOST = 10_000
 #: Traces written by one statement.
 AT_ONCE = 500
+#: For how many seconds their table is waited for at most: somebody may have locked it.
+PATIENCE = 2.0
 
 Detail = Mapping[str, Any]
 
@@ -154,7 +157,8 @@ def write(traces: list[Trace]) -> None:
     store = store_for(BatchExecutionRecord)
     try:
         now = store.now()
-        store.insert([_record(trace, now) for trace in traces])
+        with waiting(store, PATIENCE):
+            store.insert([_record(trace, now) for trace in traces])
     except Exception as error:
         if store.is_unavailable(error):
             store.reconnect()
@@ -162,21 +166,25 @@ def write(traces: list[Trace]) -> None:
         raise
 
 
-def forget(where: Mapping[str, Any]) -> int:
-    """Deletes the traces that are as `where` says; returns how many."""
-    return store_for(BatchExecutionRecord).delete_many(where)
-
-
 def forget_old() -> int:
-    """Deletes those that are older than KEEP_EXECUTIONS_FOR."""
-    age = dt.timedelta(seconds=settings.KEEP_EXECUTIONS_FOR)
-    return forget({"recorded_at__lt": store_for(BatchExecutionRecord).now() - age})
+    """Deletes those that are older than KEEP_EXECUTIONS_FOR; returns how many."""
+    store, age = store_for(BatchExecutionRecord), dt.timedelta(seconds=settings.KEEP_EXECUTIONS_FOR)
+    with waiting(store, PATIENCE):
+        return store.delete_many({"recorded_at__lt": store.now() - age})
+
+
+def complete(record: BatchExecutionRecord, detail: Detail) -> None:
+    """Adds AWS Batch's last word to a trace that was written without it."""
+    if detail["status"] not in TERMINAL:
+        return
+    said = _said(essence(detail), record)
+    if store_for(BatchExecutionRecord).change(record.pk, {"status": record.status}, said):
+        for name, value in said.items():
+            setattr(record, name, value)
 
 
 def _record(trace: Trace, now: dt.datetime) -> BatchExecutionRecord:
-    marker, detail = trace.marker, trace.detail or {}
-    container, got = container_of(detail), sizes(detail)
-    exit_code = container.get("exitCode")
+    marker = trace.marker
     return BatchExecutionRecord(
         job_id=marker.job_id,
         epoch=marker.epoch,
@@ -187,20 +195,29 @@ def _record(trace: Trace, now: dt.datetime) -> BatchExecutionRecord:
         job_name=marker.job_name,
         job_queue=marker.job_queue,
         job_definition=marker.job_definition,
-        status=str(detail.get("status") or marker.status),
-        status_reason=str(detail.get("statusReason") or marker.status_reason),
-        reason=str(container.get("reason") or ""),
-        exit_code=exit_code if isinstance(exit_code, int) else None,
-        log_stream=str(container.get("logStreamName") or marker.log_stream),
-        attempts=detail.get("attempts", 0),
-        vcpu=got.get("VCPU", ""),
-        memory=got.get("MEMORY", ""),
-        gpu=got.get("GPU", ""),
-        submitted_at=_instant(detail.get("createdAt")) or marker.submitted_at,
-        started_at=_instant(detail.get("startedAt")),
-        stopped_at=_instant(detail.get("stoppedAt")),
         recorded_at=now,
+        **_said(trace.detail or {}, marker),
     )
+
+
+def _said(detail: Detail, known: BatchJob | BatchExecutionRecord) -> dict[str, Any]:
+    """What AWS Batch says of the execution; else what is `known` of it."""
+    container, got = container_of(detail), sizes(detail)
+    exit_code = container.get("exitCode")
+    return {
+        "status": str(detail.get("status") or known.status),
+        "status_reason": str(detail.get("statusReason") or known.status_reason),
+        "reason": str(container.get("reason") or ""),
+        "exit_code": exit_code if isinstance(exit_code, int) else None,
+        "log_stream": str(container.get("logStreamName") or known.log_stream),
+        "attempts": detail.get("attempts", 0),
+        "vcpu": got.get("VCPU", ""),
+        "memory": got.get("MEMORY", ""),
+        "gpu": got.get("GPU", ""),
+        "submitted_at": _instant(detail.get("createdAt")) or known.submitted_at,
+        "started_at": _instant(detail.get("startedAt")),
+        "stopped_at": _instant(detail.get("stoppedAt")),
+    }
 
 
 def _instant(milliseconds: Any) -> dt.datetime | None:

@@ -17,6 +17,8 @@ from jobs.operator.filters import Filter
 
 #: Errors that the page shows.
 SHOWN = 50
+#: In place of the error of jobs that failed before there were groups.
+BEFORE = "Failed before errors were grouped: manage.py jobs errors --group-older"
 
 
 @dataclass
@@ -47,7 +49,7 @@ def _group(one: errors.ErrorGroup, since: dt.datetime) -> Group:
     return Group(
         key=one.key,
         name=one.name,
-        error=likeness.normalised(one.error) if one.key else "Failed before errors were grouped",
+        error=likeness.normalised(one.error) if one.key else BEFORE,
         count=f"{one.count:,}",
         query=query_of(Filter(error=one.key)) if one.key else "?state=failed",
         first=ago(one.first),

@@ -32,6 +32,7 @@ from jobs.records import (
 from jobs.runner import LONGEST_PLACE, place_of
 from jobs.store import store_for
 from jobs.store.keyed import keyed_for
+from jobs.store.limits import waiting
 from jobs.text import first_line, storable
 
 if TYPE_CHECKING:
@@ -46,6 +47,8 @@ MOST_ATTEMPTS = 1000
 MOST_GONE = 10_000
 #: Rows written or deleted by one statement.
 AT_ONCE = 200
+#: For how many seconds a table is waited for at most: somebody may have locked it.
+PATIENCE = 2.0
 LARGEST_NUMBER = 2**31 - 1
 #: The class of delayed methods, whose name says which.
 METHOD = "jobs.delayed.PerformableMethod"
@@ -173,10 +176,12 @@ class Notes:
         refusals += refused
 
     def _try(self, step: Callable[[], object], refusals: list[Exception]) -> None:
+        store = store_for(Activity)
         try:
-            step()
+            with waiting(store, PATIENCE):
+                step()
         except Exception as error:
-            if store_for(Activity).is_unavailable(error):
+            if store.is_unavailable(error):
                 raise
             refusals.append(error)
 

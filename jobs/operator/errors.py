@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import datetime as dt
+from collections import defaultdict
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
-from jobs.likeness import normalised
+from jobs import likeness
 from jobs.models import Job
 from jobs.states import State
 from jobs.store import store_for
@@ -18,6 +19,8 @@ if TYPE_CHECKING:
 
 #: Hours that failures are counted in, this one included.
 HOURS = 24
+#: Jobs that are read at once with their whole errors.
+AT_ONCE = 500
 
 
 @dataclass
@@ -25,7 +28,7 @@ class ErrorGroup:
     """Failed jobs of the same class with the same error, but for numbers and ids."""
 
     #: As `Filter(error=key)` takes it; empty for jobs that failed before there were
-    #: groups.
+    #: groups: see `group_older`.
     key: str
     count: int
     first: dt.datetime
@@ -44,6 +47,25 @@ class Errors:
     groups: list[ErrorGroup]
     #: Groups that are left out.
     others: int
+
+
+def group_older(model: type[AbstractJob] = Job) -> int:
+    """Puts jobs into their groups that failed before there were groups, or with older
+    code; returns how many.
+
+    A job that is changed meanwhile is left as it is.
+    """
+    store, done = store_for(model), 0
+    where = {"state": State.FAILED, "error_key": ""}
+    after: dict[str, Any] = {}
+    while rows := store.glance({**where, **after}, ("name", "last_error"), AT_ONCE, order="pk"):
+        alike: defaultdict[str, list[Any]] = defaultdict(list)
+        for row in rows:
+            alike[likeness.key(row.name, row.last_error)].append(row.pk)
+        for key, pks in alike.items():
+            done += store.change_many({**where, "pk__in": pks}, {"error_key": key})
+        after = {"pk__gt": rows[-1].pk}
+    return done
 
 
 def grouped(model: type[AbstractJob] = Job, limit: int = 50) -> Errors:
@@ -73,4 +95,4 @@ def in_words(key: str, model: type[AbstractJob] = Job) -> str:
         state=State.FAILED, error_key=key
     )
     found = failed.order_by("pk").values_list("last_error", flat=True).first()
-    return normalised(str(found or ""))
+    return likeness.normalised(str(found or ""))

@@ -26,6 +26,7 @@ from jobs.logs import get_logger
 from jobs.records import MAX_TEXT, Progress, WorkerRecord
 from jobs.store import store_for
 from jobs.store.keyed import keyed_for
+from jobs.store.limits import within
 from jobs.store.patience import Complaint
 from jobs.text import storable
 
@@ -141,7 +142,7 @@ class Bulletin:
     def carry_out(self, steps: list[Step]) -> None:
         for step in steps:
             try:
-                with keyed_for(WorkerRecord).within(min(MOST, settings.LEASE / 8)):
+                with within(store_for(WorkerRecord), min(MOST, settings.LEASE / 8)):
                     step()
                 self._complaint.settle()
             except Exception as error:

@@ -9,7 +9,7 @@ from typing import Any
 from jobs.logs import get_logger
 from jobs.records import Pause
 from jobs.store import store_for
-from jobs.store.keyed import keyed_for
+from jobs.store.limits import within
 from jobs.store.patience import Complaint
 from jobs.store.reserver import Paused
 
@@ -44,7 +44,7 @@ class Pauses:
             return
         store = store_for(Pause)
         try:
-            with keyed_for(Pause).within(PATIENCE):
+            with within(store, PATIENCE):
                 found = store.find({}, MOST)
         except Exception as error:
             in_vain = time.monotonic() - began >= PATIENCE

@@ -7,16 +7,15 @@ import time
 from typing import TYPE_CHECKING, Any
 
 from jobs.conf import settings
-from jobs.logs import get_logger
+from jobs.process import chores
 from jobs.records import Activity, FailedAttempt, Progress, WorkerRecord
 from jobs.store import store_for
-from jobs.store.keyed import keyed_for
-from jobs.store.patience import Complaint
+from jobs.store.limits import within
 
 if TYPE_CHECKING:
     from django.db import models
 
-logger = get_logger(__name__)
+    from jobs.store.base import Store
 
 #: What is old is looked for this often, in seconds.
 INTERVAL = 600.0
@@ -26,40 +25,21 @@ SILENT = 86_400.0
 UNCHANGED = 7 * 86_400.0
 #: Rows of a table that are deleted at once.
 AT_ONCE = 1_000
-#: For how many seconds each table is waited for at most: somebody may have locked it.
-PATIENCE = 2.0
 
 
-class Pruner:
+class Pruner(chores.Chore):
     """Deletes once in a while, the first time after a while."""
 
     def __init__(self) -> None:
-        self._next = time.monotonic() + INTERVAL
-        self._complaint = Complaint(
-            logger, "What is old and kept for people can't be deleted, so it is tried later: %s"
-        )
+        text = "What is old and kept for people can't be deleted, so it is tried later: %s"
+        super().__init__(INTERVAL, time.monotonic() + INTERVAL, text)
 
-    def prune(self) -> None:
-        """Raises only what says that the database is away.
+    @property
+    def _store(self) -> Store[Any]:
+        return store_for(Activity)
 
-        A worker waits for no table that somebody has locked, nor for the end of what
-        has piled up: the rest follows with its next maintenance.
-        """
-        if time.monotonic() < self._next:
-            return
-        self._next = time.monotonic() + INTERVAL
-        began = time.monotonic()
-        try:
-            is_more = prune()
-        except Exception as error:
-            in_vain = time.monotonic() - began >= PATIENCE
-            if store_for(Activity).is_unavailable(error) and not in_vain:
-                raise
-            self._complaint.make(error)
-            return
-        self._complaint.settle()
-        if is_more:
-            self._next = time.monotonic()
+    def _do(self) -> bool:
+        return prune()
 
 
 def prune() -> bool:
@@ -77,7 +57,7 @@ def prune() -> bool:
     for model, column, seconds in kept:
         store: Any = store_for(model)
         old = {f"{column}__lt": store.now() - dt.timedelta(seconds=seconds)}
-        with keyed_for(model).within(PATIENCE):
+        with within(store, chores.PATIENCE):
             keys = store.ids(old, AT_ONCE)
             deleted = store.delete_many({**old, "pk__in": keys}) if keys else 0
         most = max(most, deleted)

@@ -18,9 +18,9 @@ from typing import TYPE_CHECKING, Any
 from jobs import transitions
 from jobs.conf import settings
 from jobs.exceptions import Lost
-from jobs.execution.notes import forget_jobs
 from jobs.logs import about_the_job, get_logger
 from jobs.logs.error_text import for_log
+from jobs.process.forgetting import Forgetting
 from jobs.process.pruner import Pruner
 from jobs.runner import worker_runner
 from jobs.states import State
@@ -36,10 +36,6 @@ logger = get_logger(__name__)
 
 #: A busy worker promotes and reaps at most this often, in seconds.
 MAINTENANCE_INTERVAL = 1.0
-#: Jobs that were kept after their success are looked for this often, in seconds.
-FORGET_INTERVAL = 60.0
-#: Rows that are written late, and clocks that are set, are looked for this far back.
-OVERLAP = dt.timedelta(hours=1)
 #: Leases that no worker writes are looked for this often, in seconds.
 ODD_INTERVAL = 60.0
 #: For how many seconds a worker that stops waits for a database that can't be reached.
@@ -57,11 +53,8 @@ class Reaper:
         self._model = model
         self._recorder = recorder
         self._maintained_at = -math.inf
-        self._forgot_at = -math.inf
-        #: Up to which end the rows have been looked at, by the setting.
-        self._forgotten: dict[str, dt.datetime] = {}
         self._odd_at = time.monotonic()
-        self._pruner = Pruner()
+        self._chores = (Forgetting(model), Pruner())
 
     @property
     def _store(self) -> Store[Any]:
@@ -78,7 +71,7 @@ class Reaper:
         if not always and not self.is_due:
             return
         self._maintained_at = time.monotonic()
-        for step in (self.promote, self.reap, self.forget_succeeded, self._pruner.prune):
+        for step in (self.promote, self.reap, *(chore.do_if_due for chore in self._chores)):
             until_available(self._store, step, stopping)
 
     def promote(self) -> int:
@@ -106,35 +99,6 @@ class Reaper:
         if any_expired:
             self._release(expired, "its lease had expired")
         self._release_odd_leases()
-
-    def forget_succeeded(self) -> None:
-        """Deletes jobs that were kept after their success for as long as the setting
-        says.
-
-        Looks for them once in a while only.
-        """
-        if time.monotonic() - self._forgot_at < FORGET_INTERVAL:
-            return
-        self._forgot_at = time.monotonic()
-        self._forget("KEEP_SUCCEEDED_FOR", {"result": ""})
-        self._forget("KEEP_RESULTS_FOR", {"result__gt": ""})
-
-    def _forget(self, setting: str, which: dict[str, Any]) -> None:
-        kept = getattr(settings, setting)
-        if not kept:
-            return
-        cutoff = self._store.now() - dt.timedelta(seconds=kept)
-        ended: dict[str, Any] = {"state": State.SUCCEEDED, "finished_at__lt": cutoff}
-        # Those before have been looked at: of the others, whose rows are kept for
-        # longer, there may be a million.
-        if since := self._forgotten.get(setting):
-            ended["finished_at__gte"] = since - OVERLAP
-        old = {**ended, **which}
-        while ids := self._store.ids({**old, "attempts__gt": 0}, BATCH):
-            forget_jobs(self._model, ids)
-            self._store.delete_many({**old, "pk__in": ids})
-        self._store.delete_many(old)
-        self._forgotten[setting] = cutoff
 
     def let_go_of_all(self, worker_name: str) -> None:
         """Releases every job that is locked by the worker of that name.

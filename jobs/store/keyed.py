@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
-from contextlib import AbstractContextManager
 from typing import Any, Generic
 
 from jobs.store import store_for
@@ -49,12 +48,6 @@ class Keyed(ABC, Generic[M]):
     ) -> list[dict[str, Any]]:
         """The sums of `numbers` over the rows that are as `where` says, for each
         combination of the columns `by`.
-        """
-
-    @abstractmethod
-    def within(self, seconds: float) -> AbstractContextManager[Any]:
-        """A write in the body fails after so many seconds, as far as the database can
-        do that.
         """
 
 

@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from contextlib import AbstractContextManager, nullcontext
 from typing import Any
 
-import pymongo
 from pymongo import UpdateOne
 from pymongo.errors import BulkWriteError
 
@@ -111,10 +109,6 @@ class MongoKeyed(Keyed[M]):
             [{"$match": self._documents.filter(where)}, {"$group": group}]
         )
         return [{**(one.pop("_id") or {}), **one} for one in found]
-
-    def within(self, seconds: float) -> AbstractContextManager[Any]:
-        # djongo's driver hasn't got it.
-        return pymongo.timeout(seconds) if hasattr(pymongo, "timeout") else nullcontext()
 
 
 def _without(document: dict[str, Any], *names: str) -> dict[str, Any]:

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from contextlib import AbstractContextManager, contextmanager, nullcontext
+from collections.abc import Sequence
+from contextlib import AbstractContextManager, nullcontext
 from typing import Any
 
 from django.db import transaction
@@ -87,30 +87,3 @@ class SqlKeyed(Keyed[M]):
             for one in found
             if by or any(value is not None for value in one.values())
         ]
-
-    def within(self, seconds: float) -> AbstractContextManager[Any]:
-        connection = self.store.connection
-        if connection.in_atomic_block:
-            return nullcontext()  # it would hold for the rest of the transaction
-        limits = {"postgresql": self._timed, "sqlite": self._busy}
-        return limits.get(connection.vendor, nullcontext)(max(int(seconds * 1000), 1))
-
-    @contextmanager
-    def _timed(self, milliseconds: int) -> Iterator[None]:
-        with transaction.atomic(using=self.store.alias):
-            with self.store.connection.cursor() as cursor:
-                cursor.execute(f"SET LOCAL statement_timeout = {milliseconds}")
-            yield
-
-    @contextmanager
-    def _busy(self, milliseconds: int) -> Iterator[None]:
-        """For so long it waits for another writer."""
-        connection = self.store.connection
-        with connection.cursor() as cursor:
-            cursor.execute("PRAGMA busy_timeout")
-            [usual] = cursor.fetchone()
-            cursor.execute(f"PRAGMA busy_timeout = {milliseconds}")
-            try:
-                yield
-            finally:
-                cursor.execute(f"PRAGMA busy_timeout = {usual}")

@@ -7,6 +7,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal
 
+from django.conf import settings as of_django
+from django.test import override_settings
 from django.utils import timezone
 
 from jobs import transitions
@@ -25,6 +27,8 @@ if TYPE_CHECKING:
 
 #: A test that enqueues more jobs than this in one go has an endless loop.
 MOST = 1_000
+#: Seconds that a job of a test may take, where nothing is said.
+TIMEOUT = 60.0
 
 
 @dataclass
@@ -46,6 +50,7 @@ def run_jobs(
     until: dt.datetime | None = None,
     errors: Literal["raise", "collect"] = "raise",
     most: int = MOST,
+    timeout: float = TIMEOUT,
     model: type[AbstractJob] = Job,
 ) -> list[Performed]:
     """Performs every job that is due, in the order of the queue, and those that these
@@ -57,9 +62,20 @@ def run_jobs(
     `queue`, if you name one.
 
     The first exception of a job is raised, once its outcome is recorded;
-    `errors="collect"` goes on, and has it in the result. Raises AssertionError if there
-    are more than `most` jobs.
+    `errors="collect"` goes on, and has it in the result. A job that takes longer than
+    `timeout` seconds is interrupted by a WorkerTimeout, so that it doesn't hang the
+    test; its own `max_run_time` may be shorter. Raises AssertionError if there are more
+    than `most` jobs.
     """
+    limit = min(settings.MAX_RUN_TIME or timeout, timeout)
+    given = {**getattr(of_django, "JOBS", {}), "MAX_RUN_TIME": limit}
+    with override_settings(JOBS=given):
+        return _performed(queue, until, errors, most, model)
+
+
+def _performed(
+    queue: str | None, until: dt.datetime | None, errors: str, most: int, model: type[AbstractJob]
+) -> list[Performed]:
     noting = _noting()
     plugins = [*not_handing_over(settings.PLUGINS), noting]
     worker = Worker(plugins=plugins, model=model, heartbeat=_Still)

@@ -5,8 +5,11 @@ from __future__ import annotations
 import datetime as dt
 import os
 import signal
+import sqlite3
+from contextlib import closing
 
 import pytest
+from django.db import connection
 
 import jobs
 from batchexec.doctor.canary import QUEUE, Canary, remove_leftovers
@@ -49,6 +52,37 @@ def test_a_container_on_another_database_is_explained_as_soon_as_it_has_ended(
     assert "canary: The canary failed: its Batch job ended as FAILED with exit code " in line
     assert "; its log ends with: " in line
     assert " Cure: " in line
+    assert Job.objects.count() == 0
+    assert BatchJob.objects.count() == 0
+
+
+def test_a_container_that_knows_no_such_job_ends_the_flight_with_the_truth(
+    patient, start, tmp_path, monkeypatch
+):
+    """No runner registered, so the attempt is free, and its row is scheduled again."""
+    if connection.vendor != "sqlite":
+        pytest.skip("A copy of the database is quickly made.")
+    own, other = os.environ["DATABASE_URL"], tmp_path / "other"
+    with closing(sqlite3.connect(other)) as copy:
+        connection.ensure_connection()
+        connection.connection.backup(copy)
+    monkeypatch.setenv("DATABASE_URL", f"sqlite:///{other}")
+    doctor = start("batchexec", "doctor", "--canary", "--canary-limit", "300", DATABASE_URL=own)
+    assert doctor.wait(60) == 1, doctor.output
+    (line,) = [one for one in doctor.output.splitlines() if one.startswith("fault ")]
+    assert "its Batch job ended as FAILED with exit code 4 " in line
+    assert "the container works on another database than this process" in line
+    assert doctor.output.count("submitted as Batch job") == 1
+    assert Job.objects.count() == 0
+    assert BatchJob.objects.count() == 0
+
+
+def test_a_canary_whose_machine_is_lost_flies_once_more(patient, batch, start):
+    batch.set_faults(["Container:kill:times=1"])
+    doctor = start("batchexec", "doctor", "--canary", "--canary-limit", "60")
+    assert doctor.wait(90) == 0, doctor.output
+    assert doctor.output.count("submitted as Batch job") == 2
+    assert "The canary flew" in doctor.output
     assert Job.objects.count() == 0
     assert BatchJob.objects.count() == 0
 

@@ -10,7 +10,7 @@ import re
 import signal
 
 import pytest
-from django.core.management import call_command
+from django.core.management import CommandError, call_command
 from django.db import DatabaseError, connection
 from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
@@ -126,6 +126,72 @@ def test_a_worker_that_stops_writes_the_traces_that_aws_has_not_completed(
     trace = BatchExecutionRecord.objects.get()
     assert (trace.outcome, trace.exit_code) == ("succeeded", None)
     assert trace.status not in ("SUCCEEDED", "FAILED")
+
+
+def test_an_execution_that_nobody_saw_end_is_shown_as_it_is_now(
+    batch, worker, capsys, monkeypatch, admin_client
+):
+    """Its worker was gone before AWS Batch said its last word."""
+    job = jobs.enqueue(Sized("x"))
+    assert worker().work_off() == (1, 0)
+    (trace,) = traced()
+    unseen = {"status": "SUBMITTED", "exit_code": None, "stopped_at": None, "log_stream": ""}
+    BatchExecutionRecord.objects.update(**unseen)
+    address = reverse("admin:batchexec_batchexecutionrecord_change", args=[trace.pk])
+    words = "AWS Batch last said SUBMITTED, before the execution ended"
+    assert words in admin_client.get(address).content.decode()
+    # Without AWS Batch, it is shown as it was seen last, and that this is so.
+    with monkeypatch.context() as unreachable:
+        unreachable.setenv("AWS_ENDPOINT_URL_BATCH", "http://127.0.0.1:9")
+        with pytest.raises(CommandError, match="AWS Batch can't be asked"):
+            call_command("batchjobs", "show", str(job.pk))
+    assert words in capsys.readouterr().out
+    shown = json.loads(said(capsys, "batchjobs", "show", str(job.pk), "--json"))["executions"][0]
+    assert (shown["status"], shown["exit_code"], shown["remark"]) == ("SUCCEEDED", 0, "")
+    (completed,) = BatchExecutionRecord.objects.all()
+    for name in ("status", "exit_code", "started_at", "stopped_at", "log_stream", "vcpu"):
+        assert getattr(completed, name) == getattr(trace, name), name
+    assert words not in admin_client.get(address).content.decode()
+    asked = batch.calls()["counts"]
+    said(capsys, "batchjobs", "show", str(job.pk))
+    assert batch.calls()["counts"] == asked  # nothing is left to ask
+
+
+def test_a_marker_that_nobody_watches_is_shown_with_what_is_true_now(
+    batch, worker, capsys, admin_client
+):
+    """Its job succeeded, and its row is gone, while no worker was there."""
+    job = jobs.enqueue(Sized("x"))
+    assert worker().work_off() == (1, 0)
+    (trace,) = traced()
+    marker = BatchJob.objects.create(
+        job_id=str(job.pk),
+        epoch=0,
+        job_name=trace.job_name,
+        batch_job_id=trace.batch_job_id,
+        job_queue="q",
+        job_definition="d:1",
+        state=BatchJob.State.SUBMITTED,
+        status="SUBMITTED",
+    )
+    shown = json.loads(said(capsys, "batchjobs", "show", str(job.pk), "--json"))
+    assert (shown["status"], shown["job_state"]) == ("SUCCEEDED", "gone")
+    assert shown["log_stream"] == trace.log_stream
+    assert "the execution is over" in shown["remark"]
+    (listed,) = json.loads(said(capsys, "batchjobs", "list", "--json"))
+    assert (listed["status"], listed["job_state"]) == ("SUBMITTED", "gone")
+    assert "gone" in said(capsys, "batchjobs", "list")
+    address = reverse("admin:batchexec_batchjob_change", args=[marker.pk])
+    assert "the execution is over" in admin_client.get(address).content.decode()
+    # A row that says it is past this execution, and one that goes on unwatched.
+    other = jobs.enqueue(Sized("y"))
+    for epoch, words in ((1, "this execution is over"), (0, "no worker watches it now")):
+        BatchJob.objects.update(job_id=str(other.pk))
+        Job.objects.update(epoch=epoch, state=State.SCHEDULED)
+        assert words in said(capsys, "batchjobs", "show", str(other.pk))
+        page = admin_client.get(reverse("admin:jobs_job_change", args=[other.pk]))
+        assert words in page.content.decode()
+        assert words in said(capsys, "jobs", "show", str(other.pk))
 
 
 @pytest.mark.parametrize("how", ["clear", "prune"])

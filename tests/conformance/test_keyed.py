@@ -11,7 +11,9 @@ from django.db import OperationalError, connection, connections, transaction
 
 from jobs.models import Activity, FailedAttempt, Progress
 from jobs.records import NUMBERS
+from jobs.store import store_for
 from jobs.store.keyed import keyed_for
+from jobs.store.limits import within
 from tests.processes import in_a_thread
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -124,7 +126,7 @@ def test_a_write_that_waits_too_long_is_given_up():
         try:
             assert held.wait(30)
             began = time.monotonic()
-            with pytest.raises(OperationalError), keyed.within(0.2):
+            with pytest.raises(OperationalError), within(keyed.store, 0.2):
                 keyed.put([progress(2, 2)], "epoch")
             assert time.monotonic() - began < 20  # SQLite would wait for 30 s
         finally:
@@ -139,6 +141,6 @@ def test_a_write_that_waits_too_long_is_given_up():
 def test_a_limit_does_not_last_for_the_rest_of_the_callers_transaction():
     if connection.vendor != "postgresql":
         pytest.skip("PostgreSQL's limit is one of the transaction.")
-    with transaction.atomic(), keyed_for(Progress).within(0.2), connection.cursor() as cursor:
+    with transaction.atomic(), within(store_for(Progress), 0.2), connection.cursor() as cursor:
         cursor.execute("SHOW statement_timeout")
         assert cursor.fetchone() == ("0",)

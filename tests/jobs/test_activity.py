@@ -214,7 +214,7 @@ def test_old_activity_and_attempts_are_deleted_by_the_workers_maintenance(settin
     worker = jobs.Worker()
     assert worker.work_off() == (1, 1)
     assert Activity.objects.exists()
-    pruner = worker._reaper._pruner
+    [_, pruner] = worker._reaper._chores
     old = store_for(Job).now() - dt.timedelta(days=29)
     store_for(Activity).change_many({}, {"minute": old})
     store_for(FailedAttempt).change_many({}, {"failed_at": old})

@@ -11,7 +11,6 @@ import pytest
 from django.utils import timezone
 
 import jobs
-from jobs import likeness
 from jobs.models import Job, State
 from jobs.operator import bulk
 from tests.jobs.commanding import enqueued
@@ -246,48 +245,3 @@ def test_nonsense_is_one_sentence_and_status_2(run, arguments):
     last = said.err.strip().splitlines()[-1]
     assert last.endswith(".") or ": error:" in last
     assert row(job).state == State.READY
-
-
-# Errors by group
-
-
-def failed(error: str, hours: float = 1, **changes) -> Job:
-    key = likeness.key("tests.samples.Fail", error)
-    return enqueued(
-        State.FAILED, Fail(), last_error=error, error_key=key, finished_at=ago(hours), **changes
-    )
-
-
-def test_errors_are_counted_together_and_their_jobs_retried_by_the_key(run):
-    assert run("errors").out == "No failed jobs.\n"
-    assert run("errors", "--json").json == []
-    alike = [failed(f"Timeout: order {number} at 10.0.0.{number}") for number in range(3)]
-    other = failed("Boom: no paper", hours=30)
-    first, second = run("errors", "--json").json
-    assert (first["count"], first["name"]) == (3, "tests.samples.Fail")
-    assert first["error"].startswith("Timeout: order ")
-    assert (sum(first["hours"]), sum(second["hours"]), len(first["hours"])) == (3, 0, 24)
-    assert (second["count"], second["error"]) == (1, "Boom: no paper")
-    said = run("errors").out
-    assert "Timeout: order <n> at <address>" in said
-    assert first["key"] in said
-    only = run("errors", "--limit", "1").out
-    assert "Boom" not in only
-    assert "… and 1 more errors: --limit is 1." in only
-    assert run("retry", "--error", first["key"]).out == "3 jobs retried.\n"
-    assert {row(job).state for job in alike} == {State.READY}
-    assert row(other).state == State.FAILED
-
-
-def test_hostile_errors_and_names_steer_no_terminal(run):
-    failed(EVIL, name=EVIL, queue=EVIL)
-    enqueued(State.FAILED, name=EVIL, last_error=EVIL, finished_at=ago(1))
-    for action in ("errors", "list", "stats"):
-        said = run(action)
-        assert said.status == 0
-        assert "\x1b" not in said.out
-        assert "\u202e" not in said.out
-        assert r"\x1b[2J" in said.out
-    # What the shell passes on, too.
-    said = run("pause", EVIL)
-    assert "\x1b" not in said.out + said.err

@@ -4,22 +4,20 @@ from __future__ import annotations
 
 import datetime as dt
 import math
-import threading
-from contextlib import contextmanager
 from types import SimpleNamespace
 
 import pytest
 from django.core.management import call_command
-from django.db import OperationalError, connection, transaction
+from django.db import OperationalError, connection
 from django.test.utils import CaptureQueriesContext
 
 import jobs
 from jobs.models import Job, Pause, State
 from jobs.operator import pausing, reports
-from jobs.process import pauses, pruner, reaper
+from jobs.process import chores, pauses, reaper
 from jobs.store import store_for
 from jobs.store.reserver import Paused
-from tests.processes import in_a_thread, lines, row, wait_for
+from tests.processes import lines, locked, row, wait_for
 from tests.samples import Append, Record, Wait, calls
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -129,25 +127,6 @@ def test_a_hundred_jobs_cost_no_more_statements_while_something_is_paused(monkey
     assert counts[0] == counts[1]
 
 
-@contextmanager
-def locked(tables):
-    """Somebody keeps everybody else from these tables."""
-    is_locked, done = threading.Event(), threading.Event()
-
-    def lock() -> None:
-        with transaction.atomic(), connection.cursor() as cursor:
-            cursor.execute(f"LOCK TABLE {tables} IN ACCESS EXCLUSIVE MODE")
-            is_locked.set()
-            done.wait(60)
-
-    with in_a_thread(lock):
-        try:
-            assert is_locked.wait(60)
-            yield
-        finally:
-            done.set()
-
-
 @pytest.mark.skipif(connection.vendor != "postgresql", reason="a lock that keeps from reading")
 def test_a_worker_goes_on_while_somebody_has_locked_the_table_of_pauses(monkeypatch, caplog):
     monkeypatch.setattr(pauses, "INTERVAL", 0)
@@ -157,7 +136,7 @@ def test_a_worker_goes_on_while_somebody_has_locked_the_table_of_pauses(monkeypa
     assert worker.work_off() == (0, 0)
     jobs.enqueue(Record("a"))
     jobs.enqueue(Record("paused"), queue="mail")
-    with locked("jobs_pause"):
+    with locked("LOCK TABLE jobs_pause"):
         assert worker.work_off() == (1, 0)
     assert calls == ["a"]
     assert "What is paused can't be read" in caplog.text
@@ -170,11 +149,12 @@ def test_a_worker_that_starts_while_the_tables_for_people_are_locked_works_all_t
     monkeypatch, caplog
 ):
     monkeypatch.setattr(pauses, "PATIENCE", 0.2)
-    monkeypatch.setattr(pruner, "PATIENCE", 0.2)
+    monkeypatch.setattr(chores, "PATIENCE", 0.2)
     jobs.enqueue(Record("a"))
     worker = jobs.Worker()
-    worker._reaper._pruner._next = 0
-    with locked("jobs_pause, jobs_activity"):
+    for chore in worker._reaper._chores:
+        chore._next = 0
+    with locked("LOCK TABLE jobs_pause, jobs_activity"):
         worker._passes.run(1)
     assert calls == ["a"]
     assert "What is paused can't be read" in caplog.text
@@ -186,7 +166,10 @@ def test_pauses_that_were_never_read_are_waited_for_while_the_database_is_away(m
     monkeypatch.setattr(pauses, "PATIENCE", 0)
 
     class Away:
-        connection = SimpleNamespace(ensure_connection=lambda: None, is_usable=lambda: False)
+        keeps_documents = False
+        connection = SimpleNamespace(
+            ensure_connection=lambda: None, is_usable=lambda: False, in_atomic_block=True
+        )
 
         def find(self, *arguments):
             raise OperationalError("no route to host")

@@ -7,6 +7,7 @@ import os
 import re
 import subprocess
 import sys
+import threading
 from dataclasses import dataclass
 from pathlib import Path
 from unittest import mock
@@ -18,7 +19,7 @@ from django.utils import timezone
 
 import jobs
 from jobs import testing
-from jobs.exceptions import DeserializationError
+from jobs.exceptions import DeserializationError, WorkerTimeout
 from jobs.models import Job
 from tests.processes import ROOT
 from tests.samples import Fail, Hooked, Record, calls
@@ -42,6 +43,12 @@ class Chain(jobs.Performable):
 class Loop(jobs.Performable):
     def perform(self) -> None:
         jobs.enqueue(Loop())
+
+
+@dataclass
+class Hangs(jobs.Performable):
+    def perform(self) -> None:
+        threading.Event().wait(300)
 
 
 class Helpers:
@@ -71,6 +78,12 @@ class Helpers:
         jobs.enqueue(Loop())
         with pytest.raises(AssertionError, match="More than 10"):
             testing.run_jobs(most=10)
+
+    def test_a_job_that_hangs_is_interrupted_and_recorded(self):
+        job = jobs.enqueue(Hangs())
+        with pytest.raises(WorkerTimeout, match=r"0\.2 seconds"):
+            testing.run_jobs(timeout=0.2)
+        assert "WorkerTimeout" in Job.objects.get(pk=job.pk).last_error
 
     def test_only_the_jobs_of_a_queue(self):
         jobs.enqueue(Record("mail"), queue="mail")

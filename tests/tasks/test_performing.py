@@ -348,6 +348,12 @@ def test_a_receiver_sees_the_result_of_a_row_that_is_deleted(told):
             result.refresh()
 
 
+def forget(worker: jobs.Worker) -> None:
+    """What it does once a minute."""
+    worker._reaper._chores[0]._next = 0.0
+    worker._reaper._chores[0].do_if_due()
+
+
 def test_results_are_pruned_after_their_time_and_others_after_theirs():
     from tests.samples import Record
 
@@ -361,20 +367,19 @@ def test_results_are_pruned_after_their_time_and_others_after_theirs():
         age(tasks[0], hours=3)
         age(tasks[1], hours=1.5)
         age(others[0], hours=1.5)
-        jobs.Worker()._reaper.forget_succeeded()
+        forget(jobs.Worker())
     assert {str(job.pk) for job in Job.objects.all()} == {tasks[1], tasks[2], str(others[1])}
 
 
 def test_pruning_finds_what_ends_between_two_looks():
     with override_settings(JOBS={"KEEP_RESULTS_FOR": 60}):
-        reaper = jobs.Worker()._reaper
-        reaper.forget_succeeded()
+        worker = jobs.Worker()
+        forget(worker)
         result = work.add.enqueue(1)
         worked_off()
         soon = timezone.now() - dt.timedelta(seconds=90)
         Job.objects.filter(pk=result.id).update(finished_at=soon)
-        reaper._forgot_at = float("-inf")
-        reaper.forget_succeeded()
+        forget(worker)
     assert not Job.objects.exists()
 
 

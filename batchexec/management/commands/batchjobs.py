@@ -6,18 +6,29 @@ import json
 import sys
 import time
 from argparse import ArgumentParser
+from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
 from django.core.management.base import BaseCommand, CommandError
 
 from batchexec import markers
 from batchexec.aws.errors import NotConfigured
-from batchexec.executions import as_dict, traces
-from batchexec.models import BatchJob
+from batchexec.aws.failures import essence, log_stream
+from batchexec.executions import (
+    as_dict,
+    is_unconfirmed,
+    remark_on,
+    standing,
+    state_of_job,
+    traces,
+)
+from batchexec.models import BatchExecutionRecord, BatchJob
+from batchexec.process.traces import complete
 from batchexec.upkeep.findings import Finding
 from batchexec.upkeep.reconciler import reconcile
 from jobs.management.failures import of_the_database
 from jobs.management.terminal import printable, table
+from jobs.models import Job
 
 if TYPE_CHECKING:
     from batchexec.aws.client import BatchClient
@@ -26,8 +37,11 @@ NOT_MENDED, NO_SUCH_MARKER = 1, 4
 #: For how many seconds Batch jobs that are to end are waited for, and the pause between
 #: two looks.
 PATIENCE, PAUSE = 60.0, 1.0
+#: Rows of jobs that are read at once.
+AT_ONCE = 1000
 COLUMNS = (
     "job_id",
+    "job_state",
     "epoch",
     "batch_job_id",
     "state",
@@ -49,7 +63,9 @@ class Command(BaseCommand):
     def add_arguments(self, parser: ArgumentParser) -> None:
         commands = parser.add_subparsers(dest="action", required=True, metavar="COMMAND")
         listing = commands.add_parser("list", help="every job in AWS Batch, as last seen")
-        show = commands.add_parser("show", help="one job, with what AWS Batch says now")
+        show = commands.add_parser(
+            "show", help="one job and its past executions, with what AWS Batch says now"
+        )
         show.add_argument("id", help="the job's id, or the Batch job's")
         reconciling = commands.add_parser(
             "reconcile", help="find and explain what doesn't agree, on either side"
@@ -87,10 +103,11 @@ class Command(BaseCommand):
 
     def _list(self, json: bool, **options: Any) -> int:
         found = markers.all_markers()
+        shown = [_listed(marker, row) for marker, row in _with_rows(found)]
         if json:
-            self._print_json([as_dict(marker) for marker in found])
-        elif found:
-            rows = [[str(getattr(marker, name)) for name in COLUMNS] for marker in found]
+            self._print_json(shown)
+        elif shown:
+            rows = [[str(one[name]) for name in COLUMNS] for one in shown]
             self.stdout.write(table([list(COLUMNS), *rows]))
         else:
             self.stdout.write("Nothing is in AWS Batch.")
@@ -98,26 +115,29 @@ class Command(BaseCommand):
 
     def _show(self, id: str, json: bool, **options: Any) -> int:
         marker = markers.look_up(id)
-        past = [as_dict(trace) for trace in traces(id if marker is None else marker.job_id)]
+        past = traces(id if marker is None else marker.job_id)
         if marker is None and not past:
             self.stderr.write(printable(f"Nothing is in Batch for {id!r}."))
             return NO_SUCH_MARKER
-        shown = {**self._now(marker), "executions": past}
+        failure = None
+        try:
+            said = _ask(marker, past)
+        except Exception as error:
+            said, failure = {}, error
+        shown = {**_now(marker, said), "executions": [_past(trace) for trace in past]}
         if json:
             self._print_json(shown)
-            return 0
+        else:
+            self._print_lines(shown)
+        if failure is not None:
+            raise failure
+        return 0
+
+    def _print_lines(self, shown: dict[str, Any]) -> None:
         for name, value in shown.items():
             if value:
                 text = _dump(value) if isinstance(value, (dict, list)) else value
                 self.stdout.write(printable(f"{name + ':':<16} {text}"))
-        return 0
-
-    def _now(self, marker: BatchJob | None) -> dict[str, Any]:
-        """The marker, and what AWS Batch says of its Batch job."""
-        if marker is None:
-            return {}
-        detail = _client().describe_one(marker.batch_job_id) if marker.batch_job_id else None
-        return {**as_dict(marker), "aws_batch": detail}
 
     def _reconcile(self, apply: bool, terminate: bool, json: bool, **options: Any) -> int:
         found = reconcile(_client())
@@ -148,6 +168,51 @@ def _client() -> BatchClient:
     from batchexec.aws.client import BatchClient
 
     return BatchClient()
+
+
+def _with_rows(found: list[BatchJob]) -> Iterator[tuple[BatchJob, Job | None]]:
+    for start in range(0, len(found), AT_ONCE):
+        some = found[start : start + AT_ONCE]
+        rows = markers.jobs_of(Job, [marker.job_id for marker in some])
+        yield from ((marker, rows.get(marker.job_id)) for marker in some)
+
+
+def _listed(marker: BatchJob, row: Job | None) -> dict[str, Any]:
+    return {**as_dict(marker), "job_state": state_of_job(marker, row)}
+
+
+def _ask(marker: BatchJob | None, past: list[BatchExecutionRecord]) -> dict[str, dict[str, Any]]:
+    """What AWS Batch says now, by Batch job: of the marker's, and of past executions
+    whose end nobody has seen. Their traces are completed.
+    """
+    unconfirmed = [trace for trace in past if is_unconfirmed(trace)]
+    ids = {row.batch_job_id for row in (*unconfirmed, marker) if row and row.batch_job_id}
+    said = _client().describe(sorted(ids)) if ids else {}
+    for trace in unconfirmed:
+        if trace.batch_job_id in said:
+            complete(trace, said[trace.batch_job_id])
+    return said
+
+
+def _now(marker: BatchJob | None, said: dict[str, dict[str, Any]]) -> dict[str, Any]:
+    """The marker with its job's row, and what AWS Batch says of its Batch job."""
+    if marker is None:
+        return {}
+    [(_, row)] = _with_rows([marker])
+    shown = {**_listed(marker, row), "remark": standing(marker, row)}
+    detail = said.get(marker.batch_job_id)
+    if detail is not None:
+        known = essence(detail)
+        shown |= {
+            "status": known["status"],
+            "status_reason": known.get("statusReason", ""),
+            "log_stream": log_stream(known),
+        }
+    return {**shown, "aws_batch": detail}
+
+
+def _past(trace: BatchExecutionRecord) -> dict[str, Any]:
+    return {**as_dict(trace), "remark": remark_on(trace)}
 
 
 def _dump(value: Any) -> str:

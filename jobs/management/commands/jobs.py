@@ -66,6 +66,11 @@ class Command(BaseCommand):
             watch=True,
         )
         found.add_argument("--limit", type=limit, default=20, metavar="N", help="default: 20")
+        found.add_argument(
+            "--group-older",
+            action="store_true",
+            help="first group jobs that failed before errors were grouped",
+        )
 
         found = add("logs", logs.show_log, "Shows what an execution on AWS Batch has logged.")
         found.add_argument("id")

@@ -6,7 +6,7 @@ import datetime as dt
 from typing import Any
 
 from jobs import likeness
-from jobs.management.queue.console import Console, Options
+from jobs.management.queue.console import Console, Options, counted
 from jobs.management.terminal import moment
 from jobs.operator import errors
 from jobs.operator.errors import ErrorGroup
@@ -14,11 +14,17 @@ from jobs.operator.reports import plain
 
 TITLES = ("KEY", "JOBS", "THIS HOUR", "24 HOURS", "FIRST", "LAST", "NAME", "ERROR")
 
+#: In place of the error of jobs that failed before there were groups.
+BEFORE = "(from before errors were grouped: see --group-older)"
+
 
 def list_errors(console: Console, options: Options) -> int:
+    newly = errors.group_older() if options["group_older"] else 0
     found = errors.grouped(limit=options["limit"])
     if options["json"]:
         return console.say_json([_plain(group, found.since) for group in found.groups])
+    if options["group_older"]:
+        console.say(f"{counted(newly)} newly grouped.")
     if not found.groups:
         return console.say("No failed jobs.")
     console.say_table([TITLES, *(_row(group) for group in found.groups)])
@@ -36,7 +42,7 @@ def _row(group: ErrorGroup) -> tuple[str, ...]:
         moment(group.first),
         moment(group.last),
         group.name,
-        likeness.normalised(group.error) if group.key else "(of before errors were grouped)",
+        likeness.normalised(group.error) if group.key else BEFORE,
     )
 
 

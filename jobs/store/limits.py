@@ -1,0 +1,66 @@
+"""How long statements may take that keep house, or are for people to read."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import AbstractContextManager, contextmanager, nullcontext
+from typing import Any
+
+from django.db import transaction
+
+from jobs.store.base import Store
+
+
+def within(store: Store[Any], seconds: float) -> AbstractContextManager[Any]:
+    """A statement in the body fails after so many seconds, as far as the database can
+    do that.
+    """
+    if store.keeps_documents:
+        import pymongo
+
+        # djongo's driver hasn't got it.
+        return pymongo.timeout(seconds) if hasattr(pymongo, "timeout") else nullcontext()
+    return _limited(store, "statement_timeout", seconds)
+
+
+def waiting(store: Store[Any], seconds: float) -> AbstractContextManager[Any]:
+    """A statement in the body fails once it has waited so many seconds for what
+    somebody else has locked.
+
+    It may work for as long as it takes. MongoDB locks no tables.
+    """
+    if store.keeps_documents:
+        return nullcontext()
+    return _limited(store, "lock_timeout", seconds)
+
+
+def _limited(store: Store[Any], setting: str, seconds: float) -> AbstractContextManager[Any]:
+    connection, milliseconds = store.connection, max(int(seconds * 1000), 1)
+    if connection.in_atomic_block:
+        return nullcontext()  # it would hold for the rest of the transaction
+    if connection.vendor == "postgresql":
+        return _in_a_transaction(store, f"SET LOCAL {setting} = {milliseconds}")
+    if connection.vendor == "sqlite":
+        return _busy(connection, milliseconds)
+    return nullcontext()
+
+
+@contextmanager
+def _in_a_transaction(store: Store[Any], limit: str) -> Iterator[None]:
+    with transaction.atomic(using=store.alias):
+        with store.connection.cursor() as cursor:
+            cursor.execute(limit)
+        yield
+
+
+@contextmanager
+def _busy(connection: Any, milliseconds: int) -> Iterator[None]:
+    """SQLite waits for so long for another writer, and for nothing else."""
+    with connection.cursor() as cursor:
+        cursor.execute("PRAGMA busy_timeout")
+        [usual] = cursor.fetchone()
+        cursor.execute(f"PRAGMA busy_timeout = {milliseconds}")
+        try:
+            yield
+        finally:
+            cursor.execute(f"PRAGMA busy_timeout = {usual}")
