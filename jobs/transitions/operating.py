@@ -61,9 +61,15 @@ def retry(job: AbstractJob) -> bool:
 
 
 def sign(job: AbstractJob, signature: str) -> bool:
-    """The handler gets a signature, if it still is the one that was read."""
+    """The handler gets a signature, if it still is the one that was read.
+
+    A result with an older key's signature is signed with today's.
+    """
     where = {"handler": job.handler, "signature": job.signature}
-    return store_of(job).apply(job, where, {"signature": signature})
+    changes = {"signature": signature}
+    if (result := results.signed_again(job)) is not None:
+        where["result"], changes["result"] = job.result, result
+    return store_of(job).apply(job, where, changes)
 
 
 def expire(job: AbstractJob) -> bool:
