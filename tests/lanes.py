@@ -117,8 +117,8 @@ RULES = (
         "jobs/test_delayed.py jobs/test_error_reports.py jobs/test_folders.py "
         "jobs/test_jobs_terminal.py jobs/test_lifecycle.py jobs/test_liveness.py "
         "jobs/test_log_fields.py jobs/test_logs.py jobs/test_testing.py "
-        "jobs/test_tracing.py tasks/test_batch.py tasks/test_deaths.py tasks/test_forged.py "
-        "tasks/test_testing.py tasks/test_values.py",
+        "jobs/test_tracing.py tasks/test_batch.py tasks/test_cancelling.py "
+        "tasks/test_deaths.py tasks/test_forged.py tasks/test_testing.py tasks/test_values.py",
         all="mongodb sqlite postgres documentdb",
         short="sqlite",
     ),
