@@ -177,6 +177,10 @@ class Store(RowWrites[M]):
     def _claim(self, state: str, worker: Reserver, limit: int) -> list[M]:
         """Each by a conditional write, so that no job is claimed by two workers."""
 
+    def new_keys(self, number: int) -> list[Any]:
+        """Keys for rows that are to be inserted; None where the database makes them."""
+        return [None] * number
+
     @abstractmethod
     def insert(self, jobs: list[M], *, keys: bool = True) -> list[M]:
         """Inserts new rows in one round trip; returns those whose unique key is held.
