@@ -384,8 +384,9 @@ def test_what_is_no_source_is_one_clear_line(source):
         source.run("--table", "jobs")
     with pytest.raises(CommandError, match="DATABASES has no 'nowhere'"):
         call_command("import_delayed_jobs", "--database", "nowhere")
-    with pytest.raises(CommandError):
-        call_command("import_delayed_jobs", "--url", "nonsense")
+    for url in ("nonsense", "mysql://rails@localhost/shop"):
+        with pytest.raises(CommandError, match="^--url "):
+            call_command("import_delayed_jobs", "--url", url)
     with source.connection() as found:
         found.execute("ALTER TABLE delayed_jobs DROP COLUMN handler")
     with pytest.raises(CommandError, match="lacks handler"):

@@ -109,4 +109,5 @@ def _connection(url: str | None, alias: str | None) -> Any:
     try:
         return ConnectionHandler({DEFAULT_DB_ALIAS: databases.parse(url)})[DEFAULT_DB_ALIAS]
     except ImproperlyConfigured as error:
-        raise CommandError(printable(one_line(error))) from error
+        said = one_line(error).replace("DATABASE_URL", "--url")
+        raise CommandError(printable(said)) from error
