@@ -385,7 +385,7 @@ def test_what_is_no_source_is_one_clear_line(source):
     with pytest.raises(CommandError, match="DATABASES has no 'nowhere'"):
         call_command("import_delayed_jobs", "--database", "nowhere")
     for url in ("nonsense", "mysql://rails@localhost/shop"):
-        with pytest.raises(CommandError, match="^--url "):
+        with pytest.raises(CommandError, match=r"^--url "):
             call_command("import_delayed_jobs", "--url", url)
     with source.connection() as found:
         found.execute("ALTER TABLE delayed_jobs DROP COLUMN handler")
