@@ -10,7 +10,6 @@ from typing import Any
 import django
 import pytest
 from django.test import override_settings
-from django.utils import timezone
 from django.utils.module_loading import import_string
 
 from jobs.tasks import JobsBackend, compat
@@ -18,7 +17,7 @@ from tests.tasks import backends, work
 from tests.tasks.loops import in_a_loop
 
 QUEUES = {"default": {"BACKEND": "jobs.tasks.JobsBackend", "QUEUES": ["default", "mail"]}}
-NOW = timezone.now()
+NOW = dt.datetime(2030, 1, 1, tzinfo=dt.timezone.utc)
 
 
 def test_the_backend_of_the_settings_is_found_with_its_alias_and_options():

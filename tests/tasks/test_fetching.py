@@ -87,7 +87,10 @@ def test_each_of_enqueue_get_and_refresh_is_one_statement(django_assert_num_quer
             result.refresh()
 
 
-@pytest.mark.parametrize("missing", [str(uuid.uuid4()), uuid.uuid4(), "123", 123, "does.not"])
+SOME_UUID = uuid.UUID("12345678-1234-4123-8123-123456789abc")
+
+
+@pytest.mark.parametrize("missing", [str(SOME_UUID), SOME_UUID, "123", 123, "does.not"], ids=repr)
 def test_what_is_not_there_does_not_exist_and_says_its_id(missing):
     default = compat.task_backends["default"]
     with pytest.raises(compat.TaskResultDoesNotExist, match=str(missing)):
