@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 from django.core.management import call_command
 from django.db import connection
+from django.test.utils import CaptureQueriesContext
 
 import jobs
 from jobs import exceptions
@@ -122,10 +123,13 @@ def test_a_row_that_somebody_broke_is_cancelled_all_the_same(broken):
     assert Job.objects.get(pk=result.id).state == "cancelled"
 
 
-@pytest.mark.parametrize("kind", ["task", "job"])
-def test_telling_costs_no_statement_more(kind, django_assert_num_queries):
+def test_telling_costs_no_statement_more():
     if connection.vendor == "mongodb":
         pytest.skip("Django doesn't count the driver's commands.")
-    pk = work.add.enqueue(1).id if kind == "task" else str(jobs.enqueue(Record(1)).pk)
-    with django_assert_num_queries(2):  # the row, and its cancel
-        by_code(pk)
+    sent = []
+    for pk in (jobs.enqueue(Record(1)).pk, work.add.enqueue(1).id):
+        with CaptureQueriesContext(connection) as captured:
+            by_code(pk)
+        sent.append([query["sql"].split()[0] for query in captured])
+    assert sent[0] == sent[1]
+    assert (sent[1].count("UPDATE"), len(sent[1]) <= 3) == (1, True)  # PostgreSQL has the clock
