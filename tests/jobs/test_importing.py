@@ -9,6 +9,7 @@ import signal
 import sqlite3
 import subprocess
 import sys
+from contextlib import closing
 from dataclasses import dataclass
 from decimal import Decimal
 from io import StringIO
@@ -83,8 +84,8 @@ class Source:
         with self.connection() as found:
             found.execute(SCHEMA)
 
-    def connection(self) -> sqlite3.Connection:
-        return sqlite3.connect(self.path, isolation_level=None)
+    def connection(self) -> closing[sqlite3.Connection]:
+        return closing(sqlite3.connect(self.path, isolation_level=None))
 
     def add(self, handler: Any, **columns: Any) -> None:
         columns = {"handler": handler, "run_at": PAST, "created_at": PAST, **columns}
