@@ -123,8 +123,9 @@ RULES = (
         "jobs/test_delayed.py jobs/test_error_reports.py jobs/test_folders.py "
         "jobs/test_jobs_terminal.py jobs/test_lifecycle.py jobs/test_liveness.py "
         "jobs/test_log_fields.py jobs/test_logs.py jobs/test_testing.py "
-        "jobs/test_tracing.py tasks/test_batch.py tasks/test_deaths.py tasks/test_testing.py "
-        "tasks/test_values.py",
+        "jobs/test_tracing.py tasks/test_batch.py tasks/test_cancelling.py "
+        "tasks/test_deaths.py tasks/test_fetching.py tasks/test_forged.py "
+        "tasks/test_testing.py tasks/test_values.py tasks/test_ways.py tasks/test_workers.py",
         all="mongodb sqlite postgres documentdb",
         short="sqlite",
     ),
@@ -132,8 +133,8 @@ RULES = (
     Rule(
         "jobs/test_commits.py jobs/test_several_databases.py", all="sqlite postgres", short="sqlite"
     ),
-    # A project of its own, on a database of its own.
-    Rule("jobs/test_guides.py", all="sqlite", short="sqlite"),
+    # A project of its own, on a database of its own; and tasks that aren't enqueued.
+    Rule("jobs/test_guides.py tasks/test_declaring.py", all="sqlite", short="sqlite"),
     # DocumentDB has no change streams.
     Rule("faults/test_pick_up.py", all="mongodb sqlite postgres", short="mongodb sqlite"),
     # PostgreSQL gets the statements that SQLite gets.

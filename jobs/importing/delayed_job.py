@@ -8,14 +8,15 @@ from contextlib import nullcontext
 from dataclasses import dataclass
 from typing import Any
 
-from django.db import IntegrityError, models, transaction
+from django.db import IntegrityError, transaction
 
+from jobs import transitions
 from jobs.importing import ruby
 from jobs.importing.mapping import Entry
 from jobs.importing.source import CollectionSource, Row, TableSource, instant
 from jobs.logs.error_text import MAX_TEXT
 from jobs.models import ImportedJob, Job
-from jobs.states import State
+from jobs.states import FINISHED, State
 from jobs.store import store_for
 from jobs.terms import Terms
 from jobs.text import one_line, storable
@@ -70,6 +71,7 @@ class Importer:
         key = _key(self._origin, row.id)
         record = ImportedJob.objects.filter(pk=key).first()
         if record is not None and record.done:
+            self._released(record.job_id, row)
             return self._cleared(row, Outcome("before", shown, f"as job {record.job_id}"))
         is_failed = row.failed_at is not None
         if is_failed and not self._failed:
@@ -84,6 +86,7 @@ class Importer:
         if self._dry_run:
             return Outcome("imported", shown, f"as {job.name}")
         self._insert(job, key, record)
+        self._released(str(job.pk), row)
         return self._cleared(row, Outcome("imported", shown, f"as job {job.pk}: {job.name}"))
 
     def _job(self, row: Row, payload: Any) -> Job:
@@ -112,10 +115,15 @@ class Importer:
         return job
 
     def _insert(self, job: Job, key: str, record: ImportedJob | None) -> None:
-        """Job and record in one transaction; where there is none, the record comes
-        first and names the job's key, so that a run that was killed is gone on with.
+        """Job and record in one transaction.
+
+        Where there is none, a run that is killed is gone on with: the record comes
+        first and names the job's key, and the job is held until the record is done, so
+        that no worker has deleted it meanwhile.
         """
         in_one = not self._store.keeps_documents
+        if not in_one and job.state not in FINISHED:
+            transitions.hold(job)
         with transaction.atomic(using=self._store.alias) if in_one else nullcontext():
             if record is not None and self._store.get(record.job_id) is not None:
                 job.pk = record.job_id
@@ -129,11 +137,13 @@ class Importer:
                     raise Left(f"its unique key {refused[0].unique_key!r} is held by another job")
             ImportedJob.objects.filter(pk=key).update(done=True, job_id=str(job.pk))
 
-    def _begun(self, job: Job, key: str) -> ImportedJob:
-        if not isinstance(Job._meta.pk, models.AutoField):
-            from bson import ObjectId
+    def _released(self, job_id: str, row: Row) -> None:
+        if self._store.keeps_documents and not self._dry_run:
+            run_at = instant(row.run_at) or self._store.now()
+            transitions.release(Job, self._store.id_of(job_id), run_at)
 
-            job.pk = ObjectId()
+    def _begun(self, job: Job, key: str) -> ImportedJob:
+        (job.pk,) = self._store.new_keys(1)
         try:
             return ImportedJob.objects.create(key=key, job_id=str(job.pk or ""))
         except IntegrityError:

@@ -10,11 +10,14 @@ from collections.abc import Iterable
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
+from django.utils import timezone
+
 from jobs import transitions
 from jobs.conf import settings
-from jobs.exceptions import JobError
+from jobs.exceptions import Interruption, JobError
 from jobs.execution.outcomes import Recorder
 from jobs.lifecycle import Lifecycle, instantiate, not_handing_over
+from jobs.logs import get_logger
 from jobs.models import Job
 from jobs.operator import elsewhere
 from jobs.operator.filters import Filter
@@ -26,6 +29,8 @@ from jobs.store.pages import pages_for
 
 if TYPE_CHECKING:
     from jobs.models import AbstractJob
+
+logger = get_logger(__name__)
 
 #: Rows deleted in one statement.
 BATCH = 1_000
@@ -80,11 +85,29 @@ def cancel(job: AbstractJob) -> None:
     Refused for a finished job.
     """
     if transitions.cancel(job):
+        tell_cancelled(job)
         return
     now = find(job.pk, type(job))
     if now.state in FINISHED:
         raise Refused(f"Job {now.pk} is {now.state} already.")
     raise _changed(now)
+
+
+def tell_cancelled(job: AbstractJob) -> None:
+    """Tells the object of a job that keeps its result, once its cancel is recorded.
+
+    An object that can't be loaded is told nothing.
+    """
+    if not job.result:
+        return
+    if job.state not in FINISHED:  # as it was read before
+        job.state, job.finished_at = State.CANCELLED, timezone.now()
+    try:
+        job.payload._cancelled(job)
+    except (Interruption, KeyboardInterrupt):
+        raise
+    except BaseException as error:
+        logger.error("Job %s is cancelled, but telling of it raised:", job, exc_info=error)
 
 
 def unlock(job: AbstractJob) -> AbstractJob | None:

@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any
 from jobs import transitions
 from jobs.models import Job
 from jobs.operator import elsewhere
-from jobs.operator.actions import BATCH, reap
+from jobs.operator.actions import BATCH, reap, tell_cancelled
 from jobs.operator.filters import Filter
 from jobs.states import FINISHED, UNFINISHED, State
 from jobs.store import store_for
@@ -130,6 +130,9 @@ class Action:
     destroys: bool = False
     #: Called once something was changed.
     afterwards: Callable[[type[AbstractJob]], None] | None = None
+    #: Called with the job as it was before, if it was the only one that was named. Of
+    #: several, only states are read.
+    tell: Callable[[AbstractJob], None] | None = None
 
 
 def retry() -> Action:
@@ -156,7 +159,9 @@ def reschedule(run_at: dt.datetime | None = None) -> Action:
 def cancel() -> Action:
     """Unfinished jobs end as cancelled; what they come to is dropped."""
     write = transitions.cancel_several
-    return Action("cancel", "Cancel", "cancelled", UNFINISHED, write, destroys=True)
+    return Action(
+        *("cancel", "Cancel", "cancelled", UNFINISHED, write), destroys=True, tell=tell_cancelled
+    )
 
 
 def unlock() -> Action:
@@ -196,7 +201,9 @@ FEW = BATCH
 def perform(action: Action, selection: Selection, *, dry_run: bool = False) -> Outcome:
     """Does it; with `dry_run` it only says what would be done."""
     outcome = Outcome()
-    for rows in selection.thousands():
+    tell = None if dry_run or len(selection.ids or ()) != 1 else action.tell
+    columns = [one.name for one in selection.model._meta.concrete_fields] if tell else ("state",)
+    for rows in selection.thousands(columns):
         fitting = [row.pk for row in rows if row.state in action.states]
         outcome.refused.update(row.state for row in rows if row.state not in action.states)
         if not fitting:
@@ -208,6 +215,8 @@ def perform(action: Action, selection: Selection, *, dry_run: bool = False) -> O
         )
         outcome.done += done
         outcome.changed += len(fitting) - done
+        if tell and done:
+            tell(rows[0])
     if outcome.done and action.afterwards and not dry_run:
         action.afterwards(selection.model)
     return outcome

@@ -10,7 +10,8 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from jobs import payloads
+from jobs import payloads, results
+from jobs.exceptions import DeserializationError
 from jobs.models import Job, State
 from jobs.operator import elsewhere
 from jobs.operator.filters import Filter
@@ -53,11 +54,15 @@ def as_dict(job: AbstractJob, *, full: bool = False) -> dict[str, Any]:
 
 
 def return_value_text(job: AbstractJob) -> str:
-    """What a job that keeps its result returned, as JSON; empty if it didn't yet."""
-    kept = _parsed(job.result) if job.result else None
-    if not isinstance(kept, dict) or "return_value" not in kept:
-        return ""
-    return json.dumps(kept["return_value"], indent=2)
+    """What a job that keeps its result returned, as JSON; empty if it didn't yet.
+
+    If that isn't signed, it is the sentence that says so.
+    """
+    try:
+        kept = results.stored(job)
+    except DeserializationError as error:
+        return str(error)
+    return json.dumps(kept["return_value"], indent=2) if "return_value" in kept else ""
 
 
 def attempt_as_dict(attempt: FailedAttempt) -> dict[str, Any]:

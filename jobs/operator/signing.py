@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from jobs import payloads, transitions
+from jobs import payloads, results, transitions
 from jobs.models import Job, State
 from jobs.operator.actions import Refused, find
 from jobs.store import store_for
@@ -94,7 +94,9 @@ def to_be_signed(model: type[AbstractJob] = Job) -> Iterator[AbstractJob]:
 
 def _has_older_key(job: AbstractJob) -> bool:
     text, signature = job.handler, job.signature
-    return payloads.verified(text, signature) and not payloads.is_current(text, signature)
+    if not payloads.verified(text, signature):
+        return False
+    return not payloads.is_current(text, signature) or results.signed_again(job) is not None
 
 
 def _text_of(job: AbstractJob) -> str:

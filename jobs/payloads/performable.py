@@ -65,6 +65,9 @@ class Performable:
     def _succeeded(self, job: Any) -> None:
         """Called when the success of a job that keeps its result is recorded."""
 
+    def _cancelled(self, job: Any) -> None:
+        """Called when the cancel of such a job is recorded, if it was the only one."""
+
     #: Tells how far the job has come: `self.progress(done, total, "message")`.
     progress = _Progress()
 

@@ -161,12 +161,16 @@ class Store(RowWrites[M]):
 
         The next call makes a new one.
         """
-        self._unreachable_at = ticks()
+        self.note_absence()
         self.connection.close()
+
+    def note_absence(self) -> None:
+        """The database couldn't be reached until now, so nobody renewed a lease."""
+        self._unreachable_at = ticks()
 
     def seconds_reachable(self) -> float:
         """How long it is since a call of this process last failed to reach the
-        database.
+        database, or since the driver waited for it.
         """
         return ticks() - self._unreachable_at
 
@@ -176,6 +180,10 @@ class Store(RowWrites[M]):
     @abstractmethod
     def _claim(self, state: str, worker: Reserver, limit: int) -> list[M]:
         """Each by a conditional write, so that no job is claimed by two workers."""
+
+    def new_keys(self, number: int) -> list[Any]:
+        """Keys for rows that are to be inserted; None where the database makes them."""
+        return [None] * number
 
     @abstractmethod
     def insert(self, jobs: list[M], *, keys: bool = True) -> list[M]:

@@ -10,6 +10,7 @@ import time
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, TypeVar
 
+from jobs.conf import settings
 from jobs.logs import get_logger
 from jobs.text import one_line
 
@@ -84,6 +85,7 @@ def until_available(
     began = time.monotonic()
     backoff: Backoff | None = None
     while True:
+        tried = time.monotonic()
         try:
             result = function() if backoff is None or again is None else again()
         except Exception as error:
@@ -99,6 +101,8 @@ def until_available(
             if backoff is not None:
                 waited = time.monotonic() - began
                 logger.info("The database can be reached again (after %.0f s).", waited)
+            if time.monotonic() - tried > settings.LEASE / 4:
+                store.note_absence()  # the driver waited for it, and raised nothing
             return result
         backoff = backoff or Backoff(FIRST_PAUSE, LONGEST_PAUSE)
         if stopping.wait(backoff.next()):

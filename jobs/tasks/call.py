@@ -12,7 +12,7 @@ from django.utils.crypto import get_random_string
 
 from jobs import commits
 from jobs import results as kept
-from jobs.exceptions import JobError
+from jobs.exceptions import Cancelled, JobError
 from jobs.execution.tries import result_after
 from jobs.logs.error_text import without_queue
 from jobs.models import Job
@@ -132,18 +132,24 @@ class TaskCall(Performable):
     def _succeeded(self, job: AbstractJob) -> None:
         tell(signals.task_finished, results.of(_ended(job, None)))
 
+    def _cancelled(self, job: AbstractJob) -> None:
+        _tell_failed(results.of(job), Cancelled("The job was cancelled."))
+
     def failure(self, job: AbstractJob) -> None:
         # Nobody has it at hand if the worker died, or if the function wasn't found.
         error = getattr(self, "_error", None) or JobError(first_line(job.last_error))
-        result = results.of(_ended(job, error))
-        trace = error.__traceback__
-        try:
-            # For receivers that report the exception that is being handled.
-            raise error.with_traceback(without_queue(trace))
-        except BaseException:
-            tell(signals.task_finished, result)
-        finally:
-            error.__traceback__ = trace
+        _tell_failed(results.of(_ended(job, error)), error)
+
+
+def _tell_failed(result: results.JobResult, error: BaseException) -> None:
+    """Receivers that report the exception that is being handled find the error."""
+    trace = error.__traceback__
+    try:
+        raise error.with_traceback(without_queue(trace))
+    except BaseException:
+        tell(signals.task_finished, result)
+    finally:
+        error.__traceback__ = trace
 
 
 def _argument(task: Any, label: str, value: Any) -> Any:

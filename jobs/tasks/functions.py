@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 from collections.abc import Callable
 from typing import Any
@@ -39,16 +40,17 @@ def function_at(path: str) -> Any:
     return found.func if is_task(found) else found
 
 
-def task_at(path: str, **values: Any) -> Any:
+def task_at(path: str, *, signed: bool, **values: Any) -> Any:
     """The task with these fields, whether or not it could be decorated so today.
 
     Its queue may be gone from the settings. Nothing is checked, because this is about
-    what has been enqueued. If nothing is found by the path, the function raises that.
+    what has been enqueued. If nothing is found by the path, the function raises that. A
+    path that isn't `signed` is not looked for.
     """
-    try:
-        found = import_dotted(path)
-    except Exception:
-        found = None
+    found = None
+    if signed:
+        with contextlib.suppress(Exception):
+            found = import_dotted(path)
     like = found if is_task(found) else None
     function = found if like is None else like.func
     values["func"] = function if callable(function) else _stand_in(path)

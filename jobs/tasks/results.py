@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Generator
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from jobs import results
@@ -27,10 +28,28 @@ STATUSES = {
 }
 
 
+@dataclass(frozen=True)
+class Unreadable:
+    """In the place of a return value that nobody with a key has signed."""
+
+    problem: str
+
+
 class JobResult(TaskResult):  # type: ignore[type-arg]
     """A result whose end can be waited for: `result.wait(10)`, or `await result`."""
 
     __slots__ = ()
+
+    @property
+    def return_value(self) -> Any:
+        """As Django's.
+
+        Raises DeserializationError if somebody without a key wrote what is kept.
+        """
+        value = super().return_value
+        if isinstance(value, Unreadable):
+            raise DeserializationError(value.problem)
+        return value
 
     def wait(self, timeout: float | None = None) -> JobResult:
         """Waits until the task has finished, and returns this result, refreshed.
@@ -54,15 +73,20 @@ def of(job: AbstractJob, task: Any = None) -> JobResult:
     """The result that the row is, with its `task` if that is at hand.
 
     Of a row whose function, arguments or signature are not good any more, it says as
-    much as the row does.
+    much as the row does. If what it keeps of its tries isn't signed for it, nothing of
+    that is taken, and its first error says so.
     """
-    call = _call(job)
-    kept = results.read(job.result)
+    call, signed = _call(job)
+    try:
+        kept, problem = results.read(job), ""
+    except DeserializationError as error:
+        kept, problem = results.Kept(), str(error)
     executed = job.state in (State.RUNNING, State.DETACHED)
     begun = executed and bool(job.runner)
     if task is None:
         task = task_at(
             call.function,
+            signed=signed,
             priority=-job.priority,
             backend=call.backend,
             queue_name=job.queue,
@@ -80,12 +104,15 @@ def of(job: AbstractJob, task: Any = None) -> JobResult:
         args=call.args,
         kwargs=call.kwargs,
         backend=call.backend,
-        errors=[TaskError(exception_class_path=e.path, traceback=e.traceback) for e in kept.errors],
+        errors=[_error(each.path, each.traceback) for each in kept.errors],
         worker_ids=[*kept.worker_ids, *([results.worker_of(job)] if begun else [])],
     )
     if result.status == TaskResultStatus.FAILED and not _tells_the_end(job, result):
         result.errors.append(_last_error(job))
-    object.__setattr__(result, "_return_value", kept.return_value)  # it is frozen
+    if problem:
+        result.errors.insert(0, _error_of(DeserializationError, problem))
+    value = Unreadable(problem) if problem else kept.return_value
+    object.__setattr__(result, "_return_value", value)  # it is frozen
     return result
 
 
@@ -104,15 +131,20 @@ def path_of(cls: type) -> str:
     return f"{cls.__module__}.{cls.__qualname__}"
 
 
-def _call(job: AbstractJob) -> TaskCall:
-    """The call that the row holds; if it can't be loaded, what its name says of it."""
+def _call(job: AbstractJob) -> tuple[TaskCall, bool]:
+    """The call that the row holds; if it can't be loaded, what its name says of it.
+
+    Also whether it is signed. The name never is.
+    """
     from jobs.tasks.call import TaskCall
 
     try:
         payload = job.payload
     except (DeserializationError, ImportError):
         payload = None
-    return payload if isinstance(payload, TaskCall) else TaskCall(job.name, [], {}, "default")
+    if isinstance(payload, TaskCall):
+        return payload, True
+    return TaskCall(job.name, [], {}, "default"), False
 
 
 def _tells_the_end(job: AbstractJob, result: JobResult) -> bool:
@@ -129,4 +161,12 @@ def _tells_the_end(job: AbstractJob, result: JobResult) -> bool:
 def _last_error(job: AbstractJob) -> TaskError:
     cls = Cancelled if job.state == State.CANCELLED else JobError
     text = "The job was cancelled." if cls is Cancelled else job.last_error
-    return TaskError(exception_class_path=path_of(cls), traceback=f"{path_of(cls)}: {text}\n")
+    return _error_of(cls, text)
+
+
+def _error_of(cls: type[Exception], text: str) -> TaskError:
+    return _error(path_of(cls), f"{path_of(cls)}: {text}\n")
+
+
+def _error(path: str, traceback: str) -> TaskError:
+    return TaskError(exception_class_path=path, traceback=traceback)

@@ -6,7 +6,7 @@ import datetime as dt
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any
 
-from jobs import results
+from jobs import instants, results
 from jobs.conf import settings
 from jobs.exceptions import Cancelled
 from jobs.states import FINISHED, UNFINISHED, State
@@ -23,6 +23,10 @@ from jobs.transitions.conditions import (
 if TYPE_CHECKING:
     from jobs.models import AbstractJob
     from jobs.store.base import Store
+
+
+#: When a job that is held would be due: never, as far as anybody waits.
+HELD_UNTIL = instants.LAST
 
 
 def cancel(job: AbstractJob) -> bool:
@@ -61,9 +65,15 @@ def retry(job: AbstractJob) -> bool:
 
 
 def sign(job: AbstractJob, signature: str) -> bool:
-    """The handler gets a signature, if it still is the one that was read."""
+    """The handler gets a signature, if it still is the one that was read.
+
+    A result with an older key's signature is signed with today's.
+    """
     where = {"handler": job.handler, "signature": job.signature}
-    return store_of(job).apply(job, where, {"signature": signature})
+    changes = {"signature": signature}
+    if (result := results.signed_again(job)) is not None:
+        where["result"], changes["result"] = job.result, result
+    return store_of(job).apply(job, where, changes)
 
 
 def expire(job: AbstractJob) -> bool:
@@ -77,6 +87,20 @@ def expire_all(model: type[AbstractJob], worker_name: str) -> int:
     store = store_for(model)
     where = {"state": State.RUNNING, "locked_by": worker_name}
     return store.change_many(where, {"locked_at": expired(store)})
+
+
+def hold(job: AbstractJob) -> None:
+    """A job that isn't stored yet will wait, once it is, until it is released."""
+    job.state, job.run_at = State.SCHEDULED, HELD_UNTIL
+
+
+def release(model: type[AbstractJob], pk: Any, run_at: dt.datetime) -> bool:
+    """A job that was stored held waits as if it had been stored to run at `run_at`."""
+    store = store_for(model)
+    now = store.now()
+    state = State.READY if run_at <= now else State.SCHEDULED
+    where = {"state": State.SCHEDULED, "run_at": HELD_UNTIL}
+    return store.change(pk, where, {"state": state, "run_at": run_at, "updated_at": now})
 
 
 def discard(job: AbstractJob) -> bool:

@@ -9,6 +9,7 @@ import signal
 import sqlite3
 import subprocess
 import sys
+from contextlib import closing
 from dataclasses import dataclass
 from decimal import Decimal
 from io import StringIO
@@ -18,10 +19,13 @@ from typing import Any
 import pytest
 from django.core.management import CommandError, call_command
 from django.db import connection
+from django.db.models import QuerySet
 
 import jobs
+from jobs import transitions
 from jobs.importing import ruby
 from jobs.models import ImportedJob, Job, State
+from jobs.store import store_for
 from tests.processes import ROOT, environment, wait_for
 from tests.samples import calls
 
@@ -80,8 +84,8 @@ class Source:
         with self.connection() as found:
             found.execute(SCHEMA)
 
-    def connection(self) -> sqlite3.Connection:
-        return sqlite3.connect(self.path, isolation_level=None)
+    def connection(self) -> closing[sqlite3.Connection]:
+        return closing(sqlite3.connect(self.path, isolation_level=None))
 
     def add(self, handler: Any, **columns: Any) -> None:
         columns = {"handler": handler, "run_at": PAST, "created_at": PAST, **columns}
@@ -383,9 +387,48 @@ def test_what_is_no_source_is_one_clear_line(source):
         source.run("--table", "jobs")
     with pytest.raises(CommandError, match="DATABASES has no 'nowhere'"):
         call_command("import_delayed_jobs", "--database", "nowhere")
-    with pytest.raises(CommandError):
-        call_command("import_delayed_jobs", "--url", "nonsense")
+    for url in ("nonsense", "mysql://rails@localhost/shop"):
+        with pytest.raises(CommandError, match=r"^--url "):
+            call_command("import_delayed_jobs", "--url", url)
     with source.connection() as found:
         found.execute("ALTER TABLE delayed_jobs DROP COLUMN handler")
     with pytest.raises(CommandError, match="lacks handler"):
         source.run()
+
+
+class Killed(BaseException):
+    """As if the process had ended here."""
+
+
+@pytest.mark.parametrize("point", ["insert", "done", "release"])
+@pytest.mark.parametrize("when", ["before", "after"])
+def test_an_import_that_is_killed_beside_workers_repeats_no_job(source, monkeypatch, point, when):
+    on_documents = store_for(Job).keeps_documents
+    if point == "release" and not on_documents:
+        pytest.skip("Job and record are one transaction here.")
+    place, name = {
+        "insert": (type(store_for(Job)), "insert"),
+        "done": (QuerySet, "update"),
+        "release": (transitions, "release"),
+    }[point]
+    original = getattr(place, name)
+
+    def killed(*args: Any, **kwargs: Any) -> Any:
+        if when == "after":
+            original(*args, **kwargs)
+        raise Killed
+
+    source.add(NEWSLETTER)
+    source.add(NEWSLETTER.replace("lorem", "later"), run_at=FUTURE)
+    with monkeypatch.context() as patched:
+        patched.setattr(place, name, killed)
+        with pytest.raises(Killed):
+            source.run()
+    jobs.Worker().work_off()
+    assert calls == (["lorem"] if (point, when) == ("release", "after") else [])
+    for _ in range(2):
+        source.run()
+        jobs.Worker().work_off()
+    assert calls == ["lorem"]
+    (later,) = Job.objects.all()
+    assert (later.state, later.payload.value, later.run_at.year) == ("scheduled", "later", 2099)

@@ -27,6 +27,10 @@ VALUES = st.recursive(
 )
 
 
+def _read(column: str) -> results.Kept:
+    return results.read(Job(result=column))
+
+
 def same(value: Any) -> str:
     """Values as text, because NaN isn't equal to itself, and 1 is to True."""
     return repr(value)
@@ -45,7 +49,7 @@ def test_a_value_is_the_same_however_often_it_is_stored(value):
 def test_a_result_has_room_for_every_value(value):
     job = Job(result=results.EMPTY, runner="w@1")
     job.result = results.after_failure(job, "builtins.ValueError", "its traceback \x00\ud800")
-    kept = results.read(results.after_success(job, plain(value)))
+    kept = _read(results.after_success(job, plain(value)))
     assert same(kept.return_value) == same(plain(value))
     assert (kept.worker_ids, len(kept.errors)) == (["w", "w"], 1)
 
@@ -53,7 +57,5 @@ def test_a_result_has_room_for_every_value(value):
 @given(st.text() | VALUES.map(lambda value: json.dumps(encode(plain(value)))))
 def test_nothing_in_the_column_raises(text):
     job = Job(result=text)
-    kept = results.read(text)
-    after = results.read(results.after_failure(job, "builtins.ValueError", "x"))
-    assert len(after.errors) == len(kept.errors) + 1
-    assert len(after.worker_ids) == len(kept.worker_ids) + 1
+    after = _read(results.after_failure(job, "builtins.ValueError", "x"))
+    assert (len(after.errors), len(after.worker_ids)) == (1, 1)

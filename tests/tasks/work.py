@@ -11,6 +11,7 @@ from typing import Any
 import jobs.tasks
 from jobs.tasks import compat
 from tests.samples import calls
+from tests.tasks.backends import Labelled
 
 task = sys.modules[compat.NAME].task
 
@@ -120,7 +121,55 @@ def plain(value: int) -> int:
 
 
 #: The name of the function isn't the task's.
-undecorated = task(plain)
+undecorated = plain_task = task(plain)
+
+
+@task
+def nothing(*args: Any, **kwargs: Any) -> None:
+    pass
+
+
+@task
+async def nothing_async(*args: Any, **kwargs: Any) -> None:
+    pass
+
+
+@task(takes_context=True)
+def with_context(context: Any, *args: Any) -> None:
+    replies.pop(0)(context)
+
+
+@task
+def leave() -> None:
+    exit(1)
+
+
+@task
+def endlessly(begun: str) -> None:
+    open(begun, "w").close()
+    while True:
+        time.sleep(0.01)
+
+
+class Holder:
+    @staticmethod
+    def static(value: int) -> int:
+        return value
+
+
+def labelled(value: int) -> int:
+    return value
+
+
+labelled = Labelled(  # type: ignore[assignment]
+    func=labelled, label="blue", priority=0, backend="default", queue_name="default", run_after=None
+)
+nameless = lambda: None  # noqa: E731
+
+
+@task
+async def echo(value: Any) -> Any:
+    return value
 
 
 def hidden() -> None:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from argparse import ArgumentParser
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -63,21 +65,20 @@ class Command(BaseCommand):
         dry_run: bool = options["dry_run"]
         counts = {"imported": 0, "before": 0, "left": 0}
         try:
-            connection = _connection(options["url"], options["database"])
-            source = source_of(connection, options["table"])
-            importer = Importer(
-                source,
-                Path(str(connection.settings_dict["NAME"])).name,
-                mapping,
-                failed=options["failed"],
-                delete=options["delete"],
-                dry_run=dry_run,
-            )
-            for outcome in importer.run():
-                counts[outcome.kind] += 1
-                if outcome.kind == "left" or dry_run or options["verbosity"] > 1:
-                    verb = (WOULD if dry_run else DID)[outcome.kind]
-                    self.stdout.write(printable(f"{outcome.id}: {verb} {outcome.said}"))
+            with _connected(options["url"], options["database"]) as connection:
+                importer = Importer(
+                    source_of(connection, options["table"]),
+                    Path(str(connection.settings_dict["NAME"])).name,
+                    mapping,
+                    failed=options["failed"],
+                    delete=options["delete"],
+                    dry_run=dry_run,
+                )
+                for outcome in importer.run():
+                    counts[outcome.kind] += 1
+                    if outcome.kind == "left" or dry_run or options["verbosity"] > 1:
+                        verb = (WOULD if dry_run else DID)[outcome.kind]
+                        self.stdout.write(printable(f"{outcome.id}: {verb} {outcome.said}"))
         except NoSource as error:
             raise CommandError(printable(str(error))) from error
         except (CommandError, KeyboardInterrupt):
@@ -101,15 +102,21 @@ def _mapping(path: str | None) -> dict[str, Entry]:
         raise CommandError(printable(one_line(error))) from error
 
 
-def _connection(url: str | None, alias: str | None) -> Any:
+@contextmanager
+def _connected(url: str | None, alias: str | None) -> Iterator[Any]:
     if url is None:
         alias = alias or DEFAULT_DB_ALIAS
         if alias not in connections:
             raise CommandError(printable(f"DATABASES has no {alias!r}."))
-        return connections[alias]
+        yield connections[alias]
+        return
     from jobs import databases
 
     try:
-        return ConnectionHandler({DEFAULT_DB_ALIAS: databases.parse(url)})[DEFAULT_DB_ALIAS]
+        entry = databases.parse(url)
+        connection = ConnectionHandler({DEFAULT_DB_ALIAS: entry})[DEFAULT_DB_ALIAS]
     except ImproperlyConfigured as error:
-        raise CommandError(printable(one_line(error))) from error
+        said = one_line(error).replace("DATABASE_URL", "--url")
+        raise CommandError(printable(said)) from error
+    with closing(connection):
+        yield connection
