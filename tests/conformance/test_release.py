@@ -5,6 +5,7 @@ maintenance leaves alone.
 from __future__ import annotations
 
 import datetime as dt
+import time
 from typing import Any
 
 import pytest
@@ -13,6 +14,7 @@ import jobs
 from jobs.models import Job, State
 from jobs.store import store_for
 from tests.model.world import after_the_next_read
+from tests.processes import wait_for
 from tests.samples import Record
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -140,6 +142,26 @@ def test_after_an_outage_the_living_get_half_a_lease_to_renew_theirs(
     monkeypatch.setattr(store_for(Job), "seconds_reachable", lambda: reachable)
     maintain()
     assert outcome(job)[0] == state
+
+
+def test_an_outage_that_the_driver_waits_through_is_one_too(monkeypatch, settings):
+    settings.JOBS = {"LEASE": 2}
+    job = by_its_watcher()
+    store, waited = store_for(Job), []
+
+    def promote_late(*arguments: Any) -> int:
+        time.sleep(0.6)  # more than a quarter of the lease, and no error
+        waited.append(True)
+        return type(store).change_many(store, *arguments)
+
+    with monkeypatch.context() as away:
+        away.setattr(store, "change_many", promote_late)
+        maintain()
+    assert waited
+    assert outcome(job)[0] == State.RUNNING
+    wait_for(lambda: store.seconds_reachable() > 1)
+    maintain()
+    assert outcome(job) == COUNTED
 
 
 @pytest.mark.parametrize("release", [restart, unlock])
