@@ -45,9 +45,11 @@ class Cloud:
 
     def close(self) -> None:
         """Forgets the account, of which moto would keep some megabytes."""
-        for of_service in list(BackendDict._instances):
-            for backend in dict(of_service.pop(self.account, {})).values():
-                vars(backend).clear()  # moto's caches hold on to it itself
+        services: Any = BackendDict
+        for of_service in list(services._instances):
+            backends: dict[str, Any] = of_service.pop(self.account, {})
+            for backend in backends.values():
+                backend.__dict__.clear()  # moto's caches hold on to it itself
 
     def batch(self, region: str) -> Any:
         """moto's Batch in that region, which holds what its CloudFormation has made."""
