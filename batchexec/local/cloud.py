@@ -11,10 +11,7 @@ from collections.abc import Iterable
 from typing import Any
 
 from moto.batch.models import batch_backends
-from moto.ec2.models import ec2_backends
-from moto.ecs.models import ecs_backends
-from moto.iam.models import iam_backends
-from moto.logs.models import logs_backends
+from moto.core.base_backend import BackendDict
 from moto.moto_server.werkzeug_app import DomainDispatcherApplication, create_backend_app
 
 from batchexec.local.mends import mend
@@ -47,8 +44,12 @@ class Cloud:
         return self._application(environ, start_response)
 
     def close(self) -> None:
-        for backends in (batch_backends, ec2_backends, ecs_backends, iam_backends, logs_backends):
-            backends.pop(self.account, None)
+        """Forgets the account, of which moto would keep some megabytes."""
+        services: Any = BackendDict
+        for of_service in list(services._instances):
+            backends: dict[str, Any] = of_service.pop(self.account, {})
+            for backend in backends.values():
+                backend.__dict__.clear()  # moto's caches hold on to it itself
 
     def batch(self, region: str) -> Any:
         """moto's Batch in that region, which holds what its CloudFormation has made."""

@@ -6,6 +6,7 @@ condition has left out until now, and leaves alone what moto can't change. AWS::
 in a list is no entry, and RetainExceptOnCreate is kept to. A stack is deleted with all
 that is in it (`removals`). AWS Batch has a role of its
 own. A task of ECS comes to its end: nothing runs in it, it pretends to have succeeded.
+What is deleted is let go of.
 """
 
 from __future__ import annotations
@@ -15,6 +16,7 @@ from typing import Any
 
 from moto.cloudformation import parsing
 from moto.cloudformation.models import ChangeSet, Stack
+from moto.core.common_models import BaseModel
 from moto.iam.models import iam_backends
 from moto.moto_api import state_manager
 
@@ -40,8 +42,15 @@ def mend() -> None:
     mended.parameter_list = property(_parameters)
     mended = ChangeSet
     mended.apply = _with_outputs(ChangeSet.apply)
+    mended = BaseModel
+    mended.__new__ = _untracked
     removals.mend()
     setattr(mended, MENDED, True)
+
+
+def _untracked(cls: Any, *args: Any, **options: Any) -> Any:
+    """moto keeps every object that it has ever made, for a page that we don't serve."""
+    return object.__new__(cls)
 
 
 def _with_outputs(original: Any) -> Any:
