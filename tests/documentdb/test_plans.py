@@ -128,8 +128,12 @@ def test_every_step_of_the_queue_is_served_by_its_index(executed):
     with psycopg.connect(database.serving.engine.dsn, autocommit=True) as engine:
         engine.execute("analyze")
     store_for(Job).now()
-    key = ("jobs_job_unique_key", lambda: store_for(Job).holder_of("k"))
-    for name, (index, step) in {**STEPS, "a unique key": key}.items():
+    steps = {
+        **STEPS,
+        "a unique key": ("jobs_job_unique_key", lambda: store_for(Job).holder_of("k")),
+    }
+    del steps["from one job to the next"]  # two commands, which are among the others
+    for name, (index, step) in steps.items():
         executed.clear()
         step()
         plans = [
