@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from traceback import walk_tb
 from typing import Any
 
 from batchexec.aws import credentials
@@ -98,15 +99,12 @@ def is_unreadable(error: BaseException) -> bool:
     """Whether what answered can't be AWS, because botocore can't parse the answer."""
     if isinstance(error, ResponseParserError):
         return True
-    place = error.__traceback__
-    while place is not None and place.tb_next is not None:
-        place = place.tb_next
-    # botocore's own errors have classes of its own; any other is one of its parser.
-    return (
-        not isinstance(error, (exceptions.BotoCoreError, exceptions.ClientError, OSError))
-        and place is not None
-        and str(place.tb_frame.f_globals.get("__name__")).startswith("botocore.")
-    )
+    if isinstance(error, (exceptions.BotoCoreError, exceptions.ClientError, OSError)):
+        return False
+    # botocore has classes for its own errors; any other is one of its parser, or of
+    # what that calls.
+    places = (frame.f_globals.get("__name__") for frame, _ in walk_tb(error.__traceback__))
+    return any(str(module).startswith("botocore.") for module in places)
 
 
 def is_about_credentials(error: BaseException) -> bool:

@@ -102,7 +102,7 @@ class Formation:
             tags = ", ".join(f"{key}={value}" for key, value in wanted.items())
             raise CommandError(
                 f"The stack {stack.name} wasn't made by this command, because it lacks the tag "
-                f"{tags}: use another --name. It is left as it is."
+                f"{tags}: use another name. It is left as it is."
             )
 
     def obstacle(self, name: str) -> str:
@@ -177,7 +177,11 @@ class Formation:
         Raises Failed with the reason of the first resource that failed.
         """
         before = self.look(plan.stack)
-        assert before is not None  # the change set is of it
+        if before is None:
+            raise Failed(
+                f"The stack {plan.stack} is gone, because it was deleted meanwhile. Run this "
+                "again, once nobody else changes it."
+            )
         seen = self._events_until_now(before.id)
         try:
             self._client.execute_change_set(ChangeSetName=plan.id, StackName=plan.stack)

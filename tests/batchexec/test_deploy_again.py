@@ -179,6 +179,10 @@ def test_push_runs_docker_and_prints_the_next_command(
     monkeypatch.setenv("DOCKER_EXIT", "17")
     with pytest.raises(CommandError, match="failed with exit code 17: see above"):
         call("push", *options, "--run")
+    docker.chmod(0o600)
+    monkeypatch.setenv("PATH", str(tmp_path))
+    with pytest.raises(CommandError, match="`docker` can't be run here: Permission denied"):
+        call("push", *options, "--run")
     monkeypatch.setenv("PATH", str(tmp_path / "nothing"))
     with pytest.raises(CommandError, match="Docker isn't installed here"):
         call("push", *options, "--run")

@@ -28,6 +28,7 @@ UNREADABLE = (
     "This answer isn't one of AWS's: see whether AWS_ENDPOINT_URL or a proxy leads elsewhere, and "
     "run this again."
 )
+AGAIN = "Run this again, once it can: what is done is left as it is."
 WHO = "whoever runs the command, so allow it, or use other credentials"
 
 
@@ -74,7 +75,7 @@ def _sentence(error: Exception) -> str:
     if text := answers.configuration_error(error) or credentials.missing(error):
         return text
     if isinstance(error, exceptions.BotoCoreError):
-        return f"AWS can't be asked: {error}"
+        return f"AWS can't be asked: {str(error).rstrip('.')}. {AGAIN}"
     if text := of_the_database(error):
         return text
     # By a LookupError, a member is missing that AWS always sends.

@@ -107,6 +107,11 @@ def _connection(url: str | None, alias: str | None) -> Any:
     from jobs import databases
 
     try:
-        return ConnectionHandler({DEFAULT_DB_ALIAS: databases.parse(url)})[DEFAULT_DB_ALIAS]
+        found = ConnectionHandler({DEFAULT_DB_ALIAS: databases.parse(url)})[DEFAULT_DB_ALIAS]
     except ImproperlyConfigured as error:
-        raise CommandError(printable(one_line(error))) from error
+        raise CommandError(printable(one_line(error).replace("DATABASE_URL", "--url"))) from error
+    name = str(found.settings_dict["NAME"])
+    if found.vendor == "sqlite" and not Path(name).is_file():
+        # SQLite would make one, which has no jobs in it.
+        raise CommandError(printable(f"--url: there is no file {name}."))
+    return found
