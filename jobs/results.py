@@ -57,7 +57,11 @@ def read(text: Any) -> Kept:
         stored = json.loads(text)
         began = stored.get("started_at")
         return Kept(
-            [Failure(str(each["class"]), str(each["traceback"])) for each in stored["errors"]],
+            # A path that begins with a dot would be taken for a relative one.
+            [
+                Failure(str(each["class"]).lstrip("."), str(each["traceback"]))
+                for each in stored["errors"]
+            ],
             [str(each) for each in stored["worker_ids"]],
             dt.datetime.fromisoformat(began) if began else None,
             codec.decode(stored.get("return_value"), _refuse),

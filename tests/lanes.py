@@ -116,7 +116,7 @@ RULES = (
         "jobs/test_as_meant.py jobs/test_databases.py jobs/test_declared.py "
         "jobs/test_delayed.py jobs/test_error_reports.py jobs/test_folders.py "
         "jobs/test_jobs_terminal.py jobs/test_lifecycle.py jobs/test_liveness.py "
-        "jobs/test_log_fields.py jobs/test_logs.py jobs/test_testing.py "
+        "jobs/test_log_fields.py jobs/test_logs.py jobs/test_output.py jobs/test_testing.py "
         "jobs/test_tracing.py tasks/test_batch.py tasks/test_deaths.py tasks/test_testing.py "
         "tasks/test_values.py",
         all="mongodb sqlite postgres documentdb",

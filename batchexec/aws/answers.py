@@ -103,6 +103,11 @@ def is_unreadable(error: BaseException) -> bool:
         return False
     # botocore has classes for its own errors; any other is one of its parser, or of
     # what that calls.
+    return is_raised_within(error)
+
+
+def is_raised_within(error: BaseException) -> bool:
+    """Whether botocore, or what it called, has raised it."""
     places = (frame.f_globals.get("__name__") for frame, _ in walk_tb(error.__traceback__))
     return any(str(module).startswith("botocore.") for module in places)
 

@@ -469,6 +469,15 @@ def test_a_result_that_somebody_broke_stops_nobody(text):
     assert work.add.get_result(result.id).return_value == 1
 
 
+def test_an_error_of_no_module_at_all_is_one_that_can_not_be_found():
+    result = work.add.enqueue(1)
+    said = '{"errors":[{"class":"..Odd","traceback":""}],"worker_ids":[]}'
+    Job.objects.filter(pk=result.id).update(result=said, state="failed")
+    [error] = work.add.get_result(result.id).errors
+    with pytest.raises(ImportError):
+        error.exception_class  # noqa: B018
+
+
 def test_errors_are_bounded_and_none_is_left_out():
     from jobs import results
 

@@ -8,16 +8,17 @@ import json
 from argparse import ArgumentParser
 from typing import Any
 
-from django.core.management.base import BaseCommand, CommandError
+from django.core.management.base import CommandError
 from django.utils.dateparse import parse_datetime
 
 from jobs.exceptions import DeserializationError
 from jobs.management.arguments import duration, text
+from jobs.management.output import OutputCommand
 from jobs.management.terminal import printable
 from jobs.payloads import Performable, import_dotted
 
 
-class Command(BaseCommand):
+class Command(OutputCommand):
     help = (
         "Enqueues a job: its class, or a task of django.tasks, by its dotted path, and its "
         "fields. Exit status: 0 enqueued, 1 refused, 2 wrong usage."

@@ -8,11 +8,12 @@ from typing import TYPE_CHECKING, Any
 
 from django.conf import settings
 from django.core.exceptions import ImproperlyConfigured
-from django.core.management.base import BaseCommand, CommandError
+from django.core.management.base import CommandError
 from django.db import DEFAULT_DB_ALIAS, connections
 from django.db.utils import ConnectionHandler
 
 from jobs.management.failures import explained
+from jobs.management.output import OutputCommand
 from jobs.management.terminal import printable
 from jobs.text import one_line
 
@@ -23,7 +24,7 @@ if TYPE_CHECKING:
 SETTING = "JOBS_IMPORT"
 
 
-class Command(BaseCommand):
+class Command(OutputCommand):
     help = (
         "Imports the jobs of Delayed Job that wait in a table of Active Record or a collection "
         "of Mongoid. What it can't map, it leaves and names. Stop Delayed Job's workers before. "
