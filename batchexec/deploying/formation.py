@@ -85,10 +85,11 @@ class Formation:
                 )
             self._say(f"{name}: waits for the change that was begun before ({stack.status})")
             stack = self._followed(stack, self._events_until_now(stack.id))
-        if stack is None or stack.status == REVIEWED:
+        if stack is None:
             return None
-        if stack.status == NOTHING_LEFT:
-            self._say(f"{name}: removes what an attempt that failed has left, which is empty")
+        if stack.status in (REVIEWED, NOTHING_LEFT):
+            what = "was killed" if stack.status == REVIEWED else "failed"
+            self._say(f"{name}: removes what an attempt that {what} has left, which is empty")
             self.delete(name)
             return None
         if stack.status not in USABLE:

@@ -12,7 +12,9 @@ from django.core.management.base import CommandError
 from moto.cloudformation.exceptions import ValidationError
 from moto.cloudformation.models import CloudFormationBackend, cloudformation_backends
 
+from batchexec.deploying import account as here
 from batchexec.deploying import templates
+from batchexec.deploying.environment import Environment
 from batchexec.deploying.formation import Formation
 from tests.batchexec.deployments import LEFT_OUT, Account, call, deployed_account
 from tests.processes import processes, wait_for
@@ -129,6 +131,22 @@ def test_a_stack_whose_making_failed_is_made_anew(deployed: Account) -> None:
     assert "shop-alarms: removes what an attempt that failed has left, which is empty" in said
     assert "shop-alarms: is made" in said
     assert stack(deployed, "alarms").stack_id != old.stack_id
+
+
+def test_what_a_run_has_left_that_was_killed_before_its_change_set_was_executed_is_removed(
+    deployed: Account,
+) -> None:
+    formation = Environment(here.Account.current(), "late", print, "killed").formation
+    formation.plan("late-registry", templates.text("registry"), {"Repository": "late"})
+    said = call("push", "--repository", "late")
+    assert "late-registry: removes what an attempt that was killed has left" in said
+    assert "late-registry: is" not in call("push", "--repository", "late")
+    states = [
+        one["StackStatus"]
+        for one in deployed.client("cloudformation").describe_stacks()["Stacks"]
+        if one["StackName"] == "late-registry"
+    ]
+    assert states == ["CREATE_COMPLETE"]
 
 
 def test_a_stack_of_somebody_elses_is_neither_changed_nor_deleted(deployed: Account) -> None:
