@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from http import HTTPStatus
 from traceback import walk_tb
 from typing import Any
 
@@ -54,6 +55,13 @@ def is_throttling(error: BaseException) -> bool:
     if not isinstance(error, exceptions.ClientError):
         return False
     return _code(error) in TOO_MANY or _status(error) == 429
+
+
+def is_passing(error: BaseException) -> bool:
+    """Whether AWS may do it later: there were too many calls, or it is at fault."""
+    if not isinstance(error, exceptions.ClientError):
+        return False
+    return is_throttling(error) or _status(error) >= HTTPStatus.INTERNAL_SERVER_ERROR
 
 
 def is_denied(error: BaseException) -> bool:

@@ -6,8 +6,10 @@ import threading
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
+from unittest.mock import Mock
 
 import pytest
+from botocore.exceptions import ClientError
 from django.core.management.base import CommandError
 from moto.cloudformation.exceptions import ValidationError
 from moto.cloudformation.models import CloudFormationBackend, cloudformation_backends
@@ -162,6 +164,18 @@ def test_a_stack_of_somebody_elses_is_neither_changed_nor_deleted(deployed: Acco
     assert cloudformation.describe_stacks(StackName="other-base")["Stacks"][0]["StackStatus"] == (
         "CREATE_COMPLETE"
     )
+
+
+@pytest.mark.parametrize(("code", "status"), [("Throttling", 400), ("InternalFailure", 500)])
+def test_what_passes_is_said_with_what_is_left(
+    deployed: Account, monkeypatch: pytest.MonkeyPatch, code: str, status: int
+) -> None:
+    answer = {"Error": {"Code": code}, "ResponseMetadata": {"HTTPStatusCode": status}}
+    refused = Mock(side_effect=ClientError(answer, "DescribeStacks"))
+    monkeypatch.setattr(Formation, "ready", refused)
+    with pytest.raises(CommandError, match=r"AWS doesn't do this now: .*Run this again later"):
+        deployed.deploy()
+    assert refused.called
 
 
 def test_of_two_deployments_the_one_that_comes_too_late_says_so(

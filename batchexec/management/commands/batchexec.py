@@ -29,7 +29,7 @@ UNREADABLE = (
     "This answer isn't one of AWS's: see whether AWS_ENDPOINT_URL or a proxy leads elsewhere, and "
     "run this again."
 )
-AGAIN = "Run this again, once it can: what is done is left as it is."
+AGAIN = "Run this again later: what is done is left as it is."
 WHO = "whoever runs the command, so allow it, or use other credentials"
 
 
@@ -51,7 +51,9 @@ class Command(OutputCommand):
         try:
             status = import_module(SUB_COMMANDS[action]).run(self, **options)
         except KeyboardInterrupt:
-            raise CommandError("Interrupted; run it again to go on.", returncode=130) from None
+            raise CommandError(
+                "Interrupted: what is done stays. Run it again to go on.", returncode=130
+            ) from None
         except Exception as error:
             if text := _sentence(error):
                 raise CommandError(text) from error
@@ -72,7 +74,11 @@ def _sentence(error: Exception) -> str:
     if isinstance(error, exceptions.ClientError):
         if answers.is_denied(error):
             return f"AWS denies this to {WHO}: {error}"
-        return answers.configuration_error(error) or f"AWS refuses this: {error}"
+        if text := answers.configuration_error(error):
+            return text
+        if answers.is_passing(error):
+            return f"AWS doesn't do this now: {error}. {AGAIN}"
+        return f"AWS refuses this: {error}"
     if text := answers.configuration_error(error):
         return text
     if isinstance(error, OSError) and not answers.is_raised_within(error):
