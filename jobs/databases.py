@@ -47,6 +47,16 @@ POSTGRES_OPTIONS = {
 }
 
 
+UNREADABLE = (
+    "DATABASE_URL can't be read. In the user and the password, write every character but "
+    "letters and digits as its %-code, such as %2F for a slash."
+)
+
+
+class Missing(ImproperlyConfigured):
+    """The package isn't installed that a database of this kind needs."""
+
+
 def parse(url: str) -> dict[str, Any]:
     """The DATABASES entry for `url`: mongodb, mongodb+srv, postgres, sqlite or
     djongo+mongodb.
@@ -74,10 +84,29 @@ def parse(url: str) -> dict[str, Any]:
         ) from None
     except Exception:
         # Whatever it is, its text and its cause may quote a part of the password.
-        raise ImproperlyConfigured(
-            "DATABASE_URL can't be read. In the user and the password, write every "
-            "character but letters and digits as its %-code, such as %2F for a slash."
-        ) from None
+        raise ImproperlyConfigured(UNREADABLE) from None
+
+
+def problem(url: str) -> str:
+    """Why `parse` won't take it, in a sentence without the URL.
+
+    Empty if it does, or if only the package is missing here that it needs.
+    """
+    try:
+        parse(url)
+    except Missing:
+        return ""
+    except ImproperlyConfigured as error:
+        return str(error)
+    return ""
+
+
+def hosts(url: str) -> list[str]:
+    """The hosts that a URL names. An empty one, or a path, is this machine's socket."""
+    try:
+        return _hosts(urlsplit(url))[0].split(",")
+    except ValueError:
+        raise ImproperlyConfigured(UNREADABLE) from None
 
 
 def _is_scheme(url: str) -> bool:
@@ -134,16 +163,19 @@ def _database_of(url: str) -> str:
 
 
 def _postgres(url: str) -> dict[str, Any]:
-    _require("psycopg", url, "postgres")
     parts = urlsplit(url)
     given, options = _query(parts)
     options = {**POSTGRES_OPTIONS, **options}
     if not isinstance(options["prepare_threshold"], int):
         options["prepare_threshold"] = None  # `?prepare_threshold=none`
     host, port = _hosts(parts)
+    name = unquote(parts.path.lstrip("/"))
+    if not name and "service" not in options:
+        raise ImproperlyConfigured("DATABASE_URL names no database: end it with /name.")
+    _require("psycopg", url, "postgres")
     return {
         "ENGINE": "django.db.backends.postgresql",
-        "NAME": unquote(parts.path.lstrip("/")),
+        "NAME": name,
         "USER": unquote(parts.username or ""),
         "PASSWORD": unquote(parts.password or ""),
         "HOST": host,
@@ -203,7 +235,7 @@ def _value(text: str) -> Any:
 
 def _require(module: str, url: str, extra: str) -> None:
     if find_spec(module) is None:
-        raise ImproperlyConfigured(
+        raise Missing(
             f"DATABASE_URL starts with {url.partition(':')[0]}://, and {module} isn't "
             f"installed: pip install 'django-delayed-batch[{extra}]'."
         )

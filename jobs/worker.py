@@ -12,6 +12,7 @@ from jobs.execution.journal import Journal
 from jobs.execution.outcomes import Recorder
 from jobs.lifecycle import Lifecycle, Plugin, instantiate
 from jobs.logs import about_the_job, get_logger
+from jobs.logs.error_text import readable
 from jobs.models import Job
 from jobs.process.bulletin import Card
 from jobs.process.claims import check_bounds, check_queue
@@ -239,7 +240,7 @@ class Worker:
             # expires.
             with about_the_job(job, self.name):
                 text = "[%s] Job %s could not be performed:"
-                logger.error(text, self, job, exc_info=error)
+                logger.error(text, self, job, exc_info=readable(error))
             result, is_in_row = False, False
         else:
             is_in_row = not job.is_refused

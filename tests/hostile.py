@@ -20,7 +20,7 @@ from asgiref.sync import sync_to_async
 from django.db import connection, transaction
 
 import jobs
-from tests.samples import append
+from tests.samples import Unreadable, append
 
 
 def child_sleeps(path: str) -> None:
@@ -231,7 +231,11 @@ class Raise(jobs.Performable):
 
     def _here(self, place: str) -> None:
         if self.place == place:
-            raise {"exit": SystemExit("KEY missing"), "interrupt": KeyboardInterrupt()}[self.kind]
+            raise {
+                "exit": SystemExit("KEY missing"),
+                "interrupt": KeyboardInterrupt(),
+                "unreadable": Unreadable(),
+            }[self.kind]
 
     def perform(self) -> None:
         self._here("perform")

@@ -122,7 +122,8 @@ RULES = (
         "jobs/test_as_meant.py jobs/test_databases.py jobs/test_declared.py "
         "jobs/test_delayed.py jobs/test_error_reports.py jobs/test_folders.py "
         "jobs/test_jobs_terminal.py jobs/test_lifecycle.py jobs/test_liveness.py "
-        "jobs/test_log_fields.py jobs/test_logs.py jobs/test_testing.py "
+        "jobs/test_log_fields.py jobs/test_logs.py jobs/test_output.py "
+        "jobs/test_testing.py "
         "jobs/test_tracing.py tasks/test_batch.py tasks/test_cancelling.py "
         "tasks/test_deaths.py tasks/test_fetching.py tasks/test_forged.py "
         "tasks/test_testing.py tasks/test_values.py tasks/test_ways.py tasks/test_workers.py",

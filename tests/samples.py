@@ -167,6 +167,19 @@ class Unprintable(Exception):
         raise ValueError("no text")
 
 
+class Unreadable(Exception):
+    """Whoever looks at it gets another error."""
+
+    def __getattribute__(self, name: str) -> Any:
+        raise ValueError(f"no {name}")
+
+
+class Classless(Exception):
+    @property
+    def __class__(self) -> Any:
+        raise SystemExit(3)
+
+
 @dataclass
 class Raise(jobs.Performable):
     kind: str
@@ -174,6 +187,10 @@ class Raise(jobs.Performable):
     def perform(self) -> None:
         if self.kind == "unprintable":
             raise Unprintable
+        if self.kind == "unreadable":
+            raise Unreadable
+        if self.kind == "classless":
+            raise Classless
         if self.kind == "huge":
             raise ValueError("x" * 10_000_000)
         if self.kind == "binary":

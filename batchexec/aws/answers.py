@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from http import HTTPStatus
+from traceback import walk_tb
 from typing import Any
 
 from batchexec.aws import credentials
@@ -55,6 +57,13 @@ def is_throttling(error: BaseException) -> bool:
     return _code(error) in TOO_MANY or _status(error) == 429
 
 
+def is_passing(error: BaseException) -> bool:
+    """Whether AWS may do it later: there were too many calls, or it is at fault."""
+    if not isinstance(error, exceptions.ClientError):
+        return False
+    return is_throttling(error) or _status(error) >= HTTPStatus.INTERNAL_SERVER_ERROR
+
+
 def is_denied(error: BaseException) -> bool:
     """Whether the credentials are good, but have no right to make this call."""
     return (
@@ -98,15 +107,17 @@ def is_unreadable(error: BaseException) -> bool:
     """Whether what answered can't be AWS, because botocore can't parse the answer."""
     if isinstance(error, ResponseParserError):
         return True
-    place = error.__traceback__
-    while place is not None and place.tb_next is not None:
-        place = place.tb_next
-    # botocore's own errors have classes of its own; any other is one of its parser.
-    return (
-        not isinstance(error, (exceptions.BotoCoreError, exceptions.ClientError, OSError))
-        and place is not None
-        and str(place.tb_frame.f_globals.get("__name__")).startswith("botocore.")
-    )
+    if isinstance(error, (exceptions.BotoCoreError, exceptions.ClientError, OSError)):
+        return False
+    # botocore has classes for its own errors; any other is one of its parser, or of
+    # what that calls.
+    return is_raised_within(error)
+
+
+def is_raised_within(error: BaseException) -> bool:
+    """Whether botocore, or what it called, has raised it."""
+    places = (frame.f_globals.get("__name__") for frame, _ in walk_tb(error.__traceback__))
+    return any(str(module).startswith("botocore.") for module in places)
 
 
 def is_about_credentials(error: BaseException) -> bool:

@@ -55,7 +55,8 @@ def _cure(error: BaseException) -> str:
         return _cure_of_provider(str(error))
     if isinstance(error, aws.ClientError):
         return f"allow the worker {error.operation_name}, or name another role"
-    if isinstance(error, OSError):
+    # botocore's errors of a connection are OSErrors, too, and say nothing of a token.
+    if isinstance(error, OSError) and not isinstance(error, aws.BotoCoreError):
         return "mount the token that AWS_WEB_IDENTITY_TOKEN_FILE names"
     if isinstance(
         error,

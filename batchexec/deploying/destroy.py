@@ -45,15 +45,20 @@ def run(
 ) -> int:
     from batchexec.aws.boto import exceptions
     from batchexec.deploying.account import Account
-    from batchexec.deploying.environment import Environment, check_name, registry_stack
+    from batchexec.deploying.environment import (
+        Environment,
+        check_name,
+        problem_of_repository,
+        registry_stack,
+    )
     from batchexec.deploying.formation import AGAIN, message
     from batchexec.deploying.secrets import Secrets
-    from batchexec.deploying.templates import REGISTRY, STACKS, parameters
+    from batchexec.deploying.templates import STACKS
     from jobs.management.terminal import say_on
 
     check_name(name)
     say = say_on(command)
-    if images and (problem := parameters(REGISTRY)["Repository"].problem(images)):
+    if images is not None and (problem := problem_of_repository(images)):
         raise CommandError(problem.replace("--repository", "--images"))
     account = Account.current()
     environment = Environment(account, name, say)
@@ -72,9 +77,10 @@ def run(
             say(f"{gone}: is deleted in 30 days")
 
     def remove_images() -> None:
-        _delete_images(account, str(images))
+        was_there = _delete_images(account, str(images))
         Environment(account, str(images), say).formation.delete(registry_stack(str(images)))
-        say(f"{images}: the repository and its images are deleted")
+        done = "the repository and its images are deleted"
+        say(f"{images}: {done if was_there else 'there is no such repository'}")
 
     for wanted, what, remove in (
         (secrets, f"The secrets of {name}", remove_secrets),
@@ -123,15 +129,21 @@ def _ask(name: str, account: Account, there: list[str], secrets: bool, images: s
         what.append(f"the repository {images} with all images")
     removes = f"This removes from {account.number} in {account.region}:"
     print(removes, *what, sep="\n  ")  # noqa: T201
-    if not sys.stdin.isatty():
+    if sys.stdin is None or not sys.stdin.isatty():
         raise CommandError("Nobody can answer here: add --yes if you mean it. Nothing was removed.")
-    if input(f"Type {name} to go on: ").strip() != name:
+    try:
+        answer = input(f"Type {name} to go on: ")
+    except EOFError:
+        answer = ""
+    if answer.strip() != name:
         raise CommandError("Nothing was removed.")
 
 
-def _delete_images(account: Account, repository: str) -> None:
+def _delete_images(account: Account, repository: str) -> bool:
+    """Whether there was such a repository."""
     ecr = account.client("ecr")
     try:
         ecr.delete_repository(repositoryName=repository, force=True)
     except ecr.exceptions.RepositoryNotFoundException:
-        return
+        return False
+    return True

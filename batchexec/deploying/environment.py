@@ -12,11 +12,13 @@ from django.core.management.base import CommandError
 from batchexec.deploying.account import Account
 from batchexec.deploying.formation import Formation
 from batchexec.deploying.stack import Stack
-from batchexec.deploying.templates import REGISTRY, STACKS, parameters
+from batchexec.deploying.templates import REGISTRY, STACKS, parameters, shown
 
 DEFAULT_NAME = "delayed-jobs"
 #: The names of an environment's further queues end so.
 ENDINGS = ("-spot", "-machines")
+#: Characters of a stack's name. Source: CloudFormation API, CreateStack.
+LONGEST_STACK = 128
 #: The tag by which everything of an environment is found, in the costs, too.
 TAG = "delayed-jobs"
 
@@ -54,6 +56,20 @@ class Environment:
         """What `--env` has set before, as JSON."""
         base = self.stacks.get("base")
         return base.parameters.get("Environment", "") if base else ""
+
+
+def problem_of_repository(repository: str) -> str:
+    """Why a repository can't be called so, in a sentence; empty if it can."""
+    if text := parameters(REGISTRY)["Repository"].problem(repository):
+        return text
+    stack = registry_stack(repository)
+    if len(stack) > LONGEST_STACK or not stack[0].isalpha():
+        return (
+            f"--repository {shown(repository)}: its stack would be called {shown(stack)}, and "
+            f"CloudFormation takes a name of {LONGEST_STACK} characters at most that begins with a "
+            "letter."
+        )
+    return ""
 
 
 def registry_stack(repository: str) -> str:

@@ -85,10 +85,11 @@ class Formation:
                 )
             self._say(f"{name}: waits for the change that was begun before ({stack.status})")
             stack = self._followed(stack, self._events_until_now(stack.id))
-        if stack is None or stack.status == REVIEWED:
+        if stack is None:
             return None
-        if stack.status == NOTHING_LEFT:
-            self._say(f"{name}: removes what an attempt that failed has left, which is empty")
+        if stack.status in (REVIEWED, NOTHING_LEFT):
+            what = "was killed" if stack.status == REVIEWED else "failed"
+            self._say(f"{name}: removes what an attempt that {what} has left, which is empty")
             self.delete(name)
             return None
         if stack.status not in USABLE:
@@ -102,7 +103,7 @@ class Formation:
             tags = ", ".join(f"{key}={value}" for key, value in wanted.items())
             raise CommandError(
                 f"The stack {stack.name} wasn't made by this command, because it lacks the tag "
-                f"{tags}: use another --name. It is left as it is."
+                f"{tags}: use another name. It is left as it is."
             )
 
     def obstacle(self, name: str) -> str:
@@ -177,7 +178,11 @@ class Formation:
         Raises Failed with the reason of the first resource that failed.
         """
         before = self.look(plan.stack)
-        assert before is not None  # the change set is of it
+        if before is None:
+            raise Failed(
+                f"The stack {plan.stack} is gone, because it was deleted meanwhile. Run this "
+                "again, once nobody else changes it."
+            )
         seen = self._events_until_now(before.id)
         try:
             self._client.execute_change_set(ChangeSetName=plan.id, StackName=plan.stack)

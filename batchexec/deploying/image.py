@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from batchexec.aws.boto import exceptions
 from batchexec.deploying.account import Account
+from batchexec.deploying.templates import shown
 
 HOST = r"(?P<account>[0-9]{12})\.dkr\.ecr\.(?P<region>[a-z0-9-]+)\.amazonaws\.com(?:\.cn)?"
 IMAGE = re.compile(rf"{HOST}/(?P<repository>[a-z0-9._/-]+)@(?P<digest>sha256:[0-9a-f]{{64}})")
@@ -30,16 +31,17 @@ class Image:
             return cls(text=text, **found.groupdict())
         if re.fullmatch(rf"{HOST}/[a-z0-9._/-]+(?::[\w.-]+)?", text):
             raise ValueError(
-                f"--image {text!r} has no digest, and a tag may mean another image tomorrow: "
+                f"--image {shown(text)} has no digest, and a tag may mean another image tomorrow: "
                 "add @sha256:… as `batchexec push --run` prints it."
             )
         if re.fullmatch(rf"{HOST}/.*@.*", text):
             raise ValueError(
-                f"--image {text!r} doesn't end with a digest: sha256: and 64 digits from 0 to f."
+                f"--image {shown(text)} doesn't end with a digest: sha256: and 64 digits from 0 "
+                "to f."
             )
         raise ValueError(
-            f"--image {text!r} is not in ECR: push it there, see `batchexec push`, and name it "
-            "as 111122223333.dkr.ecr.us-east-1.amazonaws.com/name@sha256:…"
+            f"--image {shown(text)} is not in ECR: push it there, see `batchexec push`, and name "
+            "it as 111122223333.dkr.ecr.us-east-1.amazonaws.com/name@sha256:…"
         )
 
     def arn(self, partition: str) -> str:
@@ -55,6 +57,11 @@ class Image:
             return (
                 f"--image is in {self.region}, but the deployment is in {account.region}: push it "
                 "to a repository there, because each start would pay for the way."
+            )
+        if not self.text.partition("/")[0].endswith(account.registry.partition(".")[2]):
+            return (
+                f"--image: ECR's hosts in {account.region} end with "
+                f"{account.registry.partition('.')[2]}, not as that of this one."
             )
         try:
             account.client("ecr").describe_images(

@@ -53,16 +53,25 @@ def run(
     **options: Any,
 ) -> int:
     from batchexec.deploying.account import Account
-    from batchexec.deploying.environment import Environment, registry_stack
-    from batchexec.deploying.templates import REGISTRY, parameters, text
+    from batchexec.deploying.environment import (
+        Environment,
+        problem_of_repository,
+        registry_stack,
+    )
+    from batchexec.deploying.templates import REGISTRY, shown, text
     from jobs.management.terminal import say_on
 
     say = say_on(command)
-    tag = tag or dt.datetime.now(dt.timezone.utc).strftime("%Y%m%d-%H%M%S")
-    if problem := parameters(REGISTRY)["Repository"].problem(repository):
+    if tag is None:
+        tag = dt.datetime.now(dt.timezone.utc).strftime("%Y%m%d-%H%M%S")
+    if problem := problem_of_repository(repository):
         raise CommandError(problem)
     if not TAG.fullmatch(tag):
-        raise CommandError(f"--tag {tag!r} has 1 to 128 letters, digits and . _ - in it.")
+        raise CommandError(f"--tag has 1 to 128 letters, digits and . _ - in it, not {shown(tag)}.")
+    if not folder or folder.startswith("-"):
+        raise CommandError(f"--folder {folder!r} is not the name of a folder.")
+    if run and not _is_folder(folder):
+        raise CommandError(f"--folder: there is no folder {shown(folder)}.")
     if run and not (Path(folder) / "Dockerfile").is_file():
         raise CommandError(
             f"There is no Dockerfile in the folder {folder}: name its folder by --folder, or write "
@@ -100,6 +109,13 @@ def run(
     return 0
 
 
+def _is_folder(name: str) -> bool:
+    try:
+        return Path(name).is_dir()
+    except ValueError:  # a NUL in it
+        return False
+
+
 def _log_in(account: Account) -> None:
     (given,) = account.client("ecr").get_authorization_token()["authorizationData"]
     user, _, password = base64.b64decode(given["authorizationToken"]).decode().partition(":")
@@ -117,6 +133,9 @@ def _call(
             "Docker isn't installed here: run `batchexec push` without --run, and what it prints "
             "on a machine that has it."
         ) from None
+    except OSError as error:
+        reason = error.strerror or type(error).__name__
+        raise CommandError(f"`{command[0]}` can't be run here: {reason}.") from None
     if done.returncode:
         raise CommandError(
             f"`{shlex.join(command[:3])}` failed with exit code {done.returncode}: see above."

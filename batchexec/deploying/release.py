@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 
 from django.core.management.base import CommandError
 
-from batchexec.deploying import network, secrets, templates, values, words
+from batchexec.deploying import arns, network, secrets, templates, values, words
 from batchexec.deploying.environment import Environment
 from batchexec.deploying.image import Image
 from batchexec.deploying.migration import migrate
@@ -74,6 +74,7 @@ class Release:
         found += values.problems(self._values)
         if not found:
             found += network.problems(self._account, self._values)
+        found += arns.problems(self._account, self._given)
         found += values.fixed(self._given, values.deployed(list(stacks.values())))
         found += self._problems_of_secrets(database_url_file)
         try:
@@ -96,10 +97,10 @@ class Release:
         return [problem] if problem else []
 
     def _problems_of_secrets(self, database_url_file: str | None) -> list[str]:
-        if database_url_file and self._given.get("DatabaseSecret"):
+        if database_url_file is not None and self._given.get("DatabaseSecret") is not None:
             return ["--database-url-file and --database-secret exclude each other."]
         try:
-            if database_url_file:
+            if database_url_file is not None:
                 self._database_url = secrets.database_url(database_url_file)
         except ValueError as error:
             return [str(error)]
@@ -117,12 +118,9 @@ class Release:
             arn = self._given.get(name)
             if not arn or values.options()[name].problem(arn):
                 continue
-            if arn.split(":")[3] != self._account.region:
-                found.append(
-                    f"{option} is in {arn.split(':')[3]}, but containers in {self._account.region} "
-                    "read secrets there: replicate it."
-                )
-            elif secrets.exists(self._account.client("secretsmanager"), arn) is False:
+            if arns.is_elsewhere(self._account, arn):
+                continue  # which is said already
+            if secrets.exists(self._account.client("secretsmanager"), arn) is False:
                 found.append(f"{option}: there is no secret {arn}.")
         return found
 

@@ -5,17 +5,22 @@ They go there directly, so that no template, log or command line ever has one.
 
 from __future__ import annotations
 
+import ipaddress
 import secrets
 import sys
 from pathlib import Path
 from typing import Any
-from urllib.parse import urlsplit
+
+from django.core.exceptions import ImproperlyConfigured
 
 from batchexec.aws.boto import exceptions
+from jobs import databases
 
 #: Schemes of DATABASE_URL that a container can use.
 SCHEMES = ("mongodb", "mongodb+srv", "postgres", "postgresql")
 LONGEST = 10_000
+#: Of the name of a file that can't be read, in characters.
+SHOWN = 200
 
 
 def database_url(source: str) -> str:
@@ -23,27 +28,60 @@ def database_url(source: str) -> str:
 
     Raises ValueError, in a sentence without the URL, for one that no container can use.
     """
-    try:
-        text = sys.stdin.read(LONGEST) if source == "-" else Path(source).read_text()[:LONGEST]
-    except (OSError, UnicodeDecodeError) as error:
-        reason = getattr(error, "strerror", None) or "it isn't text"
-        raise ValueError(f"--database-url-file {source}: {reason}.") from None
-    url = text.strip()
-    try:
-        parts = urlsplit(url)
-        host = parts.hostname
-    except ValueError:
-        raise ValueError("--database-url-file: it doesn't hold a URL.") from None
-    if parts.scheme not in SCHEMES or not host or any(map(str.isspace, url)):
+    url = _read(source).strip()
+    if len(url) >= LONGEST:
+        raise ValueError(f"--database-url-file holds {LONGEST} characters or more.")
+    if url.partition("://")[0] not in SCHEMES or any(map(str.isspace, url)):
         raise ValueError(
             f"--database-url-file must hold one URL, of {', '.join(SCHEMES)}, such as "
             "mongodb+srv://user:password@host/name."
         )
-    if host in ("localhost", "::1") or host.startswith("127."):
+    try:
+        problem, hosts = databases.problem(url), databases.hosts(url)
+    except ImproperlyConfigured as error:
+        problem, hosts = str(error), []
+    if problem:
+        raise ValueError(f"--database-url-file: {problem}")
+    if any(map(_is_here, hosts)):
         raise ValueError(
             "--database-url-file names a database on this machine, which containers can't reach."
         )
     return url
+
+
+def _read(source: str) -> str:
+    """The text, or as much of it as shows that it is too long."""
+    if "://" in source:
+        raise ValueError(
+            "--database-url-file is the name of a file, and was given a URL: write that into a "
+            "file that nobody else can read."
+        )
+    try:
+        if source == "-":
+            # Without a standard input, Python has None there.
+            return sys.stdin.read(LONGEST) if sys.stdin else ""
+        # Some editors begin a file with a mark of its encoding.
+        with Path(source).open(encoding="utf-8-sig") as file:
+            return file.read(LONGEST)
+    except UnicodeDecodeError:
+        reason = "it isn't text"
+    except OSError as error:
+        reason = error.strerror or "it can't be read"
+    except ValueError:  # a NUL in the name
+        reason = "No such file or directory"
+    raise ValueError(f"--database-url-file {source[:SHOWN]!r}: {reason}.")
+
+
+def _is_here(host: str) -> bool:
+    """Whether it means whatever machine uses it."""
+    if not host or host.startswith("/") or host.rpartition(".")[2] == "localhost":
+        return True
+    try:
+        address = ipaddress.ip_address(host)
+    except ValueError:
+        return False
+    address = getattr(address, "ipv4_mapped", None) or address
+    return address.is_loopback or address.is_unspecified
 
 
 class Secrets:

@@ -55,9 +55,10 @@ def _part(what: str, name: str, status: str, detail: str, ok: bool) -> dict[str,
 
 def _stacks(environment: Environment) -> list[dict[str, Any]]:
     from batchexec.deploying.stack import USABLE
+    from batchexec.deploying.templates import STACKS
     from jobs.management.terminal import moment
 
-    return [
+    parts = [
         _part(
             "stack",
             stack.name,
@@ -67,6 +68,14 @@ def _stacks(environment: Environment) -> list[dict[str, Any]]:
         )
         for stack in environment.stacks.values()
     ]
+    # A deployment ended before it came to them. A network may be the user's own.
+    missing = [one for one in STACKS if one not in environment.stacks and one != "network"]
+    if parts:
+        parts += [
+            _part("stack", environment.stack_name(one), "MISSING", "deploy makes it", False)
+            for one in missing
+        ]
+    return parts
 
 
 def _queues(environment: Environment) -> list[dict[str, Any]]:

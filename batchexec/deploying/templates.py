@@ -33,6 +33,17 @@ REGISTRY = "registry"
 MARK = re.compile(r"^( *)# deploy --env\n", re.MULTILINE)
 
 
+#: The most characters of a parameter. Source: CloudFormation quotas.
+LONGEST = 4096
+#: Of a wrong value that is quoted, in characters.
+QUOTED = 200
+
+
+def shown(value: str) -> str:
+    """A wrong value in an error, which is no longer for it than a line or two."""
+    return repr(value) if len(value) <= QUOTED else f"{value[:QUOTED]!r}…"
+
+
 @dataclass(frozen=True)
 class Parameter:
     """A parameter of a template, with its constraints."""
@@ -56,10 +67,22 @@ class Parameter:
 
     def problem(self, value: str) -> str:
         """Why CloudFormation wouldn't take it, in a sentence; empty if it does."""
+        if text := self._problem_of_form(value):
+            return text
+        if len(value) > LONGEST:
+            return (
+                f"{self.option} has {len(value)} characters, and CloudFormation keeps {LONGEST} at "
+                "most."
+            )
+        if not value.isprintable():
+            return f"{self.option} has characters that can't be printed."
+        return ""
+
+    def _problem_of_form(self, value: str) -> str:
         if self.allowed:
             known = ", ".join(self.allowed)
             is_known = value in self.allowed
-            return "" if is_known else f"{self.option} must be one of {known}, not {value!r}."
+            return "" if is_known else f"{self.option} must be one of {known}, not {shown(value)}."
         if self.is_number:
             return self._problem_of_number(value)
         if self.longest is not None and len(value) > self.longest:
@@ -68,17 +91,19 @@ class Parameter:
             values = value.split(",") if self.is_list else [value]
             wrong = next((one for one in values if not re.fullmatch(self.pattern, one)), None)
             if wrong is not None:
-                return f"{self.option} {self.constraint}, but {wrong!r} isn't."
+                return f"{self.option} {self.constraint}, but {shown(wrong)} isn't."
+            if len(set(values)) < len(values):
+                return f"{self.option} names one of them twice."
         return ""
 
     def _problem_of_number(self, value: str) -> str:
         # Those with parts are among the allowed values.
         if not re.fullmatch(r"0|[1-9][0-9]{0,8}", value):
-            return f"{self.option} must be a whole number, not {value!r}."
+            return f"{self.option} must be a whole number, not {shown(value)}."
         if self.least is not None and int(value) < self.least:
-            return f"{self.option} must be {self.least:g} or more, not {value}."
+            return f"{self.option} must be {self.least:,.0f} or more, not {value}."
         if self.most is not None and int(value) > self.most:
-            return f"{self.option} must be {self.most:g} or less, not {value}."
+            return f"{self.option} must be {self.most:,.0f} or less, not {value}."
         return ""
 
 

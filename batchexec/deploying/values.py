@@ -10,10 +10,12 @@ import json
 import re
 from collections.abc import Iterator, Mapping, Sequence
 
+from batchexec.conf import settings as batch_settings
 from batchexec.deploying.stack import Stack
-from batchexec.deploying.templates import STACKS, Parameter, parameters
+from batchexec.deploying.templates import LONGEST, STACKS, Parameter, parameters, shown
 from batchexec.limits import RESERVED_PREFIX
 from batchexec.sizes import FARGATE_SIZES
+from jobs.conf import settings as jobs_settings
 
 #: The command finds these out. The others are its options.
 FOUND = frozenset(
@@ -45,9 +47,13 @@ FIXED = {
     "Addresses": "the subnets are in use",
     "FairShare": "AWS Batch neither gives a queue a scheduling policy nor takes it",
 }
-SECRET = re.compile("SECRET|PASSWORD|TOKEN|ACCESS_KEY|CREDENTIAL", re.IGNORECASE)
-#: The most characters of a parameter. Source: CloudFormation quotas.
-LONGEST = 4096
+SECRET = re.compile(
+    "SECRET|PASS(?:WORD|WD|PHRASE)?(?:_|$)|PASSWORD|TOKEN|CREDENTIAL"
+    "|(?:ACCESS|API|AUTH|ENCRYPTION|PRIVATE|SIGNING)_?KEY",
+    re.IGNORECASE,
+)
+#: The settings that containers read from variables, by what is before the first _.
+SETTINGS = {"JOBS": jobs_settings, "BATCHEXEC": batch_settings}
 
 
 def options() -> dict[str, Parameter]:
@@ -149,7 +155,11 @@ def environment(before: str, changes: Sequence[str]) -> dict[str, str]:
     for change in changes:
         name, sign, value = change.partition("=")
         if not sign or not VARIABLE.fullmatch(name):
-            raise ValueError(f"--env {change!r} is not NAME=VALUE, or NAME= to remove it.")
+            # What isn't a name may be a secret.
+            raise ValueError(
+                f"--env {shown(name) if sign else '…'} is not NAME=VALUE, or NAME= to remove it: a "
+                "name has letters, digits and _ in it."
+            )
         if name in TAKEN:
             raise ValueError(f"--env {name} can't be chosen: {TAKEN[name]}.")
         if name.startswith(RESERVED_PREFIX):
@@ -161,12 +171,26 @@ def environment(before: str, changes: Sequence[str]) -> dict[str, str]:
             )
         if not value.isprintable():
             raise ValueError(f"--env {name} has characters that can't be printed.")
+        _check_setting(name, value)
         found.pop(name, None)
         if value:
             found[name] = value
     if len(as_text(found)) > LONGEST:
         raise ValueError(f"--env: CloudFormation keeps {LONGEST} characters at most.")
     return found
+
+
+def _check_setting(name: str, value: str) -> None:
+    """Raises ValueError, in a sentence, for one that containers couldn't start with."""
+    begin, _, key = name.partition("_")
+    settings = SETTINGS.get(begin)
+    try:
+        if settings is not None:
+            settings.told(key, value)
+    except KeyError:
+        return  # the project's own
+    except (TypeError, ValueError) as error:
+        raise ValueError(f"--env {name} is {shown(value)}: it takes {error}.") from None
 
 
 def as_text(variables: Mapping[str, str]) -> str:

@@ -11,6 +11,7 @@ from jobs.conf import settings
 from jobs.exceptions import DeserializationError, WorkerTimeout
 from jobs.execution.interrupts import time_limit
 from jobs.logs import get_logger
+from jobs.logs.error_text import readable
 
 if TYPE_CHECKING:
     from jobs.models import AbstractJob
@@ -80,4 +81,4 @@ def _report_error(payload: object, job: AbstractJob, error: BaseException) -> No
         _call_hook(payload, "error", job, error)
     except BaseException as raised:
         # The job's own error matters more than that of its hook.
-        logger.error("The error hook of job %s raised:", job, exc_info=raised)
+        logger.error("The error hook of job %s raised:", job, exc_info=readable(raised))

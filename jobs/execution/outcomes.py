@@ -20,7 +20,7 @@ from jobs.execution.once import Once
 from jobs.execution.telling import tell
 from jobs.execution.tries import result_after
 from jobs.logs import get_logger
-from jobs.logs.error_text import describe, for_log
+from jobs.logs.error_text import describe, for_log, readable
 from jobs.text import one_line
 
 if TYPE_CHECKING:
@@ -283,7 +283,7 @@ class Recorder:
             if record.raised is raised:
                 raise
             text = "[%s] A plugin raised while the outcome of job %s was recorded:"
-            logger.error(text, self, job, exc_info=raised)
+            logger.error(text, self, job, exc_info=readable(raised))
         finally:
             job._error = before
         return record()

@@ -22,7 +22,7 @@ from jobs.execution.interrupts import time_limit
 from jobs.execution.leftovers import left_as_found
 from jobs.instants import bounded
 from jobs.logs import get_logger
-from jobs.logs.error_text import for_log
+from jobs.logs.error_text import for_log, readable
 
 if TYPE_CHECKING:
     from jobs.models import AbstractJob
@@ -93,7 +93,7 @@ class Here:
             self._within(HOOK_LIMIT, partial(job.payload._succeeded, job))
         except BaseException as error:
             text = "Job %s succeeded, but telling of it raised:"
-            logger.error(text, job, exc_info=error)
+            logger.error(text, job, exc_info=readable(error))
 
     def _ask(self, question: Callable[[], Any]) -> Any:
         return self._within(ASKED_FOR, question)
@@ -144,7 +144,7 @@ def call_failure_hook(job: AbstractJob, ask: Ask) -> None:
             return  # there is no object to call it on
         logger.exception("The failure hook of job %s raised:", job)
     except BaseException as error:
-        logger.error("The failure hook of job %s raised:", job, exc_info=error)
+        logger.error("The failure hook of job %s raised:", job, exc_info=readable(error))
 
 
 def _in_time(seconds: float, question: Callable[[], Any]) -> Any:

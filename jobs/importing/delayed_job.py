@@ -93,16 +93,21 @@ class Importer:
         """The row, filled and signed as `enqueue` does it."""
         try:
             terms = Terms(
-                Job, {}, instant(row.run_at), _number(row.priority), _text(row.queue) or None
+                Job,
+                {},
+                instant("run_at", row.run_at),
+                _number("priority", row.priority),
+                _text("queue", row.queue) or None,
             )
             job = terms.job(payload)
             terms.lifecycle.run("enqueue", terms.is_made_to_wait, job)
             if not job.handler:
                 raise Left("a plugin refused it")
             terms.begin_to_wait([job])
-            job.attempts = min(max(_number(row.attempts) or 0, 0), LARGEST_ATTEMPTS)
-            job.last_error = storable(_text(row.last_error))[:MAX_TEXT]
-            created, failed = instant(row.created_at), instant(row.failed_at)
+            job.attempts = min(max(_number("attempts", row.attempts) or 0, 0), LARGEST_ATTEMPTS)
+            job.last_error = storable(_text("last_error", row.last_error))[:MAX_TEXT]
+            created = instant("created_at", row.created_at)
+            failed = instant("failed_at", row.failed_at)
         except Left:
             raise
         except Exception as error:  # the row's values, the class's hooks, and receivers
@@ -160,17 +165,17 @@ def _key(origin: str, pk: Any) -> str:
     return hashlib.sha256(f"{origin}\n{pk}".encode("utf-8", "backslashreplace")).hexdigest()
 
 
-def _number(value: Any) -> int | None:
+def _number(column: str, value: Any) -> int | None:
     if value is None:
         return None
     if isinstance(value, bool) or not isinstance(value, int):
-        raise ValueError(f"{value!r} isn't a whole number")
-    return value
+        raise ValueError(f"{column} isn't a whole number")
+    return int(value)  # MongoDB's whole numbers of 64 bits are of a class of their own
 
 
-def _text(value: Any) -> str:
+def _text(column: str, value: Any) -> str:
     if value is None:
         return ""
     if not isinstance(value, str):
-        raise ValueError("a column that isn't text")
+        raise ValueError(f"{column} isn't text")
     return value

@@ -11,6 +11,8 @@ from django.db import DatabaseError
 from django.utils import timezone
 from django.utils.dateparse import parse_datetime
 
+from jobs.instants import in_utc
+
 #: What the table and the collection are called, unless somebody renamed them.
 TABLE, COLLECTION = "delayed_jobs", "delayed_backend_mongoid_jobs"
 COLUMNS = (
@@ -40,17 +42,22 @@ class Row:
         return self.values.get(name)
 
 
-def instant(value: Any) -> dt.datetime | None:
-    """Of a column: Rails stores UTC. Raises ValueError for what isn't one."""
-    if isinstance(value, str):
-        value = parse_datetime(value)
-        if value is None:
-            raise ValueError("isn't an instant")
+def instant(column: str, value: Any) -> dt.datetime | None:
+    """Of a column: Rails stores UTC.
+
+    Raises ValueError for what isn't an instant, or is none that every database holds.
+    """
     if value is None:
         return None
-    if not isinstance(value, dt.datetime):
-        raise ValueError("isn't an instant")
-    return value if timezone.is_aware(value) else value.replace(tzinfo=dt.timezone.utc)
+    try:
+        found = parse_datetime(value) if isinstance(value, str) else value
+    except ValueError:  # such as a 13th month
+        found = None
+    if not isinstance(found, dt.datetime):
+        raise ValueError(f"{column} isn't an instant")
+    if timezone.is_naive(found):
+        found = found.replace(tzinfo=dt.timezone.utc)
+    return in_utc(column, found)
 
 
 def source_of(connection: Any, name: str | None) -> TableSource | CollectionSource:

@@ -5,7 +5,9 @@ from __future__ import annotations
 import textwrap
 import traceback
 from types import TracebackType
+from typing import Any
 
+from jobs.exceptions import JobError
 from jobs.text import one_line, storable, visible
 
 #: Longest message and longest text kept, in characters.
@@ -21,6 +23,20 @@ def describe(error: BaseException) -> str:
 def traceback_of(error: BaseException) -> str:
     """The traceback as Python prints it; cut in the middle if it is long."""
     return storable(_cut(_frames(error) or summary(error), MAX_TEXT))
+
+
+def readable(error: BaseException) -> BaseException:
+    """The error, or one that stands for it if its attributes can't be read.
+
+    Whoever asks whether it is of a class, or where it was raised, reads them.
+    """
+    try:
+        error.__class__, error.__traceback__, error.__cause__, error.__context__  # noqa: B018
+    except BaseException:
+        text = f"{path_of_class(error)}, whose attributes can't be read, was raised."
+        trace: Any = BaseException.__getattribute__(error, "__traceback__")
+        return JobError(text).with_traceback(trace)
+    return error
 
 
 def path_of_class(error: BaseException) -> str:

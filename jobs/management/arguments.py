@@ -77,6 +77,13 @@ def log_lines(value: str) -> int:
     return found
 
 
+def name(value: str) -> str:
+    """A text that isn't empty, which a variable of the shell is that isn't set."""
+    if not value.strip():
+        raise ArgumentTypeError("it is empty: leave it out, or name one.")
+    return text(value)
+
+
 def text(value: str) -> str:
     """Valid text, as long as a job's name at most: databases limit search patterns."""
     if len(value) > LONGEST_TEXT:

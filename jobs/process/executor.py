@@ -15,6 +15,7 @@ from jobs.execution.leftovers import left_as_found
 from jobs.execution.offers import PATIENCE
 from jobs.execution.questions import GRACE, Here
 from jobs.logs import get_logger, threads
+from jobs.logs.error_text import readable
 from jobs.payloads import reported_to
 from jobs.process.reporter import Reporter
 from jobs.runner import worker_runner
@@ -93,7 +94,7 @@ class Executor:
         try:
             left_as_found(self._invoke, job, hold)
         except BaseException as error:
-            return error
+            return readable(error)
         return None
 
     def _invoke(self, job: AbstractJob, hold: Hold) -> None:

@@ -191,6 +191,22 @@ def test_credentials_that_aws_refuses_stop_everything_whatever_the_status(code, 
     assert is_about_credentials(aws.ClientError(answer, "SubmitJob"))
 
 
+@pytest.mark.parametrize(
+    "error",
+    [
+        aws.ConnectTimeoutError(endpoint_url="https://x"),
+        aws.ReadTimeoutError(endpoint_url="https://x"),
+        aws.SSLError(endpoint_url="https://x", error="no certificate"),
+        aws.ProxyConnectionError(proxy_url="http://x"),
+        aws.EndpointConnectionError(endpoint_url="https://x"),
+        aws.ConnectionClosedError(endpoint_url="https://x"),
+    ],
+    ids=lambda error: type(error).__name__,
+)
+def test_a_connection_that_fails_is_not_taken_for_missing_credentials(error):
+    assert credentials.missing(error) == ""
+
+
 def test_a_right_that_is_missing_is_not_taken_for_bad_credentials():
     answer = {
         "Error": {"Code": "AccessDeniedException"},

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import os
 import stat
 from collections.abc import Iterator
@@ -9,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from django.core.management import call_command
 from django.core.management.base import CommandError
 from moto.ecs.exceptions import InvalidParameterException
 from moto.ecs.models import Container, EC2ContainerServiceBackend
@@ -156,6 +158,11 @@ def test_a_first_deployment_that_fails_says_what_is_left_and_how_to_remove_it(
         with pytest.raises(CommandError, match=r"could not be started: .* No capacity") as error:
             made.deploy("--image", made.image(), *made.network())
         assert "these stacks are there: shop-roles, shop-base. `manage.py" in str(error.value)
+        shown = io.StringIO()
+        with pytest.raises(SystemExit):
+            call_command("batchexec", "status", "--name", "shop", stdout=shown)
+        missing = [line.split()[1] for line in shown.getvalue().splitlines() if "MISSING" in line]
+        assert missing == ["shop-batch", "shop-service", "shop-alarms"]
         call("destroy", "--name", "shop", "--yes")
         assert made.stacks() == ["shop-registry"]
 
@@ -178,6 +185,10 @@ def test_push_runs_docker_and_prints_the_next_command(
     assert f"manage.py batchexec deploy --image {image} --architecture ARM64" in said
     monkeypatch.setenv("DOCKER_EXIT", "17")
     with pytest.raises(CommandError, match="failed with exit code 17: see above"):
+        call("push", *options, "--run")
+    docker.chmod(0o600)
+    monkeypatch.setenv("PATH", str(tmp_path))
+    with pytest.raises(CommandError, match="`docker` can't be run here: Permission denied"):
         call("push", *options, "--run")
     monkeypatch.setenv("PATH", str(tmp_path / "nothing"))
     with pytest.raises(CommandError, match="Docker isn't installed here"):

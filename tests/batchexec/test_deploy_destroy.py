@@ -6,6 +6,7 @@ import io
 import sys
 from pathlib import Path
 from typing import Any
+from unittest.mock import Mock
 
 import pytest
 from django.core.management import call_command
@@ -31,6 +32,15 @@ def test_destroy_asks_and_keeps_data_unless_it_is_told(
         assert made.stacks() == stacks
         assert "6 stacks of shop" in capsys.readouterr().out
         monkeypatch.setattr(sys.stdin, "isatty", lambda: True, raising=False)
+        monkeypatch.setattr("builtins.input", Mock(side_effect=EOFError))
+        with pytest.raises(CommandError, match="Nothing was removed"):
+            call("destroy", "--name", "shop")
+        with monkeypatch.context() as closed:
+            closed.setattr(sys, "stdin", None)
+            with pytest.raises(CommandError, match="Nobody can answer here"):
+                call("destroy", "--name", "shop")
+        with pytest.raises(CommandError, match="--images has 2 to 200"):
+            call("destroy", "--name", "shop", "--yes", "--images", "")
         monkeypatch.setattr("builtins.input", lambda question: "yes")
         with pytest.raises(CommandError, match="Nothing was removed"):
             call("destroy", "--name", "shop")
@@ -49,6 +59,8 @@ def test_destroy_asks_and_keeps_data_unless_it_is_told(
         assert "shop/secret-key: is deleted in 30 days" in said
         assert made.stacks() == []
         assert made.client("ecr").describe_repositories()["repositories"] == []
+        said = call("destroy", "--name", "shop", "--yes", "--images", "nothing")
+        assert said == "nothing: there is no such repository\n"
         assert call("destroy", "--name", "shop") == (
             "Nothing named shop is deployed in us-east-1.\n"
         )

@@ -6,13 +6,17 @@ import threading
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
+from unittest.mock import Mock
 
 import pytest
+from botocore.exceptions import ClientError
 from django.core.management.base import CommandError
 from moto.cloudformation.exceptions import ValidationError
 from moto.cloudformation.models import CloudFormationBackend, cloudformation_backends
 
+from batchexec.deploying import account as here
 from batchexec.deploying import templates
+from batchexec.deploying.environment import Environment
 from batchexec.deploying.formation import Formation
 from tests.batchexec.deployments import LEFT_OUT, Account, call, deployed_account
 from tests.processes import processes, wait_for
@@ -131,6 +135,22 @@ def test_a_stack_whose_making_failed_is_made_anew(deployed: Account) -> None:
     assert stack(deployed, "alarms").stack_id != old.stack_id
 
 
+def test_what_a_run_has_left_that_was_killed_before_its_change_set_was_executed_is_removed(
+    deployed: Account,
+) -> None:
+    formation = Environment(here.Account.current(), "late", print, "killed").formation
+    formation.plan("late-registry", templates.text("registry"), {"Repository": "late"})
+    said = call("push", "--repository", "late")
+    assert "late-registry: removes what an attempt that was killed has left" in said
+    assert "late-registry: is" not in call("push", "--repository", "late")
+    states = [
+        one["StackStatus"]
+        for one in deployed.client("cloudformation").describe_stacks()["Stacks"]
+        if one["StackName"] == "late-registry"
+    ]
+    assert states == ["CREATE_COMPLETE"]
+
+
 def test_a_stack_of_somebody_elses_is_neither_changed_nor_deleted(deployed: Account) -> None:
     cloudformation = deployed.client("cloudformation")
     body = '{"Resources": {"Logs": {"Type": "AWS::Logs::LogGroup"}}}'
@@ -144,6 +164,18 @@ def test_a_stack_of_somebody_elses_is_neither_changed_nor_deleted(deployed: Acco
     assert cloudformation.describe_stacks(StackName="other-base")["Stacks"][0]["StackStatus"] == (
         "CREATE_COMPLETE"
     )
+
+
+@pytest.mark.parametrize(("code", "status"), [("Throttling", 400), ("InternalFailure", 500)])
+def test_what_passes_is_said_with_what_is_left(
+    deployed: Account, monkeypatch: pytest.MonkeyPatch, code: str, status: int
+) -> None:
+    answer = {"Error": {"Code": code}, "ResponseMetadata": {"HTTPStatusCode": status}}
+    refused = Mock(side_effect=ClientError(answer, "DescribeStacks"))
+    monkeypatch.setattr(Formation, "ready", refused)
+    with pytest.raises(CommandError, match=r"AWS doesn't do this now: .*Run this again later"):
+        deployed.deploy()
+    assert refused.called
 
 
 def test_of_two_deployments_the_one_that_comes_too_late_says_so(

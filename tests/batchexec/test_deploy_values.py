@@ -7,12 +7,12 @@ from __future__ import annotations
 from argparse import ArgumentParser
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import pytest
 from django.core.management.base import CommandError
 
-from batchexec.deploying import deploy, values
+from batchexec.deploying import arns, deploy, values
 from batchexec.deploying.environment import Environment
 from batchexec.deploying.image import Image
 from batchexec.deploying.release import Release
@@ -82,7 +82,7 @@ WRONG = [
     (["--job-policies", "arn:aws:iam::aws:policy/A,b"], "but 'b' isn't."),
     (["--secret-key-secret", "shop/key"], "--secret-key-secret is the ARN of a secret"),
     (["--secret-key-secret", SECRET.replace("us-east-1", "eu-west-1")], "is in eu-west-1"),
-    (["--env", "A"], "--env 'A' is not NAME=VALUE"),
+    (["--env", "A"], "is not NAME=VALUE"),
     (["--env", "1A=b"], "is not NAME=VALUE"),
     (["--env", "SECRET_KEY=x"], "use --secret-key-secret"),
     (["--env", "AWS_BATCH_JOB_ID=x"], "AWS Batch sets what begins so"),
@@ -91,7 +91,37 @@ WRONG = [
     (["--env", "CACHE=redis://user:word@host/0"], "looks like a secret"),
     (["--env", "A=b\x1b[0m"], "can't be printed"),
     (["--env", "A=" + "b" * 5000], "4096 characters at most"),
+    (["--env", "STRIPE_API_KEY=x"], "looks like a secret"),
+    (["--env", "DB_PASS=x"], "looks like a secret"),
+    (["--env", "JOBS_LEASE=soon"], "JOBS_LEASE is 'soon': it takes"),
+    (["--env", "BATCHEXEC_SUBMIT_RATE=-1"], "BATCHEXEC_SUBMIT_RATE is '-1': it takes"),
+    (["--allowed-hosts", "a" * 4097], "4097 characters, and CloudFormation keeps 4096"),
+    (["--alarm-email", "a\x1b@b\x00.c"], "--alarm-email has characters that can't be printed"),
+    (["--machines", "g5.xlarge,g5.xlarge"], "names one of them twice"),
+    (["--job-policies", "arn:aws:iam::999999999999:policy/x"], "the account 999999999999's"),
+    (["--job-policies", "arn:aws-cn:iam::aws:policy/x"], "in the partition aws-cn"),
+    (["--batch-service-role", "arn:aws:iam::999999999999:role/x"], "the account 999999999999's"),
+    (["--deployed-by", f"arn:aws-us-gov:iam::{NUMBER}:role/x"], "in the partition aws-us-gov"),
+    (["--secrets-key", f"arn:aws:kms:eu-west-1:{NUMBER}:key/x"], "--secrets-key is in eu-west-1"),
+    (["--signing-keys-secret", SECRET.replace(":aws:", ":aws-cn:")], "in the partition aws-cn"),
 ]
+
+
+def test_what_may_be_another_accounts_is_taken() -> None:
+    given = {
+        "DeployedBy": "arn:aws:iam::999999999999:role/ci",
+        "SecretsKey": "arn:aws:kms:us-east-1:999999999999:key/x",
+        "DatabaseSecret": SECRET.replace(NUMBER, "999999999999"),
+        "JobPolicies": f"arn:aws:iam::aws:policy/A,arn:aws:iam::{NUMBER}:policy/B",
+    }
+    assert list(arns.problems(cast(Any, Nothing()), given)) == []
+
+
+@pytest.mark.parametrize("change", ["mongodb://u:s3cret@h/x", "MY-KEY=s3cret", "s3cret"])
+def test_a_variable_that_is_none_is_refused_without_its_value(change: str) -> None:
+    with pytest.raises(ValueError, match="is not NAME=VALUE") as error:
+        values.environment("", [change])
+    assert "s3cret" not in str(error.value)
 
 
 class Nothing:
@@ -168,9 +198,19 @@ def test_everything_that_is_wrong_is_said_at_once(empty: Account) -> None:
         (b"\xff\xfe", "it isn't text."),
         (b"postgres://u:pass-word@h/x\npostgres://u:pass-word@h/y", "must hold one URL"),
         (b"sqlite:///pass-word", "must hold one URL"),
-        (b"postgres://[pass-word", "doesn't hold a URL"),
+        (b"postgres://[pass-word", "can't be read"),
         (b"postgres://u:pass-word@localhost/x", "on this machine"),
         (b"mongodb://u:pass-word@127.0.0.1:27017/x", "on this machine"),
+        (b"mongodb://u:pass-word@h.example.com,localhost:27017/x", "on this machine"),
+        (b"postgres://u:pass-word@0.0.0.0/x", "on this machine"),
+        (b"postgres://u:pass-word@[::ffff:127.0.0.1]/x", "on this machine"),
+        (b"postgres://u:pass-word@db.example.com:port/x", "can't be read"),
+        (b"postgres://u:pass-word@db.example.com:99999/x", "can't be read"),
+        (b"postgres://u:pass/word@db.example.com/x", "can't be read"),
+        (b"postgres://u:pass-word\0@db.example.com/x", "can't be read"),
+        (b"mongodb://u:pass-word@x@db.example.com/x", "can't be read"),
+        (b"postgres://u:pass-word@db.example.com", "names no database"),
+        (b"mongodb://u:pass-word@db.example.com/" + b"x" * 20_000, "10000 characters or more"),
     ],
 )
 def test_a_database_that_no_container_reaches(
@@ -194,6 +234,7 @@ def test_a_database_that_no_container_reaches(
         ({"AWS_SECRET_ACCESS_KEY": None}, "set both AWS_ACCESS_KEY_ID and"),
         ({"AWS_PROFILE": "nobody"}, "AWS_PROFILE"),
         ({"AWS_ENDPOINT_URL": "http://127.0.0.1:9"}, "AWS can't be asked who you are"),
+        ({"AWS_ENDPOINT_URL": "http://127.0.0.1:99999"}, "see whether AWS_ENDPOINT_URL"),
     ],
 )
 def test_no_region_or_credentials_is_one_sentence(
@@ -225,9 +266,16 @@ def test_no_region_or_credentials_is_one_sentence(
     [
         (["--repository", "Shop"], "--repository has 2 to 200 lower-case letters"),
         (["--repository", "a" * 201], "201 characters"),
-        (["--tag", "a b"], "--tag 'a b' has 1 to 128"),
+        (["--tag", "a b"], "has 1 to 128 letters, digits and . _ - in it, not 'a b'"),
         (["--tag", "a" * 129], "has 1 to 128"),
         (["--run", "--folder", "docs"], "no Dockerfile in the folder docs: name its folder by"),
+        (["--tag", ""], "has 1 to 128"),
+        (["--repository", "a" * 120], "128 characters at most"),
+        (["--repository", "9shop"], "begins with a letter"),
+        (["--folder=-x"], "is not the name of a folder"),
+        (["--folder", ""], "is not the name of a folder"),
+        (["--folder", "/nowhere", "--run"], "there is no folder"),
+        (["--folder", "a\0b", "--run"], "there is no folder"),
     ],
 )
 def test_push_refuses_names_that_ecr_would_not_take_and_a_folder_without_a_dockerfile(

@@ -78,7 +78,7 @@ def worker(settings, monkeypatch):
     return jobs.Worker()
 
 
-@pytest.mark.parametrize("kind", ["exit", "interrupt"])
+@pytest.mark.parametrize("kind", ["exit", "interrupt", "unreadable"])
 @pytest.mark.parametrize(
     "place",
     [

@@ -152,7 +152,10 @@ def test_succeeded_jobs_are_kept_where_the_setting_says_so(settings):
     assert job.finished_at is not None
 
 
-@pytest.mark.parametrize("kind", ["unprintable", "huge", "binary", "exit", "interrupt"])
+@pytest.mark.parametrize(
+    "kind",
+    ["unprintable", "unreadable", "classless", "huge", "binary", "exit", "interrupt"],
+)
 def test_whatever_an_error_contains_it_is_recorded_and_the_worker_goes_on(kind, calls):
     jobs.enqueue(Raise(kind))
     jobs.enqueue(Record("next"))

@@ -216,14 +216,16 @@ def test_hostile_rows_are_lines_of_the_report_and_the_others_are_imported(source
     hostile_columns = [
         {"run_at": "soon"}, {"priority": 2**40}, {"priority": "high"}, {"attempts": "x"},
         {"queue": "q" * 300}, {"queue": b"\xff"}, {"created_at": 5}, {"locked_by": "\x1b[31m\n"},
-        {"last_error": b"\xff"},
+        {"last_error": b"\xff"}, {"created_at": "9999-12-31T23:59:59-12:00"},
+        {"created_at": "0001-01-01T00:00:00+14:00"}, {"failed_at": "9999-12-31T23:59:59-12:00"},
+        {"failed_at": "0000-00-00 00:00:00"}, {"created_at": "2026-01-02T03:04:05+99:99"},
     ]  # fmt: skip
     for columns in hostile_columns:
         source.add(NEWSLETTER, **columns)
     with source.connection() as found:
         found.execute("UPDATE delayed_jobs SET handler = CAST(x'fffe' AS TEXT) WHERE id = 2")
     source.add(NEWSLETTER)
-    said = source.run()
+    said = source.run("--failed")
     bad = len(HOSTILE) + len(hostile_columns)
     assert said[-1] == f"Imported 1, imported before 0, left {bad}."
     assert len(said) == bad + 1
@@ -364,6 +366,34 @@ def test_a_collection_of_mongoid_is_imported(source):
     collection.drop()
 
 
+@pytest.mark.skipif(connection.vendor != "mongodb", reason="Mongoid is on MongoDB.")
+def test_a_value_of_any_type_of_bson_is_a_line_of_the_report(source):
+    import bson
+
+    odd = [
+        bson.Binary(b"\x00\xff"), bson.Code("x"), bson.Code("x", {"a": 1}), bson.DBRef("a", 1),
+        bson.Decimal128("NaN"), bson.MaxKey(), bson.MinKey(), bson.Regex("("),
+        bson.Timestamp(1, 1), bson.ObjectId(), {"a": {"b": [1]}}, [1], float("nan"), 1e300, True,
+        dt.datetime(1, 1, 1), dt.datetime(9999, 12, 31, 23, 59, 59),
+    ]  # fmt: skip
+    columns = ("handler", "run_at", "priority", "queue", "locked_at", "failed_at", "attempts")
+    collection = connection.get_collection("delayed_backend_mongoid_jobs")
+    collection.delete_many({})
+    collection.insert_many(
+        [{"handler": NEWSLETTER, column: one} for column in columns for one in odd]
+        + [{"handler": NEWSLETTER, "priority": bson.Int64(3), "attempts": bson.Int64(2**40)}]
+    )
+    out = StringIO()
+    call_command("import_delayed_jobs", "--mapping", str(source.mapping), "--failed", stdout=out)
+    *left, last = out.getvalue().splitlines()
+    assert all(line.isprintable() and ": left, because " in line for line in left)
+    read = len(columns) * len(odd) + 1
+    assert last == f"Imported {read - len(left)}, imported before 0, left {len(left)}."
+    assert Job.objects.filter(priority=3).exists()
+    assert all(job.payload.value == "lorem" for job in Job.objects.all())
+    collection.drop()
+
+
 @pytest.mark.parametrize(
     ("mapping", "message"),
     [
@@ -390,6 +420,10 @@ def test_what_is_no_source_is_one_clear_line(source):
     for url in ("nonsense", "mysql://rails@localhost/shop"):
         with pytest.raises(CommandError, match=r"^--url "):
             call_command("import_delayed_jobs", "--url", url)
+    nothing = source.mapping.with_name("nothing.sqlite3")
+    with pytest.raises(CommandError, match="--url: there is no file"):
+        call_command("import_delayed_jobs", "--url", f"sqlite:///{nothing}")
+    assert not nothing.exists()
     with source.connection() as found:
         found.execute("ALTER TABLE delayed_jobs DROP COLUMN handler")
     with pytest.raises(CommandError, match="lacks handler"):

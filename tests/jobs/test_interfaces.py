@@ -110,6 +110,10 @@ def test_a_job_is_enqueued_from_a_shell():
         (["tests.samples.Record", "--run-at", "2030-13-01T00:00:00"], "not a time"),
         (["tests.samples.Record", "--priority", "9999999999"], "priority"),
         (["tests.samples.Record", "value=\x00\x1b[31m", "--queue", "\x00"], "queue"),
+        (["tests.samples.Record", "value=1", "value=2"], "value is given twice"),
+        (["tests.samples.Record", "--queue", ""], "--queue: it is empty"),
+        (["tests.samples.Record", "--unique-key", " "], "--unique-key: it is empty"),
+        (["tests.samples.Record", "--in", "-1d"], "'-1d' is not a length of time"),
     ],
 )
 def test_what_can_not_be_enqueued_is_one_clear_line(arguments, message):

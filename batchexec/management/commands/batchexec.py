@@ -7,9 +7,10 @@ from argparse import ArgumentParser
 from importlib import import_module
 from typing import Any
 
-from django.core.management.base import BaseCommand, CommandError
+from django.core.management.base import CommandError
 
 from jobs.management.failures import of_the_database
+from jobs.management.output import OutputCommand
 from jobs.text import one_line
 
 #: Each sub-command is a module of its own that has HELP, `add_arguments(parser)` and
@@ -28,10 +29,11 @@ UNREADABLE = (
     "This answer isn't one of AWS's: see whether AWS_ENDPOINT_URL or a proxy leads elsewhere, and "
     "run this again."
 )
+AGAIN = "Run this again later: what is done is left as it is."
 WHO = "whoever runs the command, so allow it, or use other credentials"
 
 
-class Command(BaseCommand):
+class Command(OutputCommand):
     help = (
         "Makes what AWS Batch needs in an AWS account, shows it, checks it, removes it. "
         "Exit status: 0 done, or all is well; 1 not."
@@ -59,7 +61,9 @@ class Command(BaseCommand):
         try:
             status = import_module(SUB_COMMANDS[action]).run(self, **options)
         except KeyboardInterrupt:
-            raise CommandError("Interrupted; run it again to go on.", returncode=130) from None
+            raise CommandError(
+                "Interrupted: what is done stays. Run it again to go on.", returncode=130
+            ) from None
         except Exception as error:
             if text := _sentence(error):
                 raise CommandError(text) from error
@@ -80,11 +84,19 @@ def _sentence(error: Exception) -> str:
     if isinstance(error, exceptions.ClientError):
         if answers.is_denied(error):
             return f"AWS denies this to {WHO}: {error}"
-        return answers.configuration_error(error) or f"AWS refuses this: {error}"
-    if text := answers.configuration_error(error) or credentials.missing(error):
+        if text := answers.configuration_error(error):
+            return text
+        if answers.is_passing(error):
+            return f"AWS doesn't do this now: {error}. {AGAIN}"
+        return f"AWS refuses this: {error}"
+    if text := answers.configuration_error(error):
+        return text
+    if isinstance(error, OSError) and not answers.is_raised_within(error):
+        return f"{type(error).__name__}: {one_line(error)}."  # of a file, not of credentials
+    if text := credentials.missing(error):
         return text
     if isinstance(error, exceptions.BotoCoreError):
-        return f"AWS can't be asked: {error}"
+        return f"AWS can't be asked: {str(error).rstrip('.')}. {AGAIN}"
     if text := of_the_database(error):
         return text
     # By a LookupError, a member is missing that AWS always sends.

@@ -9,7 +9,7 @@ from argparse import ArgumentParser
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
-from django.core.management.base import BaseCommand, CommandError
+from django.core.management.base import CommandError
 
 from batchexec import markers
 from batchexec.aws.errors import NotConfigured
@@ -27,6 +27,7 @@ from batchexec.process.traces import complete
 from batchexec.upkeep.findings import Finding
 from batchexec.upkeep.reconciler import reconcile
 from jobs.management.failures import of_the_database
+from jobs.management.output import OutputCommand
 from jobs.management.terminal import printable, table
 from jobs.models import Job
 
@@ -53,7 +54,7 @@ COLUMNS = (
 SHOWN_OF_FINDING = ("kind", "job_id", "batch_job_id", "explanation", "remedy")
 
 
-class Command(BaseCommand):
+class Command(OutputCommand):
     help = (
         "Shows the jobs in AWS Batch, and compares them with their markers. "
         "Exit status: 0 all is well, 1 something is left to repair, 4 neither a marker nor "

@@ -8,10 +8,11 @@ from argparse import ArgumentParser
 from pathlib import Path
 from typing import Any
 
-from django.core.management.base import BaseCommand, CommandError
+from django.core.management.base import CommandError
 
 from batchexec.local.guard import is_loopback
 from jobs.management.arguments import port_or_any
+from jobs.management.output import OutputCommand
 
 DEFAULT_PORT = 5005
 CONSENT = "--i-know-that-it-executes-commands"
@@ -28,7 +29,7 @@ GIVEN = (
 )
 
 
-class Command(BaseCommand):
+class Command(OutputCommand):
     help = (
         "AWS Batch on this machine: jobs run as local processes. "
         "Point AWS_ENDPOINT_URL_BATCH at it; any credentials will do. "

@@ -8,16 +8,17 @@ import json
 from argparse import ArgumentParser
 from typing import Any
 
-from django.core.management.base import BaseCommand, CommandError
+from django.core.management.base import CommandError
 from django.utils.dateparse import parse_datetime
 
 from jobs.exceptions import DeserializationError
-from jobs.management.arguments import duration, text
+from jobs.management.arguments import duration, name, take_negatives
+from jobs.management.output import OutputCommand
 from jobs.management.terminal import printable
 from jobs.payloads import Performable, import_dotted
 
 
-class Command(BaseCommand):
+class Command(OutputCommand):
     help = (
         "Enqueues a job: its class, or a task of django.tasks, by its dotted path, and its "
         "fields. Exit status: 0 enqueued, 1 refused, 2 wrong usage."
@@ -31,16 +32,17 @@ class Command(BaseCommand):
             metavar="NAME=VALUE",
             help="VALUE is JSON; what is not, such as a word, is text",
         )
-        parser.add_argument("--queue", type=text)
+        take_negatives(parser)
+        parser.add_argument("--queue", type=name)
         parser.add_argument("--priority", type=int, help="lower runs first; of a task, higher")
         due = parser.add_mutually_exclusive_group()
         due.add_argument("--run-at", metavar="TIME", help="such as 2026-12-01T08:00:00+01:00")
         due.add_argument("--in", dest="delay", type=duration, metavar="DURATION", help="such as 2h")
-        parser.add_argument("--unique-key", type=text, help="not for a task")
+        parser.add_argument("--unique-key", type=name, help="not for a task")
         parser.add_argument("--json", action="store_true", help="print JSON")
 
     def handle(self, *args: Any, path: str, fields: list[str], **options: Any) -> None:
-        given = dict(map(_field, fields))
+        given = _given(fields)
         run_at = _run_at(options["run_at"], options["delay"])
         wanted = _imported(path)
         chosen = {
@@ -88,14 +90,19 @@ def _imported(path: str) -> Any:
         raise CommandError(printable(str(error))) from error
 
 
-def _field(given: str) -> tuple[str, Any]:
-    name, equals, value = given.partition("=")
-    if not equals or not name.isidentifier():
-        raise CommandError(printable(f"{given!r} is not NAME=VALUE."))
-    try:
-        return name, json.loads(value)
-    except (ValueError, RecursionError):
-        return name, value
+def _given(fields: list[str]) -> dict[str, Any]:
+    found: dict[str, Any] = {}
+    for one in fields:
+        field, equals, value = one.partition("=")
+        if not equals or not field.isidentifier():
+            raise CommandError(printable(f"{one!r} is not NAME=VALUE."))
+        if field in found:
+            raise CommandError(printable(f"{field} is given twice: which value do you mean?"))
+        try:
+            found[field] = json.loads(value)
+        except (ValueError, RecursionError):
+            found[field] = value
+    return found
 
 
 def _run_at(given: str | None, delay: dt.timedelta | None) -> dt.datetime | None:

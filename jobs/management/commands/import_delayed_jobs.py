@@ -10,11 +10,12 @@ from typing import TYPE_CHECKING, Any
 
 from django.conf import settings
 from django.core.exceptions import ImproperlyConfigured
-from django.core.management.base import BaseCommand, CommandError
+from django.core.management.base import CommandError
 from django.db import DEFAULT_DB_ALIAS, connections
 from django.db.utils import ConnectionHandler
 
 from jobs.management.failures import explained
+from jobs.management.output import OutputCommand
 from jobs.management.terminal import printable
 from jobs.text import one_line
 
@@ -28,7 +29,7 @@ DID = {"imported": "imported", "before": "imported before", "left": "left, becau
 WOULD = {**DID, "imported": "would be imported"}
 
 
-class Command(BaseCommand):
+class Command(OutputCommand):
     help = (
         "Imports the jobs of Delayed Job that wait in a table of Active Record or a collection "
         "of Mongoid. What it can't map, it leaves and names. Stop Delayed Job's workers before. "
@@ -118,5 +119,9 @@ def _connected(url: str | None, alias: str | None) -> Iterator[Any]:
     except ImproperlyConfigured as error:
         said = one_line(error).replace("DATABASE_URL", "--url")
         raise CommandError(printable(said)) from error
+    name = str(connection.settings_dict["NAME"])
+    if connection.vendor == "sqlite" and not Path(name).is_file():
+        # SQLite would make one, which has no jobs in it.
+        raise CommandError(printable(f"--url: there is no file {name}."))
     with closing(connection):
         yield connection

@@ -3,15 +3,13 @@
 from __future__ import annotations
 
 import datetime as dt
-import os
 import sys
 from argparse import ArgumentParser
 from typing import Any
 
-from django.core.management.base import BaseCommand
-
 from jobs.management.arguments import duration, limit, log_lines, pause, take_negatives, text
 from jobs.management.failures import explained
+from jobs.management.output import OutputCommand, silence
 from jobs.management.queue import changing, errors, logs, looking, pausing, signing, watching
 from jobs.management.queue.choosing import take_conditions, take_ids_or_conditions
 from jobs.management.queue.console import INTERRUPTED, NO_SUCH_JOB, Console, Stop
@@ -20,7 +18,8 @@ from jobs.operator import actions
 from jobs.states import FINISHED, UNFINISHED
 
 
-class Command(BaseCommand):
+class Command(OutputCommand):
+    stops_unread = True
     help = (
         "Shows and changes the jobs of the queue. Exit status: 0 done, "
         "1 refused or failed (`check`: jobs wait too long), 2 wrong usage, 4 no such job."
@@ -198,7 +197,7 @@ class Command(BaseCommand):
         except actions.NoSuchJob as error:
             status = console.complain(error, NO_SUCH_JOB)
         except BrokenPipeError:  # whoever read has seen enough
-            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+            silence(sys.stdout)
             return
         except KeyboardInterrupt:
             status = console.complain("Interrupted: what was done so far stays.", INTERRUPTED)

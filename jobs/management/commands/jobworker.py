@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from django.apps import apps
-from django.core.management.base import BaseCommand, CommandError
+from django.core.management.base import CommandError
 from django.db import DatabaseError
 
 from jobs.conf import settings
@@ -17,6 +17,7 @@ from jobs.conf.options import integer
 from jobs.exceptions import JobError
 from jobs.lifecycle import Plugin
 from jobs.management.arguments import port
+from jobs.management.output import OutputCommand
 from jobs.management.terminal import is_for_a_bar
 from jobs.runner import check_name
 
@@ -61,7 +62,7 @@ def pool(text: str) -> tuple[str, int]:
     return queues, positive(number) if colon else 1
 
 
-class Command(BaseCommand):
+class Command(OutputCommand):
     help = (
         "Works off the queue until TERM or INT tells it to stop. "
         "A second signal interrupts the jobs in this process."

@@ -9,11 +9,12 @@ from argparse import ArgumentParser
 from pathlib import Path
 from typing import Any
 
-from django.core.management.base import BaseCommand, CommandError
+from django.core.management.base import CommandError
 
 from jobs.databases import LOCAL_MONGO_PORT
 from jobs.folders import make_private, project_folder
 from jobs.management import arguments
+from jobs.management.output import OutputCommand
 
 #: What a process of SecantusDB runs. It keeps the replies to writes that a driver might
 #: repeat, and sorts them at each write: with the 10,000 that are its default, a write
@@ -24,7 +25,7 @@ SERVE = (
 )
 
 
-class Command(BaseCommand):
+class Command(OutputCommand):
     help = (
         "Serves MongoDB's wire protocol on this machine by SecantusDB. "
         "It is for development and tests, not for production."

@@ -13,14 +13,13 @@ import threading
 from argparse import ArgumentParser
 from typing import Any
 
-from django.core.management.base import BaseCommand
-
+from jobs.management.output import OutputCommand
 from jobs.text import one_line
 
 PERFORMED, RAISED, REFUSED, NO_SUCH_JOB, NOT_RECORDED, TERMINATED = 0, 1, 3, 4, 75, 143
 
 
-class Command(BaseCommand):
+class Command(OutputCommand):
     help = (
         "Performs one job now. Exit status: 0 performed, 1 it raised and that is recorded "
         "(or the database isn't migrated), "
