@@ -144,7 +144,7 @@ class Importer:
 
     def _released(self, job_id: str, row: Row) -> None:
         if self._store.keeps_documents and not self._dry_run:
-            run_at = instant(row.run_at) or self._store.now()
+            run_at = instant("run_at", row.run_at) or self._store.now()
             transitions.release(Job, self._store.id_of(job_id), run_at)
 
     def _begun(self, job: Job, key: str) -> ImportedJob:
