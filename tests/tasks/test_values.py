@@ -5,12 +5,14 @@ from __future__ import annotations
 import json
 from typing import Any
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from jobs import results
 from jobs.models import Job
 from jobs.payloads.codec import decode, encode
+from jobs.tasks import values
 from jobs.tasks.values import plain
 
 TEXT = st.text(st.characters(), max_size=20)  # with surrogates and NUL
@@ -43,6 +45,16 @@ def test_a_value_is_the_same_however_often_it_is_stored(value):
     stored = json.dumps(encode(once), allow_nan=False)
     assert stored.isascii()
     assert same(decode(json.loads(stored))) == same(once)
+
+
+@pytest.mark.parametrize("kind", [lambda each: [each, each], lambda each: {"a": each, "b": each}])
+def test_a_few_values_that_stand_for_too_many_are_refused(monkeypatch, kind):
+    monkeypatch.setattr(values, "MAX_VALUES", 1_000)
+    value = None
+    for _ in range(60):  # two to the power of sixty
+        value = kind(value)
+    with pytest.raises(TypeError, match="it has more than 1,000 values"):
+        plain(value)
 
 
 @given(VALUES)
