@@ -126,6 +126,11 @@ class Options:
             raise AttributeError(f"{self._name} has no key {key!r}")
         return self._read(key)
 
+    def read(self, *keys: str) -> list[Any]:
+        """The values of several keys, for who reads them often."""
+        given = self._given()
+        return [self._read(key) if key in given else self._default(key) for key in keys]
+
     def _given(self) -> Mapping[str, Any]:
         # Django keeps there what was read of its settings until one of them is set.
         given = object.__getattribute__(settings, "__dict__").get(self._name)

@@ -49,7 +49,7 @@ class SqlRows(Store[M]):
         """
         connection.ensure_connection()
         sqlite = connection.vendor == "sqlite"
-        if connection.execute_wrappers or connection.queries_logged or connection.in_atomic_block:
+        if self.is_watched(connection):
             if not sqlite:
                 return self.cursor(connection)
             raw = connection.connection.cursor()
@@ -60,6 +60,11 @@ class SqlRows(Store[M]):
         if _prepares(connection):
             return OwnCursor(connection, _server_binding()(connection.connection))
         return connection.cursor()
+
+    def is_watched(self, connection: Any) -> bool:
+        """Whether Django is to log, or to look after, what is sent."""
+        watched = connection.execute_wrappers or connection.in_atomic_block
+        return bool(watched or connection.queries_logged)
 
     def taken(self, column: str, values: list[Any]) -> set[Any]:
         """Which of the values some row has in that column."""
