@@ -107,6 +107,18 @@ class Option:
     secret: bool = False
 
 
+class _Key:
+    """A key as an attribute of its Options."""
+
+    __slots__ = ("_key",)
+
+    def __init__(self, key: str):
+        self._key = key
+
+    def __get__(self, options: Options, owner: type) -> Any:
+        return options._read(self._key)
+
+
 class Options:
     """Reads `django.conf.settings.<name>`, a dictionary, key by key: `options.LEASE`.
 
@@ -120,11 +132,11 @@ class Options:
         self._defaults: dict[str, Any] = {}
         #: Variables of the environment that begin like ours and name no key.
         self._strangers: list[str] = []
+        # A class of its own, because `__getattr__` comes only after an error was made.
+        self.__class__ = type("Options", (Options,), {key: _Key(key) for key in options})
 
     def __getattr__(self, key: str) -> Any:
-        if key not in self._options:
-            raise AttributeError(f"{self._name} has no key {key!r}")
-        return self._read(key)
+        raise AttributeError(f"{self._name} has no key {key!r}")
 
     def read(self, *keys: str) -> list[Any]:
         """The values of several keys, for who reads them often."""
