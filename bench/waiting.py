@@ -1,5 +1,6 @@
-"""The limit of pick-up: the driver alone as an idle worker, which hears of a job, claims
-it, writes the line and deletes it.
+"""The limit of pick-up: the driver alone as an idle worker.
+
+It hears of a job, claims it, writes the line and deletes it:
 
     python -m bench.waiting PATH
 

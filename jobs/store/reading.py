@@ -14,6 +14,7 @@ from django.db.models.signals import post_init, pre_init
 
 from jobs.signals import is_heard
 from jobs.store.columns import LARGEST, Column
+from jobs.store.kinds import ByKinds
 
 M = TypeVar("M", bound=models.Model)
 
@@ -68,7 +69,16 @@ class Reader(Generic[M]):
             elif column.needs_reading:
                 is_instant = type(column.field) is models.DateTimeField
                 self._others.append((place, column.as_they_are, column.read, is_instant))
+        self._to_read = ByKinds(self._reads)
         self._checked = [column for column in columns if column.expected]
+
+    def _reads(self, kinds: Sequence[type]) -> list[tuple[int, Read, bool]]:
+        """Of values that aren't what their columns hold; and which are instants."""
+        return [
+            (place, read, is_instant and kinds[place] in (str, dt.datetime))
+            for place, as_they_are, read, is_instant in self._others
+            if kinds[place] not in as_they_are
+        ]
 
     def of(self, names: Iterable[str]) -> Reader[M]:
         """A reader of these columns and the key; the others are deferred."""
@@ -89,11 +99,9 @@ class Reader(Generic[M]):
                 if type(value) is not int or not -LARGEST <= value <= LARGEST:
                     read[place] = number(value, connection)
             instants: dict[Any, Any] = {}  # a claim writes one into several columns
-            for place, as_they_are, other, is_instant in self._others:
+            for place, other, is_instant in self._to_read.of(read):
                 value = read[place]
-                if type(value) in as_they_are:
-                    continue
-                if is_instant and type(value) in (str, dt.datetime):
+                if is_instant:
                     if value not in instants:
                         instants[value] = other(value, connection)
                     read[place] = instants[value]

@@ -13,6 +13,8 @@ from typing import Any, NamedTuple
 from django.db import models
 from django.utils import timezone
 
+from jobs.store.kinds import ByKinds
+
 #: Fields of Django that store a value of this very type, or none, as it is.
 PLAIN: dict[type, type] = {
     models.AutoField: int,
@@ -26,8 +28,6 @@ PLAIN: dict[type, type] = {
 #: Fields that store what the instance holds, unless they are `auto_now` or
 #: `auto_now_add`.
 TIMES = (models.DateField, models.DateTimeField, models.TimeField)
-#: Kinds of rows that are remembered.
-MOST_KEPT = 64
 
 
 def prepared(field: Any, value: Any, connection: Any) -> Any:
@@ -73,26 +73,20 @@ class Writer:
         self._columns = [_Column(field) for field in fields]
         #: Whether a field stores something else than what the instance holds.
         self.computes = any(column.computes for column in self._columns)
-        #: Of rows whose values are of these types, the places of those to prepare.
-        self._places: dict[tuple[type, ...], list[int]] = {}
+        self._to_prepare = ByKinds(self._places)
         # With one name alone, it would give no tuple.
         self._held = itemgetter("_state", *(field.attname for field in fields))
+
+    def _places(self, kinds: Sequence[type]) -> list[int]:
+        """Of the values that are not stored as they are."""
+        columns = enumerate(zip(self._columns, kinds, strict=True))
+        return [place for place, (column, kind) in columns if kind not in column.as_they_are]
 
     def row(self, row: models.Model, connection: Any) -> list[Any]:
         """What is stored of the row's fields, in their order, the primary key too."""
         _, *values = self._held(row.__dict__)
-        kinds = tuple(map(type, values))
-        places = self._places.get(kinds)
-        if places is None:
-            if len(self._places) >= MOST_KEPT:
-                self._places.clear()
-            places = self._places[kinds] = [
-                place
-                for place, (column, kind) in enumerate(zip(self._columns, kinds, strict=True))
-                if kind not in column.as_they_are
-            ]
         known: dict[int, Any] = {}
-        for place in places:
+        for place in self._to_prepare.of(values):
             values[place] = self._columns[place].stored(values[place], row, connection, known)
         return values
 
