@@ -199,13 +199,15 @@ REPETITIONS = {
     "conformance/test_many.py": "test_memory_is_flat test_no_more_than_a_batch",
     "e2e/test_browser.py": "test_an_operator_deletes test_every_page test_an_operator_goes "
     "test_an_operator_finds test_errors_that_are_alike",
+    "e2e/test_demo.py": "when_it_is_interrupted",
     "e2e/test_overview.py": "test_it_works_without test_it_refreshes test_it_does_not test_hostile",
+    "examples/test_examples.py": "test_films_are_rendered_on_aws_batch",
     "faults/test_apart.py": "ended_once_and_no_other_follows_it[max_attempts] not_held[import]",
     "faults/test_forks.py": "[Fork-exits [Fork-terminated [Fork-executor [Fork-thread_pool "
     "[AsynchronousFork-awaits [AsynchronousFork-task [AsynchronousFork-to_sync",
-    "jobs/test_several_databases.py": "test_in_a_test_case",
+    "jobs/test_several_databases.py": "test_in_a_test_case test_nothing_of_the_queue",
     "jobs/test_moods.py": "[query [detach [reused-True] [descriptors-True]",
-    "jobs/test_jobs_terminal.py": "[extra1 [extra2 [extra3 [extra4",
+    "jobs/test_jobs_terminal.py": "[extra1 [extra2 [extra3 [extra4 [extra5 whole[40] whole[80]",
     "tasks/test_deaths.py": "test_a_task_that_nothing_interrupts",
     "project/test_hostile_requests.py": "server_error[/metrics] server_error[/admin/login/]",
     "project/test_nonsense.py": "named[localbatch] named[batchjobs at_once[batchjobs",

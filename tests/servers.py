@@ -17,6 +17,8 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
+from jobs.management.commands.localmongo import SERVE
+
 ROOT = Path(__file__).resolve().parent.parent
 
 
@@ -98,7 +100,6 @@ class Mongo(Server):
         return f"mongodb://127.0.0.1:{self.port}/jobs?serverSelectionTimeoutMS=5000"
 
     def start(self) -> None:
-        serve = "import sys; from secantus.cli import main; sys.exit(main())"
         options = [
             "--host",
             "127.0.0.1",
@@ -112,7 +113,7 @@ class Mongo(Server):
         if self.durable:
             options.append("--sync-on-commit")
         with (self.folder / "log").open("ab") as log:
-            command = [self.python, "-c", serve, *options]
+            command = [self.python, "-c", SERVE, *options]
             self.process = subprocess.Popen(command, stdout=log, stderr=log)
         self._wait_for(self.process)
 

@@ -110,3 +110,8 @@ def test_ci_fails_on_a_known_vulnerability():
     assert "pip-audit" in command
     assert "|| true" not in command
     assert not any(step.get("continue-on-error") for step in job["steps"])
+
+
+def test_secantusdb_still_has_the_number_that_localmongo_lowers():
+    transactions = pytest.importorskip("secantus.transactions")
+    assert transactions._RETRYABLE_RECORD_MAX == 10_000
