@@ -53,7 +53,7 @@ class Sql(Driver):
     """`mark` stands for a parameter, `lock` ends the SELECT of the claim."""
 
     def __init__(self, raw: Any, mark: str, lock: str):
-        self._raw = raw
+        self.raw = raw
         now = timezone.now()
         self._now = [str(now.replace(tzinfo=None)) if connection.vendor == "sqlite" else now] * 4
         self._claim = CLAIM.format(mark=mark, lock=lock)
@@ -68,22 +68,22 @@ class Sql(Driver):
         self._insert = INSERT.format(columns=columns, marks=", ".join([mark] * len(fields)))
 
     def claim(self) -> Any:
-        row = self._raw.execute(self._claim, self._now).fetchone()
+        row = self.raw.execute(self._claim, self._now).fetchone()
         return row and row[0]
 
     def delete(self, pk: Any) -> bool:
-        return bool(self._raw.execute(self._delete, [pk]).rowcount == 1)
+        return bool(self.raw.execute(self._delete, [pk]).rowcount == 1)
 
     def insert(self) -> None:
-        self._raw.execute(self._insert, self._row)
+        self.raw.execute(self._insert, self._row)
 
     def insert_many(self, number: int) -> None:
         if connection.vendor == "sqlite":
-            self._raw.execute("BEGIN IMMEDIATE")
-            self._raw.executemany(self._insert, [self._row for _ in range(number)])
-            self._raw.execute("COMMIT")
+            self.raw.execute("BEGIN IMMEDIATE")
+            self.raw.executemany(self._insert, [self._row for _ in range(number)])
+            self.raw.execute("COMMIT")
         else:
-            with self._raw.cursor().copy(self._copy) as copy:
+            with self.raw.cursor().copy(self._copy) as copy:
                 for _ in range(number):
                     copy.write_row(self._row)
 

@@ -64,7 +64,9 @@ too. The workers are idle when {jobs:,} jobs come at once. In processes of their
 threads of one process (`--concurrency`)."""
 
 PICK_UP = """Milliseconds from before the call that enqueues a job to the job's first line in an
-idle worker. All queues have their default settings."""
+idle worker. All queues have their default settings. *The driver alone* is a process that
+waits as this queue does, for NOTIFY on PostgreSQL and by fifty looks a second at the file
+of SQLite; it claims a row, writes the line, and knows no queue."""
 
 ON_BATCH = """Milliseconds of each step, in the median, of a job that a worker submits to the
 local AWS Batch. *container* is AWS Batch's own; *submit* contains its answer to SubmitJob,

@@ -150,14 +150,22 @@ def steps(path: str, number: int) -> dict[str, Any]:
     return {"steps": on_batch.steps(path, number)}
 
 
-def pick_up(path: str, number: int, seed: int) -> dict[str, Any]:
-    """Seconds that each of `number` jobs waited for an idle worker."""
+def pick_up(path: str, number: int, seed: int, subject: str = "jobs") -> dict[str, Any]:
+    """Seconds that each of `number` jobs waited for an idle worker.
+
+    The subject `bare` is the driver alone, whose worker is `bench.waiting`.
+    """
     import jobs
-    from bench import latency
+    from bench import bare, latency
     from bench.noop import NoteTime
 
+    driver = bare.connect()
+
     def enqueue(path: str) -> None:
-        jobs.enqueue(NoteTime(path))
+        if subject == "bare":
+            driver.insert()
+        else:
+            jobs.enqueue(NoteTime(path))
 
     return latency.pick_up(enqueue, path, number, seed)
 

@@ -20,6 +20,7 @@ from bench.databases import Database, Databases
 from bench.peers.catalogue import Peer
 from bench.sizes import Sizes
 from bench.tables import SUBJECTS, is_many
+from bench.waiting import DATABASES
 
 #: Keeps a record: of a suite, a database and a subject, its figures, and what else
 #: distinguishes it.
@@ -156,9 +157,16 @@ class Suites:
         with tempfile.TemporaryDirectory() as folder:
             for turn in range(2):
                 options = {"path": f"{folder}/times", "seed": turn}
-                with processes.running(database, "jobworker"):
-                    figures = database.measure("pick_up", number=ours, **options)
-                self._record("pick_up", "jobs", figures)
+                waiting = {"jobs": ["jobworker"]}
+                if database.name in DATABASES:
+                    waiting["bare"] = ["-m", "bench.waiting", f"{folder}/times"]
+                for subject in _rotated(list(waiting), turn):
+                    worker = waiting[subject]
+                    with processes.running(database, *worker):
+                        figures = database.measure(
+                            "pick_up", number=ours, subject=subject, **options
+                        )
+                    self._record("pick_up", subject, figures)
                 for peer in self._peers:
                     with self._beside.working(database, peer):
                         figures = self._beside.measure(

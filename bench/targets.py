@@ -63,11 +63,11 @@ def beside_durable_peers(figures: Figures, database: str) -> float | None:
     return min((one for one in ratios if one is not None), default=None)
 
 
-def picked_up(percent: int) -> Found:
+def picked_up(percent: int, subject: str = "jobs") -> Found:
     """Milliseconds of that percentile from the call that enqueues to the first line."""
 
     def found(figures: Figures, database: str) -> float | None:
-        runs = figures.of("pick_up", "seconds", database=database, subject="jobs")
+        runs = figures.of("pick_up", "seconds", database=database, subject=subject)
         times = [1000 * seconds for run in runs for seconds in run]
         return percentile(times, percent) if times else None
 
@@ -134,6 +134,8 @@ TARGETS = (
         at_most=True,
         unit=" ms",
     ),
+    Target("the driver alone as a worker, median", picked_up(50, "bare"), {}, unit=" ms"),
+    Target("the same, 99 %", picked_up(99, "bare"), {}, unit=" ms"),
     Target(
         "start of `runjob`, times that of `django.setup()`",
         started,

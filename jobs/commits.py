@@ -28,6 +28,8 @@ def awaited(alias: str, on_commit: bool | None) -> list[str]:
         return []
     if on_commit is not None and on_commit is not True:
         raise TypeError(f"on_commit must be True, False or None, not {on_commit!r}.")
+    if on_commit is None and len(connections.databases) == 1:
+        return []  # there are no others
     used: list[Any] = list(connections.all(**_USED))
     opened = [connection.alias for connection in used if _has_transaction(connection)]
     if on_commit is None:

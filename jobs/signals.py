@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from django.dispatch import Signal
 
 #: Sent before a job is stored, with `job`. A receiver that raises refuses the job, and
@@ -16,3 +18,8 @@ job_succeeded = Signal(use_caching=True)
 job_rescheduled = Signal(use_caching=True)
 #: Failed for good; with `error`, too.
 job_failed = Signal(use_caching=True)
+
+
+def is_heard(signal: Signal, sender: Any) -> bool:
+    """Whether anybody waits for that signal of the sender: mostly nobody, for any."""
+    return bool(signal.receivers) and bool(signal.has_listeners(sender))

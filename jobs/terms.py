@@ -18,7 +18,7 @@ from jobs.lifecycle import Lifecycle, instantiate
 from jobs.logs import about_the_job
 from jobs.models import MAX_NAME
 from jobs.plain_rows import Plain, plain_rows
-from jobs.signals import enqueueing
+from jobs.signals import enqueueing, is_heard
 from jobs.states import State
 from jobs.store import store_for
 from jobs.text import storable
@@ -28,6 +28,8 @@ if TYPE_CHECKING:
 
 MAX_TEXT_FIELD = 255
 MAX_PRIORITY = 2**31 - 1
+#: What is read of the settings, once for a call.
+READ = ("PLUGINS", "DEFAULT_QUEUE_NAME", "DEFAULT_PRIORITY", "QUEUE_ATTRIBUTES", "DELAY_JOBS")
 #: As a row has them, without Python's enum.
 READY, SCHEDULED = str(State.READY.value), str(State.SCHEDULED.value)
 #: Columns that the queue fills itself, with what they are in a job that is enqueued.
@@ -69,14 +71,12 @@ class Terms:
     ):
         if own := UNTOUCHED.keys() & fields.keys():
             raise TypeError(f"{', '.join(sorted(own))}: the queue fills that itself.")
-        self.lifecycle = _lifecycle_of(tuple(settings.PLUGINS))
+        plugins, *defaults, self._delayed = settings.read(*READ)
+        self._default_queue, self._default_priority, self._of_queues = defaults
+        self.lifecycle = _lifecycle_of(tuple(plugins))
         self._model, self._fields = model, fields
         self._run_at, self._priority, self._queue = run_at, priority, queue
         self._unique_key = unique_key
-        self._default_queue = settings.DEFAULT_QUEUE_NAME
-        self._default_priority = settings.DEFAULT_PRIORITY
-        self._of_queues = settings.QUEUE_ATTRIBUTES
-        self._delayed = settings.DELAY_JOBS
         self._sign = payloads.signer()
         self.store = store_for(model)
         #: An instant before now.
@@ -138,7 +138,7 @@ class Terms:
             self._delayed is True
             and self.store.inserts_alike
             and not self.lifecycle.is_heard("enqueue")
-            and not enqueueing.has_listeners(self._model)
+            and not is_heard(enqueueing, self._model)
             and not differ_in_fields(self._model, self._fields)
         )
 

@@ -5,6 +5,8 @@ from __future__ import annotations
 
 def storable(text: str) -> str:
     """With lone surrogates and NUL escaped, which UTF-8 or PostgreSQL can't hold."""
+    if type(text) is str and text.isascii() and "\x00" not in text:
+        return text
     return text.encode("utf-8", "backslashreplace").decode().replace("\x00", "\\x00")
 
 

@@ -108,6 +108,18 @@ class Option:
     secret: bool = False
 
 
+class _Key:
+    """A key as an attribute of its Options."""
+
+    __slots__ = ("_key",)
+
+    def __init__(self, key: str):
+        self._key = key
+
+    def __get__(self, options: Options, owner: type) -> Any:
+        return options._read(self._key)
+
+
 class Options:
     """Reads `django.conf.settings.<name>`, a dictionary, key by key: `options.LEASE`.
 
@@ -121,11 +133,16 @@ class Options:
         self._defaults: dict[str, Any] = {}
         #: Variables of the environment that begin like ours and name no key.
         self._strangers: list[str] = []
+        # A class of its own, because `__getattr__` comes only after an error was made.
+        self.__class__ = type("Options", (Options,), {key: _Key(key) for key in options})
 
     def __getattr__(self, key: str) -> Any:
-        if key not in self._options:
-            raise AttributeError(f"{self._name} has no key {key!r}")
-        return self._read(key)
+        raise AttributeError(f"{self._name} has no key {key!r}")
+
+    def read(self, *keys: str) -> list[Any]:
+        """The values of several keys, for who reads them often."""
+        given = self._given()
+        return [self._read(key) if key in given else self._default(key) for key in keys]
 
     def _given(self) -> Mapping[str, Any]:
         # Django keeps there what was read of its settings until one of them is set.

@@ -109,8 +109,8 @@ class Hearing:
             self._know({*self._others, notify.pid})
         elif word == AWAKE:
             self._hear_of_one_who_set_off(notify.pid == self._pid, before, own)
-        elif not self._hearer.awaited:
-            self._hearer.tell()  # it looks as soon as it has a slot free
+        elif not self._hearer.awaited or self._hearer.others < FEW:
+            self._hearer.tell()  # at once, or as soon as it has a slot free
         elif self._due is None:
             self._due = time.monotonic() + moment(self._hearer.others)
 

@@ -1,4 +1,4 @@
-"""New rows on SQL, many of them in one statement.
+"""New rows on SQL, one or many of them in one statement.
 
 What all rows have in common is sent once: most columns of a job that nobody has
 reserved yet.
@@ -14,6 +14,7 @@ from typing import Any
 from django.db import models
 from django.db.models.signals import post_save, pre_save
 
+from jobs.signals import is_heard
 from jobs.store.writing import Alike, ExpressionGiven, Stored, Writer
 
 #: Primary keys that the database gives, and that are what it returns.
@@ -49,9 +50,40 @@ class NewRows:
         quote = connection.ops.quote_name
         names = ", ".join(quote(field.column) for field in sent)
         self._beginning = f"INSERT INTO {quote(meta.db_table)} ({names}) "
-        self._values = f"VALUES ({', '.join(['%s'] * len(sent))})"
+        self.key = str(meta.pk.attname)
         self._returning = f" RETURNING {quote(meta.pk.column)}" if self.gives_keys else ""
+        self._is_sqlite = connection.vendor == "sqlite"
+        # By how a parameter is marked, and whether the key is returned.
+        self._of_one = {
+            (mark, keys): f"{self._beginning}VALUES ({', '.join([mark] * len(sent))})"
+            + (self._returning if keys and not self._is_sqlite else "")
+            for mark in ("%s", "?")
+            for keys in (True, False)
+        }
+        self._own_mark = "?" if self._is_sqlite else "%s"
         self._most_parameters: int = connection.features.max_query_params or MOST_PARAMETERS
+
+    def one(
+        self, row: models.Model, connection: Any, *, keys: bool, by_django: bool
+    ) -> Statement | None:
+        """The statement that inserts this row, for Django's cursor or the driver's own.
+
+        With `keys`, `key_in` finds afterwards the primary key that the database gave.
+        None if only Django's own `save` can insert the row: of fields that are more
+        than a column with a value, or a signal that somebody waits for.
+        """
+        if not self._takes([row]) or self._is_waited_for():
+            return None
+        try:
+            values = self._writer.row(row, connection)
+        except ExpressionGiven:
+            return None
+        text = self._of_one["%s" if by_django else self._own_mark, keys]
+        return text, [values[place] for place in self._sent]
+
+    def key_in(self, cursor: Any) -> Any:
+        """The primary key of the one row that the cursor has inserted."""
+        return cursor.lastrowid if self._is_sqlite else cursor.fetchone()[0]
 
     def statements(
         self, rows: Sequence[models.Model], connection: Any, *, keys: bool
@@ -59,18 +91,12 @@ class NewRows:
         """Statements that insert the rows: one, unless the database limits parameters.
 
         With `keys`, they return the primary keys that the database gives, in the order
-        of the rows. None at all if only Django's own `save` can insert them: fields
-        that are more than a column with a value, or a signal that somebody waits for.
+        of the rows. None at all if only Django can insert them: fields that are more
+        than a column with a value.
         """
-        if not self._is_known or (self.gives_keys and any(row.pk is not None for row in rows)):
-            return []
-        if len(rows) == 1 and self._is_waited_for():
+        if not self._takes(rows):
             return []
         try:
-            if len(rows) == 1:
-                values = self._writer.row(rows[0], connection)
-                row = self._values, [values[place] for place in self._sent]
-                return self._whole([row], keys)
             columns = self._writer.columns(rows, connection)
             return self._whole(self._selected(columns, len(rows), connection), keys)
         except ExpressionGiven:
@@ -85,8 +111,12 @@ class NewRows:
         end = self._returning if keys else ""
         return [(f"{self._beginning}{selected}{end}", values) for selected, values in parts]
 
+    def _takes(self, rows: Sequence[models.Model]) -> bool:
+        has_keys = self.gives_keys and any(row.__dict__[self.key] is not None for row in rows)
+        return self._is_known and not has_keys
+
     def _is_waited_for(self) -> bool:
-        listeners = pre_save.has_listeners(self._model) or post_save.has_listeners(self._model)
+        listeners = is_heard(pre_save, self._model) or is_heard(post_save, self._model)
         return listeners or self._model.save.__module__ not in PLAIN_SAVES
 
     def _selected(self, columns: list[Stored], number: int, connection: Any) -> Iterator[Statement]:

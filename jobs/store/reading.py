@@ -12,7 +12,9 @@ from django.db import models
 from django.db.models.base import ModelState
 from django.db.models.signals import post_init, pre_init
 
+from jobs.signals import is_heard
 from jobs.store.columns import LARGEST, Column
+from jobs.store.kinds import ByKinds
 
 M = TypeVar("M", bound=models.Model)
 
@@ -25,7 +27,7 @@ def is_filled_plainly(model: type[models.Model]) -> bool:
 
     Then they can be filled directly, which takes a tenth of the time.
     """
-    heard = pre_init.has_listeners(model) or post_init.has_listeners(model)
+    heard = is_heard(pre_init, model) or is_heard(post_init, model)
     return _has_plain_attributes(model) and not heard
 
 
@@ -67,7 +69,16 @@ class Reader(Generic[M]):
             elif column.needs_reading:
                 is_instant = type(column.field) is models.DateTimeField
                 self._others.append((place, column.as_they_are, column.read, is_instant))
+        self._to_read = ByKinds(self._reads)
         self._checked = [column for column in columns if column.expected]
+
+    def _reads(self, kinds: Sequence[type]) -> list[tuple[int, Read, bool]]:
+        """Of values that aren't what their columns hold; and which are instants."""
+        return [
+            (place, read, is_instant and kinds[place] in (str, dt.datetime))
+            for place, as_they_are, read, is_instant in self._others
+            if kinds[place] not in as_they_are
+        ]
 
     def of(self, names: Iterable[str]) -> Reader[M]:
         """A reader of these columns and the key; the others are deferred."""
@@ -88,11 +99,9 @@ class Reader(Generic[M]):
                 if type(value) is not int or not -LARGEST <= value <= LARGEST:
                     read[place] = number(value, connection)
             instants: dict[Any, Any] = {}  # a claim writes one into several columns
-            for place, as_they_are, other, is_instant in self._others:
+            for place, other, is_instant in self._to_read.of(read):
                 value = read[place]
-                if type(value) in as_they_are:
-                    continue
-                if is_instant and type(value) in (str, dt.datetime):
+                if is_instant:
                     if value not in instants:
                         instants[value] = other(value, connection)
                     read[place] = instants[value]

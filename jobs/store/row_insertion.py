@@ -77,23 +77,41 @@ class RowInsertion(Generic[M]):
         return is_duplicate(error, self._store.model, column) or self._store.rival(row) is not None
 
     def _insert_all(self, rows: list[M], keys: bool) -> None:
+        if len(rows) == 1:
+            self._insert_one(rows[0], keys and self._new_rows.gives_keys)
+            return
         alias = self._store.alias
         connection = self._store.connection
         statements = self._new_rows.statements(rows, connection, keys=keys)
         if not statements:
-            self._save_all(rows)
+            self._store.model._base_manager.using(alias).bulk_create(rows)
+            inserted(rows, alias)
             return
         returned = self._carry_out(statements, keys and self._new_rows.gives_keys)
         for row, pk in zip(rows, returned, strict=bool(returned)):
             row.pk = pk
         inserted(rows, alias)
 
+    def _insert_one(self, row: M, returns_key: bool) -> None:
+        store, connection = self._store, self._store.connection
+        watched = store.is_watched(connection)
+        cursor_of = store.cursor if watched else store.cursor_of_statements
+        statement = self._new_rows.one(row, connection, keys=returns_key, by_django=watched)
+        if statement is None:
+            row.save(using=store.alias, force_insert=True)
+            return
+        with self._marking(connection), cursor_of(connection) as cursor:
+            cursor.execute(*statement)
+            if returns_key:
+                row.__dict__[self._new_rows.key] = self._new_rows.key_in(cursor)
+        inserted([row], store.alias)
+
     def _carry_out(self, statements: list[Statement], keys: bool) -> list[Any]:
         """All or none of them. Returns the primary keys that they return."""
         store, connection = self._store, self._store.connection
         together = self._atomic(savepoint=False) if len(statements) > 1 else nullcontext()
         returned: list[Any] = []
-        with together, transaction.mark_for_rollback_on_error(using=store.alias):
+        with together, self._marking(connection):
             for statement in statements:
                 with store.cursor(connection) as cursor:
                     cursor.execute(*statement)
@@ -101,14 +119,11 @@ class RowInsertion(Generic[M]):
                         returned += [pk for (pk,) in cursor.fetchall()]
         return returned
 
-    def _save_all(self, rows: list[M]) -> None:
-        """By Django, whatever the fields are, and whoever waits for a signal."""
-        alias = self._store.alias
-        if len(rows) == 1:
-            rows[0].save(using=alias, force_insert=True)
-        else:
-            self._store.model._base_manager.using(alias).bulk_create(rows)
-            inserted(rows, alias)
+    def _marking(self, connection: Any) -> AbstractContextManager[Any]:
+        """An error in the body spoils a transaction that is open, as with Django."""
+        if not connection.in_atomic_block:
+            return nullcontext()
+        return transaction.mark_for_rollback_on_error(using=self._store.alias)
 
     def _atomic(self, *, savepoint: bool = True) -> AbstractContextManager[Any]:
         return transaction.atomic(using=self._store.alias, savepoint=savepoint)

@@ -2,19 +2,22 @@
 
 from __future__ import annotations
 
+import datetime as dt
 from collections.abc import Iterable, Sequence
 from contextlib import suppress
 from functools import cache, cached_property
 from typing import Any
 
-from django.db.models import BinaryField, QuerySet
+from django.db.models import BinaryField, DateTimeField, QuerySet
 from django.db.models.functions import Cast
 
 from jobs.store.base import Store
-from jobs.store.columns import is_unreadable
+from jobs.store.columns import Converter, is_unreadable
 from jobs.store.reading import M, Reader
 from jobs.store.row_writes import Conditions
 from jobs.store.statements import Sql, Statements
+
+UTC = dt.timezone.utc
 
 
 class SqlRows(Store[M]):
@@ -23,6 +26,12 @@ class SqlRows(Store[M]):
     @cached_property
     def _statements(self) -> Statements:
         return Statements(self.model, self.connection)
+
+    def _converters_of(self, field: Any) -> list[Converter]:
+        found = super()._converters_of(field)
+        if self.connection.vendor == "sqlite" and type(field) is DateTimeField:
+            return [_InstantOfSqlite(found)]
+        return found
 
     @property
     def _rows(self) -> QuerySet[M]:
@@ -49,7 +58,7 @@ class SqlRows(Store[M]):
         """
         connection.ensure_connection()
         sqlite = connection.vendor == "sqlite"
-        if connection.execute_wrappers or connection.queries_logged or connection.in_atomic_block:
+        if self.is_watched(connection):
             if not sqlite:
                 return self.cursor(connection)
             raw = connection.connection.cursor()
@@ -60,6 +69,11 @@ class SqlRows(Store[M]):
         if _prepares(connection):
             return OwnCursor(connection, _server_binding()(connection.connection))
         return connection.cursor()
+
+    def is_watched(self, connection: Any) -> bool:
+        """Whether Django is to log, or to look after, what is sent."""
+        watched = connection.execute_wrappers or connection.in_atomic_block
+        return bool(watched or connection.queries_logged)
 
     def taken(self, column: str, values: list[Any]) -> set[Any]:
         """Which of the values some row has in that column."""
@@ -173,6 +187,24 @@ def _decoded(name: Any) -> str | None:
         return bytes(name).decode()
     except UnicodeError:
         return None
+
+
+class _InstantOfSqlite:
+    """From SQLite's text to an instant, as Django's converters make it."""
+
+    def __init__(self, converters: list[Converter]):
+        self._converters = converters
+
+    def __call__(self, value: Any, expression: Any, connection: Any) -> Any:
+        if type(value) is str and connection.timezone is UTC:
+            try:  # what they come to, of nearly every row
+                found = dt.datetime.fromisoformat(value)
+                return found if found.tzinfo else found.replace(tzinfo=UTC)
+            except ValueError:
+                pass
+        for convert in self._converters:
+            value = convert(value, expression, connection)
+        return value
 
 
 class OwnCursor:

@@ -13,7 +13,7 @@ from django.db import models
 
 from jobs.store.base import RAISED
 from jobs.store.row_writes import Conditions
-from jobs.store.writing import PLAIN
+from jobs.store.writing import PLAIN, prepared
 
 if TYPE_CHECKING:
     from jobs.store.reserver import Reserver
@@ -248,4 +248,4 @@ class Statements:
         kind = type(value)
         if value is None or (kind in self._plain and PLAIN.get(type(field)) is kind):
             return value
-        return field.get_db_prep_save(value, self._connection)
+        return prepared(field, value, self._connection)

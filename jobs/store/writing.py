@@ -5,11 +5,15 @@ Made once for a model, so that a row costs only what its values need.
 
 from __future__ import annotations
 
+import datetime as dt
 from collections.abc import Mapping, Sequence
 from operator import itemgetter
 from typing import Any, NamedTuple
 
 from django.db import models
+from django.utils import timezone
+
+from jobs.store.kinds import ByKinds
 
 #: Fields of Django that store a value of this very type, or none, as it is.
 PLAIN: dict[type, type] = {
@@ -24,6 +28,15 @@ PLAIN: dict[type, type] = {
 #: Fields that store what the instance holds, unless they are `auto_now` or
 #: `auto_now_add`.
 TIMES = (models.DateField, models.DateTimeField, models.TimeField)
+
+
+def prepared(field: Any, value: Any, connection: Any) -> Any:
+    """What the database takes for a value of that field, as Django prepares it."""
+    is_instant = type(value) is dt.datetime and type(field) is models.DateTimeField
+    if is_instant and timezone.is_aware(value):
+        # What Django comes to after many questions.
+        return connection.ops.adapt_datetimefield_value(value)
+    return field.get_db_prep_save(value, connection)
 
 
 class ExpressionGiven(TypeError):
@@ -60,19 +73,22 @@ class Writer:
         self._columns = [_Column(field) for field in fields]
         #: Whether a field stores something else than what the instance holds.
         self.computes = any(column.computes for column in self._columns)
+        self._to_prepare = ByKinds(self._places)
         # With one name alone, it would give no tuple.
         self._held = itemgetter("_state", *(field.attname for field in fields))
 
+    def _places(self, kinds: Sequence[type]) -> list[int]:
+        """Of the values that are not stored as they are."""
+        columns = enumerate(zip(self._columns, kinds, strict=True))
+        return [place for place, (column, kind) in columns if kind not in column.as_they_are]
+
     def row(self, row: models.Model, connection: Any) -> list[Any]:
         """What is stored of the row's fields, in their order, the primary key too."""
+        _, *values = self._held(row.__dict__)
         known: dict[int, Any] = {}
-        _, *held = self._held(row.__dict__)
-        return [
-            value
-            if type(value) in column.as_they_are
-            else column.stored(value, row, connection, known)
-            for column, value in zip(self._columns, held, strict=True)
-        ]
+        for place in self._to_prepare.of(values):
+            values[place] = self._columns[place].stored(values[place], row, connection, known)
+        return values
 
     def columns(self, rows: Sequence[models.Model], connection: Any) -> list[Stored]:
         """The same of several rows."""
@@ -139,7 +155,7 @@ class _Column:
             return known[id(value)]
         if self.computes:
             value = self.field.pre_save(row, True)
-        found = self.field.get_db_prep_save(value, connection)
+        found = prepared(self.field, value, connection)
         if hasattr(found, "resolve_expression"):
             raise ExpressionGiven(f"{self.field.name}: an expression can't be stored as a value.")
         if self._is_instant:

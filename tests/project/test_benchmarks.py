@@ -235,8 +235,14 @@ def test_of_the_tables_that_a_step_was_measured_on_the_slowest_is_shown(written)
 
 
 def test_pick_up_is_told_in_milliseconds_with_its_99th_percentile(written):
-    page = written(record("pick_up", seconds=[0.001 * number for number in range(1, 102)]))
+    seconds = [0.001 * number for number in range(1, 102)]
+    limit = [0.0001 * number for number in range(1, 102)]
+    page = written(
+        record("pick_up", seconds=seconds), record("pick_up", subject="bare", seconds=limit)
+    )
     assert row(page, "SQLite", "this queue")[2:] == ["51.0", "100", "101"]
+    assert row(page, "SQLite", "the driver alone")[2:] == ["5.1", "10.0", "10.1"]
+    assert row(page, "the driver alone as a worker, median")[1:] == ["5.10 ms"]
 
 
 def test_slots_tell_what_each_costs_and_how_many_were_submitted_twice(written):
