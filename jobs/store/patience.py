@@ -7,7 +7,8 @@ from __future__ import annotations
 import logging
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from jobs.conf import settings
@@ -66,6 +67,17 @@ class Complaint:
         self._is_made = False
 
 
+@contextmanager
+def noting_absence(store: Store[Any]) -> Iterator[None]:
+    """Around calls that the driver may make wait for an absent database, and then make
+    succeed: nobody renewed a lease meanwhile, and reaping has to wait.
+    """
+    began = time.monotonic()
+    yield
+    if time.monotonic() - began > settings.LEASE / 4:
+        store.note_absence()
+
+
 def until_available(
     store: Store[Any],
     function: Callable[[], T],
@@ -85,9 +97,9 @@ def until_available(
     began = time.monotonic()
     backoff: Backoff | None = None
     while True:
-        tried = time.monotonic()
         try:
-            result = function() if backoff is None or again is None else again()
+            with noting_absence(store):
+                result = function() if backoff is None or again is None else again()
         except Exception as error:
             if not store.is_unavailable(error):
                 raise
@@ -101,8 +113,6 @@ def until_available(
             if backoff is not None:
                 waited = time.monotonic() - began
                 logger.info("The database can be reached again (after %.0f s).", waited)
-            if time.monotonic() - tried > settings.LEASE / 4:
-                store.note_absence()  # the driver waited for it, and raised nothing
             return result
         backoff = backoff or Backoff(FIRST_PAUSE, LONGEST_PAUSE)
         if stopping.wait(backoff.next()):

@@ -12,6 +12,7 @@ import pytest
 
 import jobs
 from jobs.models import Job, State
+from jobs.process.reaper import Reaper
 from jobs.store import store_for
 from tests.model.world import after_the_next_read
 from tests.processes import wait_for
@@ -144,23 +145,33 @@ def test_after_an_outage_the_living_get_half_a_lease_to_renew_theirs(
     assert outcome(job)[0] == state
 
 
-def test_an_outage_that_the_driver_waits_through_is_one_too(monkeypatch, settings):
+def renew_and_reap() -> None:
+    """As the heartbeat's thread does."""
+    worker = jobs.Worker()
+    own = jobs.enqueue(Record())
+    with worker.heartbeat.watching(Job.objects.get(pk=own.pk)):
+        worker.heartbeat.beat()
+        Reaper(Job, worker.recorder).reap()
+
+
+@pytest.mark.parametrize("keep_house", [maintain, renew_and_reap])
+def test_an_outage_that_the_driver_waits_through_is_one_too(monkeypatch, settings, keep_house):
     settings.JOBS = {"LEASE": 2}
     job = by_its_watcher()
     store, waited = store_for(Job), []
 
-    def promote_late(*arguments: Any) -> int:
+    def write_late(*arguments: Any) -> int:
         time.sleep(0.6)  # more than a quarter of the lease, and no error
         waited.append(True)
         return type(store).change_many(store, *arguments)
 
     with monkeypatch.context() as away:
-        away.setattr(store, "change_many", promote_late)
-        maintain()
+        away.setattr(store, "change_many", write_late)
+        keep_house()
     assert waited
     assert outcome(job)[0] == State.RUNNING
     wait_for(lambda: store.seconds_reachable() > 1)
-    maintain()
+    keep_house()
     assert outcome(job) == COUNTED
 
 
