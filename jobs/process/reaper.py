@@ -25,7 +25,7 @@ from jobs.process.pruner import Pruner
 from jobs.runner import worker_runner
 from jobs.states import State
 from jobs.store import store_for
-from jobs.store.patience import brief, noting_absence, until_available
+from jobs.store.patience import brief, noting_reach, until_available
 
 if TYPE_CHECKING:
     from jobs.execution.outcomes import Recorder
@@ -84,22 +84,17 @@ class Reaper:
         """Releases every job whose lease has expired.
 
         Not right after the database couldn't be reached: nobody could renew a lease
-        then, so the living get the time to.
+        then, so the living get the time to, from when it is seen again.
         """
-        if self._is_too_early():
-            return
-        with noting_absence(self._store):
+        with noting_reach(self._store):
             cutoff = self._store.now() - dt.timedelta(seconds=settings.LEASE)
             expired = {"state": State.RUNNING, "locked_at__lt": cutoff}
             any_expired = self._store.ids(expired, limit=1)
-        if self._is_too_early():
+        if self._store.seconds_reachable() < settings.LEASE / 2:
             return
         if any_expired:
             self._release(expired, "its lease had expired")
         self._release_odd_leases()
-
-    def _is_too_early(self) -> bool:
-        return self._store.seconds_reachable() < settings.LEASE / 2
 
     def let_go_of_all(self, worker_name: str) -> None:
         """Releases every job that is locked by the worker of that name.

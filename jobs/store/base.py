@@ -51,7 +51,8 @@ class Store(RowWrites[M]):
         self.alias = alias
         self._fields: list[Any] = list(model._meta.concrete_fields)
         self._clock = DatabaseClock(self._read_clock)
-        self._unreachable_at = -math.inf
+        #: Since when it can be reached; None: the last call didn't reach it.
+        self._reached_at: float | None = -math.inf
 
     @property
     def connection(self) -> Any:
@@ -161,18 +162,19 @@ class Store(RowWrites[M]):
 
         The next call makes a new one.
         """
-        self.note_absence()
+        self._reached_at = None
         self.connection.close()
 
-    def note_absence(self) -> None:
-        """The database couldn't be reached until now, so nobody renewed a lease."""
-        self._unreachable_at = ticks()
+    def note_reached(self, *, waited: bool) -> None:
+        """A call has reached the database, perhaps after the driver `waited` for it."""
+        if waited or self._reached_at is None:
+            self._reached_at = ticks()
 
     def seconds_reachable(self) -> float:
-        """How long it is since a call of this process last failed to reach the
-        database, or since the driver waited for it.
+        """How long the database can be reached, as far as this process knows: since the
+        first call that did after one that didn't, or after one that had to wait.
         """
-        return ticks() - self._unreachable_at
+        return 0.0 if self._reached_at is None else ticks() - self._reached_at
 
     @abstractmethod
     def _read_clock(self) -> dt.datetime: ...

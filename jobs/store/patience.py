@@ -68,14 +68,13 @@ class Complaint:
 
 
 @contextmanager
-def noting_absence(store: Store[Any]) -> Iterator[None]:
-    """Around calls that the driver may make wait for an absent database, and then make
-    succeed: nobody renewed a lease meanwhile, and reaping has to wait.
+def noting_reach(store: Store[Any]) -> Iterator[None]:
+    """Around calls of the database. The driver may make them wait for an absent one,
+    and then succeed: nobody could renew a lease meanwhile.
     """
     began = time.monotonic()
     yield
-    if time.monotonic() - began > settings.LEASE / 4:
-        store.note_absence()
+    store.note_reached(waited=time.monotonic() - began > settings.LEASE / 4)
 
 
 def until_available(
@@ -98,7 +97,7 @@ def until_available(
     backoff: Backoff | None = None
     while True:
         try:
-            with noting_absence(store):
+            with noting_reach(store):
                 result = function() if backoff is None or again is None else again()
         except Exception as error:
             if not store.is_unavailable(error):

@@ -175,6 +175,21 @@ def test_an_outage_that_the_driver_waits_through_is_one_too(monkeypatch, setting
     assert outcome(job) == COUNTED
 
 
+@pytest.mark.parametrize("keep_house", [maintain, renew_and_reap])
+def test_an_outage_lasts_until_the_database_is_seen_again(settings, keep_house):
+    settings.JOBS = {"LEASE": 2}
+    job = by_its_watcher()
+    store = store_for(Job)
+    failed = time.monotonic()
+    store.reconnect()
+    wait_for(lambda: time.monotonic() - failed > 1.5)  # nothing is asked meanwhile
+    keep_house()
+    assert outcome(job)[0] == State.RUNNING
+    wait_for(lambda: store.seconds_reachable() > 1)
+    keep_house()
+    assert outcome(job) == COUNTED
+
+
 @pytest.mark.parametrize("release", [restart, unlock])
 def test_only_what_that_worker_has_locked_is_let_go_of(release):
     mine, others = (
