@@ -22,7 +22,7 @@ pytestmark = pytest.mark.django_db(transaction=True)
 @pytest.fixture(autouse=True)
 def reachable_afterwards(monkeypatch):
     """For the tests that follow: nothing is reaped right after a connection broke."""
-    monkeypatch.setattr(store_for(Job), "_unreachable_at", float("-inf"))
+    monkeypatch.setattr(store_for(Job), "_reached_at", float("-inf"))
 
 
 @pytest.fixture(autouse=True)

@@ -330,7 +330,7 @@ def lose_answer(monkeypatch: pytest.MonkeyPatch, *, carried_out: bool) -> list[s
         raise store.unavailable[0]("the connection broke")
 
     monkeypatch.setattr(store, "end_and_claim", once)
-    monkeypatch.setattr(store, "_unreachable_at", float("-inf"))
+    monkeypatch.setattr(store, "_reached_at", float("-inf"))
     return lost
 
 
