@@ -35,8 +35,6 @@ AWAITED = 600.0
 MOST = 10_000
 #: Traces written by one statement.
 AT_ONCE = 500
-#: For how many seconds their table is waited for at most: somebody may have locked it.
-PATIENCE = 2.0
 
 Detail = Mapping[str, Any]
 
@@ -157,7 +155,7 @@ def write(traces: list[Trace]) -> None:
     store = store_for(BatchExecutionRecord)
     try:
         now = store.now()
-        with waiting(store, PATIENCE):
+        with waiting(store):
             store.insert([_record(trace, now) for trace in traces])
     except Exception as error:
         if store.is_unavailable(error):
@@ -169,7 +167,7 @@ def write(traces: list[Trace]) -> None:
 def forget_old() -> int:
     """Deletes those that are older than KEEP_EXECUTIONS_FOR; returns how many."""
     store, age = store_for(BatchExecutionRecord), dt.timedelta(seconds=settings.KEEP_EXECUTIONS_FOR)
-    with waiting(store, PATIENCE):
+    with waiting(store):
         return store.delete_many({"recorded_at__lt": store.now() - age})
 
 

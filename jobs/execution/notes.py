@@ -47,8 +47,6 @@ MOST_ATTEMPTS = 1000
 MOST_GONE = 10_000
 #: Rows written or deleted by one statement.
 AT_ONCE = 200
-#: For how many seconds a table is waited for at most: somebody may have locked it.
-PATIENCE = 2.0
 LARGEST_NUMBER = 2**31 - 1
 #: The class of delayed methods, whose name says which.
 METHOD = "jobs.delayed.PerformableMethod"
@@ -178,7 +176,7 @@ class Notes:
     def _try(self, step: Callable[[], object], refusals: list[Exception]) -> None:
         store = store_for(Activity)
         try:
-            with waiting(store, PATIENCE):
+            with waiting(store):
                 step()
         except Exception as error:
             if store.is_unavailable(error):

@@ -18,6 +18,7 @@ from jobs.exceptions import Interruption, JobError
 from jobs.execution.outcomes import Recorder
 from jobs.lifecycle import Lifecycle, instantiate, not_handing_over
 from jobs.logs import get_logger
+from jobs.logs.error_text import readable
 from jobs.models import Job
 from jobs.operator import elsewhere
 from jobs.operator.filters import Filter
@@ -107,7 +108,9 @@ def tell_cancelled(job: AbstractJob) -> None:
     except (Interruption, KeyboardInterrupt):
         raise
     except BaseException as error:
-        logger.error("Job %s is cancelled, but telling of it raised:", job, exc_info=error)
+        logger.error(
+            "Job %s is cancelled, but telling of it raised:", job, exc_info=readable(error)
+        )
 
 
 def unlock(job: AbstractJob) -> AbstractJob | None:

@@ -91,8 +91,6 @@ def in_words(key: str, model: type[AbstractJob] = Job) -> str:
     """The error of a group, with numbers, ids and addresses replaced; empty if no job
     has failed so.
     """
-    failed = model._base_manager.using(store_for(model).alias).filter(
-        state=State.FAILED, error_key=key
-    )
-    found = failed.order_by("pk").values_list("last_error", flat=True).first()
-    return likeness.normalised(str(found or ""))
+    failed = {"state": State.FAILED, "error_key": key}
+    rows = store_for(model).glance(failed, ("last_error",), 1, order="pk")
+    return likeness.normalised(str(rows[0].last_error)) if rows else ""

@@ -7,13 +7,11 @@ from abc import ABC, abstractmethod
 from typing import Any
 
 from jobs.logs import get_logger
+from jobs.store import limits
 from jobs.store.base import Store
 from jobs.store.patience import Complaint
 
 logger = get_logger(__name__)
-
-#: For how many seconds a table is waited for at most: somebody may have locked it.
-PATIENCE = 2.0
 
 
 class Chore(ABC):
@@ -40,7 +38,7 @@ class Chore(ABC):
         try:
             is_more = self._do()
         except Exception as error:
-            in_vain = time.monotonic() - began >= PATIENCE
+            in_vain = time.monotonic() - began >= limits.PATIENCE
             if self._store.is_unavailable(error) and not in_vain:
                 raise
             self._complaint.make(error)
@@ -56,7 +54,7 @@ class Chore(ABC):
 
     @abstractmethod
     def _do(self) -> bool:
-        """Waits for a lock no longer than PATIENCE.
+        """Waits for a lock no longer than `limits.PATIENCE`.
 
         Returns whether there may be more to do.
         """

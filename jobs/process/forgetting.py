@@ -59,7 +59,7 @@ class Forgetting(chores.Chore):
         stores: list[Store[Any]] = [self._store, store_for(FailedAttempt), store_for(Progress)]
         with ExitStack() as limits:
             for store in {store.alias: store for store in stores}.values():
-                limits.enter_context(waiting(store, chores.PATIENCE))
+                limits.enter_context(waiting(store))
             yield
 
     def _delete(self, setting: str, which: dict[str, Any]) -> None:

@@ -23,7 +23,7 @@ from jobs.process.holds import EXECUTED, WATCHED, Hold
 from jobs.records import WorkerRecord
 from jobs.states import State
 from jobs.store import store_for
-from jobs.store.patience import brief, noting_reach
+from jobs.store.patience import brief
 
 if TYPE_CHECKING:
     from jobs.models import AbstractJob
@@ -252,7 +252,7 @@ def _renew(group: list[Hold]) -> list[Hold]:
     first = group[0]
     store = store_for(first.model)
     where = {"pk__in": [hold.pk for hold in group], **first.where}
-    with noting_reach(store):
+    with store.reaching():
         if store.change_many(where, {first.changed: store.now()}) == len(group):
             return []
         kept = {job.pk for job in store.find(where, limit=len(group))}

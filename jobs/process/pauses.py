@@ -8,8 +8,7 @@ from typing import Any
 
 from jobs.logs import get_logger
 from jobs.records import Pause
-from jobs.store import store_for
-from jobs.store.limits import within
+from jobs.store import limits, store_for
 from jobs.store.patience import Complaint
 from jobs.store.reserver import Paused
 
@@ -20,9 +19,6 @@ logger = get_logger(__name__)
 INTERVAL = 5.0
 #: Pauses that are read at most.
 MOST = 10_000
-#: For how many seconds they are waited for at most: somebody may have locked their
-#: table.
-PATIENCE = 2.0
 
 
 class Pauses:
@@ -44,10 +40,10 @@ class Pauses:
             return
         store = store_for(Pause)
         try:
-            with within(store, PATIENCE):
+            with limits.within(store, limits.PATIENCE):
                 found = store.find({}, MOST)
         except Exception as error:
-            in_vain = time.monotonic() - began >= PATIENCE
+            in_vain = time.monotonic() - began >= limits.PATIENCE
             if store.is_unavailable(error) and not in_vain:
                 raise
             if not self._were_read and not _answers(store.connection):

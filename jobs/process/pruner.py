@@ -9,8 +9,7 @@ from typing import TYPE_CHECKING, Any
 from jobs.conf import settings
 from jobs.process import chores
 from jobs.records import Activity, FailedAttempt, Progress, WorkerRecord
-from jobs.store import store_for
-from jobs.store.limits import within
+from jobs.store import limits, store_for
 
 if TYPE_CHECKING:
     from django.db import models
@@ -57,7 +56,7 @@ def prune() -> bool:
     for model, column, seconds in kept:
         store: Any = store_for(model)
         old = {f"{column}__lt": store.now() - dt.timedelta(seconds=seconds)}
-        with within(store, chores.PATIENCE):
+        with limits.within(store, limits.PATIENCE):
             keys = store.ids(old, AT_ONCE)
             deleted = store.delete_many({**old, "pk__in": keys}) if keys else 0
         most = max(most, deleted)

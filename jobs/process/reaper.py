@@ -25,7 +25,7 @@ from jobs.process.pruner import Pruner
 from jobs.runner import worker_runner
 from jobs.states import State
 from jobs.store import store_for
-from jobs.store.patience import brief, noting_reach, until_available
+from jobs.store.patience import brief, until_available
 
 if TYPE_CHECKING:
     from jobs.execution.outcomes import Recorder
@@ -86,7 +86,7 @@ class Reaper:
         Not right after the database couldn't be reached: nobody could renew a lease
         then, so the living get the time to, from when it is seen again.
         """
-        with noting_reach(self._store):
+        with self._store.reaching():
             cutoff = self._store.now() - dt.timedelta(seconds=settings.LEASE)
             expired = {"state": State.RUNNING, "locked_at__lt": cutoff}
             any_expired = self._store.ids(expired, limit=1)

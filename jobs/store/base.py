@@ -6,7 +6,6 @@ The count of the write is the answer.
 from __future__ import annotations
 
 import datetime as dt
-import math
 import threading
 from abc import abstractmethod
 from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -17,9 +16,10 @@ from typing import Any
 from django.db import connections, models
 
 from jobs.states import State
-from jobs.store.clock import DatabaseClock, ticks
+from jobs.store.clock import DatabaseClock
 from jobs.store.columns import Column, Converter
 from jobs.store.hearing import Hearer
+from jobs.store.reach import Reach
 from jobs.store.reading import M, Reader
 from jobs.store.reserver import Reserver, begins_none
 from jobs.store.row_writes import Conditions, RowWrites
@@ -36,7 +36,7 @@ LARGEST_KEY = 2**63 - 1
 ORDER = ("priority", "run_at", "pk")
 
 
-class Store(RowWrites[M]):
+class Store(Reach, RowWrites[M]):
     """The rows of one model in one database; the model of `claim` is a job."""
 
     #: Raised while the database can't be reached: worth another try.
@@ -51,8 +51,6 @@ class Store(RowWrites[M]):
         self.alias = alias
         self._fields: list[Any] = list(model._meta.concrete_fields)
         self._clock = DatabaseClock(self._read_clock)
-        #: Since when it can be reached; None: the last call didn't reach it.
-        self._reached_at: float | None = -math.inf
 
     @property
     def connection(self) -> Any:
@@ -164,17 +162,6 @@ class Store(RowWrites[M]):
         """
         self._reached_at = None
         self.connection.close()
-
-    def note_reached(self, *, waited: bool) -> None:
-        """A call has reached the database, perhaps after the driver `waited` for it."""
-        if waited or self._reached_at is None:
-            self._reached_at = ticks()
-
-    def seconds_reachable(self) -> float:
-        """How long the database can be reached, as far as this process knows: since the
-        first call that did after one that didn't, or after one that had to wait.
-        """
-        return 0.0 if self._reached_at is None else ticks() - self._reached_at
 
     @abstractmethod
     def _read_clock(self) -> dt.datetime: ...

@@ -10,6 +10,9 @@ from django.db import transaction
 
 from jobs.store.base import Store
 
+#: For how many seconds a table is waited for at most: somebody may have locked it.
+PATIENCE = 2.0
+
 
 def within(store: Store[Any], seconds: float) -> AbstractContextManager[Any]:
     """A statement in the body fails after so many seconds, as far as the database can
@@ -23,15 +26,15 @@ def within(store: Store[Any], seconds: float) -> AbstractContextManager[Any]:
     return _limited(store, "statement_timeout", seconds)
 
 
-def waiting(store: Store[Any], seconds: float) -> AbstractContextManager[Any]:
-    """A statement in the body fails once it has waited so many seconds for what
-    somebody else has locked.
+def waiting(store: Store[Any]) -> AbstractContextManager[Any]:
+    """A statement in the body fails once it has waited PATIENCE for what somebody else
+    has locked.
 
     It may work for as long as it takes. MongoDB locks no tables.
     """
     if store.keeps_documents:
         return nullcontext()
-    return _limited(store, "lock_timeout", seconds)
+    return _limited(store, "lock_timeout", PATIENCE)
 
 
 def _limited(store: Store[Any], setting: str, seconds: float) -> AbstractContextManager[Any]:

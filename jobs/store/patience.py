@@ -7,11 +7,9 @@ from __future__ import annotations
 import logging
 import threading
 import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from jobs.conf import settings
 from jobs.logs import get_logger
 from jobs.text import one_line
 
@@ -67,16 +65,6 @@ class Complaint:
         self._is_made = False
 
 
-@contextmanager
-def noting_reach(store: Store[Any]) -> Iterator[None]:
-    """Around calls of the database. The driver may make them wait for an absent one,
-    and then succeed: nobody could renew a lease meanwhile.
-    """
-    began = time.monotonic()
-    yield
-    store.note_reached(waited=time.monotonic() - began > settings.LEASE / 4)
-
-
 def until_available(
     store: Store[Any],
     function: Callable[[], T],
@@ -97,7 +85,7 @@ def until_available(
     backoff: Backoff | None = None
     while True:
         try:
-            with noting_reach(store):
+            with store.reaching():
                 result = function() if backoff is None or again is None else again()
         except Exception as error:
             if not store.is_unavailable(error):

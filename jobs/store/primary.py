@@ -33,7 +33,8 @@ class PrimaryManager(_Manager[M]):
 
     @property
     def db(self) -> str:
-        return self._db or str(router.db_for_write(self.model, **self._hints))  # type: ignore[attr-defined]
+        hints: dict[str, Any] = self._hints  # type: ignore[attr-defined]
+        return self._db or str(router.db_for_write(self.model, **hints))
 
 
 class PrimaryModel(models.Model):

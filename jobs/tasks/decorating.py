@@ -85,7 +85,9 @@ def options(
     said = Options(max_attempts, max_run_time, unique_key, reschedule_at, batch, on_commit)
 
     def decorate(decorated: Decorated) -> Decorated:
-        function: Any = decorated.func if is_task(decorated) else decorated  # type: ignore[attr-defined]
+        function: Any = decorated
+        if is_task(function):
+            function = function.func
         if not inspect.isfunction(function):
             raise TypeError(
                 f"@jobs.tasks.options stands at a task or a function, not {decorated!r}."

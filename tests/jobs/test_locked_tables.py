@@ -14,12 +14,10 @@ from django.db import connection
 import jobs
 from batchexec.models import BatchExecutionRecord, BatchJob
 from batchexec.process import traces
-from jobs.execution import notes
 from jobs.execution.journal import AtOnce
 from jobs.models import Activity, FailedAttempt, Job, State
-from jobs.process import chores
 from jobs.process.forgetting import Forgetting
-from jobs.store import store_for
+from jobs.store import limits, store_for
 from tests.processes import locked, row
 from tests.samples import Record, calls
 
@@ -34,8 +32,7 @@ SOON = 20.0
 
 @pytest.fixture(autouse=True)
 def _impatient(monkeypatch) -> None:
-    for module in (chores, notes, traces):
-        monkeypatch.setattr(module, "PATIENCE", 0.2)
+    monkeypatch.setattr(limits, "PATIENCE", 0.2)
 
 
 def kept() -> Job:

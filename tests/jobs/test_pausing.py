@@ -14,8 +14,8 @@ from django.test.utils import CaptureQueriesContext
 import jobs
 from jobs.models import Job, Pause, State
 from jobs.operator import pausing, reports
-from jobs.process import chores, pauses, reaper
-from jobs.store import store_for
+from jobs.process import pauses, reaper
+from jobs.store import limits, store_for
 from jobs.store.reserver import Paused
 from tests.processes import lines, locked, row, wait_for
 from tests.samples import Append, Record, Wait, calls
@@ -130,7 +130,7 @@ def test_a_hundred_jobs_cost_no_more_statements_while_something_is_paused(monkey
 @pytest.mark.skipif(connection.vendor != "postgresql", reason="a lock that keeps from reading")
 def test_a_worker_goes_on_while_somebody_has_locked_the_table_of_pauses(monkeypatch, caplog):
     monkeypatch.setattr(pauses, "INTERVAL", 0)
-    monkeypatch.setattr(pauses, "PATIENCE", 0.2)
+    monkeypatch.setattr(limits, "PATIENCE", 0.2)
     pausing.pause(queue="mail")
     worker = jobs.Worker()
     assert worker.work_off() == (0, 0)
@@ -148,8 +148,7 @@ def test_a_worker_goes_on_while_somebody_has_locked_the_table_of_pauses(monkeypa
 def test_a_worker_that_starts_while_the_tables_for_people_are_locked_works_all_the_same(
     monkeypatch, caplog
 ):
-    monkeypatch.setattr(pauses, "PATIENCE", 0.2)
-    monkeypatch.setattr(chores, "PATIENCE", 0.2)
+    monkeypatch.setattr(limits, "PATIENCE", 0.2)
     jobs.enqueue(Record("a"))
     worker = jobs.Worker()
     for chore in worker._reaper._chores:
@@ -163,7 +162,7 @@ def test_a_worker_that_starts_while_the_tables_for_people_are_locked_works_all_t
 
 def test_pauses_that_were_never_read_are_waited_for_while_the_database_is_away(monkeypatch):
     """However long it takes until a connection is refused."""
-    monkeypatch.setattr(pauses, "PATIENCE", 0)
+    monkeypatch.setattr(limits, "PATIENCE", 0)
 
     class Away:
         keeps_documents = False

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import io
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import pytest
@@ -24,6 +26,15 @@ pytestmark = pytest.mark.django_db(transaction=True)
 
 def finished(told: list[Any]) -> list[Any]:
     return [result for name, _, result in told if name == "task_finished"]
+
+
+@contextmanager
+def heard_by(receive: Any) -> Iterator[None]:
+    compat.signals.task_finished.connect(receive)
+    try:
+        yield
+    finally:
+        compat.signals.task_finished.disconnect(receive)
 
 
 def by_code(pk: str) -> None:
@@ -49,11 +60,8 @@ def test_a_task_that_is_cancelled_tells_its_end_once(cancel, told):
         handled.append(sys.exc_info()[0])
 
     result = work.add.enqueue(1)
-    compat.signals.task_finished.connect(receive)
-    try:
+    with heard_by(receive):
         cancel(result.id)
-    finally:
-        compat.signals.task_finished.disconnect(receive)
     (ended,) = finished(told)
     assert (ended.id, ended.status, ended.is_finished) == (result.id, "FAILED", True)
     assert [error.exception_class for error in ended.errors] == [exceptions.Cancelled]
@@ -106,11 +114,8 @@ def test_a_receiver_that_raises_stops_no_cancel(cancel, raised):
         raise raised
 
     result = work.add.enqueue(1)
-    compat.signals.task_finished.connect(receive)
-    try:
+    with heard_by(receive):
         cancel(result.id)
-    finally:
-        compat.signals.task_finished.disconnect(receive)
     result.refresh()
     assert result.status == "FAILED"
 
