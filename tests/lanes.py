@@ -193,6 +193,7 @@ REPETITIONS = {
     "batchexec/test_deploy_destroy.py": "test_destroy_asks",
     "batchexec/test_deploy_unreadable.py": "-sts] -json]",
     "batchexec/test_doctor_canary.py": "takes_its_canary_along[INT] test_a_canary_that_does_not "
+    "flies_once_more "
     "test_a_container_that_knows_no",
     "batchexec/test_doctor.py": "test_a_fault_is_exit "
     "[without_environments] [with_a_wrong_setting] [without_image] [without_definition] "

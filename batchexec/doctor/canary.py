@@ -142,10 +142,11 @@ class Flight:
         until = time.monotonic() + self._limit
         while time.monotonic() < until and not self.ended_by:
             # Read first: what a container records, it records before it ends.
-            had_ended = self._has_ended
+            ended = self._batch_job_id if self._has_ended else None
             row = Job.objects.filter(pk=job.pk).first()
             yield from self._new_statuses(job)
-            if row is not None and had_ended and self._is_lost(row):
+            # Another Batch job may have taken its place since.
+            if row is not None and ended == self._batch_job_id and self._is_lost(row):
                 self.outcome, self.cure = explain(self._detail)
                 return
             if row is None or row.state in OVER:

@@ -13,7 +13,7 @@ import pytest
 from django.db import connection
 
 import jobs
-from batchexec.doctor.canary import QUEUE, Canary, remove_leftovers
+from batchexec.doctor.canary import QUEUE, Canary, Flight, remove_leftovers
 from batchexec.doctor.deployment import Deployment
 from batchexec.doctor.ending import ENDED, explain
 from batchexec.local.server import LocalBatch
@@ -91,6 +91,26 @@ def test_a_canary_whose_machine_is_lost_flies_once_more(patient, batch, start):
     assert "The canary flew" in doctor.output
     assert Job.objects.count() == 0
     assert BatchJob.objects.count() == 0
+
+
+def test_a_flight_goes_on_with_the_batch_job_that_took_the_place_of_one(patient, batch):
+    """However late the doctor looks: the first one's end isn't the second one's."""
+    batch.set_faults(["Container:kill:times=1"])
+    flight = Flight(Deployment(""), 60)
+
+    def has_a_second() -> bool:
+        submitted = [one["jobId"] for one in batch.calls()["submissions"] if one["accepted"]]
+        return len(submitted) == 2 and not all_are_over(patient, batch)
+
+    said = []
+    with closing(flight.steps()) as steps:
+        for step in steps:
+            said.append(step.text)
+            if step.text.startswith("AWS Batch says FAILED"):
+                wait_for(has_a_second)
+    assert flight.outcome == ""
+    assert sum(text.startswith("submitted as Batch job") for text in said) == 2
+    assert said[-1] == "its outcome is recorded in the database"
 
 
 @pytest.mark.parametrize("signum", [signal.SIGTERM, signal.SIGINT], ids=["TERM", "INT"])
