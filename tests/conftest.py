@@ -71,9 +71,12 @@ def django_db_setup(django_db_setup: None, django_db_blocker: Any) -> Iterator[N
                 )
 
 
-@pytest.fixture(scope="session", autouse=True)
+@pytest.fixture(autouse=True)
 def _no_permissions_after_every_test() -> None:
-    """Each flush would make all permissions again, which costs more than most tests."""
+    """Each flush would make all permissions again, which costs more than most tests.
+
+    A test that changes INSTALLED_APPS has Django's apps connect this once more.
+    """
     post_migrate.disconnect(dispatch_uid="django.contrib.auth.management.create_permissions")
     post_migrate.disconnect(create_contenttypes)
 
