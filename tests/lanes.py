@@ -15,6 +15,8 @@ from functools import cache
 from pathlib import Path
 from typing import NamedTuple
 
+from tests.repetitions import REPETITIONS
+
 ROOT = Path(__file__).resolve().parent
 
 #: `make test` sets TEST_SHORT. Without it everything runs.
@@ -67,7 +69,8 @@ RULES = (
     ),
     # A first deployment is in a short run; what else deployments do takes long.
     Rule(
-        "batchexec/test_deploy_again.py batchexec/test_deploy_failing.py "
+        "batchexec/test_deploy_again.py batchexec/test_deploy_destroy.py "
+        "batchexec/test_deploy_failing.py batchexec/test_deploy_order.py "
         "batchexec/test_deploy_values.py",
         all="mongodb",
         short="",
@@ -86,23 +89,14 @@ RULES = (
         short="sqlite",
     ),
     # Of the database, the hand-over needs the conditional writes of the rule below.
-    Rule(
-        "batchexec/test_windows.py",
-        all="mongodb",
-        short="mongodb sqlite",
-        some="[before-submit] [after-commit_intent]",
-    ),
+    Rule("batchexec/test_windows.py", all="mongodb", short="sqlite"),
     Rule(
         "batchexec/test_reconcile.py",
         all="mongodb sqlite documentdb",
         short="mongodb sqlite",
-        some="test_a_registered_runner_without_a_marker test_a_job_in_batch_is_listed test_15",
+        some="test_a_registered_runner_without_a_marker test_a_job_in_batch_is_listed",
     ),
-    Rule(
-        "batchexec/test_markers.py batchexec/test_settling.py",
-        all="mongodb sqlite documentdb",
-        short="mongodb sqlite",
-    ),
+    Rule("batchexec/test_markers.py", all="mongodb sqlite documentdb", short="mongodb sqlite"),
     Rule("batchexec", all="mongodb sqlite documentdb", short="sqlite"),
     # So many jobs take the stand-in for MongoDB minutes.
     Rule("e2e/test_many.py", all="sqlite postgres", short=""),
@@ -173,56 +167,6 @@ RULES = (
     ),
     Rule(".", all="mongodb sqlite postgres documentdb", short="mongodb sqlite"),
 )
-
-#: Files, and their tests and cases that a short run leaves to `make test-all`: the
-#: repetitions that cost most, where the others of the file show the same.
-REPETITIONS = {
-    "batchexec/test_answers.py": "404-Describe 408-Describe",
-    "batchexec/test_catalogue.py": "test_twenty_jobs",
-    "batchexec/test_credentials.py": "[a_role's_token [a_login [a_profile [half_a_key",
-    "batchexec/test_denials.py": "[own_requests_only]",
-    "batchexec/test_job_logs.py": "test_a_worker_that_is_told_to_stop",
-    "batchexec/test_kills.py": "given_back[after] at_most[before-1] at_that[after]",
-    "batchexec/test_late_words.py": "test_an_attempt_that_somebody test_a_silent_runner "
-    "test_the_next_attempt_is_put_off_for_a_while test_a_worker_that_stops Fail-outcome1 [5.0]",
-    "batchexec/test_placement.py": "a_pod[container1] properties[containers1] "
-    "limit[asked2 too[defined1 too[defined2",
-    "batchexec/test_reconcile.py": "test_a_batch_job_that_is_over_is_no_stranger",
-    "batchexec/test_refusals.py": "[own1-statement1 [own2-statement2 "
-    "test_without_any_right test_a_queue_that_is_disabled_behind",
-    "batchexec/test_deploy_destroy.py": "test_destroy_asks",
-    "batchexec/test_deploy_unreadable.py": "-sts] -json]",
-    "batchexec/test_doctor_canary.py": "takes_its_canary_along[INT] test_a_canary_that_does_not "
-    "flies_once_more "
-    "test_a_container_that_knows_no",
-    "batchexec/test_doctor.py": "test_a_fault_is_exit "
-    "[without_environments] [with_a_wrong_setting] [without_image] [without_definition] "
-    "[with_another_database] [without_execution_role] [with_garbage_for_a_lease]",
-    "batchexec/test_elsewhere.py": "test_a_job_that_was_to_be_deleted test_a_batch_job_is_left",
-    "batchexec/test_handover.py": "batch_job[1] test_a_submission_that_never_arrived",
-    "batchexec/test_preflight.py": "is_logged[options1 install[arguments1] start_with_it[options0",
-    "batchexec/test_traces.py": "test_a_worker_that_stops_writes_the_traces",
-    "batchexec/test_windows.py": "[before-record_submission] [after-hand_over] [before-clear] "
-    "[before-record_status] [after-clear] [before-classify] [after-reschedule] "
-    "[after-record_status] [after-record_submission] attempt[before-clear] test_a_spot "
-    "test_17_expired",
-    "conformance/test_many.py": "test_memory_is_flat test_no_more_than_a_batch",
-    "e2e/test_browser.py": "test_an_operator_deletes test_every_page test_an_operator_goes "
-    "test_an_operator_finds test_errors_that_are_alike",
-    "e2e/test_demo.py": "when_it_is_interrupted",
-    "e2e/test_overview.py": "test_it_works_without test_it_refreshes test_it_does_not test_hostile",
-    "examples/test_examples.py": "test_films_are_rendered_on_aws_batch",
-    "faults/test_apart.py": "ended_once_and_no_other_follows_it[max_attempts] not_held[import]",
-    "faults/test_forks.py": "[Fork-exits [Fork-terminated [Fork-executor [Fork-thread_pool "
-    "[AsynchronousFork-awaits [AsynchronousFork-task [AsynchronousFork-to_sync",
-    "jobs/test_several_databases.py": "test_in_a_test_case test_nothing_of_the_queue",
-    "jobs/test_moods.py": "[query [detach [reused-True] [descriptors-True]",
-    "jobs/test_jobs_terminal.py": "[extra1 [extra2 [extra3 [extra4 [extra5 whole[40] whole[80]",
-    "tasks/test_deaths.py": "test_a_task_that_nothing_interrupts",
-    "project/test_hostile_requests.py": "server_error[/metrics] server_error[/admin/login/]",
-    "project/test_nonsense.py": "named[localbatch] named[batchjobs at_once[batchjobs",
-    "project/test_settings.py": "[changes1 [changes2 [changes3",
-}
 
 #: These take longest. They are begun first, so that no process ends with one of them
 #: while the others have nothing left to do.

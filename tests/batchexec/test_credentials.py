@@ -163,25 +163,25 @@ def test_while_a_worker_runs_submissions_pause_with_one_sentence_and_go_on_after
     log, secret = tmp_path / "log", tmp_path / "secret"
     set_all(monkeypatch, profile(f"credential_process = /bin/cat {secret}")(tmp_path))
     write_keys(secret)
-    working = worker(concurrency=12)
+    working = worker(concurrency=4)
     next(plugin for plugin in working.plugins if hasattr(plugin, "client")).client  # noqa: B018
     secret.unlink()
-    waiting = jobs.enqueue_many([Append(str(log), str(number)) for number in range(12)])
+    waiting = jobs.enqueue_many([Append(str(log), str(number)) for number in range(4)])
 
     def write_them_once_all_wait() -> bool:
         reasons = [marker.status_reason for marker in BatchJob.objects.all()]
-        if len(reasons) < 12 or not all("credential_process" in reason for reason in reasons):
+        if len(reasons) < 4 or not all("credential_process" in reason for reason in reasons):
             return False
-        assert [(row(job).attempts, row(job).epoch) for job in waiting] == 12 * [(0, 0)]
+        assert [(row(job).attempts, row(job).epoch) for job in waiting] == 4 * [(0, 0)]
         write_keys(secret)
         return True
 
     with released(tmp_path / "written", once=write_them_once_all_wait):
-        assert working.work_off() == (12, 0)
+        assert working.work_off() == (4, 0)
     said = [record for record in caplog.records if "can't be loaded" in record.getMessage()]
     assert len([record for record in said if "standstill" in record.name]) == 1
-    assert len(lines(log)) == 12
-    assert batch.calls()["counts"]["SubmitJob"] == 12
+    assert len(lines(log)) == 4
+    assert batch.calls()["counts"]["SubmitJob"] == 4
 
 
 @pytest.mark.parametrize("code", sorted(credentials.REFUSED_CREDENTIALS))

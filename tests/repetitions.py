@@ -1,0 +1,68 @@
+"""What a short run leaves to `make test-all`: the tests and cases that cost most, where
+others of their file, or of the same guarantee, show the same.
+"""
+
+from __future__ import annotations
+
+#: A file, and parts of its tests' names, with underscores for spaces.
+REPETITIONS = {
+    "batchexec/test_answers.py": "404-Describe 408-Describe",
+    "batchexec/test_catalogue.py": "test_twenty_jobs",
+    "batchexec/test_credentials.py": "[a_role's_token [a_login [a_profile [half_a_key",
+    "batchexec/test_denials.py": "[own_requests_only]",
+    "batchexec/test_deploy.py": "test_a_second_environment test_what_is_done_once",
+    "batchexec/test_deploy_rights.py": "test_the_deployment_role_can",
+    "batchexec/test_deploy_templates.py": "test_cloudformations_own_schemas",
+    "batchexec/test_deploy_unreadable.py": "-sts] -json]",
+    "batchexec/test_doctor.py": "test_a_fault_is_exit [without_environments] "
+    "[with_a_wrong_setting] [without_image] [without_definition] [with_another_database] "
+    "[without_execution_role] [with_garbage_for_a_lease] [for_another_processor] "
+    "[with_another_lease] [without_log_group] [without_repository]",
+    "batchexec/test_doctor_canary.py": "takes_its_canary_along test_a_canary_that_does_not "
+    "flies_once_more test_a_container_that_knows_no",
+    "batchexec/test_elsewhere.py": "test_a_job_that_was_to_be_deleted test_a_batch_job_is_left",
+    "batchexec/test_fallback.py": "test_a_queue_that_is_disabled_behind",
+    "batchexec/test_handover.py": "batch_job[1] test_a_submission_that_never_arrived [503-after]",
+    "batchexec/test_job_logs.py": "test_a_worker_that_is_told_to_stop test_the_log_of_a_failed_job",
+    "batchexec/test_kills.py": "given_back[ at_most[before-1] at_that[after]",
+    "batchexec/test_late_words.py": "test_an_attempt_that_somebody test_a_silent_runner "
+    "test_the_next_attempt_is_put_off_for_a_while test_a_worker_that_stops Fail-outcome1 [5.0]",
+    "batchexec/test_placement.py": "a_pod[container1] properties[containers1] limit[asked2 "
+    "too[defined1 too[defined2 limit[asked1 limit[asked3 submitted[asked2 submitted[asked3 "
+    "submitted[asked5 submitted[asked6",
+    "batchexec/test_preflight.py": "is_logged[options1 install[arguments1] start_with_it[options0",
+    "batchexec/test_reconcile.py": "test_a_batch_job_that_is_over_is_no_stranger",
+    "batchexec/test_refusals.py": "[own1-statement1 [own2-statement2 test_without_any_right "
+    "test_a_queue_that_is_disabled_behind",
+    "batchexec/test_traces.py": "test_a_worker_that_stops_writes_the_traces",
+    "batchexec/test_windows.py": "[before-record_submission] [after-hand_over] [before-clear] "
+    "[before-record_status] [after-clear] [before-classify] [after-reschedule] "
+    "[after-record_status] [after-record_submission] attempt[before-clear] test_a_spot "
+    "test_17_expired [before-commit_intent] [before-hand_over] attempt[before-reschedule] "
+    "test_5_ DescribeJobs:403",
+    "conformance/test_many.py": "test_memory_is_flat test_no_more_than_a_batch",
+    "e2e/test_browser.py": "test_an_operator_deletes test_every_page test_an_operator_goes "
+    "test_an_operator_finds test_errors_that_are_alike test_the_api_can_be_tried",
+    "e2e/test_demo.py": "when_it_is_interrupted",
+    "e2e/test_overview.py": "test_it_works_without test_it_refreshes test_it_does_not "
+    "test_hostile test_an_operator_cancels",
+    "examples/test_examples.py": "test_films_are_rendered_on_aws_batch test_the_same_films "
+    "test_a_report test_methods",
+    "faults/test_apart.py": "ended_once_and_no_other_follows_it[max_attempts] not_held[import]",
+    "faults/test_between_jobs.py": "[before:end_and_claim]",
+    "faults/test_database.py": "is_back[WaitAndFail-1] [True-WaitAndFail-1] [False-Wait-0] "
+    "test_runjob_that_is_told",
+    "faults/test_forks.py": "[Fork-exits [Fork-terminated [Fork-executor [Fork-thread_pool "
+    "[AsynchronousFork-awaits [AsynchronousFork-task [AsynchronousFork-to_sync",
+    "faults/test_workers.py": "test_many_processes_perform",
+    "jobs/test_jobs_terminal.py": "[extra1 [extra2 [extra3 [extra4 [extra5 whole[40] whole[80] "
+    "test_watch_writes test_watch_shows_no_more test_no_bar test_nothing_is_cut",
+    "jobs/test_moods.py": "[query [detach [reused-True] [descriptors-True] library[2]",
+    "jobs/test_several_databases.py": "test_in_a_test_case test_nothing_of_the_queue",
+    "project/test_hostile_requests.py": "server_error[/metrics] server_error[/admin/login/] "
+    "header_is_a_server_error[/posts]",
+    "project/test_nonsense.py": "named[localbatch] named[batchjobs at_once[batchjobs",
+    "project/test_settings.py": "[changes1 [changes2 [changes3",
+    "protocol/test_protocol.py": "faults=2 cancels=1",
+    "tasks/test_deaths.py": "test_a_task_that_nothing_interrupts",
+}
