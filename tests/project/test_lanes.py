@@ -18,7 +18,9 @@ ELSEWHERE = "documentdb"
 LEFT_OUT = (
     "batchexec/test_doctor_garbage.py",
     "batchexec/test_deploy_again.py",
+    "batchexec/test_deploy_destroy.py",
     "batchexec/test_deploy_failing.py",
+    "batchexec/test_deploy_order.py",
     "batchexec/test_deploy_values.py",
     "batchexec/test_slow_objects.py",
     "e2e/test_many.py",
