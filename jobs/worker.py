@@ -131,6 +131,8 @@ class Worker:
         interrupts the jobs in this process, too.
         """
         logger.info("[%s] Starting job worker", self)
+        if not self.exit_on_complete:  # it would leave before it took anybody for dead
+            self._store.be_new()
         with signals_handled(self), self.journal:
             try:
                 if self._name_is_fixed:
@@ -146,9 +148,7 @@ class Worker:
         logger.info("[%s] Stopped", self)
 
     def stop(self) -> None:
-        """Reserves no more. Jobs in this process finish; jobs elsewhere are let go of
-        now.
-        """
+        """Reserves no more. Jobs in this process finish; others are let go of now."""
         self.stopping.set()
         self._news.tell()
         for callback in self._on_stop:

@@ -26,6 +26,12 @@ class Reach:
         if self._reached_at is None or ticks() - began > settings.LEASE / 4:
             self._reached_at = ticks()
 
+    def be_new(self) -> None:
+        """Counts from the next call that reaches it: an outage may just have ended of
+        which this process knows nothing.
+        """
+        self._reached_at = None
+
     def seconds_reachable(self) -> float:
         """How long the database can be reached: since the first call that did after one
         that didn't, or after one that had to wait.

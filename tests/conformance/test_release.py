@@ -5,10 +5,12 @@ maintenance leaves alone.
 from __future__ import annotations
 
 import datetime as dt
+import threading
 import time
 from typing import Any
 
 import pytest
+from django.db import connections
 
 import jobs
 from jobs.models import Job, State
@@ -188,6 +190,34 @@ def test_an_outage_lasts_until_the_database_is_seen_again(settings, keep_house):
     wait_for(lambda: store.seconds_reachable() > 1)
     keep_house()
     assert outcome(job) == COUNTED
+
+
+def test_a_worker_that_starts_gives_the_living_half_a_lease_too(settings, monkeypatch, calls):
+    """An outage may just have ended of which it knows nothing."""
+    settings.JOBS = {"LEASE": 600}
+    running, passed = by_its_watcher(), [0.0]
+    monkeypatch.setattr("jobs.store.reach.ticks", lambda: passed[0])
+    worker = jobs.Worker(sleep_delay=0.05)
+
+    def work() -> None:
+        worker.start()
+        connections.close_all()
+
+    thread = threading.Thread(target=work)
+    thread.start()
+    try:
+        # Never by a quarter of the lease at once, as if a call had had to wait.
+        for passed[0] in (0.0, 145.0, 290.0):
+            calls.clear()
+            jobs.enqueue(Record())
+            wait_for(lambda: calls)  # after a look at the leases
+            assert outcome(running)[0] == State.RUNNING
+        passed[0] = 310.0
+        wait_for(lambda: outcome(running) == COUNTED)
+    finally:
+        worker.stop()
+        thread.join(60)
+    assert not thread.is_alive()
 
 
 @pytest.mark.parametrize("release", [restart, unlock])
