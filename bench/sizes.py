@@ -46,10 +46,10 @@ class Sizes:
             found.states = ("ready", "failed")
         elif database == "documentdb":
             # It sorts all ready jobs for a claim.
-            found.depths = tuple(
-                depth for depth in (1000, 10_000, 100_000) if depth <= found.depths[-1]
-            )
+            found.rounds = min(found.rounds, 3)
+            found.depths = (1000, 10_000)
             found.drain, found.taken = min(found.drain, 1000), 50
+            found.states = ("ready", "failed")
         return found
 
 
