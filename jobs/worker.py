@@ -130,10 +130,10 @@ class Worker:
         process finish and lets go of jobs that are executed elsewhere; the second
         interrupts the jobs in this process, too.
         """
-        logger.info("[%s] Starting job worker", self)
-        if not self.exit_on_complete:  # it would leave before it took anybody for dead
-            self._store.be_new()
         with signals_handled(self), self.journal:
+            logger.info("[%s] Starting job worker", self)
+            if not self.exit_on_complete:  # it would leave before it took anybody for dead
+                self._store.be_new()
             try:
                 if self._name_is_fixed:
                     # What a killed worker of this name held need not wait for its

@@ -27,6 +27,7 @@ from jobs.operator.lists import JobList
 from jobs.process.onward import Onward
 from jobs.process.reaper import Reaper
 from jobs.store import store_for
+from tests.lanes import lane
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -234,6 +235,8 @@ def test_the_claim_is_an_indexs_prefix_by_equality_and_the_rest_of_it_as_the_sor
     assert [*equal, *asked["sort"]] == store.collection.index_information()[index]["key"]
     assert ranges in ([], ["priority"])
     assert not any(name.startswith("$") for name in asked["where"])
+    if lane() == "documentdb":
+        return  # without statistics its plans vary: tests/documentdb/test_plans.py sees them
     command = {
         "findAndModify": store.collection.name,
         "query": asked["where"],

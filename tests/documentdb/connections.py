@@ -52,6 +52,9 @@ class Pool:
                 return self._free.pop()
         connection = psycopg.connect(self._dsn, autocommit=True, prepare_threshold=2)
         connection.execute("set documentdb_core.bsonUseEJson = off")
+        # Else a delete that meets another write of its document does nothing, though
+        # its conditions hold before and after that. Now it is refused, and repeated.
+        connection.execute("set default_transaction_isolation = 'repeatable read'")
         return connection
 
     def give_back(self, connection: Connection) -> None:

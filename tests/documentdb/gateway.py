@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import itertools
+import random
 import socket
 import socketserver
+import time
 from collections.abc import Callable
 from functools import partial
 from typing import Any
@@ -42,8 +44,8 @@ GENERIC = {
     "comment",
 }
 #: Outside a transaction MongoDB tries again by itself where two writes meet; the engine
-#: doesn't.
-ATTEMPTS = 10
+#: doesn't. For so many seconds, with a pause of so many at most.
+PATIENCE, LONGEST_PAUSE = 10.0, 0.01
 
 
 class Gateway:
@@ -146,13 +148,16 @@ def _refuse_change_streams(command: Command) -> None:
 
 
 def _patiently(execute: Callable[[], Command]) -> Command:
-    for _ in range(ATTEMPTS - 1):
+    """Again and again while another write is at the same documents."""
+    until = time.monotonic() + PATIENCE
+    while time.monotonic() < until:
         try:
             reply = execute()
+            if not _met_another_write(reply):
+                return reply
         except (psycopg.errors.DeadlockDetected, psycopg.errors.SerializationFailure):
-            continue
-        if not _met_another_write(reply):
-            return reply
+            pass
+        time.sleep(random.uniform(0, LONGEST_PAUSE))
     return execute()
 
 

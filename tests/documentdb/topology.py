@@ -27,7 +27,8 @@ class Topology:
         self._address = address
         self._process = ObjectId()
         self._changed = threading.Condition()
-        self._changes = 0
+        # Higher than that of a gateway which was here before: drivers remember it.
+        self._changes = time.time_ns() // 10**6
         self._secondary_until = 0.0
 
     @property

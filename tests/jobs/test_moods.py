@@ -66,19 +66,28 @@ def test_a_worker_whose_streams_a_job_closed_works_and_logs_on(start, how, fails
         assert row(job) is None
 
 
+#: Its attempt was broken, or its loading.
+OF_BROKEN = {(State.SCHEDULED, 1), (State.FAILED, 0)}
+
+
 @pytest.mark.parametrize("concurrency", [1, 2])
 def test_a_worker_outlives_jobs_that_replace_what_it_calls_of_the_standard_library(
     start, concurrency
 ):
-    """A job that breaks its own process in the middle may fail by it, and no other."""
+    """A job that breaks its own process in the middle may fail by it. So may one that
+    is loaded beside it in another thread, and no other.
+    """
     replacing = [Replace(what, gone) for what in REPLACED for gone in (False, True)]
     enqueued = jobs.enqueue_many(replacing)
     following = jobs.enqueue_many([Record() for _ in range(5)])
     worker = start("jobworker", "--exit-on-complete", "--concurrency", str(concurrency))
     assert worker.wait() == 0, worker.output
-    assert [row(job) for job in following] == [None] * 5, worker.output
+    beside = concurrency - 1
+    assert [row(job) for job in following[beside:]] == [None] * (5 - beside), worker.output
     left = [found for job in enqueued if (found := row(job)) is not None]
-    assert {(job.state, job.attempts) for job in left} <= {(State.SCHEDULED, 1)}
+    failed = sum((job.state, job.attempts) == (State.FAILED, 0) for job in left)
+    assert failed <= 2 * beside
+    assert all((job.state, job.attempts) in OF_BROKEN for job in left)
     assert len(left) < len(replacing) / 2
     assert worker.output.count("which is put back") > len(replacing) / 2
     assert "could not be performed" not in worker.output
