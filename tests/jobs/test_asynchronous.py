@@ -122,7 +122,7 @@ def test_queries_of_an_asynchronous_job_run_in_the_workers_thread():
 @dataclass
 class Sleeps(jobs.Performable):
     blocks: bool = False
-    max_run_time = 0.3
+    max_run_time = 1.5
 
     async def perform(self) -> None:
         try:
@@ -168,7 +168,7 @@ def running() -> Iterator[Any]:
 
 def test_an_asynchronous_job_that_blocks_its_loop_is_interrupted(settings, monkeypatch, tmp_path):
     monkeypatch.setattr(asynchronous, "CLEANING_UP", 0.5)
-    settings.JOBS = {"MAX_RUN_TIME": 0.5}
+    settings.JOBS = {"MAX_RUN_TIME": 2}
     log = tmp_path / "log"
     job, following = jobs.enqueue(Blocks(str(log))), jobs.enqueue(Asynchronous())
     assert jobs.Worker().work_off(2) == (1, 1)

@@ -66,10 +66,6 @@ def test_a_worker_whose_streams_a_job_closed_works_and_logs_on(start, how, fails
         assert row(job) is None
 
 
-#: Its attempt was broken, or its loading.
-OF_BROKEN = {(State.SCHEDULED, 1), (State.FAILED, 0)}
-
-
 @pytest.mark.parametrize("concurrency", [1, 2])
 def test_a_worker_outlives_jobs_that_replace_what_it_calls_of_the_standard_library(
     start, concurrency
@@ -85,9 +81,10 @@ def test_a_worker_outlives_jobs_that_replace_what_it_calls_of_the_standard_libra
     beside = concurrency - 1
     assert [row(job) for job in following[beside:]] == [None] * (5 - beside), worker.output
     left = [found for job in enqueued if (found := row(job)) is not None]
-    failed = sum((job.state, job.attempts) == (State.FAILED, 0) for job in left)
-    assert failed <= 2 * beside
-    assert all((job.state, job.attempts) in OF_BROKEN for job in left)
+    # Its attempt was broken, or several on a slow machine; or its loading.
+    unloaded = [job for job in left if job.state != State.SCHEDULED]
+    assert [(job.state, job.attempts) for job in unloaded] == [(State.FAILED, 0)] * len(unloaded)
+    assert len(unloaded) <= 2 * beside
     assert len(left) < len(replacing) / 2
     assert worker.output.count("which is put back") > len(replacing) / 2
     assert "could not be performed" not in worker.output
