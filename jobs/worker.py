@@ -133,7 +133,7 @@ class Worker:
         with signals_handled(self), self.journal:
             logger.info("[%s] Starting job worker", self)
             if not self.exit_on_complete:  # it would leave before it took anybody for dead
-                self._store.be_new()
+                self._store.count_anew()
             try:
                 if self._name_is_fixed:
                     # What a killed worker of this name held need not wait for its

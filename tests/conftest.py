@@ -92,19 +92,14 @@ def _no_permissions_after_every_test() -> None:
 def _collections_are_emptied_at_once() -> None:
     """Each flush would ask each for its options, and empty even the empty ones."""
 
+    def named(table: str) -> list[dict[str, Any]]:
+        """A pipeline that finds the name of a collection with rows."""
+        return [{"$limit": 1}, {"$project": {"_id": {"$literal": table}}}]
+
     def empty(tables: Iterable[str]) -> None:
         first, *others = tables
-        looks = [[{"$limit": 1}, {"$project": {"_id": {"$literal": name}}}] for name in others]
-        found = connection.database[first].aggregate(
-            [
-                {"$limit": 1},
-                {"$project": {"_id": {"$literal": first}}},
-                *(
-                    {"$unionWith": {"coll": name, "pipeline": look}}
-                    for name, look in zip(others, looks, strict=True)
-                ),
-            ]
-        )
+        unions = ({"$unionWith": {"coll": one, "pipeline": named(one)}} for one in others)
+        found = connection.database[first].aggregate([*named(first), *unions])
         for filled in found:
             connection.database[filled["_id"]].delete_many({})
 

@@ -88,7 +88,7 @@ RULES = (
         all="mongodb sqlite postgres documentdb",
         short="sqlite",
     ),
-    # Of the database, the hand-over needs the conditional writes of the rule below.
+    # Of the database, the hand-over needs the conditional writes of test_markers.py.
     Rule("batchexec/test_windows.py", all="mongodb", short="sqlite"),
     Rule(
         "batchexec/test_reconcile.py",

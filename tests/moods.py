@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextvars
+import datetime as dt
 import decimal
 import gc
 import io
@@ -259,6 +260,9 @@ class Replace(jobs.Performable):
 
     what: str
     gone: bool = False
+
+    def reschedule_at(self, now: dt.datetime, attempts: int) -> dt.datetime:
+        return now + dt.timedelta(hours=1)  # not while the test still runs
 
     def perform(self) -> None:
         owner, _, name = self.what.rpartition(".")

@@ -160,7 +160,7 @@ class Store(Reach, RowWrites[M]):
 
         The next call makes a new one.
         """
-        self._reached_at = None
+        self.count_anew()
         self.connection.close()
 
     @abstractmethod

@@ -26,9 +26,9 @@ class Reach:
         if self._reached_at is None or ticks() - began > settings.LEASE / 4:
             self._reached_at = ticks()
 
-    def be_new(self) -> None:
-        """Counts from the next call that reaches it: an outage may just have ended of
-        which this process knows nothing.
+    def count_anew(self) -> None:
+        """Counts from the next call that reaches it: the last one didn't, or an outage
+        may just have ended of which this process knows nothing.
         """
         self._reached_at = None
 

@@ -25,10 +25,14 @@ from tests.processes import wait_for
 pytestmark = pytest.mark.django_db(transaction=True)
 
 
+def submitted(batch: LocalBatch) -> list[str]:
+    return [one["jobId"] for one in batch.calls()["submissions"] if one["accepted"]]
+
+
 def all_are_over(patient: Patient, batch: LocalBatch) -> bool:
     """Whether the Batch jobs that were submitted, one at least, have ended."""
-    submitted = [one["jobId"] for one in batch.calls()["submissions"] if one["accepted"]]
-    shown = patient.batch.describe_jobs(jobs=submitted)["jobs"] if submitted else []
+    ids = submitted(batch)
+    shown = patient.batch.describe_jobs(jobs=ids)["jobs"] if ids else []
     return bool(shown) and all(one["status"] in ENDED for one in shown)
 
 
@@ -99,8 +103,7 @@ def test_a_flight_goes_on_with_the_batch_job_that_took_the_place_of_one(patient,
     flight = Flight(Deployment(""), 60)
 
     def has_a_second() -> bool:
-        submitted = [one["jobId"] for one in batch.calls()["submissions"] if one["accepted"]]
-        return len(submitted) == 2 and not all_are_over(patient, batch)
+        return len(submitted(batch)) == 2 and not all_are_over(patient, batch)
 
     said = []
     with closing(flight.steps()) as steps:

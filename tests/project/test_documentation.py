@@ -125,7 +125,8 @@ def subcommands(name: str) -> set[str]:
 
 @each_page
 def test_every_make_target_that_is_named_exists(page):
-    code = "\n".join(re.findall(r"^    .+$|`[^`\n]+`", page.read_text(), re.MULTILINE))
+    text = page.read_text()
+    code = "\n".join(re.findall(r"^    .+$|`[^`\n]+`|`make [a-z-]+", text, re.MULTILINE))
     assert set(re.findall(r"\bmake ([a-z-]+)", code)) <= targets()
 
 
