@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import gc
+import math
 import signal
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
+from django.apps import apps
 from django.conf import settings
 from django.contrib.auth.hashers import PBKDF2PasswordHasher
 from django.contrib.contenttypes.management import create_contenttypes
@@ -19,6 +21,7 @@ from hypothesis import HealthCheck
 from hypothesis import settings as hypothesis
 
 from jobs import store
+from jobs.store import clock
 from tests import samples
 from tests.lanes import is_left_out, is_left_to_others, is_long
 
@@ -76,6 +79,14 @@ def django_db_setup(django_db_setup: None, django_db_blocker: Any) -> Iterator[N
                     "SELECT pg_terminate_backend(pid) FROM pg_stat_activity "
                     "WHERE datname = current_database() AND pid <> pg_backend_pid()"
                 )
+
+
+@pytest.fixture
+def known_clock(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The database has told its time, and isn't asked again: for tests that count."""
+    monkeypatch.setattr(clock, "CLOCK_KEPT_FOR", math.inf)
+    for model in apps.get_app_config("jobs").get_models():
+        store.store_for(model).now()
 
 
 @pytest.fixture(autouse=True)

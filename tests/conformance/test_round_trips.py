@@ -19,10 +19,9 @@ from jobs.enqueueing import BATCH_SIZE
 from jobs.models import Activity, FailedAttempt, Job
 from jobs.process import pauses, reaper
 from jobs.process.forgetting import Forgetting
-from jobs.store import store_for
 from tests.samples import Fail, Record
 
-pytestmark = pytest.mark.django_db(transaction=True)
+pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.usefixtures("known_clock")]
 
 #: The statements, of no weight, that limit how long another's lock is waited for.
 LIMIT = {"sqlite": 3, "postgresql": 3}.get(connection.vendor, 0)
@@ -122,7 +121,6 @@ def work() -> ModuleType:
 
 def test_what_succeeded_is_forgotten_by_two_statements_a_minute(counting, forget, settings):
     """One looks for jobs of which failed attempts are kept, too."""
-    store_for(Job).now()
     worker = jobs.Worker()
     with counting() as sent:
         forget(worker)  # of the jobs that keep their result
@@ -135,7 +133,6 @@ def test_what_succeeded_is_forgotten_by_two_statements_a_minute(counting, forget
 
 
 def test_a_job_by_itself_costs_two_round_trips_and_its_enqueueing_one(counting):
-    store_for(Job).now()  # the clock, which is asked for once in a while
     worker = jobs.Worker()
     with counting() as enqueued:
         jobs.enqueue(Record())
@@ -152,7 +149,6 @@ def test_a_task_of_django_costs_as_many(counting, work):
     work.add.enqueue(1)  # the queue is empty afterwards
     worker = jobs.Worker()
     assert worker.work_off() == (1, 0)
-    store_for(Job).now()
     with counting() as enqueued:
         work.add.enqueue(1)
     assert len(enqueued) == 1
@@ -178,7 +174,6 @@ def test_a_failed_attempt_costs_one_round_trip_too(counting):
 
 
 def test_many_are_enqueued_in_one_round_trip_a_batch(counting):
-    store_for(Job).now()
     records = [Record(number) for number in range(BATCH_SIZE + BATCH_SIZE // 2)]
     with counting() as sent:
         jobs.enqueue_many(records)
@@ -200,7 +195,6 @@ def statements_for(rows: int) -> int:
 
 def test_a_pass_over_an_empty_queue_costs_four_and_the_limit_of_one_of_them(counting):
     """Promotion, reaping, what is paused, and a claim."""
-    store_for(Job).now()
     worker = jobs.Worker()
     with counting() as sent:
         assert worker.work_off() == (0, 0)
@@ -211,7 +205,6 @@ def test_a_pass_over_an_empty_queue_costs_four_and_the_limit_of_one_of_them(coun
 def test_a_job_that_the_next_one_follows_costs_one_round_trip(counting):
     jobs.enqueue_many([Record(number) for number in range(100)])
     worker = jobs.Worker()
-    store_for(Job).now()  # the clock is asked once in a while, at no job's cost
     with counting() as sent:
         assert worker.work_off(100) == (100, 0)
     # What comes before the first claim, once; that, the last outcome, and the rest.
@@ -224,7 +217,6 @@ def test_a_job_that_the_next_one_follows_costs_one_round_trip(counting):
 def test_a_failed_attempt_that_the_next_job_follows_costs_one_round_trip(counting):
     jobs.enqueue_many([Fail(str(number)) for number in range(10)])
     worker = jobs.Worker()
-    store_for(Job).now()
     with counting() as sent:
         assert worker.work_off(10) == (0, 10)
     assert len(sent) == BEFORE + 2 + between(9)
@@ -235,7 +227,6 @@ def test_a_task_that_the_next_one_follows_costs_one_round_trip(counting, work):
     for number in range(10):
         work.add.enqueue(number)
     worker = jobs.Worker()
-    store_for(Job).now()
     with counting() as sent:
         assert worker.work_off(10) == (10, 0)
     assert len(sent) == BEFORE + 2 + between(9)
@@ -248,7 +239,6 @@ def test_what_is_kept_of_a_hundred_jobs_costs_two_statements_after_them(counting
     jobs.enqueue_many([Record(number) for number in range(50)])
     jobs.enqueue_many([Fail() for number in range(50)])
     worker = jobs.Worker()
-    store_for(Job).now()
     with counting() as sent:
         assert worker.work_off(100) == (50, 50)
     assert len(sent) == BEFORE + 2 + between(99) + 2 * (1 + sum(LIMITED))

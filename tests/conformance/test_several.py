@@ -131,9 +131,9 @@ def test_all_of_them_are_found_again_where_the_answer_was_lost(monkeypatch):
     connection.vendor in ("mongodb", "djongo"),
     reason="MongoDB has no statement that locks several and returns them",
 )
+@pytest.mark.usefixtures("known_clock")
 def test_they_take_one_statement(django_assert_num_queries):
     jobs.enqueue_many([Record(number) for number in range(6)])
     store, worker = store_for(Job), jobs.Worker()
-    store.now()
     with django_assert_num_queries(1):
         assert len(store.claim(worker, 5)) == 5

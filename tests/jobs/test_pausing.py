@@ -109,12 +109,12 @@ def test_a_worker_that_runs_stops_beginning_jobs_and_finishes_the_one_it_has(sta
     assert lines(other) == ["not paused", "performed"]
 
 
+@pytest.mark.usefixtures("known_clock")
 def test_a_hundred_jobs_cost_no_more_statements_while_something_is_paused(monkeypatch):
     if connection.vendor in ("mongodb", "djongo"):
         pytest.skip("Counted by Django's query log.")
     monkeypatch.setattr(pauses, "INTERVAL", math.inf)
     monkeypatch.setattr(reaper, "MAINTENANCE_INTERVAL", math.inf)
-    store_for(Job).now()
     counts = []
     for _ in range(2):
         jobs.enqueue_many([Record(number) for number in range(100)])
