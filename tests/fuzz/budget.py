@@ -9,11 +9,13 @@ from __future__ import annotations
 
 import os
 import time
+import warnings
 from collections.abc import Callable
 from typing import Any
 
 from hypothesis import HealthCheck, Phase, given, seed, settings
 from hypothesis import strategies as st
+from hypothesis.errors import HypothesisWarning
 from hypothesis.strategies import SearchStrategy
 
 #: For each property, and rows on this database; 0 where nobody asked for them.
@@ -52,8 +54,12 @@ def holds(what: str, law: Callable[..., None], *values: SearchStrategy[Any]) -> 
         law(*found)
 
     ends, number = time.monotonic() + SECONDS, SEED
-    while True:
-        seed(number)(_BOUNDED(given(st.tuples(*values))(tried)))()
-        number += 1
-        if time.monotonic() >= ends:
-            return
+    with warnings.catch_warnings():
+        # Where a value can't be made, Hypothesis shows what makes it; that this is long
+        # would hide why.
+        warnings.filterwarnings("ignore", "Generating overly large repr", HypothesisWarning)
+        while True:
+            seed(number)(_BOUNDED(given(st.tuples(*values))(tried)))()
+            number += 1
+            if time.monotonic() >= ends:
+                return

@@ -110,15 +110,24 @@ TYPES = [
     ";",
     "a/b; c*=x'en'd",
 ]
+#: A text and how often it is repeated: short where Hypothesis shows its strategies.
+LONG = st.sampled_from(
+    [
+        (b"", 0),
+        (b"[", 100_000),
+        (b'{"title":', 50_000),
+        (b"a[", 20_000),
+        (b"1", 10_000),
+        (b"\xff", 100),
+    ]
+)
 BODIES = st.one_of(
     st.binary(max_size=200),
     JSON.map(lambda value: json.dumps(value).encode()),
     JSON.map(lambda value: json.dumps(value, ensure_ascii=False).encode("utf-8", "surrogatepass")),
     PAIRS.map(lambda text: text.encode("utf-8", "surrogatepass")),
     st.lists(PART, max_size=4).map(lambda parts: b"".join(parts) + b"--b--\r\n"),
-    st.sampled_from(
-        [b"", b"[" * 100_000, b'{"title":' * 50_000, b"a[" * 20_000, b"1" * 10_000, b"\xff" * 100]
-    ),
+    LONG.map(lambda part: part[0] * part[1]),
 )
 HEADERS = st.dictionaries(
     st.sampled_from(
