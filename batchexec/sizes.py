@@ -90,7 +90,7 @@ NOTHING = Sizes()
 
 
 def largest_on_fargate(vcpu: float, most: int | None) -> int:
-    """The largest memory, in MiB, up to `most`, that goes with so many vCPUs or more.
+    """The largest memory, in MiB, up to `most`, that goes with that many vCPUs or more.
 
     0 if there is none.
     """

@@ -37,5 +37,5 @@ def perform(
 
 
 def wait_for_listeners(database: Database, number: int) -> None:
-    """Waits until so many workers of PostgreSQL wait for news, and none has work."""
+    """Waits until that many workers of PostgreSQL wait for news, and none has work."""
     database.measure("heard", number=number, seconds=START)

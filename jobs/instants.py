@@ -25,7 +25,7 @@ def in_utc(label: str, value: Any) -> dt.datetime:
             value = timezone.make_aware(value)
         found = value.astimezone(dt.timezone.utc)
     except Exception as error:  # also of a time zone that somebody wrote
-        raise ValueError(f"{label} is no instant that UTC can express: {error}.") from error
+        raise ValueError(f"{label} isn't an instant that UTC can express: {error}.") from error
     if not FIRST <= found <= LAST:
         raise ValueError(f"{label} must lie between {FIRST:%Y-%m-%d} and {LAST:%Y-%m-%d}.")
     return found

@@ -63,7 +63,7 @@ def _registered(worker: Worker, job: AbstractJob) -> AbstractJob | None:
         runner = container_runner(job.epoch)
     except ValueError as error:
         raise NotBegun(str(error)) from error
-    # Registering a second time is no mistake, in case the answer to the first is lost.
+    # Registering twice isn't a mistake, in case the answer to the first is lost.
     if _patiently(worker, partial(transitions.register, job, runner)):
         return job
     return _take_the_place_of_an_earlier_attempt(worker, job, runner)

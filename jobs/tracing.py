@@ -46,7 +46,7 @@ class Tracing(Plugin):
         with self._tracer.start_as_current_span(
             name, kind=SpanKind.PRODUCER, attributes=attributes
         ) as span:
-            # Without baggage, which may hold what is no business of the database's.
+            # Without baggage, which may hold what doesn't concern the database.
             carrier: dict[str, str] = {}
             _propagator.inject(carrier)
             job._carried = carrier

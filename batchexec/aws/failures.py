@@ -93,7 +93,7 @@ LOOKED_AT_OF_CONTAINER = ("exitCode", "reason", "logStreamName")
 
 #: Of AWS Batch's texts, in characters: the column of a log stream's name.
 LONGEST_TEXT = 512
-#: Of a status, likewise; the longest that AWS has, SUBMITTED, has nine.
+#: The same of a status; the longest that AWS has, SUBMITTED, has nine.
 LONGEST_STATUS = 16
 
 

@@ -49,7 +49,7 @@ class ContainerLog:
         except exceptions.ClientError as error:
             if error.response.get("Error", {}).get("Code") == "ResourceNotFoundException":
                 stream = self._stream or self._known
-                raise NoLog(f"CloudWatch Logs has no stream {stream} (any more).") from error
+                raise NoLog(f"CloudWatch Logs has no stream {stream}.") from error
             raise NoLog(configuration_error(error) or f"AWS refuses this: {error}") from error
         except (exceptions.BotoCoreError, JobError, OSError) as error:
             raise NoLog(f"AWS can't be asked: {error}") from error

@@ -197,7 +197,7 @@ class Formation:
         return stack
 
     def delete(self, name: str) -> None:
-        """Deletes a stack and follows that to its end. It is no error if it is gone."""
+        """Deletes a stack and follows that to its end. One that is gone is fine."""
         stack = self.owned(name)
         if stack is None:
             return

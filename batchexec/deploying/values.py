@@ -166,8 +166,8 @@ def environment(before: str, changes: Sequence[str]) -> dict[str, str]:
             raise ValueError(f"--env {name} can't be chosen: AWS Batch sets what begins so.")
         if SECRET.search(name) or re.search(r"://[^/\s@]*:[^/\s@]+@", value):
             raise ValueError(
-                f"--env {name} looks like a secret, and whoever may look at the stack could read "
-                "it: keep it in Secrets Manager, and let your settings read it from there."
+                f"--env {name} looks like a secret, and everybody who may look at the stack "
+                "could read it: keep it in Secrets Manager, and have your settings read it there."
             )
         if not value.isprintable():
             raise ValueError(f"--env {name} has characters that can't be printed.")

@@ -14,7 +14,7 @@ VERBS = {
     "Import": "takes over",
     "Dynamic": "may change",
 }
-#: What a replacement of these means to whoever relies on them.
+#: What a replacement of these means to those who rely on them.
 REPLACED = {
     "AWS::Batch::ComputeEnvironment": "jobs that run in it are ended, and tried again",
     "AWS::Batch::JobQueue": "jobs that wait in it are lost to AWS Batch, and tried again",

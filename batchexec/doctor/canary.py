@@ -263,7 +263,7 @@ def _reason(detail: dict[str, Any]) -> str:
 def fly(
     deployment: Deployment, limit: float, tell: Callable[[Step], None]
 ) -> tuple[list[Step], Finding]:
-    """Has a canary fly for so many seconds at most. Returns its steps and a verdict."""
+    """Has a canary fly for a limited time. Returns its steps and a verdict."""
     steps: list[Step] = []
     try:
         remove_leftovers(deployment)

@@ -39,11 +39,11 @@ class Right:
 
 
 def worker(deployment: Deployment) -> Iterator[Finding]:
-    """The hand-over's own actions, of the worker's role or of whoever asks."""
+    """The hand-over's own actions, of the worker's role or the identity that asks."""
     role = deployment.worker_role or _role_of(str(deployment.identity().get("Arn", "")))
     rights = list(_of_worker(deployment))
     decisions = _simulated(deployment, role, rights) if role else None
-    who = role or "Whoever asks here"
+    who = role or "The identity that asks here"
     if decisions is None and deployment.worker_role:
         yield warning(
             f"What {role} may do can't be looked at.",

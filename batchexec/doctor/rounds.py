@@ -79,7 +79,7 @@ def is_healthy(findings: Sequence[Finding]) -> bool:
 
 
 def of_error(error: BaseException) -> Finding:
-    """What a check's error means for whoever reads it."""
+    """What a check's error means for the reader."""
     is_answer = isinstance(error, exceptions.ClientError)
     text = "" if is_answer else credentials.missing(error)
     if text or answers.is_about_credentials(error):

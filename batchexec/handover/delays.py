@@ -94,7 +94,7 @@ class Delays:
             self._tell(error, str(error))
             return str(error)
         if self._order.queue_name != refused_by:
-            return reason  # it takes no jobs any more: the job has gone on to the next
+            return reason  # it no longer takes jobs: the job has gone on to the next
         is_plain = placement.is_plain and not self._order.is_to_blame(refusal)
         is_denied = isinstance(refusal, Denied)
         if is_denied:

@@ -71,7 +71,7 @@ class Cloud:
         return group in self.batch(region).logs_backend.groups
 
     def create_log_group(self, region: str, group: str) -> None:
-        """It is no error if it exists."""
+        """One that exists isn't an error."""
         self.batch(region).logs_backend.ensure_log_group(group)
 
     def put_log_events(

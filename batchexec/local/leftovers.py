@@ -17,7 +17,7 @@ PROC = Path("/proc")
 
 
 def signal_group(pid: int, number: int) -> None:
-    """Sends a signal to a process group. It is no error if the group is gone."""
+    """Sends a signal to a process group. A group that is gone isn't an error."""
     # macOS answers EPERM if only a zombie of the group is left.
     with suppress(ProcessLookupError, PermissionError):
         os.killpg(pid, number)

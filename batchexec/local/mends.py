@@ -3,10 +3,10 @@
 A stack that a change set has made names it, and shows its outputs, and its parameters
 as they were given. An update makes a new revision of a definition, makes what a
 condition has left out until now, and leaves alone what moto can't change. AWS::NoValue
-in a list is no entry, and RetainExceptOnCreate is kept to. A stack is deleted with all
-that is in it (`removals`). AWS Batch has a role of its
-own. A task of ECS comes to its end: nothing runs in it, it pretends to have succeeded.
-What is deleted is let go of.
+in a list isn't an entry, and RetainExceptOnCreate is kept to. A stack is deleted with
+all that is in it (`removals`), and what is deleted is let go of. AWS Batch has a role
+of its own. A task of ECS comes to its end: nothing runs in it, but it says that it has
+succeeded.
 """
 
 from __future__ import annotations

@@ -58,7 +58,7 @@ class LocalBatch:
 
     `port`: 0 takes a free port and keeps the logs of the jobs in a temporary folder.
     With any other port they are in `var/localbatch-<port>/<job id>.log`.
-    `host`: whoever can reach this address can run commands.
+    `host`: everybody who can reach this address can run commands.
     `names`: host names that clients call it by, if `host` isn't a loopback address.
     `folder`: where the logs are instead.
     `faults`: see `batchexec.local.faults`.

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
     from jobs.models import AbstractJob
 
-#: AWS Batch is asked again after so many times the time in which nothing has changed:
+#: AWS Batch is asked again after a multiple of the time in which nothing has changed:
 #: of a job that its row says runs, of an execution that is over, and of any other.
 RUNS, IS_OVER, WAITS = 2.0, 0.5, 0.1
 #: Watches that begin within this many seconds share their first look.

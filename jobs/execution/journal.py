@@ -26,7 +26,7 @@ logger = get_logger(__name__)
 
 #: What is noted is written this often, in seconds.
 INTERVAL = 5.0
-#: The thread that writes ends after so many intervals in which nothing was noted.
+#: The thread that writes ends after this number of intervals without a note.
 IDLE = 12
 #: For how many seconds a database that can't be reached is waited for at the end.
 PATIENCE_AT_END = 5.0

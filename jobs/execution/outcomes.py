@@ -240,7 +240,7 @@ class Recorder:
         """The execution was cancelled or given up: its outcome is ignored, its runner
         gone.
         """
-        text = "[%s] Job %s is not this execution's any more: its outcome is dropped"
+        text = "[%s] Job %s no longer belongs to this execution: its outcome is dropped"
         logger.warning(text, self, job)
         offer(job, partial(transitions.clear_runner, job), lambda: True)
 

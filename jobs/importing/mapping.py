@@ -76,7 +76,7 @@ def _entry(name: str, said: Any) -> Entry:
     except Exception as error:
         raise BadMapping(f"{name}: {error}") from None
     if not isinstance(cls, type) or not issubclass(cls, Performable):
-        raise BadMapping(f"{name}: {said['class']} is no subclass of jobs.Performable.")
+        raise BadMapping(f"{name}: {said['class']} isn't a subclass of jobs.Performable.")
     names = said.get("fields")
     if names is not None and not (
         isinstance(names, Mapping)

@@ -102,7 +102,7 @@ def _call(found: Any) -> Call:
             raise Unreadable("its handler has no job_class of Active Job")
         arguments = data.get("arguments") or []
         if not isinstance(arguments, list):
-            raise Unreadable("the arguments of its Active Job are no list")
+            raise Unreadable("the arguments of its Active Job aren't a list")
         return Call(data["job_class"], _arguments([_of_active_job(one) for one in arguments], {}))
     return Call(found.cls, {name: _value(value) for name, value in found.fields.items()})
 

@@ -88,7 +88,7 @@ class TableSource:
 
     def _expression(self, column: str) -> str:
         quoted = str(self._connection.ops.quote_name(column))
-        # Of a text that is no instant, Django's converter of SQLite makes none at all.
+        # Django's converter of SQLite makes none of a text that isn't an instant.
         is_text = self._connection.vendor == "sqlite" and column.endswith("_at")
         return f"CAST({quoted} AS TEXT)" if is_text else quoted
 

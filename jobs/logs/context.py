@@ -31,7 +31,7 @@ T = TypeVar("T")
 class Fields(dict[str, Any]):
     """The FIELDS of a job in hand."""
 
-    #: Whether it isn't in hand any more. A thread may outlast the job that started it,
+    #: Whether it is no longer in hand. A thread may outlast the job that started it,
     #: and then serve another.
     is_over = False
 

@@ -22,8 +22,8 @@ if TYPE_CHECKING:
     from jobs.models import AbstractJob
     from jobs.worker import Worker
 
-#: Seconds between two drawings; and between two counts of what is left, at least. A
-#: count is to take no more than one part in so many of the time.
+#: Seconds between two drawings; and between two counts of what is left, at least.
+#: Counting takes a twentieth of the time at most.
 DRAWN_EVERY, COUNTED_EVERY, PART = 0.5, 2.0, 20
 #: Waiting jobs are counted no further.
 MOST = 100_000

@@ -143,7 +143,7 @@ def _longest(pages: Pages[Any], at: dt.datetime) -> list[Any]:
 
 @dataclass(frozen=True)
 class Span:
-    """A time up to now, in parts of so many minutes."""
+    """A time up to now, in parts of some minutes each."""
 
     name: str
     label: str

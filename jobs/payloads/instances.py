@@ -71,7 +71,7 @@ def read(label: str, pk: Any, alias: str | None = None) -> models.Model:
     try:
         return _the_one(row, connections[using])
     except model.DoesNotExist as error:
-        raise DeserializationError(f"{label} {pk} doesn't exist (any more).") from error
+        raise DeserializationError(f"{label} {pk} doesn't exist.") from error
     except MAY_BE_OF_KEY as error:
         if not _is_of_key(error):
             raise

@@ -30,7 +30,7 @@ class News:
         self._told.clear()
 
     def wait(self, seconds: float) -> bool:
-        """Returns whether there were news within so many seconds."""
+        """Returns whether there were news within `seconds`."""
         self.awaited = True
         try:
             return self._told.wait(seconds)

@@ -103,7 +103,7 @@ class Slots:
                     self._changed.notify_all()
 
     def _perform(self, task: Task, waits: int) -> None:
-        """Afterwards, so many more threads wait for a task."""
+        """Afterwards, that many more threads wait for a task."""
         function, args = task
         try:
             function(*args)

@@ -135,7 +135,7 @@ def this_command() -> list[str]:
 
 
 def watch_parent(pid: int, stop: Any) -> None:
-    """Calls `stop()` once process `pid` isn't this process's parent any more."""
+    """Calls `stop()` once process `pid` is no longer this process's parent."""
 
     def watch() -> None:
         while os.getppid() == pid:

@@ -100,7 +100,7 @@ class Column:
         for convert in self._converters:
             found = convert(found, None, connection)
         if found is None and value is not None and self.expected:
-            # A text that is no instant: a condition on "none" would never hold.
+            # A text that isn't an instant: a condition on "none" would never hold.
             raise ValueError(f"{self.field.name} holds something that can't be read.")
         return self.checked(found)
 

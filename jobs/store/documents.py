@@ -133,7 +133,7 @@ class Documents:
 def _assigned(column: str, value: Any) -> Document:
     if value is not RAISED:
         return {"$literal": value}
-    # Not $inc: a value that is no number would end the write to all the others.
+    # Not $inc: a value that isn't a number would end the write to all the others.
     number = {"input": f"${column}", "to": "long", "onError": 0, "onNull": 0}
     return {"$add": [{"$convert": number}, 1]}
 

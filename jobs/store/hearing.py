@@ -96,7 +96,7 @@ class Hearing:
         return self._due is not None and time.monotonic() >= self._due
 
     def _hear_all(self, seconds: float) -> None:
-        """All messages that are there; else the first within so many seconds."""
+        """All messages that are there; else the first within the given seconds."""
         driver = self._connection.connection
         for notify in list(driver.notifies(timeout=max(0.0, seconds), stop_after=1)):
             self._hear(notify)

@@ -76,7 +76,7 @@ class MongoKeyed(Keyed[M]):
     def _write(self, operations: list[Any], *, tries: int) -> BulkWriteError | None:
         """Writes them in one round trip; those that find their key taken, once more.
 
-        Returns the error if there still are some after so many tries.
+        Returns the error if there still are some after the last try.
         """
         collection = self.store.collection
         refused = None

@@ -15,7 +15,7 @@ PATIENCE = 2.0
 
 
 def within(store: Store[Any], seconds: float) -> AbstractContextManager[Any]:
-    """A statement in the body fails after so many seconds, as far as the database can
+    """A statement in the body fails after that many seconds, as far as the database can
     do that.
     """
     if store.keeps_documents:

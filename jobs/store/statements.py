@@ -79,7 +79,7 @@ class Statements:
         self._columns = {name: quote(field.column) for name, field in self._fields.items()}
         self._fields_in_order = [field.attname for field in meta.concrete_fields]
         # An expression, because the driver of SQLite makes something else of a column's
-        # value by the type that the table declares: null, where text is no instant.
+        # value by the type that the table declares: null, where text isn't an instant.
         self.raw = "+" if connection.vendor == "sqlite" else ""
         self.mark = MARKS.get(connection.vendor, MARK).format
         # Of whole numbers, PostgreSQL is told how large their columns are.

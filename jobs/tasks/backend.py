@@ -120,7 +120,7 @@ class JobsBackend(BaseTaskBackend):
         """The result as the row is now, of any of the backends on its table.
 
         Raises TaskResultDoesNotExist for the id of a job that isn't a task, and for
-        everything that is no id.
+        everything that isn't an id.
         """
         from jobs.models import Job
         from jobs.store import store_for

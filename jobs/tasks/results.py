@@ -72,7 +72,7 @@ class JobResult(TaskResult):  # type: ignore[type-arg]
 def of(job: AbstractJob, task: Any = None) -> JobResult:
     """The result that the row is, with its `task` if that is at hand.
 
-    Of a row whose function, arguments or signature are not good any more, it says as
+    Of a row whose function, arguments or signature are no longer good, it says as
     much as the row does. If what it keeps of its tries isn't signed for it, nothing of
     that is taken, and its first error says so.
     """

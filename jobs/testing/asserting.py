@@ -34,7 +34,7 @@ def assert_enqueued(
     `wanted` is a class of job objects, a task of `django.tasks`, or a job's name, such
     as `shop.models.Order#send` for a delayed method. `expected` are fields of the job
     object, arguments of the task, and `queue`, `priority`, `run_at` and `unique_key`;
-    a field of such a name goes into `fields`. With `count`, exactly so many such jobs
+    a field of such a name goes into `fields`. With `count`, exactly that many such jobs
     must wait.
     """
     found = _matching(model, wanted, fields or {}, expected)

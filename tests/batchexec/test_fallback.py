@@ -89,7 +89,7 @@ def test_a_queue_that_is_disabled_behind_a_look_that_still_holds_is_passed_over_
     assert batch.calls()["counts"]["SubmitJob"] == 3  # one of which was refused
 
 
-def test_the_settings_own_queue_is_passed_over_likewise(batch, worker, client_of, tmp_path):
+def test_the_settings_own_queue_is_passed_over_too(batch, worker, client_of, tmp_path):
     client = client_of(batch)
     add_queue(client, "on-demand")
     client.update_job_queue(jobQueue="delayed-jobs", state="DISABLED")

@@ -216,7 +216,7 @@ def test_an_execution_that_died_is_a_failed_attempt_with_batchs_reason(
     batch.set_faults([fault])
     job = jobs.enqueue(Wait(str(tmp_path / "log"), str(tmp_path / "never")))
     assert worker().work_off() == (0, 1)
-    # No line of the job ran, so that is no attempt of it.
+    # No line of the job ran, so that isn't an attempt of it.
     assert (row(job).state, row(job).attempts, row(job).epoch) == (State.SCHEDULED, 0, 1)
     for part in (kind, quoted, "exit code", "log stream"):
         assert part in row(job).last_error

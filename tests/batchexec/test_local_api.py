@@ -1,4 +1,4 @@
-"""What AWS Batch refuses, describes and lists, and localbatch likewise. Nothing runs
+"""What AWS Batch refuses, describes and lists, and localbatch as well. Nothing runs
 here: jobs stay SUBMITTED.
 """
 

@@ -226,6 +226,6 @@ def test_its_folders_are_for_this_user_alone(tmp_path: Path):
     with LocalBatch(create=True, start_delay=0, folder=folder) as server:
         batch = Batch(server.url)
         batch.finished(batch.submit("true"))
-    make_private(folder)  # a second time is no error
+    make_private(folder)  # a second time isn't an error
     for path in (folder, folder.parent, folder / "processes"):
         assert stat.S_IMODE(path.stat().st_mode) == 0o700

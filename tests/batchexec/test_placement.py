@@ -1,5 +1,5 @@
 """Queue, definition and sizes go together, as AWS says what they are: one worker serves
-queues on Fargate and on machines of one's own, and definitions of each kind.
+queues on Fargate and on machines of your own, and definitions of each kind.
 """
 
 from __future__ import annotations

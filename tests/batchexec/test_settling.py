@@ -1,4 +1,4 @@
-"""A Batch job is over, or isn't known any more: whose word counts, and whether there is
+"""A Batch job is over, or is no longer known: whose word counts, and whether there is
 anything to settle.
 """
 

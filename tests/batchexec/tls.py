@@ -71,7 +71,7 @@ class Proxy(socketserver.ThreadingTCPServer):
         return self._context.wrap_socket(connection, server_side=True), address
 
     def handle_error(self, request: Any, client_address: Any) -> None:
-        """A client that goes away is no news."""
+        """A client that goes away isn't worth a line."""
 
 
 class Handler(BaseHTTPRequestHandler):

@@ -67,7 +67,7 @@ def total(news: list[Told]) -> int:
 
 
 def settled(news: list[Told]) -> int:
-    """How often they were told once nothing comes any more: a session that listens has
+    """How often they were told once nothing more comes: a session that listens has
     heard a later message, and so all earlier ones.
     """
     last = Told("the last to come")

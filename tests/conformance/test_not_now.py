@@ -1,4 +1,4 @@
-"""What can't be loaded now, or not yet, is no reason to fail for good."""
+"""A job that can't be loaded now, or not yet, doesn't fail for good."""
 
 from __future__ import annotations
 

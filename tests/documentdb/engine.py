@@ -1,4 +1,4 @@
-"""A DocumentDB server of one's own: PostgreSQL with the engine's extensions, on the
+"""A DocumentDB server for the tests: PostgreSQL with the engine's extensions, on the
 loopback interface.
 """
 

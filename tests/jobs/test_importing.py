@@ -401,7 +401,7 @@ def test_a_value_of_any_type_of_bson_is_a_line_of_the_report(source):
         ("[]", "must be a dictionary"),
         ('{"A": 5}', "A: give a dotted path"),
         ('{"A": "no_such.Class"}', "A: .*isn't known"),
-        ('{"A": "tests.samples.calls"}', "no subclass of jobs.Performable"),
+        ('{"A": "tests.samples.calls"}', "a subclass of jobs.Performable"),
         ('{"A": {"class": "tests.samples.Record", "fields": {"a": 5}}}', "fields is a dictionary"),
         ('{"A": {"class": "tests.samples.Record", "other": 1}}', "give a dotted path"),
     ],

@@ -134,12 +134,12 @@ def test_watch_writes_a_document_a_line_for_a_program():
 
 
 def test_watch_looks_on_while_the_database_is_away(tmp_path):
-    (file := tmp_path / "db.sqlite3").mkdir()  # which is no file to be opened
+    (file := tmp_path / "db.sqlite3").mkdir()  # which isn't a file that can be opened
     url = f"sqlite:///{file}"
     with terminal("jobs", "stats", "--watch", "0.2", DATABASE_URL=url) as screen:
         screen.shows("The database can't be reached")
         file.rmdir()
-        screen.shows("migrate")  # that is no outage: it ends
+        screen.shows("migrate")  # that isn't an outage: it ends
         assert screen.wait() == 1
 
 

@@ -152,7 +152,7 @@ def test_of_several_reports_in_a_second_the_last_one_is_written(monkeypatch):
     assert bulletin.due_at() == float("inf")
 
 
-# Without a queue, and what is no progress
+# Without a queue, and what isn't progress
 
 
 class Plain(jobs.Performable):

@@ -106,7 +106,7 @@ class Base(RuleBasedStateMachine):
         return self.model.jobs[actor.pk]
 
     def pick_an_actor(self, items: Sequence[T], able: Callable[[T], bool], number: int) -> T:
-        """One that still is what it believes to be, or one that isn't any more; any,
+        """One that still is what it believes to be, or one that no longer is; any,
         where there is no such.
         """
         return self.pick(

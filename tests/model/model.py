@@ -38,7 +38,7 @@ class ModelJob:
     handed_over: bool = False
     runner: str = ""
     heartbeat_at: dt.datetime | None = None
-    #: How a job ended whose row isn't there any more.
+    #: How a job ended whose row is gone.
     gone: str = ""
 
     def snapshot(self) -> ModelJob:

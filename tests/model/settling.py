@@ -1,5 +1,5 @@
 """Watchers that decide, by what they read, that an execution ended without an outcome.
-By then it may not be so any more.
+By then it may no longer be so.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ class Settling(Executing):
         watch = self.pick_an_actor(found, self.holds, number)
         handle = self.read(watch.pk)
         if handle is None or not handle.seen.watched_by(watch.worker.name, watch.epoch):
-            return self.happened("look: not this watcher's any more")
+            return self.happened("look: no longer this watcher's")
         self.looks.append(Look(handle.job, handle.seen, watch.worker))
         if decides:
             self.tick()

@@ -282,7 +282,7 @@ class TestAlive:
         with serving({"/healthz": 503}) as port:
             monkeypatch.setenv("PORT", str(port))
             assert alive.main(first) == 1
-        assert alive.main(first) == 1  # nobody listens any more
+        assert alive.main(first) == 1  # nobody listens now
         assert "doesn't answer" in capsys.readouterr().err
 
     def test_a_worker_is_asked_for_its_signs_of_life_behind_an_init_too(

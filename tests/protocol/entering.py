@@ -71,7 +71,7 @@ def hand_over(s: State, n: int, w: Watcher, rules: Rules, bounds: Bounds) -> Ste
         yield Step("sets handed_over", with_watcher(handed, n, w._replace(at=at)))
     else:
         yield Step(
-            "can't set handed_over: it doesn't hold the job any more", with_watcher(s, n, Watcher())
+            "can't set handed_over: it no longer holds the job", with_watcher(s, n, Watcher())
         )
 
 
@@ -139,7 +139,7 @@ def _waits(s: State, n: int, w: Watcher) -> Steps:
 def submit(s: State, n: int, w: Watcher, rules: Rules, bounds: Bounds) -> Steps:
     """client.submit: it is never certain what becomes of the reply."""
     if (gone := not_held(s, n, w)) is not None:
-        yield Step("notices that it doesn't hold the job any more", gone)
+        yield Step("notices that it no longer holds the job", gone)
     unknown = w._replace(at="looking at row" if rules.look_before_repeating else "submitting")
     number = len(s.containers)
     if number < bounds.batch_jobs:
@@ -183,7 +183,7 @@ def after_throttling(s: State, n: int, w: Watcher, rules: Rules, bounds: Bounds)
     """Entry._take_try: the next try, after a pause of any length."""
     is_unread = s.row.state == GONE and not rules.row_before_repeating
     if (gone := not_held(s, n, w)) is not None and not is_unread:
-        yield Step("notices that it doesn't hold the job any more", gone)
+        yield Step("notices that it no longer holds the job", gone)
     elif rules.intent_renewed:
         yield from repeat(s, n, w, rules, bounds)
     else:
@@ -243,7 +243,7 @@ def look_at_row(s: State, n: int, w: Watcher, rules: Rules, bounds: Bounds) -> S
     is the last one.
     """
     if (gone := not_held(s, n, w)) is not None:
-        yield Step("reads that it doesn't hold the job any more", gone)
+        yield Step("reads that it no longer holds the job", gone)
     elif s.row.runner >= 0:
         recording = w._replace(at="recording", batch_job=s.row.runner)
         yield Step(

@@ -153,7 +153,7 @@ def _explore(rules: Rules, bounds: Bounds, start: str) -> Found:
 
 
 def _endless(order: list[State], before: list[list[int]], bounds: Bounds) -> tuple[str, int] | None:
-    """The nearest state from which no end is reached by steps that are no faults."""
+    """The nearest state from which no end is reached by steps that aren't faults."""
     cut_off = [is_cut_off(state, bounds) for state in order]
     for invariant, ends in (
         (LOST, [s.row.state in FINISHED for s in order]),

@@ -148,7 +148,7 @@ class State(NamedTuple):
     #: must still be in.
     deleting: str = ""
     #: Whether anything was ever paused, or ListJobs blind for longer than SETTLE: then
-    #: a second submission is no waste.
+    #: a second submission isn't a waste.
     excused: bool = False
     #: The invariant that the step to this state broke.
     broken: str = ""

@@ -38,7 +38,7 @@ def poll(s: State, n: int, w: Watcher, rules: Rules, bounds: Bounds) -> Steps:
     it.
     """
     if (gone := not_held(s, n, w)) is not None:
-        yield Step("notices that it doesn't hold the job any more", gone)
+        yield Step("notices that it no longer holds the job", gone)
     container = s.containers[w.batch_job]
     if container.over or container.at == "gone":
         yield Step(
@@ -56,7 +56,7 @@ def settle(s: State, n: int, w: Watcher, rules: Rules, bounds: Bounds) -> Steps:
     """
     row = s.row
     if (gone := not_held(s, n, w)) is not None:
-        yield Step("reads that it doesn't hold the job any more", gone)
+        yield Step("reads that it no longer holds the job", gone)
     elif row.runner >= 0 and row.runner != w.batch_job and rules.give_up_own_ended:
         after = w._replace(at="recording runner", seen=row.runner)
         yield Step(f"reads that Batch job {row.runner} is registered", with_watcher(s, n, after))
@@ -110,7 +110,7 @@ def refused(s: State, n: int, w: Watcher, rules: Rules, bounds: Bounds) -> Steps
     under way all the same.
     """
     if (gone := not_held(s, n, w)) is not None:
-        yield Step("reads that it doesn't hold the job any more", gone)
+        yield Step("reads that it no longer holds the job", gone)
     elif s.row.runner >= 0 and rules.refusal_spares_runner:
         after = w._replace(at="recording", batch_job=s.row.runner)
         yield Step(f"reads that Batch job {s.row.runner} is registered", with_watcher(s, n, after))

@@ -34,7 +34,7 @@ class Block:
 
 
 def block(region: Region, queue_arn: str, cpus: float) -> Block | None:
-    """What keeps a job that needs so many vCPUs from being placed, or None."""
+    """What keeps a job with that many vCPUs from being placed, or None."""
     queue = region.queues.get(queue_arn)
     if queue is None:
         return Block(NO_CAPACITY)

@@ -30,7 +30,7 @@ UNREADABLE = (
     "run this again."
 )
 AGAIN = "Run this again later: what is done is left as it is."
-WHO = "whoever runs the command, so allow it, or use other credentials"
+WHO = "the identity that runs the command, so allow it, or use other credentials"
 
 
 class Command(OutputCommand):

@@ -123,8 +123,8 @@ class Command(OutputCommand):
     ) -> None:
         if not consent and not is_loopback(host):
             raise CommandError(
-                f"Other machines can reach {host!r}, and localbatch runs commands for whoever "
-                f"reaches it: leave --host out, or add {CONSENT}."
+                f"Other machines can reach {host!r}, and localbatch runs commands for everybody "
+                f"who reaches it: leave --host out, or add {CONSENT}."
             )
         try:
             from batchexec.local.server import LocalBatch

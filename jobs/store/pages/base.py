@@ -11,7 +11,7 @@ from typing import Any, Generic
 from jobs.store.reading import M
 from jobs.store.row_writes import Conditions
 
-#: Texts that may be long are cut to so many characters where rows are listed.
+#: Texts that may be long are cut to this many characters where rows are listed.
 CUT = {"handler": 600, "last_error": 600}
 #: Not read for a list at all.
 LEFT_OUT = ("signature", "result")

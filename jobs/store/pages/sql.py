@@ -80,7 +80,7 @@ class PagesOf(Pages[M]):
         ):
             begins, ends = _instant(first), _instant(last)
             if begins is None or ends is None:
-                continue  # somebody wrote what is no instant
+                continue  # somebody wrote what isn't an instant
             group = Failures(str(error_key), count, begins, ends, example)
             if (hour_at := _instant(of_hour)) is not None:
                 group.hours[int((hour_at - since).total_seconds() // 3600)] = count
