@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import threading
 import time
 from collections.abc import Iterator
@@ -61,8 +60,13 @@ async def finished(result: JobResult) -> None:
             await result.arefresh()
             if result.is_finished:
                 return
-            with contextlib.suppress(asyncio.TimeoutError):
-                await asyncio.wait_for(news.wait(), pause)
+            # Not asyncio's wait_for: before Python 3.12, it takes a cancel that comes
+            # together with the news for the news.
+            timer = loop.call_later(pause, news.set)
+            try:
+                await news.wait()
+            finally:
+                timer.cancel()
 
 
 def _pauses() -> Iterator[float]:

@@ -6,7 +6,7 @@ import asyncio
 import os
 import threading
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from typing import Any
 
 import pytest
@@ -15,6 +15,7 @@ from django.test import override_settings
 import jobs
 from jobs.models import Job
 from jobs.operator import actions
+from jobs.store import store_for
 from jobs.tasks import compat, waiting
 from tests.processes import in_a_thread, wait_for
 from tests.tasks import work
@@ -65,6 +66,44 @@ def test_a_wait_that_takes_too_long_is_a_time_out():
 
     with pytest.raises(asyncio.TimeoutError):
         in_a_loop(too_long())
+
+
+class Unfinished:
+    """A result that is looked at in no time, and never finished."""
+
+    is_finished = False
+
+    def __init__(self) -> None:
+        self.looks = 0
+
+    async def arefresh(self) -> None:
+        self.looks += 1
+
+
+@pytest.mark.parametrize("steps", range(6))
+def test_a_cancel_of_the_wait_ends_it_however_far_news_have_come(monkeypatch, steps):
+    """News take a few steps of the loop to the task that waits for them."""
+    tells: list[Any] = []
+    monkeypatch.setattr(waiting, "FIRST_PAUSE", 60)
+    monkeypatch.setattr(waiting, "Listener", lambda listen: nullcontext(listen()))
+    monkeypatch.setattr(
+        type(store_for(Job)), "listen_for_ends", lambda store, tell: tells.append(tell)
+    )
+
+    async def cancelled() -> bool:
+        result: Any = Unfinished()
+        task = asyncio.ensure_future(waiting.finished(result))
+        while result.looks < 2:
+            await asyncio.sleep(0)
+        await asyncio.sleep(0)  # now it waits
+        tells[0]()
+        for _ in range(steps):
+            await asyncio.sleep(0)
+        task.cancel()
+        await asyncio.wait({task}, timeout=30)
+        return task.cancelled()
+
+    assert asyncio.run(cancelled())
 
 
 def test_a_wait_ends_with_a_cancel_and_with_a_row_that_is_deleted():
