@@ -94,6 +94,8 @@ class Acts:
         return Selection(Filter(), list(dict.fromkeys(ids)), seen_at, self.model)
 
     def _ask(self, request: HttpRequest, offer: Offer, selection: Selection) -> HttpResponse:
+        # Before they are counted: what changes meanwhile may not be among them.
+        seen_at = store_for(self.model).now()
         counts = selection.count_by_state(COUNTED)
         taken = {state: number for state, number in counts.items() if state in offer.states}
         left = {state: number for state, number in counts.items() if state not in offer.states}
@@ -121,7 +123,7 @@ class Acts:
             "ids": selection.ids,
             "parameters": parameters_of(selection.filter).items(),
             "ids_name": ACTION_CHECKBOX_NAME,
-            "seen_at": store_for(self.model).now().isoformat(),
+            "seen_at": seen_at.isoformat(),
             "back": self._address_back(request),
             "from_job": request.POST.get("from_job", ""),
         }

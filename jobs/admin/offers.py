@@ -101,7 +101,7 @@ def action_of(offer: Offer, request: HttpRequest) -> Action:
         if offer.takes == "time":
             return bulk.reschedule(_instant(given.get("delay", ""), given.get("run_at", "")))
         if offer.takes == "place":
-            queue, priority = given.get("to_queue", "").strip(), given.get("to_priority", "")
+            queue, priority = given.get("to_queue", ""), given.get("to_priority", "")
             if not queue and not priority.strip():
                 raise Unclear("Nothing was done: say a queue, a priority, or both.")
             return bulk.move(

@@ -4,6 +4,7 @@ on once that is deleted.
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Any
 
 from django import forms
@@ -20,6 +21,8 @@ class PauseForm(forms.ModelForm):  # type: ignore[type-arg]
     class Meta:
         model = Pause
         fields = ("kind", "value", "reason")
+        # As it is given: "mail " is another queue than "mail".
+        field_classes = {"value": partial(forms.CharField, strip=False)}
         labels = {"kind": "What", "value": "Name"}
         help_texts = {
             "value": "Of the queue; or of the class or delayed method, as the list of jobs has it.",

@@ -79,13 +79,13 @@ def retry(job: AbstractJob) -> None:
     raise _changed(now)
 
 
-def cancel(job: AbstractJob) -> None:
+def cancel(job: AbstractJob, *, seen_at: dt.datetime | None = None) -> None:
     """An unfinished job ends as cancelled; if it is being executed, its outcome is
     dropped.
 
-    Refused for a finished job.
+    Refused for a finished job, and for one that changed after `seen_at`.
     """
-    if transitions.cancel(job):
+    if transitions.cancel(job, seen_at):
         tell_cancelled(job)
         return
     now = find(job.pk, type(job))
@@ -113,14 +113,15 @@ def tell_cancelled(job: AbstractJob) -> None:
         )
 
 
-def unlock(job: AbstractJob) -> AbstractJob | None:
+def unlock(job: AbstractJob, *, seen_at: dt.datetime | None = None) -> AbstractJob | None:
     """Lets go of the job's lock as if its lease had expired.
 
     Returns the job as it is then, None if it was deleted. A job that its worker
     performs counts a failed attempt, a job that is executed elsewhere is detached, and
-    a job that nobody has begun is ready. Refused for a job that isn't locked.
+    a job that nobody has begun is ready. Refused for a job that isn't locked, and for
+    one that changed after `seen_at`.
     """
-    if not transitions.expire(job):
+    if not transitions.expire(job, seen_at):
         now = find(job.pk, type(job))
         if now.state == State.RUNNING:
             raise _changed(now)
@@ -134,15 +135,17 @@ def prune(
     states: Iterable[str] = FINISHED,
     model: type[AbstractJob] = Job,
     chosen: Filter | None = None,
+    *,
+    at: dt.datetime | None = None,
 ) -> int:
-    """Deletes jobs that ended longer ago than `age`, and meet `chosen`; returns how
-    many.
+    """Deletes jobs that had ended longer ago than `age`, and met `chosen`, `at` that
+    instant, by default now; returns how many.
 
     Raises ValueError for a state of jobs that have not ended.
     """
     by_index = chosen is None or not chosen.on_rows()
     discard = _discard if by_index else _discard_by_keys
-    return sum(discard(model, where) for where in _to_prune(age, states, model, chosen))
+    return sum(discard(model, where) for where in _to_prune(age, states, model, chosen, at))
 
 
 def to_prune(
@@ -151,11 +154,12 @@ def to_prune(
     model: type[AbstractJob] = Job,
     chosen: Filter | None = None,
     *,
+    at: dt.datetime | None = None,
     most: int,
 ) -> dict[str, int]:
     """How many jobs `prune` would delete, by their states; up to `most` of each."""
     pages = pages_for(model)
-    found = _to_prune(age, states, model, chosen)
+    found = _to_prune(age, states, model, chosen, at)
     return {where["state"]: pages.number(where, most) for where in found}
 
 
@@ -164,6 +168,7 @@ def _to_prune(
     states: Iterable[str],
     model: type[AbstractJob],
     chosen: Filter | None,
+    at: dt.datetime | None,
 ) -> list[dict[str, Any]]:
     """The conditions, for each state by itself, as the index of what has ended wants
     them.
@@ -171,7 +176,8 @@ def _to_prune(
     if unfinished := set(states) - set(FINISHED):
         raise ValueError(f"{', '.join(sorted(unfinished))}: only jobs that have ended are pruned.")
     store, chosen = store_for(model), chosen or Filter()
-    conditions = {**chosen.conditions(store), "finished_at__lt": store.now() - age}
+    at = at or store.now()
+    conditions = {**chosen.conditions(store, at), "finished_at__lt": at - age}
     conditions.pop("state__in", None)
     possible = chosen.states or tuple(states)
     return [{**conditions, "state": str(state)} for state in states if state in possible]

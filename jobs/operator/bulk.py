@@ -35,8 +35,8 @@ READ = 20_000
 class Selection:
     """Jobs by a filter, or by their ids (then the filter applies to these, too).
 
-    With `seen_at`, jobs that changed after that instant are left alone: somebody was
-    shown the others and said yes.
+    With `seen_at`, jobs that changed after that instant are left alone, and so are
+    those that meet the filter only since: somebody was shown the others and said yes.
     """
 
     filter: Filter = field(default_factory=Filter)
@@ -50,15 +50,14 @@ class Selection:
         """
         if self.ids is not None:
             return sum(len(rows) for rows in self.thousands())
-        where = self.filter.conditions(store_for(self.model))
-        return pages_for(self.model).number(where, most)
+        return pages_for(self.model).number(self._conditions(), most)
 
     def count_by_state(self, most: int) -> dict[str, int]:
         """How many there are in each state that has any; up to `most` of each."""
         if self.ids is not None:
             return Counter(row.state for rows in self.thousands() for row in rows)
         pages, found = pages_for(self.model), {}
-        conditions = self.filter.conditions(store_for(self.model))
+        conditions = self._conditions()
         conditions.pop("state__in", None)
         for state in self.filter.states or State.values:
             where = {**conditions, "state": str(state)}
@@ -71,15 +70,18 @@ class Selection:
         if self.ids is not None:
             rows = (row for some in self.thousands(("handed_over",)) for row in some)
             return sum(row.handed_over for row in rows)
-        where = {**self.filter.conditions(store_for(self.model)), "handed_over": True}
+        where = {**self._conditions(), "handed_over": True}
         return pages_for(self.model).number(where, most)
+
+    def _conditions(self) -> dict[str, Any]:
+        return self.filter.conditions(store_for(self.model), self.seen_at)
 
     def thousands(self, names: Sequence[str] = ("state",)) -> Iterator[list[Any]]:
         """Their keys and these columns, for one statement at a time, in the order of
         keys.
         """
         store = store_for(self.model)
-        where = self.filter.conditions(store)
+        where = self._conditions()
         if self.ids is not None:
             keys = [key for one in self.ids if (key := store.id_of(one)) is not None]
             for start in range(0, len(keys), BATCH):

@@ -22,6 +22,8 @@ LONGEST_TEXT = 255
 LONGEST_PATTERN = 2 * LONGEST_TEXT
 LONGEST = dt.timedelta(days=36_500)
 UNITS = {"s": 1, "m": 60, "h": 3600, "d": 86400}
+#: Not names: what is around them on a line says nothing.
+SPACED = ("state", "failed_within", "waiting_longer_than", "text")
 #: A text is looked for in these columns.
 SEARCHED = "name|queue|locked_by|unique_key|last_error|handler"
 
@@ -92,11 +94,13 @@ class Filter:
         """Of texts, as in a URL, by the fields' names; lengths of time are like `90s`,
         `30m`, `12h` or `7d`. Empty ones say nothing.
 
-        Raises BadFilter for what can't be understood.
+        Names are taken as they are: `"mail "` is another queue than `"mail"`. Raises
+        BadFilter for what can't be understood.
         """
         found: dict[str, Any] = {}
         for field in fields(cls):
-            text = given.get(field.name, "").strip()
+            text = given.get(field.name, "")
+            text = text.strip() if field.name in SPACED else text
             if text:
                 is_length = field.name in ("failed_within", "waiting_longer_than")
                 found[field.name] = length_of_time(text) if is_length else text
@@ -120,8 +124,11 @@ class Filter:
         """The states in which a job can meet it; empty if any."""
         return min(self._implied().values(), key=len, default=())
 
-    def on_index(self, store: Store[Any]) -> dict[str, Any]:
-        """The conditions that an index serves, but for the queue."""
+    def on_index(self, store: Store[Any], at: dt.datetime | None = None) -> dict[str, Any]:
+        """The conditions that an index serves, but for the queue.
+
+        Lengths of time end `at` that instant, by default now.
+        """
         found: dict[str, Any] = {}
         if self.id is not None:
             pk = store.id_of(self.id)
@@ -131,9 +138,9 @@ class Filter:
         elif self.states:
             found["state__in"] = [str(state) for state in self.states]
         if self.failed_within is not None:
-            found["finished_at__gte"] = store.now() - self.failed_within
+            found["finished_at__gte"] = (at or store.now()) - self.failed_within
         if self.waiting_longer_than is not None:
-            found["run_at__lte"] = store.now() - self.waiting_longer_than
+            found["run_at__lte"] = (at or store.now()) - self.waiting_longer_than
         if self.unique_key is not None:
             found["unique_key"] = self.unique_key
         if self.error is not None:
@@ -154,10 +161,10 @@ class Filter:
             found[f"{SEARCHED}__icontains"] = list(dict.fromkeys(texts))
         return found
 
-    def conditions(self, store: Store[Any]) -> dict[str, Any]:
-        """All of them, as a store takes them."""
+    def conditions(self, store: Store[Any], at: dt.datetime | None = None) -> dict[str, Any]:
+        """All of them, as a store takes them; see `on_index`."""
         queue = {} if self.queue is None else {"queue": self.queue}
-        return {**self.on_index(store), **queue, **self.on_rows()}
+        return {**self.on_index(store, at), **queue, **self.on_rows()}
 
 
 def length_of_time(text: str) -> dt.timedelta:

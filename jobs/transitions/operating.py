@@ -29,13 +29,13 @@ if TYPE_CHECKING:
 HELD_UNTIL = instants.LAST
 
 
-def cancel(job: AbstractJob) -> bool:
-    """An unfinished job ends as cancelled.
+def cancel(job: AbstractJob, seen_at: dt.datetime | None = None) -> bool:
+    """An unfinished job ends as cancelled, unless it changed after `seen_at`.
 
     The runner stays named until it ends, so that nobody starts a second one beside it.
     """
     store = store_of(job)
-    where = {"epoch": job.epoch, "state__in": list(UNFINISHED)}
+    where = {**as_seen(seen_at), "epoch": job.epoch, "state__in": list(UNFINISHED)}
     ended = cancelled(store.now(), epoch=job.epoch + 1)
     if job.result:
         ended["result"] = _result_of_cancel(job)
@@ -76,9 +76,11 @@ def sign(job: AbstractJob, signature: str) -> bool:
     return store_of(job).apply(job, where, changes)
 
 
-def expire(job: AbstractJob) -> bool:
-    """The watcher's lease ends now. A reaper decides what becomes of the job."""
-    where = {**as_watcher(job), "locked_at": job.locked_at}
+def expire(job: AbstractJob, seen_at: dt.datetime | None = None) -> bool:
+    """The watcher's lease ends now, unless the job changed after `seen_at`. A reaper
+    decides what becomes of it.
+    """
+    where = {**as_watcher(job), **as_seen(seen_at), "locked_at": job.locked_at}
     return store_of(job).apply(job, where, {"locked_at": expired(store_of(job))})
 
 
@@ -147,6 +149,13 @@ def again(now: dt.datetime) -> dict[str, Any]:
         "finished_at": None,
         "started_at": None,
     }
+
+
+def as_seen(seen_at: dt.datetime | None) -> dict[str, Any]:
+    """Not changed since, if that is an instant. No renewal of a lease and no heartbeat
+    changes `updated_at`.
+    """
+    return {} if seen_at is None else {"updated_at__lte": seen_at}
 
 
 def expired(store: Store[Any]) -> dt.datetime:

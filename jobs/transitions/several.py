@@ -16,7 +16,7 @@ from jobs.states import FINISHED, UNFINISHED, State
 from jobs.store import store_for
 from jobs.store.base import RAISED
 from jobs.transitions.conditions import WAITING
-from jobs.transitions.operating import again, cancelled, expired
+from jobs.transitions.operating import again, as_seen, cancelled, expired
 
 if TYPE_CHECKING:
     from jobs.models import AbstractJob
@@ -99,9 +99,7 @@ def discard_several(
 
 
 def _as_seen(keys: Keys, seen_at: dt.datetime | None) -> Mapping[str, Any]:
-    found: dict[str, Any] = {"pk__in": list(keys)}
-    # No renewal of a lease and no heartbeat changes `updated_at`.
-    return found if seen_at is None else {**found, "updated_at__lte": seen_at}
+    return {"pk__in": list(keys), **as_seen(seen_at)}
 
 
 def _due(run_at: dt.datetime | None, now: dt.datetime) -> dict[str, Any]:

@@ -18,6 +18,8 @@ from django.utils import timezone
 import jobs
 from jobs import likeness
 from jobs.models import Job
+from jobs.operator import bulk
+from jobs.store import store_for
 from tests.jobs.commanding import enqueued, set_row
 from tests.jobs.test_admin import HOSTILE, LIST, page_of
 from tests.processes import row
@@ -94,6 +96,67 @@ def test_all_that_match_are_retried_after_a_question_and_nothing_else(admin_clie
     ]
     assert [state_of(job) for job in matching] == ["ready"] * 3
     assert [state_of(job) for job in (other, ready, late)] == ["failed", "ready", "failed"]
+
+
+@pytest.mark.parametrize("queue", ["mail ", " mail", "\u00a0mail", "mail\t", " "])
+def test_a_queue_is_taken_as_it_is_named_from_its_link_to_the_action(admin_client, queue):
+    other, chosen = enqueued(queue="mail"), enqueued(queue=queue)
+    overview = admin_client.get(reverse("admin:jobs_job_overview")).context_data
+    [query] = [one["query"] for one in overview["waiting"] if one["queue"] == queue]
+    found = admin_client.get(LIST + query).context["cl"]
+    assert [job.pk for job in found.result_list] == [chosen.pk]
+    asked = post(admin_client, "delete", query=query, select_across="1")
+    assert said(confirmed(admin_client, asked), admin_client) == ["1 job deleted."]
+    assert (state_of(other), state_of(chosen)) == ("ready", None)
+    confirmed(admin_client, post(admin_client, "move", other), to_queue=queue)
+    assert row(other).queue == queue
+
+
+def test_a_unique_key_is_taken_as_it_is(admin_client):
+    other, chosen = enqueued(unique_key="k"), enqueued(unique_key="k ")
+    found = admin_client.get(LIST, {"unique_key": "k "}).context["cl"]
+    assert [job.pk for job in found.result_list] == [chosen.pk] != [other.pk]
+
+
+def test_what_is_around_a_text_that_is_looked_for_says_nothing(admin_client):
+    job = enqueued("failed", last_error="Boom")
+    given = {"q": " Boom ", "state": " failed ", "failed_within": " 1h "}
+    set_row(job, finished_at=timezone.now())
+    assert admin_client.get(LIST, given).context["cl"].result_count == 1
+
+
+def test_a_job_that_changes_while_they_are_counted_was_not_seen(admin_client, monkeypatch):
+    seen, meanwhile = enqueued("failed", queue="mail"), enqueued(queue="mail")
+    count = bulk.Selection.count_by_state
+
+    def slow(selection: bulk.Selection, most: int) -> dict[str, int]:
+        found = count(selection, most)
+        set_row(meanwhile, state="failed", updated_at=store_for(Job).now())
+        return found
+
+    monkeypatch.setattr(bulk.Selection, "count_by_state", slow)
+    query = "?state=failed&queue=mail"
+    asked = post(admin_client, "delete", query=query, select_across="1")
+    assert "1 job" in asked.content.decode()
+    assert state_of(meanwhile) == "failed"
+    assert said(confirmed(admin_client, asked), admin_client) == [
+        "1 job deleted.",
+        "1 job left alone: 1 changed meanwhile.",
+    ]
+    assert (state_of(seen), state_of(meanwhile)) == (None, "failed")
+
+
+def test_jobs_that_have_waited_for_long_enough_only_since_the_question_are_not_meant(
+    admin_client, monkeypatch
+):
+    now, hour = store_for(Job).now(), dt.timedelta(hours=1)
+    then = now - 3 * hour
+    old, young = (enqueued(run_at=now - age, updated_at=then) for age in (2 * hour, hour / 2))
+    asked = post(admin_client, "cancel", query="?waiting=1h", select_across="1")
+    monkeypatch.setattr(store_for(Job), "now", lambda: now + hour)
+    assert store_for(Job).now() - row(young).run_at > hour
+    assert said(confirmed(admin_client, asked), admin_client) == ["1 job cancelled."]
+    assert (state_of(old), state_of(young)) == ("cancelled", "ready")
 
 
 @pytest.mark.parametrize(

@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 from django.apps import apps
+from django.contrib.admin.utils import quote
 from django.contrib.auth.management import create_permissions
 from django.contrib.auth.models import Permission, User
 from django.urls import reverse
@@ -41,6 +42,17 @@ def test_a_queue_is_paused_and_goes_on(admin_client, calls):
     assert admin_client.post(delete, {"post": "yes"}).status_code == 302
     assert paused() == []
     assert jobs.Worker().work_off() == (1, 0)
+
+
+def test_a_queue_whose_name_ends_with_a_space_is_paused_and_goes_on(admin_client, calls):
+    jobs.enqueue(Record("plain"), queue="mail")
+    jobs.enqueue(Record("spaced"), queue="mail ")
+    pause(admin_client, value="mail ")
+    assert paused() == [("queue", "mail ", "")]
+    assert (jobs.Worker().work_off(), calls) == ((1, 0), ["plain"])
+    delete = reverse("admin:jobs_pause_delete", args=[quote(pausing.paused()[0].pk)])
+    assert admin_client.post(delete, {"post": "yes"}).status_code == 302
+    assert paused() == []
 
 
 def test_several_go_on_together(admin_client):

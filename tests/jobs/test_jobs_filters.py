@@ -13,6 +13,7 @@ from django.utils import timezone
 import jobs
 from jobs.models import Job, State
 from jobs.operator import bulk
+from jobs.store import store_for
 from tests.jobs.commanding import enqueued
 from tests.processes import row
 from tests.samples import Fail, Record
@@ -163,6 +164,54 @@ def test_what_changed_after_the_question_is_left_alone(run, monkeypatch):
         "2 jobs left alone, because they changed meanwhile, or are still being executed.",
     ]
     assert row(seen).state == State.READY
+
+
+@pytest.mark.parametrize(
+    ("action", "state", "after"),
+    [("cancel", State.READY, State.CANCELLED), ("unlock", State.RUNNING, State.READY)],
+)
+def test_a_job_that_was_named_and_changed_after_the_question_is_left_alone(
+    run, monkeypatch, action, state, after
+):
+    changed, other = (enqueued(state, locked_by="w", locked_at=timezone.now()) for _ in range(2))
+
+    def meanwhile() -> str:
+        now = timezone.now() + HOUR
+        Job.objects.filter(pk=changed.pk).update(state=State.RUNNING, updated_at=now)
+        return "y"
+
+    monkeypatch.setattr(sys.stdin, "isatty", lambda: True, raising=False)
+    monkeypatch.setattr("builtins.input", meanwhile)
+    said = run(action, changed.pk, other.pk)
+    assert said.status == 1
+    assert f"Job {changed.pk} changed meanwhile (it is running): try again." in said.err
+    assert said.out.startswith("1 job ")
+    assert (row(changed).state, row(other).state) == (State.RUNNING, after)
+    assert run(action, changed.pk, "--yes").status == 0
+
+
+@pytest.mark.parametrize("name", ["prune", "cancel"])
+def test_no_more_jobs_are_old_enough_when_the_answer_comes(run, monkeypatch, name):
+    now, clock = store_for(Job).now(), store_for(Job)
+    old, young = now - 2 * HOUR, now - HOUR / 2
+    if name == "prune":
+        found = [enqueued(State.FAILED, finished_at=at, updated_at=at) for at in (old, young)]
+        arguments = ["prune", "--older-than", "1h"]
+    else:
+        found = [enqueued(run_at=at, updated_at=old) for at in (old, young)]
+        arguments = ["cancel", "--waiting-longer-than", "1h"]
+
+    def an_hour_later() -> str:
+        monkeypatch.setattr(clock, "now", lambda: now + HOUR)
+        return "y"
+
+    monkeypatch.setattr(sys.stdin, "isatty", lambda: True, raising=False)
+    monkeypatch.setattr("builtins.input", an_hour_later)
+    said = run(*arguments)
+    assert " 1 job (1 " in said.err
+    assert said.out.startswith("1 job ")
+    assert store_for(Job).now() == now + HOUR
+    assert row(found[1]).state in (State.FAILED, State.READY)
 
 
 def test_ctrl_c_in_the_middle_is_a_sentence_and_what_was_done_stays(run, monkeypatch):

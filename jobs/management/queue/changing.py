@@ -71,21 +71,22 @@ def _say_cleared(console: Console, outcome: Outcome, options: Options) -> int:
 def prune(console: Console, options: Options) -> int:
     states = [options["state"]] if options["state"] else FINISHED
     which = options["older_than"], states, Job, filter_of(options)
+    at = store_for(Job).now()  # so that those are deleted that were asked about
     if options["dry_run"] or not options["yes"]:
-        counts = actions.to_prune(*which, most=COUNTED)
+        counts = actions.to_prune(*which, at=at, most=COUNTED)
         if options["dry_run"]:
             return console.report("deleted", sum(counts.values()), None, options)
         if any(counts.values()):
             # Nightly scripts have always done this unasked.
             console.ask(_question(bulk.delete(), counts), options, unattended=True)
-    return console.report("deleted", actions.prune(*which), None, options)
+    return console.report("deleted", actions.prune(*which, at=at), None, options)
 
 
 def _change(
     console: Console,
     options: Options,
     action: Action,
-    each: Callable[[AbstractJob], Any],
+    each: Callable[..., Any],
     *,
     unattended: bool = False,
 ) -> int:
@@ -97,8 +98,9 @@ def _change(
         if options["dry_run"]:
             each = partial(_require_suiting, action)
         elif action.destroys:
-            question = f"{action.verb} {counted(len(jobs.ids))}?"
-            console.ask(question, options, unattended=unattended)
+            question, seen_at = f"{action.verb} {counted(len(jobs.ids))}?", store_for(Job).now()
+            if console.ask(question, options, unattended=unattended):
+                each = partial(each, seen_at=seen_at)
         return _each(console, action.done, each, jobs.ids, options)
     if action.destroys and not options["dry_run"]:
         jobs = _agreed(console, jobs, action, options, unattended=unattended)

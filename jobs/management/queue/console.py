@@ -86,17 +86,18 @@ class Console:
         *,
         otherwise: str = "Nothing was changed.",
         unattended: bool = False,
-    ) -> None:
-        """Raises Stop, which says `otherwise`, unless the answer is yes, or `--yes`.
+    ) -> bool:
+        """Whether somebody was asked. Raises Stop, which says `otherwise`, unless the
+        answer is yes, or `--yes`.
 
         Where nobody can be asked, that is refused, or taken for a yes if the command is
         one that scripts may run `unattended`.
         """
         if options["yes"]:
-            return
+            return False
         if sys.stdin is None or not sys.stdin.isatty():
             if unattended:
-                return
+                return False
             raise Stop(f"{question} Nobody can be asked here: say --yes.")
         self._err.write(f"{question} [y/N]", _plain, ending=" ")
         self._err.flush()
@@ -106,6 +107,7 @@ class Console:
             answer = ""
         if answer.strip().lower() not in ("y", "yes"):
             raise Stop(otherwise)
+        return True
 
     def report(
         self, done: str, number: int, refused: list[dict[str, Any]] | None, options: Options
