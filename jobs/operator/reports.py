@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import datetime as dt
 import json
+import math
 from collections import defaultdict
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
@@ -31,6 +32,8 @@ MAX_PAYLOAD = 100_000
 MANY = 10_000
 #: Jobs counted at most of each state and queue.
 MOST = 100_000
+#: From here on `:.10g` writes an exponent.
+WITH_ALL_DIGITS = 1e9
 #: Fields that may be long.
 LONG = ("handler", "signature", "last_error", "result")
 
@@ -84,14 +87,22 @@ def progress_as_dict(progress: Progress) -> dict[str, Any]:
 
 
 def progress_text(progress: Progress) -> str:
-    """`30 of 120 (25 %): message`."""
-    parts = [f"{progress.done:,.10g}"]
-    if progress.total is not None:
-        parts.append(f"of {progress.total:,.10g}")
-    if progress.total:
-        parts.append(f"({min(100 * progress.done / progress.total, 100):.0f} %)")
+    """`30 of 120 (25 %): message`. It is 100 % only if it is done."""
+    done, total = progress.done, progress.total
+    parts = [_number(done)]
+    if total is not None:
+        parts.append(f"of {_number(total)}")
+        if math.isfinite(done) and 0 < total < math.inf:
+            share = 100 if done >= total else min(100 * (done / total), 99)
+            parts.append(f"({share:.0f} %)")
     text = " ".join(parts)
     return one_line(f"{text}: {progress.message}" if progress.message else text)
+
+
+def _number(value: float) -> str:
+    """Whole ones, and large ones, with all their digits."""
+    is_large = WITH_ALL_DIGITS <= abs(value) < math.inf
+    return f"{value:,.0f}" if is_large else f"{value:,.10g}"
 
 
 def listed(chosen: Filter, limit: int, model: type[AbstractJob] = Job) -> list[AbstractJob]:

@@ -19,6 +19,7 @@ TYPES: dict[str, type] = {
     "BooleanField": bool,
     "CharField": str,
     "DateTimeField": dt.datetime,
+    "FloatField": float,
     "IntegerField": int,
     "TextField": str,
 }
@@ -44,14 +45,15 @@ except ImportError:  # without MongoDB
     pass
 else:
     _UNREADABLE += (BSONError,)
-#: The beginning of what SQLite's driver says of text that isn't UTF-8.
-_NOT_UTF8 = "Could not decode to UTF-8"
+#: The beginning of what SQLite says of text that isn't UTF-8, and of a sum of numbers
+#: that nobody counted.
+_OF_SQLITE = ("Could not decode to UTF-8", "integer overflow")
 
 
 def is_unreadable(error: BaseException) -> bool:
     """Whether the error is about a stored value, and not about the database."""
     if isinstance(error, OperationalError):
-        return str(error).startswith(_NOT_UTF8)
+        return str(error).startswith(_OF_SQLITE)
     return isinstance(error, _UNREADABLE)
 
 
@@ -113,6 +115,8 @@ class Column:
             return value
         if expected is int and type(value) is float and value.is_integer():
             value = int(value)  # as somebody's shell may have written it
+        elif expected is float and type(value) is int:
+            value = float(value)
         # Exactly text, because the driver of MongoDB has code that is text, too.
         fits = type(value) is str if expected is str else isinstance(value, expected)
         if not fits or (expected is int and isinstance(value, bool)):

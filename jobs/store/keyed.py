@@ -6,6 +6,7 @@ transaction on MongoDB.
 
 from __future__ import annotations
 
+import math
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from typing import Any, Generic
@@ -48,7 +49,30 @@ class Keyed(ABC, Generic[M]):
     ) -> list[dict[str, Any]]:
         """The sums of `numbers` over the rows that are as `where` says, for each
         combination of the columns `by`.
+
+        What somebody wrote that isn't of its column's type may raise an error, or be in
+        the answer.
         """
+
+    def sums_of_rows(
+        self, where: Conditions, by: Sequence[str], numbers: Sequence[str], most: int
+    ) -> list[dict[str, Any]]:
+        """The same of `most` rows, read one by one.
+
+        A number that can't be read counts as its column's default; a row is left out if
+        nobody can tell whether it is as `where` says.
+        """
+        asked = {key.partition("__")[0] for key in where}
+        found: dict[tuple[Any, ...], dict[str, Any]] = {}
+        for row in self.store.find(where, most):
+            if asked.intersection(getattr(row, "unreadable", ())):
+                continue
+            names = {name: getattr(row, name) for name in by}
+            sums = found.setdefault(tuple(names.values()), {**names, **dict.fromkeys(numbers, 0)})
+            for name in numbers:
+                value = getattr(row, name)
+                sums[name] += value if math.isfinite(value) else 0
+        return list(found.values())
 
 
 def keyed_for(model: type[M]) -> Keyed[M]:

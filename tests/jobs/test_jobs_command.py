@@ -92,6 +92,16 @@ def test_show_says_all_there_is(run):
     assert said.endswith("last error\nBoom\n  at line 7\n")
 
 
+def test_json_has_no_constants_that_are_not_json(run):
+    job = enqueued(handler='{"fields": {"a": 1e999, "b": [-1e999, 1.5]}}')
+
+    def refuse(constant: str) -> None:
+        raise AssertionError(f"{constant} is not JSON")
+
+    shown = json.loads(run("show", job.pk, "--json").out, parse_constant=refuse)
+    assert shown["payload"] == {"fields": {"a": None, "b": [None, 1.5]}}
+
+
 @pytest.mark.parametrize(
     "handler",
     [

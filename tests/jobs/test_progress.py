@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import marshal
+import math
 import os
 import threading
 import time
@@ -17,7 +18,7 @@ from django.core.management import call_command
 
 import jobs
 from jobs.models import Job, Progress, State
-from jobs.operator import monitoring
+from jobs.operator import monitoring, reports
 from jobs.process.bulletin import Bulletin, Report
 from jobs.process.leases import Heartbeat
 from jobs.process.reporter import Reporter
@@ -100,6 +101,32 @@ def test_it_is_shown_with_the_job(start, tmp_path, capsys):
 
 
 # An execution that was given up
+
+
+@pytest.mark.parametrize(
+    ("done", "total", "text"),
+    [
+        (30, 120, "30 of 120 (25 %)"),
+        (0, 3, "0 of 3 (0 %)"),
+        (999, 1000, "999 of 1,000 (99 %)"),
+        (10**6 - 1e-3, 10**6, "999,999.999 of 1,000,000 (99 %)"),
+        (1000, 1000, "1,000 of 1,000 (100 %)"),
+        (1001, 1000, "1,001 of 1,000 (100 %)"),
+        (0.25, 0.5, "0.25 of 0.5 (50 %)"),
+        (12_345_678_901, 10**15, "12,345,678,901 of 1,000,000,000,000,000 (0 %)"),
+        (2**53, None, "9,007,199,254,740,992"),
+        (1e22, 1e22, "10,000,000,000,000,000,000,000 of 10,000,000,000,000,000,000,000 (100 %)"),
+        (0, 0, "0 of 0"),
+        # What nobody told.
+        (math.inf, 5, "inf of 5"),
+        (math.nan, math.nan, "nan of nan"),
+        (1, -5, "1 of -5"),
+    ],
+)
+def test_whole_numbers_have_all_their_digits_and_only_what_is_done_is_100_percent(
+    done, total, text
+):
+    assert reports.progress_text(Progress(done=done, total=total)) == text
 
 
 def test_an_old_execution_cannot_write_over_a_newer_ones_progress():

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 import os
 import shutil
 import sys
@@ -61,7 +62,12 @@ class Console:
         return DONE
 
     def say_json(self, value: Any) -> int:
-        self._out.write(json.dumps(value))
+        """NaN and infinities, which JSON hasn't, become null."""
+        try:
+            text = json.dumps(value, allow_nan=False)
+        except ValueError:
+            text = json.dumps(_finite(value))
+        self._out.write(text)
         return DONE
 
     def say_table(self, rows: Sequence[Sequence[str]], paint: Paint | None = None) -> int:
@@ -140,6 +146,14 @@ def counted(number: int, most: int | None = None) -> str:
     """`1 job`, `2 jobs`; `2 jobs or more` if no more than `most` = 2 were counted."""
     noun = f"{number:,} job{'' if number == 1 else 's'}"
     return f"{noun} or more" if number == most else noun
+
+
+def _finite(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {key: _finite(one) for key, one in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [_finite(one) for one in value]
+    return None if isinstance(value, float) and not math.isfinite(value) else value
 
 
 def _plain(text: str) -> str:
