@@ -33,7 +33,7 @@ from prometheus_client.core import (
 
 from jobs import monitors
 from jobs.models import Activity, Job
-from jobs.operator import monitoring, reports
+from jobs.operator import checks, monitoring, reports
 from jobs.operator.histograms import Histogram
 from jobs.store import store_for
 from jobs.store.patience import brief
@@ -60,8 +60,12 @@ class Queues:
             jobs.add_metric(_written(labels), sum(counts))
         yield jobs
         oldest = stats["oldest_due_seconds"] or 0
-        text = "How long the oldest job that is due has waited."
+        text = "How long the oldest job that is due, and not paused, has waited."
         yield GaugeMetricFamily("jobs_oldest_due_seconds", text, value=oldest)
+        store = store_for(Job)
+        text = "Running jobs whose lease has expired, and that no worker has freed."
+        number = store.count(checks.expired(store), reports.MOST)
+        yield GaugeMetricFamily("jobs_leases_expired", text, value=number)
 
 
 class Workers:

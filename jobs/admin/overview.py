@@ -26,6 +26,8 @@ from jobs.states import State
 SHOWN = 20
 #: What jobs are compared by, with the words for it.
 BY = {"queue": "queue", "name": "class"}
+#: With jobs in these, somebody has to work: those that run may have lost their worker.
+UNFINISHED_NOW = (State.READY, State.RUNNING, State.DETACHED)
 #: Seconds between two refreshes that can be chosen; 0 is never.
 REFRESHES = (5, 15, 60, 0)
 
@@ -132,7 +134,7 @@ def _workers(now: Now) -> dict[str, Any]:
     alive = [sign for sign in now.workers if sign.is_alive]
     silent = [sign for sign in now.workers if not sign.is_alive]
     slots = sum(sign.record.slots for sign in alive)
-    is_work_left = any(now.counts[state] for state in (State.READY, State.DETACHED))
+    is_work_left = any(now.counts[state] for state in UNFINISHED_NOW)
     ordered = sorted(silent, key=lambda sign: sign.silent_for) + alive
     return {
         "alive": f"{len(alive):,}",

@@ -6,15 +6,11 @@ import contextlib
 import datetime as dt
 import json
 import math
-from collections import defaultdict
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from jobs import payloads, results
 from jobs.exceptions import DeserializationError
 from jobs.models import Job, State
-from jobs.operator import elsewhere
 from jobs.operator.filters import Filter
 from jobs.operator.pausing import paused
 from jobs.store import store_for
@@ -28,8 +24,6 @@ if TYPE_CHECKING:
 
 #: Longest payload shown, in characters.
 MAX_PAYLOAD = 100_000
-#: A check counts no further: many jobs are as alarming as very many.
-MANY = 10_000
 #: Jobs counted at most of each state and queue.
 MOST = 100_000
 #: From here on `:.10g` writes an exponent.
@@ -168,104 +162,22 @@ def stats(model: type[AbstractJob] = Job) -> dict[str, Any]:
     """`counts`, their `total`, how many are `detached`, `oldest_due_seconds`, and what
     is `paused`.
 
-    That is for how long a due job has waited, or None. A count that equals
-    `counted_up_to` may be higher in truth.
+    `oldest_due_seconds` is for how long a due job that isn't paused has waited, or
+    None. A count that equals `counted_up_to` may be higher in truth.
     """
-    rows = counts(model)
-    oldest = _longest_due(store_for(model))
+    rows, pauses = counts(model), [pause_as_dict(one) for one in paused()]
+    oldest = longest_due(store_for(model), **not_paused(pauses))
     return {
         "counts": rows,
         "counted_up_to": MOST,
         "total": sum(row["count"] for row in rows),
-        "oldest_due_seconds": None if oldest is None else _waited(store_for(model), oldest.run_at),
+        "oldest_due_seconds": None if oldest is None else waited(store_for(model), oldest.run_at),
         "detached": sum(row["count"] for row in rows if row["state"] == State.DETACHED),
-        "paused": [pause_as_dict(one) for one in paused()],
+        "paused": pauses,
     }
 
 
-@dataclass
-class Check:
-    """Whether jobs are taken, with a sentence in `problems` for what is wrong."""
-
-    max_age: float
-    oldest_due_seconds: float | None = None
-    detached: int = 0
-    not_begun: int = 0
-    #: Queues and names that are paused, whose jobs may wait.
-    paused: list[dict[str, Any]] = field(default_factory=list)
-    problems: list[str] = field(default_factory=list)
-
-
-def check(max_age: float, model: type[AbstractJob] = Job) -> Check:
-    """Looks for jobs that nobody has taken for longer than `max_age` seconds.
-
-    Jobs that are due, detached ones, and reserved ones whose execution elsewhere isn't
-    even asked for, each with the reason.
-    """
-    store = store_for(model)
-    found = Check(max_age, paused=[pause_as_dict(one) for one in paused()])
-    oldest = _longest_due(store, **_not(found.paused))
-    if oldest is not None:
-        found.oldest_due_seconds = waited = _waited(store, oldest.run_at)
-        if waited > max_age:
-            found.problems.append(
-                f"Job {oldest} has been due for {waited:.0f} seconds: no worker takes it."
-            )
-    cutoff = store.now() - dt.timedelta(seconds=max_age)
-    _check_detached(found, store, cutoff)
-    _check_reserved(found, store, cutoff)
-    return found
-
-
-def _check_detached(found: Check, store: Store[Any], cutoff: dt.datetime) -> None:
-    """Detached jobs that nobody takes, and what keeps some of them from starting."""
-    where = {"state": State.DETACHED, "updated_at__lt": cutoff}
-    found.detached = store.count(where, MANY)
-    if found.detached:
-        number = f"{found.detached:,}" + (" or more" if found.detached == MANY else "")
-        subject = "job has" if found.detached == 1 else "jobs have"
-        found.problems.append(
-            f"{number} detached {subject} waited for more than {found.max_age:g} seconds: "
-            "only a worker that hands over (jobworker --batch) takes what is detached."
-        )
-    jobs = store.glance({**where, "runner": ""}, ("epoch", "name", "updated_at"), MANY)
-    _complain(found, jobs, "detached", elsewhere.why_not_started(jobs))
-
-
-def _check_reserved(found: Check, store: Store[Any], cutoff: dt.datetime) -> None:
-    """Reserved jobs that a worker was to hand over by now.
-
-    A renewed lease changes no `updated_at`, so it says when the job was reserved.
-    """
-    where = {"state": State.RUNNING, "runner": "", "updated_at__lt": cutoff}
-    jobs = store.glance(where, ("locked_by", "epoch", "name", "updated_at"), MANY)
-    said = elsewhere.why_not_begun(jobs)
-    for job in jobs:
-        worker = one_line(job.locked_by)
-        said.setdefault(str(job.pk), f"the worker {worker} holds it and hasn't begun it.")
-    found.not_begun = _complain(found, jobs, "reserved", said)
-
-
-def _complain(
-    found: Check, jobs: Iterable[AbstractJob], waits: str, said: Mapping[str, str]
-) -> int:
-    """Adds a problem for each reason, which names one of the jobs; returns how many
-    jobs have one.
-    """
-    by_reason: dict[str, list[AbstractJob]] = defaultdict(list)
-    for job in jobs:
-        if reason := said.get(str(job.pk), ""):
-            by_reason[reason].append(job)
-    for reason, those in by_reason.items():
-        first, others = min(those, key=lambda job: job.updated_at), len(those) - 1
-        named = f"Job {first.pk} ({one_line(first.name)})"
-        subject = f"{named} and {others:,} more have" if others else f"{named} has"
-        text = f"{subject} been {waits} for more than {found.max_age:g} seconds: {reason}"
-        found.problems.append(text)
-    return sum(map(len, by_reason.values()))
-
-
-def _not(paused: list[dict[str, Any]]) -> dict[str, Any]:
+def not_paused(paused: list[dict[str, Any]]) -> dict[str, Any]:
     """The conditions of a job that isn't paused."""
     of: dict[str, list[str]] = {}
     for one in paused:
@@ -273,7 +185,8 @@ def _not(paused: list[dict[str, Any]]) -> dict[str, Any]:
     return of
 
 
-def _longest_due(store: Store[Any], **where: Any) -> Any:
+def longest_due(store: Store[Any], **where: Any) -> Any:
+    """The due job that has waited for longest; None if there is none."""
     now = store.now()
     due = [
         job
@@ -283,7 +196,8 @@ def _longest_due(store: Store[Any], **where: Any) -> Any:
     return min(due, key=lambda job: job.run_at, default=None)
 
 
-def _waited(store: Store[Any], since: dt.datetime) -> float:
+def waited(store: Store[Any], since: dt.datetime) -> float:
+    """Seconds, by the database's clock."""
     return round((store.now() - since).total_seconds(), 3)
 
 

@@ -35,7 +35,7 @@ def cancel(job: AbstractJob, seen_at: dt.datetime | None = None) -> bool:
     The runner stays named until it ends, so that nobody starts a second one beside it.
     """
     store = store_of(job)
-    where = {**as_seen(seen_at), "epoch": job.epoch, "state__in": list(UNFINISHED)}
+    where = {**unchanged_since(seen_at), "epoch": job.epoch, "state__in": list(UNFINISHED)}
     ended = cancelled(store.now(), epoch=job.epoch + 1)
     if job.result:
         ended["result"] = _result_of_cancel(job)
@@ -80,7 +80,7 @@ def expire(job: AbstractJob, seen_at: dt.datetime | None = None) -> bool:
     """The watcher's lease ends now, unless the job changed after `seen_at`. A reaper
     decides what becomes of it.
     """
-    where = {**as_watcher(job), **as_seen(seen_at), "locked_at": job.locked_at}
+    where = {**as_watcher(job), **unchanged_since(seen_at), "locked_at": job.locked_at}
     return store_of(job).apply(job, where, {"locked_at": expired(store_of(job))})
 
 
@@ -151,7 +151,7 @@ def again(now: dt.datetime) -> dict[str, Any]:
     }
 
 
-def as_seen(seen_at: dt.datetime | None) -> dict[str, Any]:
+def unchanged_since(seen_at: dt.datetime | None) -> dict[str, Any]:
     """Not changed since, if that is an instant. No renewal of a lease and no heartbeat
     changes `updated_at`.
     """

@@ -16,7 +16,7 @@ from jobs.states import FINISHED, UNFINISHED, State
 from jobs.store import store_for
 from jobs.store.base import RAISED
 from jobs.transitions.conditions import WAITING
-from jobs.transitions.operating import again, as_seen, cancelled, expired
+from jobs.transitions.operating import again, cancelled, expired, unchanged_since
 
 if TYPE_CHECKING:
     from jobs.models import AbstractJob
@@ -99,7 +99,7 @@ def discard_several(
 
 
 def _as_seen(keys: Keys, seen_at: dt.datetime | None) -> Mapping[str, Any]:
-    return {"pk__in": list(keys), **as_seen(seen_at)}
+    return {"pk__in": list(keys), **unchanged_since(seen_at)}
 
 
 def _due(run_at: dt.datetime | None, now: dt.datetime) -> dict[str, Any]:

@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import datetime as dt
 import json
+import re
 import subprocess
 import sys
 from typing import Any
@@ -16,8 +17,10 @@ from django.utils import timezone
 
 import jobs
 from jobs import payloads
+from jobs.conf import settings
 from jobs.models import Job, State
 from jobs.operator import actions, reports
+from jobs.store import store_for
 from tests.jobs.commanding import enqueued, set_row
 from tests.processes import ROOT, environment, row
 from tests.samples import Fail, Record
@@ -200,6 +203,29 @@ def test_check_reports_detached_jobs_that_nobody_takes(run):
     assert said.status == 1
     assert said.err.startswith("1 detached job has waited")
     assert run("check", "--json").json["detached"] == 1
+
+
+def test_check_reports_running_jobs_whose_workers_are_dead_where_nobody_frees_them(run):
+    now = store_for(Job).now()
+    held = [enqueued(State.RUNNING, locked_by="w 1", runner="w 1@1", locked_at=now) for _ in "ab"]
+    assert (run("check").status, run("check").out) == (0, "Jobs are taken in time.\n")
+    lease = dt.timedelta(seconds=settings.LEASE)
+    set_row(held[0], locked_at=now - lease - dt.timedelta(seconds=290))
+    assert run("check").status == 0
+    set_row(held[0], locked_at=now - lease - dt.timedelta(seconds=301), runner="")
+    said = run("check")
+    assert (said.status, said.out) == (1, "")
+    assert re.fullmatch(
+        rf"Job {held[0].pk} \(tests.samples.Record\) is running, but the worker w 1 gave its last "
+        r"sign of life \d+ seconds ago, and no worker takes over: start one.\n",
+        said.err,
+    )
+    assert run("check", "--max-age", "400").status == 0
+    set_row(held[1], locked_at=now - HOUR)
+    assert f"Job {held[1].pk} (tests.samples.Record) and 1 more are running" in run("check").err
+    assert run("check", "--json").json["abandoned"] == 2
+    actions.reap(Job)
+    assert run("check").status == 0
 
 
 # Retrying, cancelling, unlocking

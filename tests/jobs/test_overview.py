@@ -135,6 +135,13 @@ def test_workers_are_alive_or_silent_and_nobody_is_missed(admin_client):
     assert "no worker is alive" not in text
 
 
+@pytest.mark.parametrize("state", [State.READY, State.RUNNING, State.DETACHED])
+def test_nobody_is_missed_where_jobs_are_in_any_state_that_takes_a_worker(admin_client, state):
+    enqueued(state, run_at=ago(minutes=1))
+    _, text = read(admin_client)
+    assert "Jobs wait, and no worker is alive." in text
+
+
 def test_what_runs_longest_is_shown_with_its_progress(admin_client):
     young = enqueued(State.RUNNING, started_at=ago(minutes=2), locked_by="w1")
     old = enqueued(State.DETACHED, started_at=ago(hours=5))

@@ -13,7 +13,7 @@ from django.test.utils import CaptureQueriesContext
 
 import jobs
 from jobs.models import Job, Pause, State
-from jobs.operator import pausing, reports
+from jobs.operator import checks, pausing, reports
 from jobs.process import pauses, reaper
 from jobs.store import limits, store_for
 from jobs.store.reserver import Paused
@@ -249,14 +249,27 @@ def test_a_queue_that_no_job_can_have_is_refused(run):
     assert not Pause.objects.exists()
 
 
+def test_a_paused_job_is_not_one_that_waits_too_long(run):
+    ago = dt.datetime.now(dt.timezone.utc) - dt.timedelta(hours=2)
+    jobs.enqueue(Record(), queue="mail", run_at=ago)
+    assert 7100 < reports.stats()["oldest_due_seconds"] < 7300
+    pausing.pause(queue="mail")
+    assert reports.stats()["oldest_due_seconds"] is None
+    assert run("stats").out.splitlines()[-1] == "No other job is due."
+    jobs.enqueue(Record(), run_at=ago + dt.timedelta(hours=1))
+    assert 3500 < reports.stats()["oldest_due_seconds"] < 3700
+    pausing.pause(name=RECORD)
+    assert reports.stats()["oldest_due_seconds"] is None
+
+
 def test_a_paused_job_is_not_reported_as_one_that_nobody_takes():
     ago = dt.datetime.now(dt.timezone.utc) - dt.timedelta(hours=2)
     jobs.enqueue(Record(), queue="mail", run_at=ago)
     jobs.enqueue(Record(), run_at=ago + dt.timedelta(hours=1))
-    assert 7100 < reports.check(300).oldest_due_seconds < 7300
+    assert 7100 < checks.check(300).oldest_due_seconds < 7300
     pausing.pause(queue="mail")
-    found = reports.check(300)
+    found = checks.check(300)
     assert 3500 < found.oldest_due_seconds < 3700
     assert len(found.problems) == 1
     pausing.pause(name=RECORD)
-    assert reports.check(300).problems == []
+    assert checks.check(300).problems == []

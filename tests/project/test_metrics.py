@@ -60,6 +60,15 @@ def test_the_queues_and_what_waits_in_batch_are_told(client):
     assert key("batch_jobs_oldest_waiting_seconds") in found
 
 
+def test_running_jobs_whose_lease_has_expired_are_counted(client):
+    now = store_for(jobs.Job).now()
+    for ago in (0, 3600):
+        job = jobs.enqueue(Record())
+        locked = {"state": "running", "locked_at": now - dt.timedelta(seconds=ago)}
+        jobs.Job.objects.filter(pk=job.pk).update(**locked, locked_by="w")
+    assert scraped(client)[key("jobs_leases_expired")] == 1
+
+
 def test_an_empty_queue_is_no_error(client):
     assert scraped(client)[key("jobs_oldest_due_seconds")] == 0
 

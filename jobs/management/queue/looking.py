@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 from jobs.management.queue.choosing import filter_of
 from jobs.management.queue.console import DONE, REFUSED, Console, Options, counted
 from jobs.management.terminal import BLUE, CYAN, DIM, GREEN, RED, YELLOW, moment
-from jobs.operator import actions, elsewhere, monitoring, reports
+from jobs.operator import actions, checks, elsewhere, monitoring, reports
 from jobs.states import State
 from jobs.text import first_line, one_line
 
@@ -92,7 +92,7 @@ def show(console: Console, options: Options) -> int:
 
 
 def check(console: Console, options: Options) -> int:
-    found = reports.check(options["max_age"].total_seconds())
+    found = checks.check(options["max_age"].total_seconds())
     if options["json"]:
         console.say_json({"ok": not found.problems, **vars(found)})
     else:
@@ -120,7 +120,7 @@ def stats(console: Console, options: Options) -> int:
     _say_paused(console, found["paused"])
     oldest = found["oldest_due_seconds"]
     if oldest is None:
-        return console.say("No job is due.")
+        return console.say("No other job is due." if found["paused"] else "No job is due.")
     return console.say(f"The oldest job that is due has waited for {oldest:.0f} seconds.")
 
 
