@@ -4,19 +4,24 @@ Each function takes jobs or their ids, or conditions by the names of `Filter`'s 
 or both: then only those of the jobs that meet them. It returns an `Outcome`. With
 `dry_run` nothing is changed, and the outcome says what would be. Jobs that are in no
 state for it are left alone, and counted. Raises TypeError if nothing says which jobs,
-BadFilter for conditions that can't be met.
+and for what is neither a job of that model nor an id, BadFilter for conditions that
+can't be met.
 """
 
 from __future__ import annotations
 
 import datetime as dt
+from numbers import Integral
 from typing import Any
+
+from django.db.models import Model
 
 from jobs.instants import in_utc
 from jobs.models import AbstractJob, Job
 from jobs.operator import bulk
 from jobs.operator.bulk import Action, Outcome, Selection
 from jobs.operator.filters import Filter
+from jobs.store import store_for
 from jobs.terms import checked_priority, checked_text
 
 
@@ -88,8 +93,26 @@ def _perform(
 ) -> Outcome:
     model: type[AbstractJob] = conditions.pop("model", Job)
     given = {name: value for name, value in conditions.items() if value is not None}
+    if "id" in given:
+        given["id"] = _id_of(given["id"], model)
     chosen = Filter(**given)
     if not jobs and not given:
         raise TypeError("Say which jobs: jobs or ids, or conditions such as state='failed'.")
-    ids = [getattr(job, "pk", job) for job in jobs] if jobs else None
+    ids = [_id_of(job, model) for job in jobs] if jobs else None
     return bulk.perform(action, Selection(chosen, ids, model=model), dry_run=dry_run)
+
+
+def _id_of(job: Any, model: type[AbstractJob]) -> Any:
+    """Raises TypeError for what is neither a job of that model nor of an id's type."""
+    if isinstance(job, Model):
+        if job._meta.concrete_model is model._meta.concrete_model:
+            return job.pk
+    else:
+        pk = store_for(model).id_of(job)
+        is_key = pk is not None and isinstance(job, type(pk))
+        if is_key or (isinstance(job, (str, Integral)) and not isinstance(job, bool)):
+            return job
+    raise TypeError(
+        f"A {type(job).__name__} is neither a {model._meta.label} nor an id of one: "
+        "pass jobs or their ids, one by one."
+    )

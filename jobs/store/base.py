@@ -10,7 +10,7 @@ import threading
 from abc import abstractmethod
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import cached_property
-from operator import attrgetter
+from operator import attrgetter, index
 from typing import Any
 
 from django.db import connections, models
@@ -287,9 +287,16 @@ class Store(Reach, RowWrites[M]):
         return text
 
     def id_of(self, pk: Any) -> Any:
-        """The primary key as the model keeps it; None if `pk` can't be one."""
+        """The primary key as the model keeps it; None if `pk` can't be one.
+
+        Of the texts for a whole number, only the one that it prints as is its id.
+        """
         try:
             found = self.model._meta.pk.to_python(pk)
+            if not isinstance(found, int):
+                return found
+            is_same = str(found) == pk if isinstance(pk, str) else index(pk) == found
         except Exception:
             return None
-        return None if isinstance(found, int) and abs(found) > LARGEST_KEY else found
+        is_key = is_same and not isinstance(pk, bool) and abs(found) <= LARGEST_KEY
+        return found if is_key else None

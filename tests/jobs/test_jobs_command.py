@@ -9,6 +9,7 @@ import json
 import re
 import subprocess
 import sys
+import urllib.parse
 from typing import Any
 
 import pytest
@@ -40,6 +41,10 @@ NO_IDS = [
     "../x",
     "{$ne: 1}",
 ]
+CHANGE = reverse("admin:jobs_job_changelist") + "%s/change/"
+#: How Python takes texts for whole numbers that are printed otherwise.
+NEARLY_IDS = ["0{}", "+{}", " {}", "{} ", "{}\n", "{}_0", "0_{}", "{}.0"]
+OTHER_DIGITS = str.maketrans("0123456789", "٠١٢٣٤٥٦٧٨٩")
 
 
 # Looking
@@ -133,6 +138,20 @@ def test_an_id_of_no_job_leaves_with_4(run, action, pk):
     assert said.status == 4
     assert said.err.startswith("There is no job ")
     assert said.err.count("\n") == 1
+
+
+def test_only_what_an_id_prints_as_is_an_id(run, admin_client):
+    job = enqueued()
+    pk = str(job.pk)
+    for text in (*(one.format(pk) for one in NEARLY_IDS), pk.translate(OTHER_DIGITS)):
+        assert run("show", "--", text).status == 4, text
+        assert run("cancel", "--yes", "--", text).status == 4, text
+        assert store_for(Job).id_of(text) is None, text
+        page = CHANGE.replace("%s", urllib.parse.quote(text))
+        assert admin_client.get(page).status_code in (302, 404), text
+    assert run("show", job.pk).status == 0
+    assert store_for(Job).id_of(str(job.pk)) == store_for(Job).id_of(job.pk) == job.pk
+    assert row(job).state == State.READY
 
 
 def test_stats(run):
