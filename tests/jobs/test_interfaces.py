@@ -5,6 +5,8 @@ from __future__ import annotations
 import asyncio
 import datetime as dt
 import json
+import subprocess
+import sys
 from io import StringIO
 from typing import Any
 
@@ -18,6 +20,7 @@ from django.utils import timezone
 import jobs
 from jobs import signals
 from jobs.models import Job, State
+from tests.processes import ROOT, environment
 from tests.samples import Fail, Record, Undecorated
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -122,6 +125,35 @@ def test_what_can_not_be_enqueued_is_one_clear_line(arguments, message):
     assert "\n" not in str(refused.value)
     assert str(refused.value).isprintable()
     assert not Job.objects.exists()
+
+
+@pytest.mark.parametrize(
+    "value", ["NaN", "Infinity", "-Infinity", "1e999", "-1e999", "[NaN]", '{"a": -Infinity}']
+)
+def test_a_value_that_json_does_not_have_is_text(value):
+    run("tests.samples.Record", f"value={value}")
+    assert Job.objects.get().payload.value == value
+
+
+@pytest.mark.parametrize(
+    ("address", "message"),
+    [
+        ("sqlite:///{}/empty.sqlite3", "The database isn't migrated (no such table: jobs_job)"),
+        ("postgres://u:p@127.0.0.1:1/x", "The database can't be reached: "),
+    ],
+)
+def test_a_database_that_takes_no_job_is_one_clear_line(tmp_path, address, message):
+    done = subprocess.run(
+        [sys.executable, "manage.py", "enqueue", "tests.samples.Record"],
+        cwd=ROOT,
+        env=environment(DATABASE_URL=address.format(tmp_path)),
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert (done.returncode, done.stdout) == (1, "")
+    assert message in done.stderr
+    assert len(done.stderr.splitlines()) == 1
 
 
 @pytest.fixture

@@ -5,6 +5,7 @@ from __future__ import annotations
 import datetime as dt
 import inspect
 import json
+import math
 from argparse import ArgumentParser
 from typing import Any
 
@@ -13,6 +14,7 @@ from django.utils.dateparse import parse_datetime
 
 from jobs.exceptions import DeserializationError
 from jobs.management.arguments import duration, name, take_negatives
+from jobs.management.failures import of_the_database
 from jobs.management.output import OutputCommand
 from jobs.management.terminal import printable
 from jobs.payloads import Performable, import_dotted
@@ -55,6 +57,10 @@ class Command(OutputCommand):
             found = _enqueued(path, wanted, given, chosen)
         except (TypeError, ValueError) as error:
             raise CommandError(printable(f"{path} can't be enqueued: {error}")) from error
+        except Exception as error:
+            if known := of_the_database(error):
+                raise CommandError(printable(known)) from error
+            raise
         if options["json"]:
             self.stdout.write(json.dumps(found))
         else:
@@ -99,10 +105,18 @@ def _given(fields: list[str]) -> dict[str, Any]:
         if field in found:
             raise CommandError(printable(f"{field} is given twice: which value do you mean?"))
         try:
-            found[field] = json.loads(value)
+            found[field] = json.loads(value, parse_constant=_refuse, parse_float=_finite)
         except (ValueError, RecursionError):
             found[field] = value
     return found
+
+
+def _refuse(constant: str) -> Any:
+    raise ValueError(f"{constant} is not JSON.")
+
+
+def _finite(text: str) -> float:
+    return found if math.isfinite(found := float(text)) else _refuse(text)
 
 
 def _run_at(given: str | None, delay: dt.timedelta | None) -> dt.datetime | None:
