@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterable, Iterator, Sized
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from contextvars import ContextVar
+from decimal import Decimal
 from numbers import Real
 from typing import Any, TypeVar
 
@@ -48,19 +49,22 @@ def progress(done: float, total: float | None = None, message: str = "") -> None
 
 
 def track(
-    iterable: Iterable[T], total: float | None = None, desc: str = "", **options: Any
+    iterable: Iterable[T], total: float | None = None, desc: str | None = "", **options: Any
 ) -> Iterator[T]:
     """The items of `iterable`, while the job's progress is told: `for row in
     jobs.track(rows)`.
 
     Takes what `tqdm` takes: `total` is the number of items, by default the length if
-    there is one, and `desc` the message. tqdm's other options are accepted and ignored.
-    Raises what `progress` raises, before the first item.
+    there is one, and infinite if nobody knows it; `desc` is the message. tqdm's other
+    options are accepted and ignored. Raises what `progress` raises, before the first
+    item.
     """
     if total is None and isinstance(iterable, Sized):
-        total = len(iterable)
-    progress(0, total, desc)
-    return _tracked(iterable, _total(total), desc)
+        with suppress(TypeError, OverflowError):  # of a length that nobody knows
+            total = len(iterable)
+    total, message = None if total == math.inf else total, "" if desc is None else desc
+    progress(0, total, message)
+    return _tracked(iterable, _total(total), message)
 
 
 def _tracked(iterable: Iterable[T], total: float | None, desc: str) -> Iterator[T]:
@@ -76,11 +80,11 @@ def _total(value: Any) -> float | None:
 
 
 def _number(label: str, value: Any) -> float:
-    if isinstance(value, bool) or not isinstance(value, Real):
+    if isinstance(value, bool) or not isinstance(value, (Real, Decimal)):
         raise TypeError(f"{label} must be a number, not {value!r}.")
     try:
         number = float(value)
-    except OverflowError:  # a whole number that no float holds
+    except (OverflowError, ValueError):  # a whole number that no float holds, or an sNaN
         number = math.inf
     if not 0 <= number < math.inf:
         raise ValueError(f"{label} must be a number from 0 on, not {value!r}.")

@@ -9,6 +9,7 @@ import os
 import threading
 import time
 from dataclasses import dataclass
+from decimal import Decimal
 from fractions import Fraction
 from pathlib import Path
 from types import SimpleNamespace
@@ -19,6 +20,7 @@ from django.core.management import call_command
 import jobs
 from jobs.models import Job, Progress, State
 from jobs.operator import monitoring, reports
+from jobs.payloads.reporting import reported_to
 from jobs.process.bulletin import Bulletin, Report
 from jobs.process.leases import Heartbeat
 from jobs.process.reporter import Reporter
@@ -212,6 +214,41 @@ def test_a_job_that_is_called_tells_nobody():
 def test_nonsense_is_refused_like_any_wrong_argument(arguments, error):
     with pytest.raises(error):
         jobs.progress(*arguments)
+
+
+class Endless(list[int]):
+    def __len__(self) -> int:
+        raise TypeError("nobody knows")
+
+
+@pytest.mark.parametrize(
+    ("iterable", "options", "told"),
+    [
+        ([1, 2], {"desc": None}, (2, "")),
+        ([1, 2], {"total": None, "desc": None}, (2, "")),
+        ([1, 2], {"total": math.inf}, (None, "")),
+        ([1, 2], {"total": Decimal("Infinity"), "desc": "x"}, (None, "x")),
+        ([1, 2], {"total": Decimal("2.5")}, (2.5, "")),
+        ([1, 2], {"total": Fraction(5, 2)}, (2.5, "")),
+        (iter([1, 2]), {}, (None, "")),
+        (Endless([1, 2]), {}, (None, "")),
+    ],
+)
+def test_track_takes_what_tqdm_takes_for_what_nobody_knows(iterable, options, told):
+    sent = []
+    with reported_to(lambda *one: sent.append(one)):
+        assert list(jobs.track(iterable, **options)) == [1, 2]
+    assert sent == [(done, *told) for done in range(3)]
+
+
+def test_decimal_numbers_are_numbers():
+    sent = []
+    with reported_to(lambda *one: sent.append(one)):
+        jobs.progress(Decimal("0.5"), Decimal(2), "half")
+        for wrong in (Decimal(-1), Decimal("NaN"), Decimal("sNaN"), Decimal("1E+9999")):
+            with pytest.raises(ValueError, match="must be a number from 0 on"):
+                jobs.progress(wrong)
+    assert sent == [(0.5, 2.0, "half")]
 
 
 class Tracks(jobs.Performable):
