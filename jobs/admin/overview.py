@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+import sys
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -259,12 +260,21 @@ def _point(part: Part) -> dict[str, Any]:
     return {"at": _clock(part.begins), **_sums(part)}
 
 
+def _condition(by: str, label: str) -> str:
+    """Activity is by class: where its jobs have names of their own, their payloads say
+    the class. Known of classes that this process has loaded.
+    """
+    module, _, cls = label.rpartition(".")
+    known = getattr(sys.modules.get(module), cls, None)
+    return "text" if by == "name" and hasattr(known, "display_name") else by
+
+
 def _compared(chosen: Chosen, one: Sums) -> dict[str, Any]:
     label = (one.queue if chosen.by == "queue" else one.name) or ""
     return {
         "label": label or "others together",
         "query": chosen.query(only=label) if label else "",
-        "jobs": _query(**{chosen.by: label}) if label else "",
+        "jobs": _query(**{_condition(chosen.by, label): label}) if label else "",
         "is_chosen": label == chosen.only,
         **_sums(one),
     }

@@ -8,7 +8,7 @@ from functools import partial
 from typing import Any
 
 from django import forms
-from django.contrib import admin
+from django.contrib import admin, messages
 from django.db import models
 from django.http import HttpRequest
 
@@ -50,7 +50,10 @@ class PauseAdmin(ReadOnlyAdmin):
         return admin.ModelAdmin.has_delete_permission(self, request, obj)
 
     def save_model(self, request: HttpRequest, obj: Any, form: Any, change: bool) -> None:
-        pausing.pause(**{obj.kind: obj.value}, reason=obj.reason)
+        what = {obj.kind: obj.value}
+        pausing.pause(**what, reason=obj.reason)
+        if doubt := pausing.doubt(**what):
+            messages.warning(request, doubt)
         obj.key = f"{obj.kind}:{obj.value}"  # for the admin's log
 
     def delete_model(self, request: HttpRequest, obj: Any) -> None:

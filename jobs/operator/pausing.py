@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from jobs.conf import LONGEST_QUEUE_NAME
+from jobs.models import Job
 from jobs.records import Pause
+from jobs.states import UNFINISHED
 from jobs.store import store_for
 from jobs.store.keyed import keyed_for
-from jobs.text import storable
+from jobs.text import one_line, storable
 
 #: Pauses that are shown at most.
 MOST = 10_000
@@ -38,6 +40,18 @@ def paused() -> list[Pause]:
     """What is paused, queues first."""
     found = store_for(Pause).find({}, MOST)
     return sorted(found, key=lambda one: (one.kind != Pause.Kind.QUEUE, one.value))
+
+
+def doubt(*, queue: str | None = None, name: str | None = None) -> str:
+    """A sentence if no unfinished job has that name, so that pausing it may be without
+    effect; empty otherwise, and for a queue.
+    """
+    if name is None or store_for(Job).ids({"state__in": list(UNFINISHED), "name": name}, 1):
+        return ""
+    return (
+        f"No unfinished job has the name {one_line(name)}: pausing goes by a job's name, as "
+        "`jobs list` has it, and not by its class where display_name() says another."
+    )
 
 
 def _row(queue: str | None, name: str | None) -> Pause:

@@ -76,6 +76,14 @@ def test_what_no_job_can_have_is_a_message(admin_client, fields):
     assert paused() == []
 
 
+def test_to_pause_a_name_that_no_job_has_is_doubted(admin_client):
+    jobs.enqueue(Record("a"))
+    for name, doubts in (("tests.samples.Record", 0), ("no.such.Name", 1)):
+        answer = admin_client.post(ADD, {"kind": "name", "value": name, "reason": ""}, follow=True)
+        said = [str(message) for message in answer.context["messages"]]
+        assert sum("No unfinished job has the name" in one for one in said) == doubts
+
+
 def test_what_is_paused_keeps_its_reason(admin_client):
     pausing.pause(queue="mail", reason="first")
     answer = pause(admin_client, reason="second")

@@ -21,6 +21,8 @@ from jobs.store import store_for
 from jobs.store.base import Store
 from tests.jobs.commanding import enqueued
 from tests.jobs.test_admin_actions import user_with
+from tests.jobs.test_pausing import Named
+from tests.samples import Record
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -224,6 +226,17 @@ def test_queues_or_classes_are_compared_and_one_is_looked_at_alone(admin_client)
     found, text = read(admin_client, by="queue", only="nowhere")
     assert found["total"]["performed"] == "0"
     assert "none is known" in text
+
+
+def test_the_link_of_a_class_finds_its_jobs_whatever_their_name(admin_client):
+    found = {Named: enqueued(payload=Named("a")), Record: enqueued()}
+    for cls in found:
+        active(1, name=f"{cls.__module__}.{cls.__qualname__}", performed=1)
+    links = {row["label"]: row["jobs"] for row in read(admin_client, by="name")[0]["compared"]}
+    for cls, job in found.items():
+        query = links[f"{cls.__module__}.{cls.__qualname__}"]
+        listed = admin_client.get(reverse("admin:jobs_job_changelist") + query).context["cl"]
+        assert [one.pk for one in listed.result_list] == [job.pk]
 
 
 @pytest.mark.parametrize(

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import datetime as dt
+import json
 import math
+from dataclasses import dataclass
 from types import SimpleNamespace
 
 import pytest
@@ -43,6 +45,27 @@ def waiting() -> list[Job]:
         jobs.enqueue(Other("c"), queue="mail"),
         jobs.enqueue(Other("d")),
     ]
+
+
+@dataclass
+class Named(Record):
+    def display_name(self) -> str:
+        return "A letter"
+
+
+CLASS = f"{Named.__module__}.Named"
+
+
+def test_to_pause_a_name_that_no_job_has_is_doubted(run):
+    jobs.enqueue(Named("a"))
+    said = run("pause", "--name", CLASS)
+    assert said.status == 0
+    assert said.err.startswith(f"No unfinished job has the name {CLASS}: pausing goes by")
+    assert "is paused" in said.out
+    assert json.loads(run("pause", "--name", CLASS, "--json").out) == {"paused": False}
+    assert run("pause", "--name", "A letter").err == ""
+    assert run("pause", "mail").err == ""
+    assert perform() == []
 
 
 def test_jobs_of_a_paused_queue_are_passed_over(waiting):

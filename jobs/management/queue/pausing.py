@@ -12,6 +12,8 @@ def pause(console: Console, options: Options) -> int:
         changed = pausing.pause(**what, reason=options["reason"])
     except ValueError as error:
         return console.complain(error)
+    if doubt := pausing.doubt(**what):
+        console.complain(doubt)
     if options["json"]:
         return console.say_json({"paused": changed})
     said = "is paused. Workers hear of it within five seconds" if changed else "was paused already"
