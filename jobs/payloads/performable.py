@@ -71,9 +71,16 @@ class Performable:
     #: Tells how far the job has come: `self.progress(done, total, "message")`.
     progress = _Progress()
 
+    def __init_subclass__(cls, **kwargs: Any) -> None:
+        """The bases give their fields, as type checkers see it, decorated or not."""
+        super().__init_subclass__(**kwargs)
+        for base in reversed(cls.__mro__[1:]):
+            if base is not Performable and issubclass(base, Performable) and _has_fields(base):
+                as_dataclass(base)
+
     def __new__(cls, *args: Any, **kwargs: Any) -> Performable:
-        # Not in __init_subclass__, because a decorator that comes later would find the
-        # fields' defaults gone.
+        # Not when the class is made, because a decorator that comes later would find
+        # the fields' defaults gone.
         as_dataclass(cls)
         return super().__new__(cls)
 
@@ -86,6 +93,11 @@ def as_dataclass(cls: type[Performable]) -> None:
         if "__dataclass_fields__" not in cls.__dict__:
             inherited = getattr(cls, "__dataclass_params__", None)
             dataclasses.dataclass(frozen=inherited is not None and inherited.frozen)(cls)
+
+
+def _has_fields(cls: type) -> bool:
+    """Whether it may have some of its own. Without any, a frozen one may follow."""
+    return any(name.startswith("__annot") for name in vars(cls))
 
 
 def check(payload: Any) -> None:
