@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import dataclasses
 import inspect
+import re
 import sys
 import threading
 from collections.abc import Callable
 from contextvars import ContextVar
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar, get_origin
 
 from jobs.conf import settings
 from jobs.conf.options import duration
@@ -96,8 +97,18 @@ def as_dataclass(cls: type[Performable]) -> None:
 
 
 def _has_fields(cls: type) -> bool:
-    """Whether it may have some of its own. Without any, a frozen one may follow."""
-    return any(name.startswith("__annot") for name in vars(cls))
+    """Whether it has some of its own. After a base without any, a frozen one may come."""
+    try:
+        annotations = inspect.get_annotations(cls).values()
+    except Exception:  # of a name that is defined further below
+        return True
+    return not all(map(_is_of_the_class, annotations))
+
+
+def _is_of_the_class(annotation: Any) -> bool:
+    if isinstance(annotation, str):
+        return re.match(r"(\w+\.)*ClassVar\b", annotation) is not None
+    return ClassVar in (annotation, get_origin(annotation))
 
 
 def check(payload: Any) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import abc
 import functools
 from dataclasses import dataclass
-from typing import Any, Generic, TypeVar
+from typing import Any, ClassVar, Generic, TypeVar
 
 import pytest
 
@@ -66,6 +66,8 @@ class Grandchild(Child):
 
 class Behaviour(jobs.Performable):
     """Without a field, so that any dataclass may follow."""
+
+    kept: ClassVar[int] = 1
 
     def perform(self) -> None: ...
 
