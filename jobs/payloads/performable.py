@@ -97,7 +97,7 @@ def as_dataclass(cls: type[Performable]) -> None:
 
 
 def _has_fields(cls: type) -> bool:
-    """Whether it has some of its own. After a base without any, a frozen one may come."""
+    """Whether it has some of its own. Without any, a frozen class may follow."""
     try:
         annotations = inspect.get_annotations(cls).values()
     except Exception:  # of a name that is defined further below
