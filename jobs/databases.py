@@ -201,7 +201,10 @@ def _hosts(parts: SplitResult) -> tuple[str, str]:
 def _sqlite(url: str) -> dict[str, Any]:
     parts = urlsplit(url)
     if parts.netloc not in ("", ":memory:"):
-        raise ValueError("a host")
+        raise ImproperlyConfigured(
+            "DATABASE_URL has a host, which SQLite hasn't: write sqlite:///db.sqlite3, or four "
+            "slashes for a path from the root."
+        )
     name = unquote(parts.path.removeprefix("/")) or ":memory:"
     given, options = _query(parts)
     entry: dict[str, Any] = {

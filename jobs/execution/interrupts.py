@@ -102,7 +102,7 @@ class Interruptible:
         with self._lock:
             if self._thread is not None and not self._raised:
                 self._raised = True
-                raise_in(self._thread, _Interrupt)
+                raise_in(self._thread, _raising(self._error))
 
 
 class Stretches:
@@ -141,5 +141,15 @@ class Stretches:
 class _Interrupt(Interruption):
     """Raised in another thread, where only a class can be raised.
 
-    The stretch's own error takes its place.
+    The stretch's own error takes its place when the stretch ends.
     """
+
+
+def _raising(error: Interruption) -> type[_Interrupt]:
+    """A class whose instances are for the job what `error` is: by their class's name,
+    for `except`, and by their text.
+    """
+    kind = type(error)
+    names = {name: getattr(kind, name) for name in ("__module__", "__qualname__")}
+    own = {**names, "__init__": lambda self: kind.__init__(self, *error.args)}
+    return type(kind.__name__, (_Interrupt, kind), own)

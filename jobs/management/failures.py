@@ -7,7 +7,7 @@ from importlib import import_module
 
 from django.apps import apps
 from django.core.management.base import CommandError
-from django.db import DatabaseError, connections, router
+from django.db import DEFAULT_DB_ALIAS, DatabaseError, connections, router
 from django.db.migrations.loader import MigrationLoader
 from django.db.migrations.recorder import MigrationRecorder
 
@@ -33,7 +33,7 @@ def of_the_database(error: Exception) -> str:
     any other error.
     """
     if is_not_migrated(error):
-        return f"The database isn't migrated ({brief(error)}): run manage.py migrate."
+        return _not_migrated(brief(error))
     if store_for(Job).is_unavailable(error):
         return f"The database can't be reached: {brief(error)}"
     return ""
@@ -63,7 +63,13 @@ def require_migrated() -> None:
     ]
     if missing:
         shown = ", ".join(missing[:3]) + (", …" if len(missing) > 3 else "")
-        raise CommandError(f"The database isn't migrated ({shown}): run manage.py migrate.")
+        raise CommandError(_not_migrated(shown))
+
+
+def _not_migrated(found: str) -> str:
+    alias = router.db_for_write(Job)
+    of_it = "" if alias == DEFAULT_DB_ALIAS else f" --database {alias}"
+    return f"The database isn't migrated ({found}): run manage.py migrate{of_it}."
 
 
 def _names(label: str) -> list[str]:

@@ -6,7 +6,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -76,11 +76,13 @@ def sign(seen: Seen, model: type[AbstractJob] = Job) -> None:
         raise Refused(f"Job {job.pk} changed meanwhile: look at it again.")
 
 
-def to_be_signed(model: type[AbstractJob] = Job) -> Iterator[AbstractJob]:
+def to_be_signed(
+    model: type[AbstractJob] = Job, leave_out: Callable[[], None] = lambda: None
+) -> Iterator[AbstractJob]:
     """Jobs that were stored before there were signatures, or signed with an older key.
 
-    Not those whose signature doesn't hold: somebody has to look at them. A page of them
-    is in memory at a time.
+    Not those whose signature doesn't hold: somebody has to look at them, and
+    `leave_out` is called for each. A page of them is in memory at a time.
     """
     store = store_for(model)
     for state in State.values:
@@ -89,6 +91,8 @@ def to_be_signed(model: type[AbstractJob] = Job) -> Iterator[AbstractJob]:
             for job in jobs:
                 if not job.signature or _has_older_key(job):
                     yield job
+                elif not payloads.verified(job.handler, job.signature):
+                    leave_out()
             where["pk__gt"] = jobs[-1].pk
 
 

@@ -60,6 +60,25 @@ def check_no_generators(cls: type, names: Iterable[str]) -> None:
             )
 
 
+def check_perform(cls: type) -> None:
+    """Raises TypeError for a `perform` that needs an argument, because it gets none."""
+    function = inspect.getattr_static(cls, "perform", None)
+    if not inspect.isfunction(function):
+        return
+    # A decorator may give what the function in it wants.
+    parameters = inspect.signature(function, follow_wrapped=False).parameters.values()
+    needed = [
+        one.name
+        for one in [*parameters][1:]
+        if one.default is one.empty and one.kind not in (one.VAR_POSITIONAL, one.VAR_KEYWORD)
+    ]
+    if needed:
+        raise TypeError(
+            f"{cls.__qualname__}.perform() gets no argument, but wants {', '.join(needed)}: "
+            "make it a field."
+        )
+
+
 def _innermost(found: Any) -> Any:
     """The function within decorators that say what they wrap."""
     seen: set[int] = set()

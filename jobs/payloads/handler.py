@@ -108,7 +108,10 @@ def read(handler: str, fetch: codec.Fetch | None = None) -> Any:
         )
     if shape.required - fields.keys():
         missing = ", ".join(sorted(shape.required - fields.keys()))
-        raise NotKnownYet(f"{path} has fields that aren't stored: {missing}.")
+        raise NotKnownYet(
+            f"{path} has fields that aren't stored: {missing}. Give a field that you add a "
+            "default, for jobs that are stored already."
+        )
     try:
         values = {name: codec.decode(value, fetch) for name, value in fields.items()}
         chosen = {name: codec.decode(value, fetch) for name, value in options.items()}

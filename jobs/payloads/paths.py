@@ -17,6 +17,11 @@ def path_of(cls: type) -> str:
         raise TypeError(f"{path} can't be imported by a worker: define it at the top of a module.")
     try:
         found = import_dotted(path)
+    except NotKnownYet as error:
+        raise TypeError(
+            f"{path} can't be imported by a worker: define the class at the top of a module "
+            "that workers have."
+        ) from error
     except DeserializationError as error:
         raise TypeError(f"{path} can't be imported by a worker: {error}") from error
     if found is not cls:

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import dataclasses
 import inspect
+import re
 import sys
 import threading
 from collections.abc import Callable
 from contextvars import ContextVar
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar, get_origin
 
 from jobs.conf import settings
 from jobs.conf.options import duration
@@ -71,9 +72,16 @@ class Performable:
     #: Tells how far the job has come: `self.progress(done, total, "message")`.
     progress = _Progress()
 
+    def __init_subclass__(cls, **kwargs: Any) -> None:
+        """The bases give their fields, as type checkers see it, decorated or not."""
+        super().__init_subclass__(**kwargs)
+        for base in reversed(cls.__mro__[1:]):
+            if base is not Performable and issubclass(base, Performable) and _has_fields(base):
+                as_dataclass(base)
+
     def __new__(cls, *args: Any, **kwargs: Any) -> Performable:
-        # Not in __init_subclass__, because a decorator that comes later would find the
-        # fields' defaults gone.
+        # Not when the class is made, because a decorator that comes later would find
+        # the fields' defaults gone.
         as_dataclass(cls)
         return super().__new__(cls)
 
@@ -86,6 +94,21 @@ def as_dataclass(cls: type[Performable]) -> None:
         if "__dataclass_fields__" not in cls.__dict__:
             inherited = getattr(cls, "__dataclass_params__", None)
             dataclasses.dataclass(frozen=inherited is not None and inherited.frozen)(cls)
+
+
+def _has_fields(cls: type) -> bool:
+    """Whether it has some of its own. Without any, a frozen class may follow."""
+    try:
+        annotations = inspect.get_annotations(cls).values()
+    except Exception:  # of a name that is defined further below
+        return True
+    return not all(map(_is_of_the_class, annotations))
+
+
+def _is_of_the_class(annotation: Any) -> bool:
+    if isinstance(annotation, str):
+        return re.match(r"(\w+\.)*ClassVar\b", annotation) is not None
+    return ClassVar in (annotation, get_origin(annotation))
 
 
 def check(payload: Any) -> None:

@@ -9,7 +9,7 @@ from typing import Any
 from django.db import models
 
 from jobs.payloads import codec
-from jobs.payloads.shapes import OPTIONS, Shape, cached_properties
+from jobs.payloads.shapes import OPTIONS, TYPING, Shape, cached_properties
 
 MISSING = object()
 
@@ -34,8 +34,9 @@ def prove(payload: Any, shape: Shape, load: Callable[[codec.Fetch], Any]) -> Non
             f"{cls.__qualname__} can't be made again from its fields: {error}"
         ) from error
     own = {**_attributes(payload), **_attributes(loaded)}
+    passing = {*cached_properties(cls), *TYPING}
     for name in sorted(own.keys() | set(shape.names)):
-        if name in shape.names or name not in set(cached_properties(cls)):
+        if name in shape.names or name not in passing:
             before, after = getattr(payload, name, MISSING), getattr(loaded, name, MISSING)
             if not _equal(before, after):
                 raise TypeError(

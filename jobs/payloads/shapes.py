@@ -16,7 +16,7 @@ from weakref import WeakKeyDictionary
 
 from django.utils.functional import cached_property
 
-from jobs.payloads.declared import check_no_generators, check_options
+from jobs.payloads.declared import check_no_generators, check_options, check_perform
 from jobs.payloads.paths import path_of
 from jobs.payloads.performable import HOOKS, METHODS, Performable, as_dataclass
 
@@ -30,6 +30,8 @@ OPTIONS = (
     "unique_key",
     "batch",
 )
+#: What `typing` sets on an object that is made as `Import[int](…)`.
+TYPING = ("__orig_class__",)
 #: Methods by which a class makes something else of its fields than dataclasses do.
 OWN_WAYS = ("__new__", "__post_init__", "__getattribute__", "__setattr__")
 
@@ -81,12 +83,13 @@ def _look(cls: type[Performable]) -> Shape:
     shape = Shape(
         names=tuple(sorted(names)),
         required=frozenset(field.name for field in fields if field.init and _is_required(field)),
-        known=frozenset(names.union(OPTIONS, cached_properties(cls))),
+        known=frozenset(names.union(OPTIONS, TYPING, cached_properties(cls))),
         plain=len(names) == len(fields) and _is_plain(cls, names),
     )
     try:
         shape.path = path_of(cls)
         check_no_generators(cls, ("perform", *HOOKS, *METHODS))
+        check_perform(cls)
         check_options(cls, names)
     except (TypeError, ValueError) as error:
         shape.problem = str(error)

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import dataclasses
 import datetime as dt
 import inspect
+from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
 from jobs.models import Job
+from jobs.payloads.performable import Performable
+from jobs.payloads.shapes import shape_of
 from jobs.states import UNFINISHED
 from jobs.store import store_for
 
@@ -35,7 +39,8 @@ def assert_enqueued(
     as `shop.models.Order#send` for a delayed method. `expected` are fields of the job
     object, arguments of the task, and `queue`, `priority`, `run_at` and `unique_key`;
     a field of such a name goes into `fields`. With `count`, exactly that many such jobs
-    must wait.
+    must wait. Raises TypeError for anything else, and for names that the class or the
+    task doesn't have.
     """
     found = _matching(model, wanted, fields or {}, expected)
     if found if count is None else len(found) == count:
@@ -66,6 +71,7 @@ def _matching(
 ) -> list[AbstractJob]:
     columns = {name: value for name, value in expected.items() if name in COLUMNS}
     own = {**{k: v for k, v in expected.items() if k not in COLUMNS}, **fields}
+    _check(wanted, own)
     return [
         job
         for job in _unfinished(model)
@@ -73,6 +79,30 @@ def _matching(
         and all(_alike(getattr(job, name), value) for name, value in columns.items())
         and _has(_arguments(job, wanted), own)
     ]
+
+
+def _check(wanted: Any, own: dict[str, Any]) -> None:
+    """Nothing that can't be there is asked for: it would never be found."""
+    if isinstance(wanted, str):
+        return
+    if not isinstance(wanted, type):
+        parameters = inspect.signature(_function_of(wanted)).parameters
+        if any(one.kind is one.VAR_KEYWORD for one in parameters.values()):
+            return
+        known = set(parameters)
+    elif issubclass(wanted, Performable):
+        known = {name for cls in _with_subclasses(wanted) for name in shape_of(cls).known}
+    else:
+        raise TypeError(f"{wanted.__qualname__} is not a class of job objects.")
+    if unknown := own.keys() - known:
+        name = wanted.__qualname__ if isinstance(wanted, type) else _function_of(wanted).__name__
+        raise TypeError(f"{name} has no {' and no '.join(sorted(unknown))}.")
+
+
+def _with_subclasses(cls: type[Performable]) -> Iterator[type[Performable]]:
+    yield cls
+    for one in cls.__subclasses__():
+        yield from _with_subclasses(one)
 
 
 def _is(job: AbstractJob, wanted: Any) -> bool:
@@ -104,7 +134,7 @@ def _arguments(job: AbstractJob, wanted: Any) -> Any:
     """What holds the job's fields: its object, or the arguments of a task by name."""
     payload = _payload(job)
     if isinstance(wanted, (str, type)):
-        return getattr(payload, "__dict__", {})
+        return {} if payload is None else _held(payload)
     args = (None, *payload.args) if payload.takes_context else payload.args
     try:
         bound = inspect.signature(_function_of(wanted)).bind(*args, **payload.kwargs)
@@ -116,6 +146,13 @@ def _arguments(job: AbstractJob, wanted: Any) -> Any:
         if parameter.kind is parameter.VAR_KEYWORD:
             named.update(named.pop(parameter.name, {}))
     return named
+
+
+def _held(payload: Performable) -> dict[str, Any]:
+    """The fields, with slots or without, and the options that were set on it."""
+    fields = (field.name for field in dataclasses.fields(payload))  # type: ignore[arg-type]
+    slots = {name: getattr(payload, name) for name in fields if hasattr(payload, name)}
+    return {**slots, **getattr(payload, "__dict__", {})}
 
 
 def _has(held: dict[str, Any], expected: dict[str, Any]) -> bool:

@@ -7,17 +7,20 @@ import json
 import os
 import threading
 import time
+from contextlib import suppress
 
 import pytest
 
 import jobs
+from jobs.exceptions import Terminated, WorkerTimeout
 from jobs.execution import questions
+from jobs.execution.interrupts import Interruptible
 from jobs.models import Job, State
 from jobs.plugins import ErrorReports
 from jobs.store import store_for
 from tests.handlers import set_handler
 from tests.processes import LEASE, lines, row, wait_for
-from tests.samples import Hog, Record, Stubborn, append
+from tests.samples import Hog, Record, Stubborn, append, calls
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -34,6 +37,52 @@ def test_a_job_is_ended_at_its_limit_by_what_except_exception_does_not_swallow(
         "WorkerTimeout: execution expired (max_run_time is 0.3 seconds)"
     )
     assert "swallowed" not in lines(log)
+
+
+class Cleans(jobs.Performable):
+    def perform(self) -> None:
+        try:
+            while True:
+                time.sleep(0.01)
+        except jobs.WorkerTimeout as error:
+            calls.append(str(error))
+            raise
+
+
+@pytest.mark.parametrize("concurrency", [1, 2])
+def test_a_job_that_is_interrupted_can_clean_up_after_its_documented_error(
+    settings, calls, concurrency
+):
+    settings.JOBS = {"MAX_RUN_TIME": 0.3}
+    job = jobs.enqueue(Cleans())
+    assert jobs.Worker(concurrency=concurrency).work_off(1) == (0, 1)
+    assert calls == ["execution expired (max_run_time is 0.3 seconds)"]
+    assert row(job).last_error.startswith(f"WorkerTimeout: {calls[0]}")
+
+
+@pytest.mark.parametrize("error", [WorkerTimeout("too long"), Terminated("told to stop")])
+def test_what_interrupts_a_thread_is_caught_by_its_class_and_has_its_text(error):
+    caught: list[BaseException] = []
+    begun = threading.Event()
+
+    def run() -> None:
+        with suppress(type(error)), stretch:
+            try:
+                begun.set()
+                while True:
+                    time.sleep(0.01)
+            except type(error) as raised:
+                caught.append(raised)
+                raise
+
+    stretch = Interruptible(error)
+    thread = threading.Thread(target=run)
+    thread.start()
+    assert begun.wait(60)
+    stretch.interrupt()
+    thread.join(60)
+    [raised] = caught
+    assert (type(raised).__name__, str(raised)) == (type(error).__name__, str(error))
 
 
 def test_the_shorter_limit_counts_and_is_named(settings, tmp_path):

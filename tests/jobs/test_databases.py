@@ -71,7 +71,7 @@ def test_a_url_of_sqlite_names_a_file_or_memory(tmp_path: Path) -> None:
         ("oracle://db", "DATABASE_URL starts with 'oracle': use mongodb://"),
         ("", "DATABASE_URL isn't a URL: use mongodb://"),
         ("postgres://db:secret/shop", "DATABASE_URL can't be read. In the user"),
-        ("sqlite://db.sqlite3", "DATABASE_URL can't be read"),
+        ("sqlite://db.sqlite3", "DATABASE_URL has a host, which SQLite hasn't: write sqlite:///"),
         ("postgres://ann:secret/x@db/shop", "DATABASE_URL can't be read"),
         ("mongodb://ann:secret@x@db/shop", "DATABASE_URL can't be read"),
         ("postgres:///shop?conn_max_age=long", "DATABASE_URL can't be read"),

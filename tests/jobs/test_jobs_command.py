@@ -487,6 +487,15 @@ def test_sign_says_first_what_is_called_whatever_hides_it(run, handler, shown):
     assert f": {shown}  (up to {len(handler):,} characters)" in run("sign", "--all").out
 
 
+def test_sign_all_says_what_it_leaves_alone(run):
+    enqueued(signature="0" * 64)
+    unsigned = enqueued(signature="")
+    said = run("sign", "--all", "--yes")
+    assert "1 job of an unknown key, or changed since: left alone." in said.out
+    assert "1 job signed." in said.out
+    assert row(unsigned).signature
+
+
 def test_sign_says_which_method_a_delayed_one_calls(run):
     from posts.models import Post
 

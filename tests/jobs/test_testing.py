@@ -19,6 +19,7 @@ from django.utils import timezone
 
 import jobs
 from jobs import testing
+from jobs.conf import settings
 from jobs.exceptions import DeserializationError, WorkerTimeout
 from jobs.models import Job
 from tests.processes import ROOT
@@ -49,6 +50,13 @@ class Loop(jobs.Performable):
 class Hangs(jobs.Performable):
     def perform(self) -> None:
         threading.Event().wait(300)
+
+
+@dataclass(slots=True)
+class Slots(jobs.Performable):
+    number: int
+
+    def perform(self) -> None: ...
 
 
 class Helpers:
@@ -128,7 +136,6 @@ class Helpers:
             {"value": 43},
             {"queue": "x"},
             {"run_at": at + HOUR},
-            {"no": 1},
             {"count": 2},
         ):
             with pytest.raises(AssertionError, match=r"Record\(value=42\) in 'mail', priority=3"):
@@ -137,8 +144,24 @@ class Helpers:
             testing.assert_not_enqueued(Record)
         with pytest.raises(AssertionError, match="1 job waits"):
             testing.assert_no_jobs()
-        with pytest.raises(TypeError, match="neither"):
-            testing.assert_enqueued(5)
+        for wanted, wrong, said in (
+            (5, {}, "neither a class of job objects, nor a task, nor a name"),
+            (Job, {}, "Job is not a class of job objects"),
+            (Record, {"values": 1}, "Record has no values"),
+            (Record, {"fields": {"queue": "mail"}}, "Record has no queue"),
+        ):
+            for asserts in (testing.assert_enqueued, testing.assert_not_enqueued):
+                with pytest.raises(TypeError, match=said):
+                    asserts(wanted, **wrong)
+
+    def test_a_job_with_slots_is_found_by_its_fields(self):
+        jobs.enqueue(Slots(1))
+        testing.assert_enqueued(Slots, number=1)
+        testing.assert_not_enqueued(Slots, number=2)
+
+    def test_a_base_is_asked_for_a_field_of_its_subclasses(self):
+        jobs.enqueue(Record(1))
+        testing.assert_enqueued(jobs.Performable, value=1)
 
     def test_inline_jobs_are_performed_at_once_but_stored_first(self):
         with testing.inline():
@@ -151,6 +174,16 @@ class Helpers:
         assert not Job.objects.exists()
         jobs.enqueue(Record("then"))
         testing.assert_enqueued(Record, value="then")
+
+    @testing.inline()
+    def test_a_test_may_be_decorated(self):
+        jobs.enqueue(Record("now"))
+        assert calls == ["now"]
+
+    @testing.inline()
+    async def test_an_asynchronous_test_may_be_decorated(self):
+        await jobs.aenqueue(Record("now"))
+        assert calls == ["now"]
 
 
 class InATransaction(Helpers, TestCase):
@@ -169,6 +202,15 @@ class InATransaction(Helpers, TestCase):
 
 class WithoutATransaction(Helpers, TransactionTestCase):
     pass
+
+
+@testing.inline(MAX_ATTEMPTS=3)
+class Decorated(TransactionTestCase):
+    def test_each_of_a_class_is_inline(self):
+        calls.clear()
+        jobs.enqueue(Record("now"))
+        assert calls == ["now"]
+        assert settings.MAX_ATTEMPTS == 3
 
 
 if not connection.features.supports_transactions:

@@ -14,7 +14,9 @@ import pytest
 from django.core.exceptions import ImproperlyConfigured
 from django.core.management import call_command
 from django.core.management.base import CommandError
+from django.db import OperationalError
 
+from jobs.management import failures
 from tests.servers import ROOT
 
 AWAY = "mongodb://127.0.0.1:1/x?serverSelectionTimeoutMS=100"
@@ -58,6 +60,18 @@ def test_a_database_that_isnt_migrated_is_named_at_once(empty, command):
     [line] = result.stderr.splitlines()
     assert "The database isn't migrated (" in line
     assert line.endswith("): run manage.py migrate.")
+
+
+class ToItsOwn:
+    def db_for_write(self, model, **hints):
+        return "queue"
+
+
+def test_the_database_to_be_migrated_is_named_unless_it_is_the_default(settings):
+    error = OperationalError("no such table: jobs_job")
+    assert failures.of_the_database(error).endswith(": run manage.py migrate.")
+    settings.DATABASE_ROUTERS = [ToItsOwn()]
+    assert failures.of_the_database(error).endswith(": run manage.py migrate --database queue.")
 
 
 @pytest.mark.parametrize(

@@ -20,8 +20,14 @@ AT_ONCE = 10_000
 
 
 def sign(console: Console, options: Options) -> int:
-    attempts = Attempts(console)
-    jobs = signing.to_be_signed() if options["all"] else _named(attempts, options["ids"])
+    attempts, unknown = Attempts(console), 0
+
+    def leave_out() -> None:
+        nonlocal unknown
+        unknown += 1
+
+    every = signing.to_be_signed(leave_out=leave_out)
+    jobs = every if options["all"] else _named(attempts, options["ids"])
     rest = "Nothing was changed."
     while group := list(islice(_shown(console, jobs, options), AT_ONCE)):
         if options["all"] and not options["json"]:
@@ -31,6 +37,12 @@ def sign(console: Console, options: Options) -> int:
         for seen in group:
             attempts.make(str(seen.pk), signing.sign, seen)
         rest = "The others were not changed."
+    if unknown and not options["json"]:
+        console.say(
+            f"{counted(unknown)} of an unknown key, or changed since: left alone. Make the "
+            "old key known again (SIGNING_KEYS, SECRET_KEY_FALLBACKS), or look at them with "
+            "`jobs show ID` and name their ids."
+        )
     return attempts.report("signed", options)
 
 
