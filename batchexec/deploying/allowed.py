@@ -25,16 +25,25 @@ def allowed(
 
     `values`: the new release's. `stacks`: as they are before it.
     """
-    releases = [values, *(stacks[name].parameters for name in USERS if name in stacks)]
+    users = [stacks[name] for name in USERS if name in stacks]
+    releases = [values, *(one.parameters for one in users)]
     roles = stacks["roles"].parameters if "roles" in stacks else {}
+    # A stack in progress already says what it may yet be rolled back from.
+    kept = roles if any(one.in_progress for one in users) else {}
     repositories = [
         Image.of(text).arn(account.partition) for one in releases if (text := one.get("Image"))
     ]
     used = [secrets.whole(arn) for one in releases for name in SECRETS if (arn := one.get(name))]
+    is_settled = not kept and all(
+        # Not every stack has all of them.
+        one.get(name, values.get(name)) == values.get(name)
+        for one in releases
+        for name in SECRETS
+    )
     found = {
-        "RepositoryArns": _list(repositories),
-        "SecretArns": _list(used),
-        "KeysBefore": _keys_before(roles, values.get("SecretsKey", ""), releases),
+        "RepositoryArns": _list([*repositories, *_items(kept.get("RepositoryArns", ""))]),
+        "SecretArns": _list([*used, *_items(kept.get("SecretArns", ""))]),
+        "KeysBefore": _keys_before(roles, values.get("SecretsKey", ""), is_settled),
     }
     if not _is_deployment_role(account, stacks):
         return found
@@ -52,11 +61,10 @@ def _items(text: str) -> list[str]:
     return [one for one in text.split(",") if one]
 
 
-def _keys_before(roles: Mapping[str, str], key: str, releases: Iterable[Mapping[str, str]]) -> str:
+def _keys_before(roles: Mapping[str, str], key: str, is_settled: bool) -> str:
     """The KMS keys of secrets that a release before may still read."""
     before = roles.get("SecretsKey", "")
-    used = {tuple(one.get(name) for name in SECRETS[:2]) for one in releases}
-    if before == key and len(used) == 1:
+    if is_settled and before == key:
         return ""
     keys = [*_items(before), *_items(roles.get("KeysBefore", ""))]
     return _list(one for one in keys if one != key)

@@ -149,6 +149,33 @@ def test_what_runs_can_decrypt_its_secrets_while_those_of_another_key_are_deploy
     assert keys(second, "b", after, "b") == "", "it is replaced everywhere"
 
 
+def test_what_may_be_rolled_back_to_stays_allowed_while_an_earlier_deployment_goes_on() -> None:
+    given = Deploying(None, "us-east-1", "123456789012", "aws", "arn:aws:iam::1:user/x")
+    old, new = (f"arn:aws:secretsmanager:us-east-1:123456789012:secret:{name}" for name in "ab")
+    wanted = {"SigningKeysSecret": new, "Image": image("new"), "SecretsKey": KEYS[1]}
+    before = {
+        "SecretsKey": KEYS[1],
+        "KeysBefore": KEYS[0],
+        "SecretArns": f"{new},{old}",
+        "RepositoryArns": "arn:old",
+    }
+
+    def found(status: str) -> dict[str, str]:
+        # In progress, a stack has its new parameters.
+        stacks = {
+            "roles": Stack("shop-roles", "id", "UPDATE_COMPLETE", parameters=before),
+            "service": Stack("shop-service", "id", status, parameters=wanted),
+        }
+        return allowed(given, wanted, stacks)
+
+    goes_on, is_over = found("UPDATE_IN_PROGRESS"), found("UPDATE_COMPLETE")
+    assert goes_on["SecretArns"] == f"{new},{old}"
+    assert goes_on["RepositoryArns"].endswith("repository/new,arn:old")
+    assert goes_on["KeysBefore"] == KEYS[0]
+    assert (is_over["SecretArns"], is_over["KeysBefore"]) == (new, "")
+    assert is_over["RepositoryArns"].endswith("repository/new")
+
+
 def test_the_deployment_role_leaves_the_roles_as_they_are(
     deployed: Account, secret: Callable[[], str], migrations: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
