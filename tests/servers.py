@@ -142,7 +142,8 @@ class Djongo(Mongo):
 
     @property
     def url(self) -> str:
-        return f"djongo+{super().url}"
+        # Its old driver looks for the server anew with each client, on a busy machine, too.
+        return "djongo+" + super().url.replace("=5000", "=30000")
 
 
 class DocumentDB(Server):
