@@ -28,6 +28,9 @@ RESERVED = ("JOB_ID", "JOB_EPOCH")
 #: Batch's own reason of a job that failed, "Container Overrides length must be at most
 #: 8192".
 LONGEST_OVERRIDES = 8192
+#: The most characters that a submission adds to what is known when a job is enqueued:
+#: JOB_ID and JOB_EPOCH, the sizes, and the name of the container.
+ADDED_OVERRIDES = 640
 MOST_RULES = 5
 LONGEST_PATTERN = 512
 ACTIONS = ("RETRY", "EXIT")
@@ -192,13 +195,17 @@ def _retry_rule(rule: Any) -> None:
             )
 
 
-def overrides(label: str, value: Any) -> None:
-    """What overrides the definition's container, `value`, as it is submitted."""
-    length = len(json.dumps(value, separators=(",", ":")))
+def overrides(label: str, value: Any, added: int = 0) -> None:
+    """What overrides the definition's container, `value`, as it is submitted.
+
+    `added`: the characters that come to it later.
+    """
+    length = len(json.dumps(value, separators=(",", ":"))) + added
     if length > LONGEST_OVERRIDES:
+        kept = f", {added} of them kept for what the worker adds" if added else ""
         raise ValueError(
-            f"{label}: the container overrides have {length} characters, and AWS Batch takes "
-            f"{LONGEST_OVERRIDES}: pass less, such as the key of a row."
+            f"{label}: the container overrides have {length} characters{kept}, and AWS Batch "
+            f"takes {LONGEST_OVERRIDES}: pass less, such as the key of a row."
         )
 
 

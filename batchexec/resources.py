@@ -137,8 +137,7 @@ def check_resources(job: Any) -> None:
         _check_command(command)
         return
     asked = resources_of(job.payload)
-    environment = limits.as_pairs(asked.environment)
-    limits.overrides("Resources(environment)", {"command": [*command], "environment": environment})
+    _check_length(command, asked.environment)
     if not (asked.queue or asked.queues or asked.definition):
         # What another queue or definition has, only the worker can ask AWS.
         asked.fitted(settings.PLATFORM)
@@ -147,4 +146,9 @@ def check_resources(job: Any) -> None:
 @lru_cache(maxsize=16)
 def _check_command(command: tuple[str, ...]) -> None:
     """Of jobs that ask for nothing else, so once for many of them."""
-    limits.overrides("Resources(environment)", {"command": [*command], "environment": []})
+    _check_length(command, {})
+
+
+def _check_length(command: tuple[str, ...], environment: Mapping[str, str]) -> None:
+    known = {"command": [*command], "environment": limits.as_pairs(environment)}
+    limits.overrides("Resources(environment)", known, limits.ADDED_OVERRIDES)

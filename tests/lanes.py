@@ -69,7 +69,8 @@ RULES = (
     ),
     # A first deployment is in a short run; what else deployments do takes long.
     Rule(
-        "batchexec/test_deploy_again.py batchexec/test_deploy_destroy.py "
+        "batchexec/test_deploy_again.py batchexec/test_deploy_allowed.py "
+        "batchexec/test_deploy_destroy.py "
         "batchexec/test_deploy_failing.py batchexec/test_deploy_order.py "
         "batchexec/test_deploy_values.py",
         all="mongodb",

@@ -142,7 +142,7 @@ class Djongo(Mongo):
 
     @property
     def url(self) -> str:
-        # Its old driver looks for the server anew with each client, on a busy machine, too.
+        # On a busy machine, its old driver may take long to find the server.
         return "djongo+" + super().url.replace("=5000", "=30000")
 
 

@@ -20,7 +20,8 @@ HELP = "remove the environment from AWS; the database, secrets and images stay"
 
 def add_arguments(parser: ArgumentParser) -> None:
     parser.description = (
-        "Removes the stacks of the environment, the last first. The database is never touched. "
+        "Removes the stacks of the environment, the last first, and every revision of its job "
+        "definitions. The database is never touched. "
         "Secrets and images stay, unless you say --secrets or --images."
     )
     add = parser.add_argument
@@ -44,6 +45,7 @@ def run(
     **options: Any,
 ) -> int:
     from batchexec.aws.boto import exceptions
+    from batchexec.deploying import revisions
     from batchexec.deploying.account import Account
     from batchexec.deploying.environment import (
         Environment,
@@ -65,12 +67,19 @@ def run(
     names = {stack: environment.stack_name(stack) for stack in STACKS}
     there = [stack for stack in STACKS if environment.formation.owned(names[stack])]
     kept = Secrets(account.client("secretsmanager"), name)
-    if not there and not secrets and not images:
+    active = revisions.active(account, name)
+    if not there and not active and not secrets and not images:
         say(f"Nothing named {name} is deployed in {account.region}.")
         return 0
     if not yes:
-        _ask(name, account, there, secrets, images)
+        _ask(name, account, there, len(active), secrets, images)
     failed = _remove_stacks(environment.formation, [names[stack] for stack in there], say)
+
+    def remove_revisions() -> None:
+        # Without its stack, nobody registers further ones.
+        if environment.formation.look(names["batch"]) is None:
+            revisions.deregister(account, revisions.active(account, name))
+            say(f"{name}: the revisions of its job definitions are deregistered")
 
     def remove_secrets() -> None:
         for gone in kept.delete():
@@ -83,6 +92,7 @@ def run(
         say(f"{images}: {done if was_there else 'there is no such repository'}")
 
     for wanted, what, remove in (
+        (active, f"The revisions of the job definitions of {name}", remove_revisions),
         (secrets, f"The secrets of {name}", remove_secrets),
         (images, f"The repository {images}", remove_images),
     ):
@@ -121,8 +131,17 @@ def _remove_stacks(formation: Formation, names: list[str], say: Callable[[str], 
     return []
 
 
-def _ask(name: str, account: Account, there: list[str], secrets: bool, images: str | None) -> None:
+def _ask(
+    name: str,
+    account: Account,
+    there: list[str],
+    revisions: int,
+    secrets: bool,
+    images: str | None,
+) -> None:
     what = [f"{len(there)} stacks of {name}, with its logs; jobs that run in AWS Batch are ended"]
+    if revisions:
+        what.append(f"{revisions} revisions of its job definitions")
     if secrets:
         what.append("its secrets")
     if images:

@@ -12,6 +12,8 @@ from batchexec.aws import answers
 from batchexec.aws.boto import exceptions
 from batchexec.deploying.account import Account
 
+#: The container of the task that migrates, in `infra/base.yaml`.
+CONTAINER = "migrate"
 #: Seconds between two looks at the task.
 PAUSE = 3.0
 #: How often a new account is asked again.
@@ -37,7 +39,7 @@ def migrate(
     run go on with the database as it then is.
     """
     ecs = account.client("ecs")
-    say("migrate: runs `manage.py migrate` with the new image")
+    say("migrate: runs `manage.py migrate` in the image")
     answer = _started(
         ecs,
         cluster=cluster,
@@ -56,7 +58,9 @@ def migrate(
         reason = next((one.get("reason") for one in answer.get("failures", ())), "no reason given")
         raise CommandError(f"The migration could not be started: {reason}. Run this again.")
     ended = _ended(ecs, cluster, answer["tasks"][0]["taskArn"])
-    (container,) = ended["containers"]
+    # AWS may have put containers of its own beside it, such as GuardDuty's.
+    own = [one for one in ended["containers"] if one.get("name") == CONTAINER]
+    container: dict[str, Any] = own[0] if own else {}
     if container.get("exitCode") == 0:
         say("  done")
         return
@@ -99,7 +103,7 @@ def _log(account: Account, name: str, task: str) -> list[str]:
     try:
         reply = account.client("logs").get_log_events(
             logGroupName=f"/delayed-jobs/{name}/tasks",
-            logStreamName=f"migrate/migrate/{task}",
+            logStreamName=f"migrate/{CONTAINER}/{task}",
             limit=LINES,
             startFromHead=False,
         )

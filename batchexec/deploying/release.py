@@ -7,6 +7,7 @@ from collections.abc import Callable, Mapping, Sequence
 from django.core.management.base import CommandError
 
 from batchexec.deploying import arns, network, secrets, templates, values, words
+from batchexec.deploying.allowed import SECRETS, allowed
 from batchexec.deploying.environment import Environment
 from batchexec.deploying.image import Image
 from batchexec.deploying.migration import migrate
@@ -71,7 +72,7 @@ class Release:
             for name in OUTPUTS["network"]:
                 self._values.pop(name, None)
         found = self._problems_of_image()
-        found += values.problems(self._values)
+        found += values.problems(self._values, self._given)
         if not found:
             found += network.problems(self._account, self._values)
         found += arns.problems(self._account, self._given)
@@ -113,15 +114,17 @@ class Release:
                     "--database-secret ARN."
                 ]
         found = []
-        for name in ("DatabaseSecret", "SecretKeySecret", "SigningKeysSecret"):
-            option = values.options()[name].option
-            arn = self._given.get(name)
-            if not arn or values.options()[name].problem(arn):
+        for name in SECRETS:
+            parameter, arn = values.options()[name], self._values.get(name)
+            if name == "DatabaseSecret" and self._database_url:
+                continue  # it is about to be the environment's own
+            # What is wrong with its form or place is said already.
+            if not arn or parameter.problem(arn) or arns.is_elsewhere(self._account, arn):
                 continue
-            if arns.is_elsewhere(self._account, arn):
-                continue  # which is said already
-            if secrets.exists(self._account.client("secretsmanager"), arn) is False:
-                found.append(f"{option}: there is no secret {arn}.")
+            if known := secrets.named(self._account.client("secretsmanager"), arn):
+                self._values[name] = known
+            else:
+                found.append(f"{parameter.option}: there is no secret {arn}.")
         return found
 
     def rehearse(self) -> None:
@@ -152,16 +155,20 @@ class Release:
 
     def make(self, *, migrates: bool, restarts: bool) -> None:
         """Makes and changes what differs, in order. Repeating it does no harm."""
+        key = self._values["SecretsKey"]
         if self._database_url:
-            self._values["DatabaseSecret"] = self._secrets.keep("database-url", self._database_url)
+            self._values["DatabaseSecret"] = self._secrets.keep(
+                "database-url", self._database_url, key
+            )
         if not self._values.get("SecretKeySecret"):
-            self._values["SecretKeySecret"] = self._secrets.secret_key()
-        service = self._environment.stacks.get("service")
-        is_new = service is None or service.parameters.get("Image") != self._values["Image"]
+            self._values["SecretKeySecret"] = self._secrets.secret_key(key)
+        is_new = self._differs("Image")
+        # Of the same secret, nobody knows which database has been migrated.
+        is_elsewhere = bool(self._database_url) or self._differs("DatabaseSecret")
         for stack in self._wanted():
             try:
                 self._make(stack)
-                if stack == "base" and migrates and is_new:
+                if stack == "base" and migrates and (is_new or is_elsewhere):
                     self._migrate()
             except CommandError as error:
                 raise CommandError(f"{error}{self._left()}") from error
@@ -169,10 +176,23 @@ class Release:
             self._restart()
         self._say(self._farewell())
 
+    def _differs(self, name: str) -> bool:
+        """Whether what runs has another value, or nothing runs yet."""
+        service = self._environment.stacks.get("service")
+        return service is None or service.parameters.get(name) != self._values[name]
+
     def _left(self) -> str:
-        """What a first deployment that failed has left, and how to remove it."""
-        if "service" in self._environment.stacks:
-            return ""
+        """What a deployment that failed has changed for the release that runs; of a
+        first one, what it has left, and how to remove it.
+        """
+        if service := self._environment.stacks.get("service"):
+            secret = self._values["DatabaseSecret"]
+            if not self._database_url or service.parameters.get("DatabaseSecret") != secret:
+                return ""
+            return (
+                f"\nThe secret {self._environment.name}/database-url has the new value already: "
+                "containers of the running release that start from now on read it."
+            )
         names = map(self._environment.stack_name, templates.STACKS)
         there = [name for name in names if self._environment.formation.look(name)]
         if not there:
@@ -212,11 +232,8 @@ class Release:
         return {name: found[name] for name in wanted if name in found}
 
     def _derived(self) -> dict[str, str]:
-        names = ("DatabaseSecret", "SecretKeySecret", "SigningKeysSecret")
-        arns = [secrets.whole(arn) for name in names if (arn := self._values.get(name))]
         return {
-            "RepositoryArns": Image.of(self._values["Image"]).arn(self._account.partition),
-            "SecretArns": ",".join(dict.fromkeys(arns)),
+            **allowed(self._account, self._values, self._environment.stacks),
             "Environment": values.as_text(self._variables),
         }
 

@@ -102,10 +102,11 @@ class Secrets:
         except self._client.exceptions.ResourceNotFoundException:
             return None
 
-    def keep(self, kind: str, value: str) -> str:
+    def keep(self, kind: str, value: str, key: str = "") -> str:
         """Makes the secret, or gives it a new value; returns its ARN.
 
-        One that `delete` is about to delete is taken back.
+        One that `delete` is about to delete is taken back. `key`: the ARN of the KMS
+        key that encrypts one that is made; empty, AWS's own.
         """
         found = self._described(kind)
         if found is None:
@@ -113,6 +114,7 @@ class Secrets:
                 Name=f"{self._name}/{kind}",
                 SecretString=value,
                 Description=f"Of the environment {self._name}",
+                **({"KmsKeyId": key} if key else {}),
             )
             return str(made["ARN"])
         if found.get("DeletedDate"):
@@ -120,9 +122,9 @@ class Secrets:
         self._client.put_secret_value(SecretId=found["ARN"], SecretString=value)
         return str(found["ARN"])
 
-    def secret_key(self) -> str:
+    def secret_key(self, key: str = "") -> str:
         """The ARN of SECRET_KEY, which is made at random once and then stays."""
-        return self.find("secret-key") or self.keep("secret-key", secrets.token_urlsafe(50))
+        return self.find("secret-key") or self.keep("secret-key", secrets.token_urlsafe(50), key)
 
     def delete(self) -> list[str]:
         """Has them deleted in 30 days, until when AWS can restore them; their names."""
@@ -134,17 +136,22 @@ class Secrets:
         return gone
 
 
-def exists(client: Any, arn: str) -> bool | None:
-    """Whether there is a secret with that ARN; None if we may not look."""
+def named(client: Any, arn: str) -> str | None:
+    """The ARN as AWS writes it, with the member that is named behind it.
+
+    AWS finds a secret by an ARN without its six random characters, too, but IAM, which
+    compares texts, doesn't. As it was given if we may not look; None if there is none.
+    """
+    secret = whole(arn)
     try:
-        found = client.describe_secret(SecretId=whole(arn))
+        found = client.describe_secret(SecretId=secret)
     except client.exceptions.ResourceNotFoundException:
-        return False
+        return None
     except exceptions.ClientError as error:
         if error.response.get("Error", {}).get("Code") == "AccessDeniedException":
-            return None
+            return arn
         raise
-    return not found.get("DeletedDate")
+    return None if found.get("DeletedDate") else f"{found['ARN']}{arn.removeprefix(secret)}"
 
 
 def whole(arn: str) -> str:

@@ -20,7 +20,14 @@ from jobs.conf import settings as jobs_settings
 #: The command finds these out. The others are its options.
 FOUND = frozenset(
     {
-        *("RepositoryArns", "SecretArns", "ExecutionRoleArn", "JobRoleArn", "WorkerRoleArn"),
+        *(
+            "RepositoryArns",
+            "SecretArns",
+            "KeysBefore",
+            "ExecutionRoleArn",
+            "JobRoleArn",
+            "WorkerRoleArn",
+        ),
         *("WebRoleArn", "ScheduleRoleArn", "MachineProfileArn", "SecurityGroupId", "ClusterArn"),
         *("JobQueue", "JobDefinition", "Environment"),
     }
@@ -87,8 +94,11 @@ def settled(given: Mapping[str, str | None], before: Mapping[str, str]) -> dict[
     return found
 
 
-def problems(values: Mapping[str, str]) -> Iterator[str]:
-    """What is wrong with the values, a sentence each."""
+def problems(values: Mapping[str, str], given: Mapping[str, str | None]) -> Iterator[str]:
+    """What is wrong with the values, a sentence each.
+
+    Without web servers, theirs are judged only if they are `given` now.
+    """
     known = options()
     for name, value in values.items():
         if text := known[name].problem(value):
@@ -102,14 +112,16 @@ def problems(values: Mapping[str, str]) -> Iterator[str]:
             "--machines with --egress endpoints can't work: machines need ways to ECS that these "
             "endpoints aren't, so use --egress nat or both."
         )
-    if values["WebSource"] and values["WebCount"] == "0":
+    has_web = values["WebCount"] != "0"
+    if given.get("WebSource") and not has_web:
         yield "--web-source is of no use without web servers: add --web-count."
-    if values["WebTargetGroup"] and not values["WebSource"]:
+    has_group = values["WebTargetGroup"] if has_web else given.get("WebTargetGroup")
+    if has_group and not values["WebSource"]:
         yield (
             "--web-target-group needs --web-source, the security group of its load balancer: "
             "nothing else may connect."
         )
-    if values["WebCount"] != "0" and values["AllowedHosts"] == "localhost":
+    if has_web and values["AllowedHosts"] == "localhost":
         yield "--web-count needs --allowed-hosts: the host names that the web site is called by."
     if "*" in values["AllowedHosts"].split(","):
         yield "--allowed-hosts '*' allows every name, which the settings refuse: name the hosts."

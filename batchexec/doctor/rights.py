@@ -14,7 +14,7 @@ from batchexec.doctor.definition import log_group_of
 from batchexec.doctor.deployment import Deployment
 from batchexec.doctor.findings import Finding, fault, members, ok, warning
 from batchexec.doctor.image import IN_ECR
-from batchexec.doctor.secrets import SECRET
+from batchexec.doctor.secrets import SECRET, known_arn
 
 #: Of no Batch job and of no revision, so that a call with it changes nothing.
 NO_JOB = "00000000-0000-0000-0000-000000000000"
@@ -105,8 +105,16 @@ def _of_execution(deployment: Deployment, role: str) -> Iterator[Right]:
         for action in ("logs:CreateLogStream", "logs:PutLogEvents"):
             yield Right(action, [stream])
     sources = [str(one.get("valueFrom")) for one in members(container, "secrets")]
-    if found := [place["secret"] for one in sources if (place := SECRET.fullmatch(one))]:
+    places = [place["secret"] for one in sources if (place := SECRET.fullmatch(one))]
+    if found := [_as_iam_knows_it(deployment, arn) for arn in places]:
         yield Right("secretsmanager:GetSecretValue", found)
+
+
+def _as_iam_knows_it(deployment: Deployment, secret: str) -> str:
+    try:
+        return known_arn(deployment, secret) or secret
+    except Exception:  # denied, or not reached: another check says so
+        return secret
 
 
 def _of_worker(deployment: Deployment) -> Iterator[Right]:

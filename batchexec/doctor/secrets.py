@@ -24,7 +24,7 @@ def secrets(deployment: Deployment) -> Iterator[Finding]:
         name, source = str(one.get("name")), str(one.get("valueFrom") or "")
         secret, parameter = SECRET.fullmatch(source), PARAMETER.fullmatch(source)
         if secret:
-            found = _is_secret(deployment, secret["secret"])
+            found = bool(known_arn(deployment, secret["secret"]))
         elif parameter:
             found = _is_parameter(deployment, parameter["name"])
         else:
@@ -51,14 +51,18 @@ def secrets(deployment: Deployment) -> Iterator[Finding]:
             )
 
 
-def _is_secret(deployment: Deployment, arn: str) -> bool:
+def known_arn(deployment: Deployment, arn: str) -> str:
+    """The secret's ARN as AWS writes it; empty if there is no such secret.
+
+    It may be given without its six random characters, with which IAM compares it.
+    """
     try:
         answer = deployment.client("secretsmanager").describe_secret(SecretId=arn)
     except Exception as error:
         if code_of(error) in GONE:
-            return False
+            return ""
         raise
-    return not answer.get("DeletedDate")
+    return "" if answer.get("DeletedDate") else str(answer.get("ARN") or arn)
 
 
 def _is_parameter(deployment: Deployment, name: str) -> bool:

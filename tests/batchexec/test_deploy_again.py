@@ -88,7 +88,7 @@ def test_a_new_release_has_a_revision_of_its_own_and_leaves_the_one_before(
     order = [
         "shop-base: is changed",
         f"The database must let in the security group {group}.",
-        "migrate: runs `manage.py migrate` with the new image",
+        "migrate: runs `manage.py migrate` in the image",
         "shop-batch: is changed",
         "shop-service: is changed",
     ]

@@ -9,6 +9,7 @@ from typing import Any
 from unittest.mock import Mock
 
 import pytest
+from botocore.exceptions import ClientError
 from django.core.management import call_command
 from django.core.management.base import CommandError
 from moto.cloudformation.exceptions import ValidationError
@@ -68,6 +69,65 @@ def test_destroy_asks_and_keeps_data_unless_it_is_told(
         again = Secrets(made.client("secretsmanager"), "shop")
         assert again.find("secret-key") is None
         assert again.secret_key() == again.find("secret-key")
+
+
+def test_every_revision_of_the_environments_job_definitions_is_deregistered_and_no_other(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with account(tmp_path) as made:
+        network = made.network()
+        for content in ("one", "two", "three"):
+            image = made.image(content)
+            made.deploy("--image", image, *network, "--machines", "g5.xlarge", "--no-migrate")
+            network = []
+        batch = made.client("batch")
+        somebody_elses = [
+            batch.register_job_definition(
+                jobDefinitionName=name,
+                type="container",
+                containerProperties={
+                    "image": "x",
+                    "resourceRequirements": [
+                        {"type": "VCPU", "value": "1"},
+                        {"type": "MEMORY", "value": "512"},
+                    ],
+                },
+                platformCapabilities=["EC2"],
+            )["jobDefinitionArn"]
+            for name in ("shop", "shop-machines", "shop-two")
+        ]
+
+        def active() -> list[str]:
+            found = batch.describe_job_definitions(status="ACTIVE")["jobDefinitions"]
+            return [one["jobDefinitionArn"] for one in found]
+
+        before = active()
+        assert len(before) == 6 + len(somebody_elses)
+        with pytest.raises(CommandError, match="Nothing was removed"):
+            call("destroy", "--name", "shop")
+        assert "\n  6 revisions of its job definitions\n" in capsys.readouterr().out
+        assert active() == before
+
+        met = []
+
+        def refuse(*arguments: Any) -> None:
+            met.append(arguments)
+            answer = {"Error": {"Code": "AccessDeniedException", "Message": "not authorized."}}
+            raise ClientError(answer, "DeregisterJobDefinition")
+
+        with monkeypatch.context() as patch:
+            patch.setattr("batchexec.deploying.revisions.deregister", refuse)
+            with pytest.raises(CommandError) as error:
+                call("destroy", "--name", "shop", "--yes")
+        assert met
+        assert str(error.value).startswith(
+            "The revisions of the job definitions of shop could not be deleted: not authorized."
+        )
+        # Those that CloudFormation leaves are found without a stack, too.
+        assert len(active()) == 4 + len(somebody_elses)
+        said = call("destroy", "--name", "shop", "--yes")
+        assert "shop: the revisions of its job definitions are deregistered" in said
+        assert sorted(active()) == sorted(somebody_elses)
 
 
 def test_a_rehearsal_leaves_nothing_in_localbatch_and_can_be_repeated(tmp_path: Path) -> None:

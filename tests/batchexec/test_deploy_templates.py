@@ -179,10 +179,25 @@ def test_nobody_may_more_than_the_environments_own_unless_aws_knows_no_resource(
         assert "*" not in json.dumps(actions)
         if "iam:PassRole" in actions:
             assert "*" not in json.dumps(statement["Resource"])
+            assert statement["Condition"]["StringEquals"]["iam:PassedToService"]
+        if "ecs:RunTask" in actions:
+            assert statement["Condition"]["ArnEquals"]["ecs:cluster"]["Fn::Sub"].endswith(
+                "/${Name}"
+            )
     for role, resource in resources("roles").items():
         if resource["Type"] == "AWS::IAM::Role":
             trust = json.dumps(resource["Properties"]["AssumeRolePolicyDocument"])
             assert '"*"' not in trust, role
+
+
+def test_the_worker_tags_nothing_but_jobs() -> None:
+    (tagging,) = (
+        statement
+        for role, statement in statements("roles")
+        if role == "WorkerRole" and "batch:TagResource" in statement["Action"]
+    )
+    assert tagging["Action"] == "batch:TagResource"
+    assert tagging["Resource"]["Fn::Sub"].endswith(":job/*")
 
 
 def test_data_survives_the_stacks() -> None:

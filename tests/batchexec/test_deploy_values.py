@@ -148,11 +148,40 @@ def test_a_value_that_cannot_be(
     monkeypatch: pytest.MonkeyPatch, options: list[str], message: str
 ) -> None:
     monkeypatch.setattr(Image, "problem", lambda image, account: "")
-    monkeypatch.setattr("batchexec.deploying.secrets.exists", lambda client, arn: None)
+    monkeypatch.setattr("batchexec.deploying.secrets.named", lambda client, arn: arn)
     if "--image" not in options:
         options = ["--image", f"{HOST}/shop@{DIGEST}", *options]
     (line,) = said(checked, options)
     assert message in line
+
+
+def test_web_servers_are_removed_by_their_count_alone() -> None:
+    before = {
+        "WebCount": "2",
+        "WebCpu": "1024",
+        "WebMemory": "2048",
+        "WebSource": "sg-12345678",
+        "WebTargetGroup": f"arn:aws:elasticloadbalancing:us-east-1:{NUMBER}:targetgroup/x/1",
+        "AllowedHosts": "shop.example.com",
+    }
+
+    def found(before: dict[str, str], **given: str) -> list[str]:
+        return list(values.problems(values.settled(given, before), given))
+
+    assert found(before) == []
+    assert found(before, WebCount="0") == []
+    gone = {**before, "WebCount": "0"}
+    assert found(gone, WorkerCount="3") == []
+    assert found(gone, WebSource="") == []
+    assert found(gone, WebCount="1") == []
+    for count in ({}, {"WebCount": "0"}):
+        (text,) = found(gone, WebSource="sg-12345679", **count)
+        assert "of no use without web servers" in text
+    group = before["WebTargetGroup"]
+    (text,) = found({**gone, "WebSource": ""}, WebTargetGroup=group)
+    assert "--web-target-group needs --web-source" in text
+    (text,) = found(before, WebSource="")
+    assert "--web-target-group needs --web-source" in text
 
 
 @pytest.mark.parametrize("name", ["Shop", "a" * 41, "shop--x", "-x", "", "é", "a b", "a\n"])

@@ -164,6 +164,14 @@ def test_a_role_is_asked_about_on_just_what_the_deployment_names(patient, simula
     assert denied in found.text
 
 
+def test_iam_is_asked_about_a_secret_by_the_arn_that_it_compares(patient, simulating):
+    short = patient.key.rpartition("-")[0]
+    patient.define(secrets=[{"name": "SECRET_KEY", "valueFrom": f"{short}:key::"}])
+    simulator = simulating(Simulator())
+    assert [one.level for one in rights.execution(Deployment())] == [OK]
+    assert simulator.asked["secretsmanager:GetSecretValue"] == [patient.key]
+
+
 @pytest.mark.parametrize("content", [b"<html><body>Sign in</body></html>", b"[1]"])
 def test_answers_that_are_not_awss_are_said_and_end_no_check(patient, monkeypatch, content):
     met = []

@@ -241,7 +241,7 @@ def test_a_share_is_the_jobs_or_the_settings_and_only_where_the_queue_has_a_poli
         ({"definition": "many-tags:7"}, "no active job definition 'many-tags:7'"),
         ({"definition": "gone:1"}, "'gone:1' is deregistered"),
         ({"queue": "nowhere"}, "no job queue 'nowhere'"),
-        ({"environment": {"A": "x" * 8000}}, "container overrides have"),
+        ({"environment": {"A": "x" * 7000}}, "container overrides have"),
     ],
 )
 def test_what_cannot_be_used_fails_the_attempt_in_one_sentence_and_nothing_is_submitted(
@@ -264,7 +264,7 @@ def test_what_cannot_be_used_fails_the_attempt_in_one_sentence_and_nothing_is_su
     payload.batch = asked
     job = jobs.enqueue(payload)
     # The worker's is longer than that of whoever enqueued the job.
-    settings.BATCHEXEC = {**settings.BATCHEXEC, "COMMAND": ["x" * 200]}
+    settings.BATCHEXEC = {**settings.BATCHEXEC, "COMMAND": ["x" * 1500]}
     assert worker().work_off() == (0, 1)
     assert (row(job).state, row(job).attempts) == (State.SCHEDULED, 1)
     assert said.lower() in row(job).last_error.lower()

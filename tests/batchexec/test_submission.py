@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
+import dataclasses
 import datetime as dt
+import uuid
+from contextlib import suppress
 
 import pytest
 
 import jobs
-from batchexec.aws.definitions import Definition
+from batchexec.aws.definitions import ECS_PROPERTIES, EKS_PROPERTIES, Definition
 from batchexec.aws.request import MARGIN, request_for
 from batchexec.checks import check_aws
 from batchexec.models import BatchJob
-from batchexec.resources import Resources
+from batchexec.resources import Resources, check_resources
+from batchexec.sizes import Sizes
+from jobs.models import Job
 from tests.samples import Record
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -129,3 +134,44 @@ def test_a_worker_refuses_to_start_with_a_wrong_configuration_and_burns_no_job(
     assert "Traceback" not in worker.output
     job.refresh_from_db()
     assert (job.state, job.attempts, job.epoch) == ("ready", 0, 0)
+
+
+WIDE = Sizes(vcpu=1.23456e-100, memory=10**11, gpu=10**4)
+NAME = "c" * 255
+
+
+@pytest.mark.parametrize(
+    "definition",
+    [
+        Definition("d:3"),
+        Definition("d:3", kind=ECS_PROPERTIES, container=NAME),
+        Definition("d:3", kind=EKS_PROPERTIES, container=NAME),
+        Definition("d:3", kind=EKS_PROPERTIES, container=NAME, has_command=True),
+    ],
+    ids=["container", "ecs", "eks", "eks with a command"],
+)
+def test_an_environment_that_is_taken_when_a_job_is_enqueued_is_taken_when_it_is_submitted(
+    definition,
+):
+    def check(length: int) -> Job:
+        job = Job(epoch=2**63 - 1)
+        job.payload = Record()
+        job.payload.batch = {"environment": {"A": "x" * length}}
+        check_resources(job)
+        return job
+
+    most = next(length for length in range(8192, 0, -1) if is_taken(check, length))
+    assert most > 7000
+    job = check(most)
+    job.pk = uuid.UUID(int=0)
+    marker = BatchJob(job_id="1", epoch=0, job_name="n", job_queue="q", job_definition="d:3")
+    wanted = Resources(environment={"A": "x" * most})
+    resources = dataclasses.replace(wanted, vcpu=WIDE.vcpu, memory=WIDE.memory, gpu=WIDE.gpu)
+    request_for(job, marker, resources, definition)
+
+
+def is_taken(check, length: int) -> bool:
+    with suppress(ValueError):
+        check(length)
+        return True
+    return False

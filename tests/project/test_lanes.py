@@ -18,6 +18,7 @@ ELSEWHERE = "documentdb"
 LEFT_OUT = (
     "batchexec/test_doctor_garbage.py",
     "batchexec/test_deploy_again.py",
+    "batchexec/test_deploy_allowed.py",
     "batchexec/test_deploy_destroy.py",
     "batchexec/test_deploy_failing.py",
     "batchexec/test_deploy_order.py",
