@@ -86,6 +86,10 @@ def reserved() -> None:
     changed(state=State.RUNNING, locked_by="w", locked_at=timezone.now())
 
 
+def abandoned() -> None:
+    changed(state=State.RUNNING, locked_by="w", runner="w/1", locked_at=timezone.now() - HOUR)
+
+
 def paused() -> None:
     overdue()
     call_command("jobs", "pause", "default", "--reason", "a while")
@@ -99,9 +103,10 @@ def paused() -> None:
         (overdue, "OldestWaiting"),
         (detached, "Stuck"),
         (reserved, "Stuck"),
+        (abandoned, "Stuck"),
         (paused, None),
     ],
-    ids=["healthy", "overdue", "detached", "reserved", "paused"],
+    ids=["healthy", "overdue", "detached", "reserved", "abandoned", "paused"],
 )
 def test_a_look_that_succeeds_is_counted_whatever_it_finds(
     check: Callable[[], str], made: Callable[[], None], other: str | None
