@@ -46,7 +46,8 @@ LANES = [
 #: Whatever depends on Python or Django: the queue's contract, and the tests of `jobs`.
 TESTS = (
     *("tests/conformance", "tests/jobs", "tests/tasks"),
-    *("tests/jobs/test_payloads.py", "tests/jobs/test_settings.py"),  # else only on MongoDB
+    # Else only on MongoDB.
+    *("tests/jobs/test_bases.py", "tests/jobs/test_payloads.py", "tests/jobs/test_settings.py"),
 )
 #: What a lane chooses by itself, and what no test of these imports.
 LEFT_OUT = (

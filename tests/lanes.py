@@ -80,7 +80,7 @@ RULES = (
     Rule(
         "project protocol batchexec/test_failures.py batchexec/test_resources.py "
         "batchexec/test_deploy*.py "
-        "jobs/test_payloads.py jobs/test_settings.py",
+        "jobs/test_bases.py jobs/test_payloads.py jobs/test_settings.py",
         all="mongodb",
         short="mongodb",
     ),

@@ -11,6 +11,7 @@ REPETITIONS = {
     "batchexec/test_credentials.py": "[a_role's_token [a_login [a_profile [half_a_key",
     "batchexec/test_denials.py": "[own_requests_only]",
     "batchexec/test_deploy.py": "test_a_second_environment test_what_is_done_once",
+    "batchexec/test_deploy_alarms.py": "counted[not_migrated] counted[a_wrong_setting]",
     "batchexec/test_deploy_rights.py": "test_the_deployment_role_can",
     "batchexec/test_deploy_templates.py": "test_cloudformations_own_schemas",
     "batchexec/test_deploy_unreadable.py": "-sts] -json]",
@@ -54,11 +55,13 @@ REPETITIONS = {
     "test_runjob_that_is_told",
     "faults/test_forks.py": "[Fork-exits [Fork-terminated [Fork-executor [Fork-thread_pool "
     "[AsynchronousFork-awaits [AsynchronousFork-task [AsynchronousFork-to_sync",
+    "faults/test_time_limits.py": "like_any_other[1]",
     "faults/test_workers.py": "test_many_processes_perform",
     "jobs/test_jobs_terminal.py": "[extra1 [extra2 [extra3 [extra4 [extra5 whole[40] whole[80] "
     "test_watch_writes test_watch_shows_no_more test_no_bar test_nothing_is_cut",
     "jobs/test_moods.py": "[query [detach [reused-True] [descriptors-True] library[2]",
     "jobs/test_several_databases.py": "test_in_a_test_case test_nothing_of_the_queue",
+    "jobs/test_testing.py": "test_pytest_finds_the_fixtures",
     "project/test_hostile_requests.py": "server_error[/metrics] server_error[/admin/login/] "
     "header_is_a_server_error[/posts]",
     "project/test_nonsense.py": "named[localbatch] named[batchjobs at_once[batchjobs",
