@@ -31,9 +31,9 @@ from prometheus_client.core import (
     Metric,
 )
 
-from jobs import monitors
+from jobs import monitors, transitions
 from jobs.models import Activity, Job
-from jobs.operator import checks, monitoring, reports
+from jobs.operator import monitoring, reports
 from jobs.operator.histograms import Histogram
 from jobs.store import store_for
 from jobs.store.patience import brief
@@ -64,7 +64,7 @@ class Queues:
         yield GaugeMetricFamily("jobs_oldest_due_seconds", text, value=oldest)
         store = store_for(Job)
         text = "Running jobs whose lease has expired, and that no worker has freed."
-        number = store.count(checks.expired(store), reports.MOST)
+        number = store.count(transitions.lease_expired(store), reports.MOST)
         yield GaugeMetricFamily("jobs_leases_expired", text, value=number)
 
 

@@ -11,7 +11,7 @@ from django.apps import apps
 from batchexec.aws.definitions import Definition
 from batchexec.resources import Resources, resources_of
 from batchexec.sizes import FARGATE
-from jobs import Performable
+from jobs.payloads import Performable, subclasses
 
 #: Modules of an app in which job classes usually are.
 USUAL = ("jobs", "tasks")
@@ -50,11 +50,4 @@ def _classes() -> Iterator[type]:
         for name in USUAL if app.name != "jobs" else ():
             with suppress(Exception):  # a module that can't be loaded is not our finding
                 import_module(f"{app.name}.{name}")
-    yield from _below(Performable)
-
-
-def _below(base: type) -> Iterator[type]:
-    found: list[type] = base.__subclasses__()
-    for cls in found:
-        yield cls
-        yield from _below(cls)
+    yield from subclasses(Performable)

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from batchexec.conf import settings
 from batchexec.models import BatchExecutionRecord
 from batchexec.resources import resources_of
-from jobs.payloads import Performable
+from jobs.payloads import Performable, subclasses
 from jobs.store import store_for
 
 if TYPE_CHECKING:
@@ -32,7 +32,7 @@ def known_queues(found: Iterable[BatchJob]) -> set[str]:
 
 
 def _of_classes() -> Iterator[str]:
-    for job_class in _subclasses(Performable):
+    for job_class in subclasses(Performable):
         try:
             resources = resources_of(job_class)
         except Exception:  # noqa: S112 — its jobs are refused, so they are on no queue
@@ -40,9 +40,3 @@ def _of_classes() -> Iterator[str]:
         yield from resources.queues
         if resources.queue:
             yield resources.queue
-
-
-def _subclasses(of: type[Any]) -> Iterator[type[Any]]:
-    for job_class in of.__subclasses__():
-        yield job_class
-        yield from _subclasses(job_class)

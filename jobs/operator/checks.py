@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import datetime as dt
 from collections import defaultdict
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from jobs.conf import settings
+from jobs import transitions
 from jobs.models import Job, State
 from jobs.operator import elsewhere, reports
 from jobs.operator.pausing import paused
@@ -91,29 +91,22 @@ def _check_reserved(found: Check, store: Store[Any], cutoff: dt.datetime) -> Non
 
 def _check_leases(found: Check, store: Store[Any]) -> None:
     """Running jobs that any living worker would have freed, or taken over, by now."""
-    where = expired(store, found.max_age)
+    where = transitions.lease_expired(store, found.max_age)
     jobs = store.glance(where, ("locked_by", "locked_at", "name", "updated_at"), MANY)
     found.abandoned = len(jobs)
     if not jobs:
         return
     first = min(jobs, key=_last_sign)
-    subject = f"Job {first.pk} ({one_line(first.name)})"
-    subject += f" and {len(jobs) - 1:,} more are" if len(jobs) > 1 else " is"
     seconds = reports.waited(store, _last_sign(first))
     found.problems.append(
-        f"{subject} running, but the worker {one_line(first.locked_by)} gave its last sign of "
-        f"life {seconds:.0f} seconds ago, and no worker takes over: start one."
+        f"{_named(first, jobs, 'is', 'are')} running, but the worker {one_line(first.locked_by)} "
+        f"gave its last sign of life {seconds:.0f} seconds ago, and no worker takes over: "
+        "start one."
     )
 
 
 def _last_sign(job: AbstractJob) -> dt.datetime:
     return job.locked_at or job.updated_at
-
-
-def expired(store: Store[Any], seconds: float = 0) -> dict[str, Any]:
-    """The conditions of running jobs whose lease expired longer ago than that."""
-    cutoff = store.now() - dt.timedelta(seconds=settings.LEASE + seconds)
-    return {"state": State.RUNNING, "locked_at__lt": cutoff}
 
 
 def _complain(
@@ -127,9 +120,14 @@ def _complain(
         if reason := said.get(str(job.pk), ""):
             by_reason[reason].append(job)
     for reason, those in by_reason.items():
-        first, others = min(those, key=lambda job: job.updated_at), len(those) - 1
-        named = f"Job {first.pk} ({one_line(first.name)})"
-        subject = f"{named} and {others:,} more have" if others else f"{named} has"
+        first = min(those, key=lambda job: job.updated_at)
+        subject = _named(first, those, "has", "have")
         text = f"{subject} been {waits} for more than {found.max_age:g} seconds: {reason}"
         found.problems.append(text)
     return sum(map(len, by_reason.values()))
+
+
+def _named(first: AbstractJob, jobs: Sequence[AbstractJob], one: str, several: str) -> str:
+    """`Job 1 (name) has`, or `Job 1 (name) and 2 more have`."""
+    named, others = f"Job {first.pk} ({one_line(first.name)})", len(jobs) - 1
+    return f"{named} and {others:,} more {several}" if others else f"{named} {one}"

@@ -14,6 +14,7 @@ from jobs.payloads.performable import (
     max_run_time,
     perform,
     performing,
+    subclasses,
     unique_key,
 )
 from jobs.payloads.plain import NotPlain, writer_of
@@ -44,6 +45,7 @@ __all__ = [
     "reported_to",
     "sign",
     "signer",
+    "subclasses",
     "track",
     "unique_key",
     "verified",

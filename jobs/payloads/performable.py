@@ -7,7 +7,7 @@ import inspect
 import re
 import sys
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from contextvars import ContextVar
 from typing import TYPE_CHECKING, Any, ClassVar, get_origin
 
@@ -109,6 +109,13 @@ def _is_of_the_class(annotation: Any) -> bool:
     if isinstance(annotation, str):
         return re.match(r"(\w+\.)*ClassVar\b", annotation) is not None
     return ClassVar in (annotation, get_origin(annotation))
+
+
+def subclasses(cls: type[Performable]) -> Iterator[type[Performable]]:
+    """All that this process has loaded, each behind its base."""
+    for one in cls.__subclasses__():
+        yield one
+        yield from subclasses(one)
 
 
 def check(payload: Any) -> None:

@@ -87,8 +87,7 @@ class Reaper:
         then, so the living get the time to, from when it is seen again.
         """
         with self._store.reaching():
-            cutoff = self._store.now() - dt.timedelta(seconds=settings.LEASE)
-            expired = {"state": State.RUNNING, "locked_at__lt": cutoff}
+            expired = transitions.lease_expired(self._store)
             any_expired = self._store.ids(expired, limit=1)
         if self._store.seconds_reachable() < settings.LEASE / 2:
             return

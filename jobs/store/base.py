@@ -10,7 +10,7 @@ import threading
 from abc import abstractmethod
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import cached_property
-from operator import attrgetter, index
+from operator import attrgetter
 from typing import Any
 
 from django.db import connections, models
@@ -19,6 +19,7 @@ from jobs.states import State
 from jobs.store.clock import DatabaseClock
 from jobs.store.columns import Column, Converter
 from jobs.store.hearing import Hearer
+from jobs.store.ids import id_of
 from jobs.store.reach import Reach
 from jobs.store.reading import M, Reader
 from jobs.store.reserver import Reserver, begins_none
@@ -28,9 +29,6 @@ from jobs.store.writing import Alike
 
 #: As the new value of a whole number: one more than it is.
 RAISED: Any = object()
-
-#: No database has a larger key that is a whole number.
-LARGEST_KEY = 2**63 - 1
 
 #: The order of the queue.
 ORDER = ("priority", "run_at", "pk")
@@ -287,16 +285,5 @@ class Store(Reach, RowWrites[M]):
         return text
 
     def id_of(self, pk: Any) -> Any:
-        """The primary key as the model keeps it; None if `pk` can't be one.
-
-        Of the texts for a whole number, only the one that it prints as is its id.
-        """
-        try:
-            found = self.model._meta.pk.to_python(pk)
-            if not isinstance(found, int):
-                return found
-            is_same = str(found) == pk if isinstance(pk, str) else index(pk) == found
-        except Exception:
-            return None
-        is_key = is_same and not isinstance(pk, bool) and abs(found) <= LARGEST_KEY
-        return found if is_key else None
+        """The primary key as the model keeps it; None if `pk` can't be one."""
+        return id_of(self.model._meta.pk, pk)

@@ -5,11 +5,10 @@ from __future__ import annotations
 import dataclasses
 import datetime as dt
 import inspect
-from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
 from jobs.models import Job
-from jobs.payloads.performable import Performable
+from jobs.payloads import Performable, subclasses
 from jobs.payloads.shapes import shape_of
 from jobs.states import UNFINISHED
 from jobs.store import store_for
@@ -91,18 +90,12 @@ def _check(wanted: Any, own: dict[str, Any]) -> None:
             return
         known = set(parameters)
     elif issubclass(wanted, Performable):
-        known = {name for cls in _with_subclasses(wanted) for name in shape_of(cls).known}
+        known = {name for cls in (wanted, *subclasses(wanted)) for name in shape_of(cls).known}
     else:
         raise TypeError(f"{wanted.__qualname__} is not a class of job objects.")
     if unknown := own.keys() - known:
         name = wanted.__qualname__ if isinstance(wanted, type) else _function_of(wanted).__name__
         raise TypeError(f"{name} has no {' and no '.join(sorted(unknown))}.")
-
-
-def _with_subclasses(cls: type[Performable]) -> Iterator[type[Performable]]:
-    yield cls
-    for one in cls.__subclasses__():
-        yield from _with_subclasses(one)
 
 
 def _is(job: AbstractJob, wanted: Any) -> bool:

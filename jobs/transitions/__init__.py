@@ -16,6 +16,7 @@ from jobs.transitions.conditions import (
     as_executor,
     as_seen,
     as_watcher,
+    lease_expired,
     runner_is_alive,
     store_of,
 )
@@ -85,6 +86,7 @@ __all__ = [
     "hand_over",
     "has_ended",
     "hold",
+    "lease_expired",
     "move_several",
     "postpone",
     "put_off",

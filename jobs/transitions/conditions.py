@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime as dt
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
@@ -24,6 +25,12 @@ EXECUTION_OVER: Mapping[str, Any] = {
 
 WAITING = [State.SCHEDULED, State.READY]
 IN_EXECUTION = [State.RUNNING, State.DETACHED]
+
+
+def lease_expired(store: Store[Any], seconds: float = 0) -> dict[str, Any]:
+    """Of running jobs whose lease expired longer ago than that."""
+    cutoff = store.now() - dt.timedelta(seconds=settings.LEASE + seconds)
+    return {"state": State.RUNNING, "locked_at__lt": cutoff}
 
 
 def store_of(job: AbstractJob) -> Store[Any]:

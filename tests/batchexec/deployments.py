@@ -134,3 +134,12 @@ def deployed_account(folder: Path) -> Iterator[Account]:
     with account(folder) as made:
         made.deploy("--image", made.image(), *made.network(), "--no-migrate")
         yield made
+
+
+@contextmanager
+def account_deployed_from_ci(folder: Path) -> Iterator[Account]:
+    """The same, migrated, with a deployment role that `ci` may take."""
+    with account(folder) as made:
+        role = f"arn:aws:iam::{made.number}:role/ci"
+        made.deploy("--image", made.image(), *made.network(), "--deployed-by", role)
+        yield made

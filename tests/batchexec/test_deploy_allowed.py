@@ -15,7 +15,7 @@ from batchexec.deploying.allowed import allowed
 from batchexec.deploying.migration import migrate
 from batchexec.deploying.secrets import whole
 from batchexec.deploying.stack import Stack
-from tests.batchexec.deployments import LEFT_OUT, Account, account, call
+from tests.batchexec.deployments import LEFT_OUT, Account, account, account_deployed_from_ci, call
 
 pytestmark = LEFT_OUT
 
@@ -26,9 +26,7 @@ KEYS = [f"arn:aws:kms:us-east-1:123456789012:key/{name}" for name in "abc"]
 def deployed(
     tmp_path_factory: pytest.TempPathFactory, _boto3_reads_its_files_once: None
 ) -> Iterator[Account]:
-    with account(tmp_path_factory.mktemp("account")) as made:
-        role = f"arn:aws:iam::{made.number}:role/ci"
-        made.deploy("--image", made.image(), *made.network(), "--deployed-by", role)
+    with account_deployed_from_ci(tmp_path_factory.mktemp("account")) as made:
         yield made
 
 

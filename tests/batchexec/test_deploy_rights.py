@@ -13,7 +13,7 @@ from batchexec.aws.client import BatchClient
 from batchexec.aws.logs import ContainerLog
 from batchexec.deploying.account import Account as Deploying
 from jobs.operator.elsewhere import NotYet
-from tests.batchexec.deployments import LEFT_OUT, Account, account, call
+from tests.batchexec.deployments import LEFT_OUT, Account, account_deployed_from_ci, call
 from tests.processes import wait_for
 
 pytestmark = LEFT_OUT
@@ -32,9 +32,7 @@ RELEASED = {
 def deployed(
     tmp_path_factory: pytest.TempPathFactory, _boto3_reads_its_files_once: None
 ) -> Iterator[Account]:
-    with account(tmp_path_factory.mktemp("account")) as made:
-        role = f"arn:aws:iam::{made.number}:role/ci"
-        made.deploy("--image", made.image(), *made.network(), "--deployed-by", role)
+    with account_deployed_from_ci(tmp_path_factory.mktemp("account")) as made:
         yield made
 
 

@@ -105,18 +105,17 @@ def _given(fields: list[str]) -> dict[str, Any]:
         if field in found:
             raise CommandError(printable(f"{field} is given twice: which value do you mean?"))
         try:
-            found[field] = json.loads(value, parse_constant=_refuse, parse_float=_finite)
+            found[field] = json.loads(value, parse_constant=_finite, parse_float=_finite)
         except (ValueError, RecursionError):
             found[field] = value
     return found
 
 
-def _refuse(constant: str) -> Any:
-    raise ValueError(f"{constant} is not JSON.")
-
-
 def _finite(text: str) -> float:
-    return found if math.isfinite(found := float(text)) else _refuse(text)
+    number = float(text)
+    if not math.isfinite(number):
+        raise ValueError(f"{text} is not a number of JSON.")
+    return number
 
 
 def _run_at(given: str | None, delay: dt.timedelta | None) -> dt.datetime | None:

@@ -98,7 +98,8 @@ def _change(
         if options["dry_run"]:
             each = partial(_require_suiting, action)
         elif action.destroys:
-            question, seen_at = f"{action.verb} {counted(len(jobs.ids))}?", store_for(Job).now()
+            seen_at = store_for(Job).now()
+            question = f"{action.verb} {counted(len(jobs.ids))}?"
             if console.ask(question, options, unattended=unattended):
                 each = partial(each, seen_at=seen_at)
         return _each(console, action.done, each, jobs.ids, options)
