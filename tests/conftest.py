@@ -5,6 +5,7 @@ from __future__ import annotations
 import gc
 import math
 import signal
+import threading
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
@@ -34,6 +35,9 @@ hypothesis.register_profile(
     suppress_health_check=[HealthCheck.too_slow],
 )
 hypothesis.load_profile("tests")
+
+#: Threads of a worker in the tests' process. Idle ones, as a crew's, read no settings.
+WATCHING = ("batchexec-poller", "batchexec-rows", "batchexec-traces", "doctor-", "jobs-heartbeat")
 
 # A shell's background process ignores Ctrl-C, and so would all that tests start.
 if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
@@ -140,6 +144,16 @@ def _stores_are_made_when_asked_for() -> Iterator[None]:
     """A store that saw its database away reaps nothing for a while."""
     yield
     store._stores.clear()
+
+
+@pytest.fixture(autouse=True)
+def _threads_end_with_their_test() -> Iterator[None]:
+    """One that lives on reads the next test's settings."""
+    yield
+    for thread in threading.enumerate():
+        if thread.name.startswith(WATCHING):
+            thread.join(60)
+            assert not thread.is_alive(), f"{thread.name} goes on, as its worker wasn't closed"
 
 
 @pytest.fixture(autouse=True)

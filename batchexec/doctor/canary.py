@@ -107,9 +107,8 @@ class Flight:
         """Yields each as it happens. Removes the job at the end, however it ends."""
         queue = f"{QUEUE}{secrets.token_hex(4)}"
         worker = Worker(queues=[queue], plugins=[HandOver])
-        self._client = next(
-            plugin.client for plugin in worker.plugins if isinstance(plugin, HandOver)
-        )
+        hand_over = next(plugin for plugin in worker.plugins if isinstance(plugin, HandOver))
+        self._client = hand_over.client
         thread = threading.Thread(
             target=self._work, args=(worker,), name="doctor-canary", daemon=True
         )
@@ -122,6 +121,8 @@ class Flight:
             worker.stop()
             if thread.ident is not None:
                 thread.join(GRACE)
+            # A trace that is written later would be left.
+            hand_over.close()
             self._remove(job)
 
     def _work(self, worker: Worker) -> None:
