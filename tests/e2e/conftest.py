@@ -25,8 +25,9 @@ def browser(web: str, tmp_path: Path) -> Iterator[Browser]:
 
 @pytest.fixture
 def operator(browser: Browser, django_user_model: Any) -> Browser:
-    """A browser that is logged in to the admin. No page refreshes itself: it might do so
-    in the middle of a click, which would then be lost.
+    """A browser that is logged in to the admin.
+
+    No page refreshes itself: a click during which it did so would be lost.
     """
     django_user_model.objects.create_superuser("operator", password=PASSWORD)
     browser.open("/admin/")

@@ -19,8 +19,8 @@ from django.db import OperationalError
 from jobs.management import failures
 from tests.servers import ROOT
 
-#: Refused at once, and still the driver asks for so long. With less time, a busy machine
-#: may not even have asked.
+#: Refused at once, and still the driver asks for so long. With less time, it may not
+#: even have asked, on a busy machine.
 AWAY = "mongodb://127.0.0.1:1/x?serverSelectionTimeoutMS=3000"
 
 
