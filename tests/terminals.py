@@ -65,7 +65,7 @@ class Terminal:
     def text(self) -> str:
         return CONTROLS.sub("", self.written)
 
-    def shows(self, text: str, seconds: float = 60) -> None:
+    def shows(self, text: str, seconds: float = 120) -> None:
         wait_for(lambda: text in self.text, seconds, what=f"{text!r} on the terminal")
 
     def type(self, text: str) -> None:
@@ -75,15 +75,20 @@ class Terminal:
         """Ctrl-C."""
         self.popen.send_signal(signal.SIGINT)
 
-    def wait(self, seconds: float = 60) -> int:
+    def wait(self, seconds: float = 120) -> int:
+        """Its exit status, once all is read that it wrote."""
         status = self.popen.wait(seconds)
-        self._thread.join(10)
+        self._thread.join(120)
+        assert not self._thread.is_alive(), "something of it goes on"
         return status
 
     def close(self) -> None:
         if self.popen.poll() is None:
-            self.popen.kill()
-            self.popen.wait(30)
+            os.killpg(self.popen.pid, signal.SIGKILL)  # else its children keep the terminal
+            self.popen.wait(120)
+        # The thread would read from whatever gets the same descriptor next.
+        self._thread.join(120)
+        assert not self._thread.is_alive(), "something of it goes on"
         os.close(self._ours)
 
 
