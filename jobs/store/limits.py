@@ -32,20 +32,18 @@ def waiting(store: Store[Any]) -> AbstractContextManager[Any]:
 
     It may work for as long as it takes. MongoDB locks no tables.
     """
-    if store.keeps_documents:
-        return nullcontext()
     return _limited(store, "lock_timeout", PATIENCE)
 
 
 def _limited(store: Store[Any], setting: str, seconds: float) -> AbstractContextManager[Any]:
-    connection, milliseconds = store.connection, max(int(seconds * 1000), 1)
-    if connection.in_atomic_block:
-        return nullcontext()  # it would hold for the rest of the transaction
-    if connection.vendor == "postgresql":
-        return _in_a_transaction(store, f"SET LOCAL {setting} = {milliseconds}")
-    if connection.vendor == "sqlite":
-        return _busy(connection, milliseconds)
-    return nullcontext()
+    """SQLite locks the whole file: one that gave up would meet the same lock with its
+    next statement, so each waits for its turn as long as the connection's `timeout`.
+    """
+    connection = store.connection
+    # In a transaction, it would hold for the rest of it.
+    if connection.in_atomic_block or connection.vendor != "postgresql":
+        return nullcontext()
+    return _in_a_transaction(store, f"SET LOCAL {setting} = {max(int(seconds * 1000), 1)}")
 
 
 @contextmanager
@@ -54,16 +52,3 @@ def _in_a_transaction(store: Store[Any], limit: str) -> Iterator[None]:
         with store.connection.cursor() as cursor:
             cursor.execute(limit)
         yield
-
-
-@contextmanager
-def _busy(connection: Any, milliseconds: int) -> Iterator[None]:
-    """SQLite waits for so long for another writer, and for nothing else."""
-    with connection.cursor() as cursor:
-        cursor.execute("PRAGMA busy_timeout")
-        [usual] = cursor.fetchone()
-        cursor.execute(f"PRAGMA busy_timeout = {milliseconds}")
-        try:
-            yield
-        finally:
-            cursor.execute(f"PRAGMA busy_timeout = {usual}")

@@ -230,6 +230,17 @@ def test_jobs_are_put_off_and_moved_by_what_the_question_is_answered_with(admin_
     assert (row(job).queue, row(job).priority) == ("mail", -3)
 
 
+def test_the_question_for_a_time_names_the_time_zone_in_which_the_answer_is_read(
+    admin_client, settings
+):
+    settings.TIME_ZONE = "America/New_York"
+    job = enqueued()
+    asked = post(admin_client, "reschedule", job)
+    assert "a date and time in America/New_York" in asked.content.decode()
+    confirmed(admin_client, asked, run_at="2031-05-06T07:08")
+    assert row(job).run_at == dt.datetime(2031, 5, 6, 11, 8, tzinfo=dt.timezone.utc)
+
+
 @pytest.mark.parametrize(
     ("action", "fields"),
     [
