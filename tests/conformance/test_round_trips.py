@@ -26,10 +26,10 @@ from tests.samples import Fail, Record
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.usefixtures("known_clock")]
 
 #: The statements, of no weight, that limit how long another's lock is waited for.
-LIMIT = {"sqlite": 3, "postgresql": 3}.get(connection.vendor, 0)
+LIMIT = {"postgresql": 3}.get(connection.vendor, 0)
 #: Those before and after a write of what is kept for people. On PostgreSQL, a savepoint
 #: is in them.
-LIMITED = {"sqlite": (2, 1), "postgresql": (3, 2)}.get(connection.vendor, (0, 0))
+LIMITED = {"postgresql": (3, 2)}.get(connection.vendor, (0, 0))
 #: Promotion, reaping and what is paused. The last is read every five seconds, within a
 #: limit, because somebody may have locked its table.
 BEFORE = 3 + LIMIT
