@@ -120,6 +120,8 @@ class Execution:
             self._containers.append(container)
             if self._stopping:
                 container.signal(signal.SIGTERM)
+                # The grace may have ended before the container began.
+                self._timers.after(self._stop_grace, self._kill_all)
 
     def _run_twin(self) -> None:
         twin = self._machine.start(self.job)

@@ -74,7 +74,8 @@ class Logs:
         """Whether the job's log group exists. AWS Batch makes its own, and no other."""
         group = _group(job)
         if job.log_options.get("awslogs-create-group") == "true" or group == DEFAULT_GROUP:
-            self._cloud.create_log_group(job.region, group)
+            with self._lock:  # moto may make it twice, and forget the first one's streams
+                self._cloud.create_log_group(job.region, group)
         return self._cloud.has_log_group(job.region, group)
 
     def open(self, job: Job, stream: str) -> JobLog:

@@ -45,18 +45,12 @@ class Machine:
 
     def thread(self, name: str, target: Callable[[], None]) -> None:
         """Runs `target` on a thread that `close()` waits for."""
-
-        def run() -> None:
-            try:
-                target()
-            finally:
-                with self._lock:
-                    self._threads.discard(thread)
-
-        thread = threading.Thread(target=run, name=f"localbatch-{name}", daemon=True)
+        thread = threading.Thread(target=target, name=f"localbatch-{name}", daemon=True)
         with self._lock:
+            # None takes itself out, as `close()` is to wait for the very end of each.
+            self._threads = {one for one in self._threads if one.is_alive()}
             self._threads.add(thread)
-        thread.start()
+            thread.start()  # here, as `close()` can't wait for one that hasn't started
 
     def close(self, grace: float) -> None:
         """Ends every process: SIGTERM, `grace` seconds, SIGKILL.
@@ -68,7 +62,7 @@ class Machine:
         while True:
             number = signal.SIGTERM if time.monotonic() < deadline else signal.SIGKILL
             with self._lock:
-                threads = list(self._threads)
+                threads = [one for one in self._threads if one.is_alive()]
                 # Each container gets a signal once. We look again and again, because a
                 # thread may have been about to start its process.
                 for container in self._containers:

@@ -1,9 +1,12 @@
-"""A real boto3 client over HTTP, and waiting for conditions."""
+"""A real boto3 client over HTTP, and waiting for conditions.
+
+A job that must still run when it is looked at ends by an event, or runs for as long as
+any test may take: `sleep 600`.
+"""
 
 from __future__ import annotations
 
 import sys
-import time
 from collections.abc import Callable
 from typing import Any
 
@@ -12,23 +15,35 @@ import pytest
 from botocore.config import Config
 from botocore.exceptions import ClientError
 
+from batchexec.local.faults import LOOK
+from batchexec.local.job import Job
+from batchexec.local.scheduler import Scheduler
+from tests.processes import wait_for
+
 ONCE = Config(
-    retries={"total_max_attempts": 1, "mode": "standard"}, connect_timeout=30, read_timeout=30
+    retries={"total_max_attempts": 1, "mode": "standard"}, connect_timeout=120, read_timeout=120
 )
 FINISHED = {"SUCCEEDED", "FAILED"}
 
+until = wait_for
 
-def until(condition: Callable[[], Any], seconds: float = 60) -> Any:
-    """The first true value of `condition()`.
 
-    Fails the test when there is none in time.
+def stay(monkeypatch: pytest.MonkeyPatch, stays: Callable[[Job], bool]) -> None:
+    """Jobs take their next step when its time has come, but not as long as they are to
+    stay as they are.
     """
-    deadline = time.monotonic() + seconds
-    while True:
-        if value := condition():
-            return value
-        assert time.monotonic() < deadline, "The condition wasn't met in time."
-        time.sleep(0.01)
+    after = Scheduler._after
+
+    def later(self: Scheduler, job: Job, seconds: float, step: Callable[[Job], None]) -> None:
+        def once_let_go(job: Job) -> None:
+            if stays(job):
+                after(self, job, LOOK, once_let_go)
+            else:
+                step(job)
+
+        after(self, job, seconds, once_let_go)
+
+    monkeypatch.setattr(Scheduler, "_after", later)
 
 
 def requirements(vcpu: str, memory: str) -> list[dict[str, str]]:

@@ -13,7 +13,7 @@ from batchexec.models import BatchExecutionRecord, BatchJob
 from jobs.models import Job, State
 from tests.batchexec.local_helpers import Batch
 from tests.jobs.commanding import Run, enqueued, runner
-from tests.processes import row, wait_for
+from tests.processes import FAST, row, wait_for
 from tests.samples import Fail, Record, Wait
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -28,6 +28,11 @@ print("\\x1b[2Jgone on")
 print("ended")
 sys.exit(1)
 """
+
+
+@pytest.fixture(autouse=True)
+def _nobody_is_taken_for_dead(monkeypatch):
+    monkeypatch.setitem(FAST, "JOBS_LEASE", "600")
 
 
 @pytest.fixture
@@ -52,7 +57,8 @@ def handed_over(batch_job_id: str) -> Job:
 def test_the_log_of_a_failed_job_says_why_also_once_its_row_is_gone(batch, worker, run):
     job = jobs.enqueue(Fail("out of paper"))
     assert worker().work_off() == (0, 1)
-    wait_for(BatchExecutionRecord.objects.exists, what="its trace")
+    trace = wait_for(BatchExecutionRecord.objects.first, what="its trace")
+    Batch(batch.url).finished(trace.batch_job_id)  # so its log grows no more
     said = run("logs", job.pk)
     assert (said.status, said.err) == (0, "")
     assert "out of paper" in said.out

@@ -152,7 +152,7 @@ def test_a_queue_is_deleted_with_its_jobs(made: Made) -> None:
     made.environment("fargate")
     made.queue("mine", "fargate")
     made.register("job")
-    job = made.submit("sleep", "60", queue="mine", definition="job")
+    job = made.submit("sleep", "600", queue="mine", definition="job")
     made.until_status(job, "RUNNING")
     delete = made.client.delete_job_queue
     assert "must be disabled first" in refused(delete, jobQueue="mine")

@@ -10,6 +10,7 @@ from typing import Any
 import boto3
 import pytest
 
+from batchexec.local.job import milliseconds
 from batchexec.local.server import LocalBatch
 from tests.batchexec.local_helpers import Batch, refused, until
 
@@ -134,7 +135,7 @@ def test_stopping_needs_a_reason(batch: Batch) -> None:
 def test_list_shows_running_jobs_when_nothing_is_asked_for() -> None:
     with LocalBatch(create=True, start_delay=0) as server:
         batch = Batch(server.url)
-        done, running = batch.submit("true"), batch.submit("sleep", "60")
+        done, running = batch.submit("true"), batch.submit("sleep", "600")
         batch.finished(done)
         batch.until_status(running, "RUNNING")
         assert batch.listed() == [running]
@@ -159,7 +160,8 @@ def test_list_filters_by_name_whatever_its_case(batch: Batch) -> None:
 def test_list_filters_by_creation_and_definition(batch: Batch) -> None:
     first = batch.submit("true")
     created = batch.describe(first)[0]["createdAt"]
-    second = until(lambda: _submitted_later(batch, created))
+    until(lambda: milliseconds() > created)
+    second = batch.submit("true")
     by = lambda name, value: batch.listed(filters=[{"name": name, "values": [value]}])  # noqa: E731
     assert first not in by("AFTER_CREATED_AT", str(created))
     assert second in by("AFTER_CREATED_AT", str(created))
@@ -173,11 +175,6 @@ def test_list_filters_by_creation_and_definition(batch: Batch) -> None:
         assert first in by("JOB_DEFINITION", value)
     assert by("JOB_DEFINITION", "Delayed-Jobs") == []
     assert by("SHARE_IDENTIFIER", "me") == []
-
-
-def _submitted_later(batch: Batch, created: int) -> str | None:
-    job = batch.submit("true")
-    return job if batch.describe(job)[0]["createdAt"] > created else None
 
 
 @pytest.mark.parametrize(
@@ -224,12 +221,14 @@ def test_a_filtered_page_has_at_most_100_jobs(batch: Batch) -> None:
     assert len(batch.listed(jobStatus="SUBMITTED")) == 101
 
 
-def test_finished_jobs_are_forgotten() -> None:
-    with LocalBatch(create=True, start_delay=0, forget_after=0.3) as server:
+def test_finished_jobs_are_forgotten(monkeypatch: pytest.MonkeyPatch) -> None:
+    with LocalBatch(create=True, start_delay=0, forget_after=3600) as server:
         batch = Batch(server.url)
         job = batch.submit("true")
         until(lambda: batch.listed(jobStatus="SUCCEEDED") == [job])
-        until(lambda: batch.describe(job) == [])
+        later = milliseconds() + 3_600_001
+        monkeypatch.setattr("batchexec.local.api.milliseconds", lambda: later)
+        assert batch.describe(job) == []
         assert batch.listed(jobStatus="SUCCEEDED") == []
 
 

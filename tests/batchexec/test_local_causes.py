@@ -34,7 +34,7 @@ def test_a_container_is_not_started(
 @pytest.mark.parametrize("cause", WHILE_RUNNING)
 def test_a_container_is_lost(server: LocalBatch, batch: Batch, cause: str, tmp_path: Path) -> None:
     server.set_faults([f"Container:fails:cause={cause},when={tmp_path}/now"])
-    job = batch.submit("sh", "-c", "echo ready; exec sleep 60")
+    job = batch.submit("sh", "-c", "echo ready; exec sleep 600")
     batch.until_output(job, "ready")
     (tmp_path / "now").touch()
     detail = batch.finished(job)

@@ -79,7 +79,7 @@ def server() -> Iterator[LocalBatch]:
 def ask(
     server: LocalBatch, method: str, path: str, headers: dict[str, str], body: Any = None
 ) -> tuple[int, Any, Any]:
-    connection = http.client.HTTPConnection("127.0.0.1", server.port, timeout=10)
+    connection = http.client.HTTPConnection("127.0.0.1", server.port, timeout=120)
     try:
         connection.putrequest(method, path, skip_host="Host" in headers, skip_accept_encoding=True)
         content = b"" if body is None else json.dumps(body).encode()
@@ -181,7 +181,7 @@ def test_motos_own_routes_are_gone_and_its_answers_invite_no_page(server):
 
 def test_a_length_that_is_no_number_is_refused(server):
     headers = {**SIGNED, "Content-Length": "x"}
-    connection = http.client.HTTPConnection("127.0.0.1", server.port, timeout=10)
+    connection = http.client.HTTPConnection("127.0.0.1", server.port, timeout=120)
     try:
         connection.request("POST", "/v1/submitjob", headers=headers)
         assert connection.getresponse().status == 400

@@ -109,7 +109,7 @@ def send(server: LocalBatch, operation: str, request: Any) -> tuple[int, str]:
     body = json.dumps(request).encode()
     sent = urllib.request.Request(server.url + path, body, SIGNED, method=http["method"])
     try:
-        with urllib.request.urlopen(sent, timeout=30) as reply:
+        with urllib.request.urlopen(sent, timeout=120) as reply:
             return reply.status, reply.read().decode()
     except urllib.error.HTTPError as error:
         with error:

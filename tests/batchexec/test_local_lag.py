@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -25,10 +26,18 @@ def test_a_lag_is_drawn_around_its_seconds() -> None:
     assert Lag().draw() == 0
 
 
-def draws(monkeypatch: pytest.MonkeyPatch, *seconds: float) -> None:
-    """Has a job's changes take these times: RUNNABLE, STARTING, RUNNING, the end."""
+def draws(monkeypatch: pytest.MonkeyPatch, *seconds: float | Callable[[], float]) -> None:
+    """Has a job's changes take these times: RUNNABLE, STARTING, RUNNING, the end.
+
+    What is to be called is called when AWS Batch begins to be late.
+    """
     left = list(seconds)
-    monkeypatch.setattr(Lag, "draw", lambda lag: left.pop(0) if lag._seconds and left else 0)
+
+    def draw(lag: Lag) -> float:
+        drawn = left.pop(0) if lag._seconds and left else 0
+        return drawn() if callable(drawn) else drawn
+
+    monkeypatch.setattr(Lag, "draw", draw)
 
 
 def test_a_container_works_before_its_job_is_seen_to_run(
@@ -36,7 +45,7 @@ def test_a_container_works_before_its_job_is_seen_to_run(
 ) -> None:
     draws(monkeypatch, 0, 0, 3600)
     batch = Batch(local_batch(start_delay=0, lag=1).url)
-    job = batch.submit("sh", "-c", f"touch {tmp_path}/began; exec sleep 60")
+    job = batch.submit("sh", "-c", f"touch {tmp_path}/began; exec sleep 600")
     until((tmp_path / "began").exists)
     detail = batch.describe(job)[0]
     assert (detail["status"], "startedAt" in detail) == ("STARTING", False)
@@ -76,13 +85,21 @@ def test_a_container_may_be_over_before_it_is_seen_to_run(local_batch: Servers) 
 
 
 def test_a_job_that_is_terminated_after_its_end_may_have_succeeded(
-    local_batch: Servers, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+    local_batch: Servers, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    draws(monkeypatch, 0, 0, 0, 5)
+    has_ended, terminated = threading.Event(), threading.Event()
+
+    def until_terminated() -> float:
+        has_ended.set()
+        terminated.wait(120)
+        return 0
+
+    draws(monkeypatch, 0, 0, 0, until_terminated)
     batch = Batch(local_batch(start_delay=0, lag=1).url)
-    job = batch.submit("touch", f"{tmp_path}/ended")
-    until((tmp_path / "ended").exists)
+    job = batch.submit("true")
+    assert has_ended.wait(120)
     batch.client.terminate_job(jobId=job, reason="too late")
+    terminated.set()
     detail = batch.finished(job)
     assert (detail["status"], detail["isTerminated"]) == ("SUCCEEDED", True)
 
@@ -125,8 +142,12 @@ def test_list_jobs_shows_changes_in_their_order(local_batch: Servers) -> None:
     assert seen == [status for status in order if status in seen]
 
 
-def test_too_many_calls_of_all_operations_together_are_refused(local_batch: Servers) -> None:
+def test_too_many_calls_of_all_operations_together_are_refused(
+    local_batch: Servers, monkeypatch: pytest.MonkeyPatch
+) -> None:
     server = local_batch(start_delay=3600, tps=5)
+    now = [server._throttle._clock()]
+    monkeypatch.setattr(server._throttle, "_clock", lambda: now[0])
     batch = Batch(server.url)
     job = batch.submit("true")
 
@@ -137,13 +158,17 @@ def test_too_many_calls_of_all_operations_together_are_refused(local_batch: Serv
             return dict(error.response)
         return None
 
-    calls = [lambda: batch.describe(job), batch.listed] * 100
-    refusal = next(found for call in calls if (found := refusal_of(call)))
+    calls = [lambda: batch.describe(job), batch.listed] * 2
+    assert [refusal_of(call) for call in calls] == [None] * 4
+    refusal = refusal_of(batch.listed)
+    assert refusal
     assert refusal["Error"] == {"Code": "TooManyRequestsException", "Message": "Too Many Requests"}
     assert refusal["ResponseMetadata"]["HTTPStatusCode"] == 429
     refusals = server.calls()["refusals"]
     assert sum(refusals.get(name, {}).get("429", 0) for name in ("DescribeJobs", "ListJobs")) == 1
-    until(lambda: refusal_of(calls[0]) is None)
+    now[0] += 0.3
+    assert refusal_of(calls[0]) is None
+    assert refusal_of(calls[1])
 
 
 def test_a_refused_call_costs_nothing_and_a_second_later_there_is_room() -> None:

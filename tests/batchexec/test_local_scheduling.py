@@ -12,7 +12,7 @@ import pytest
 from moto.ec2.models.amis import Ami
 
 from batchexec.local.server import LocalBatch
-from tests.batchexec.local_helpers import Batch, until
+from tests.batchexec.local_helpers import Batch, stay, until
 
 
 @pytest.fixture
@@ -33,8 +33,12 @@ def test_attempts_run_the_same_job_again(batch: Batch) -> None:
     assert batch.output(job) == ["attempt 3"]
 
 
-def test_attempts_of_the_definition_and_the_last_failure_counts() -> None:
-    with LocalBatch(create=True, start_delay=1.8) as server:
+def test_attempts_of_the_definition_and_the_last_failure_counts(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    seen = threading.Event()
+    stay(monkeypatch, lambda job: job.status == "RUNNABLE" and job.attempts and not seen.is_set())
+    with LocalBatch(create=True, start_delay=0) as server:
         batch = Batch(server.url)
         attempts = {"retryStrategy": {"attempts": 2}}
         batch.register("twice", attempts, command=["sh", "-c", "exit 4"])
@@ -44,6 +48,7 @@ def test_attempts_of_the_definition_and_the_last_failure_counts() -> None:
         again = until(
             lambda: [j for j in batch.describe(job) if j["status"] == "RUNNABLE" and j["attempts"]]
         )[0]
+        seen.set()
         assert "startedAt" not in again
         assert again["retryStrategy"] == {"attempts": 2}
         detail = batch.finished(job)
@@ -83,16 +88,19 @@ def test_a_dependency_is_waited_for(batch: Batch, tmp_path: Path) -> None:
     first = batch.submit(*until_exists(tmp_path / "go"))
     second = batch.submit("true", dependsOn=[{"jobId": first}])
     batch.until_status(first, "RUNNING")
-    assert batch.status(second) == "PENDING"
+    batch.until_status(second, "PENDING")
     (tmp_path / "go").touch()
     assert batch.finished(second)["status"] == "SUCCEEDED"
     assert batch.describe(first)[0]["stoppedAt"] <= batch.describe(second)[0]["startedAt"]
 
 
-def test_a_failed_dependency_fails_its_dependants(batch: Batch) -> None:
-    first = batch.submit("sh", "-c", "sleep 0.2; exit 1")
+def test_a_failed_dependency_fails_its_dependants(batch: Batch, tmp_path: Path) -> None:
+    *shell, wait = until_exists(tmp_path / "go")
+    first = batch.submit(*shell, f"{wait}; exit 1")
     second = batch.submit("true", dependsOn=[{"jobId": first}])
     third = batch.submit("true", dependsOn=[{"jobId": second}])
+    batch.until_status(third, "PENDING")
+    (tmp_path / "go").touch()
     detail = batch.finished(third)
     assert (detail["status"], detail["statusReason"], detail["attempts"]) == (
         "FAILED",
@@ -116,21 +124,22 @@ def test_hundreds_wait_without_a_thread_each_and_all_run() -> None:
     before = threading.active_count()
     with LocalBatch(create=True, max_running=4, start_delay=0) as server:
         batch = Batch(server.url)
-        blockers = [batch.submit("sleep", "60") for _ in range(4)]
+        blockers = [batch.submit("sleep", "600") for _ in range(4)]
         jobs = [batch.submit("true") for _ in range(300)]
         until(lambda: len(batch.listed(jobStatus="RUNNABLE")) == 300)
-        assert threading.active_count() < before + 20
+        # Those that have answered our requests may take a moment to end.
+        until(lambda: threading.active_count() < before + 20)
         for blocker in blockers:
             batch.client.terminate_job(jobId=blocker, reason="go")
-        until(lambda: len(batch.listed(jobStatus="SUCCEEDED")) == len(jobs))
+        until(lambda: len(batch.listed(jobStatus="SUCCEEDED")) == len(jobs), 400)
 
 
 def test_hundreds_run_at_once() -> None:
     with LocalBatch(create=True, max_running=1000, start_delay=0) as server:
         batch = Batch(server.url)
         for _ in range(200):
-            batch.submit("sleep", "60")
-        until(lambda: len(batch.listed()) == 200)
+            batch.submit("sleep", "600")
+        until(lambda: len(batch.listed()) == 200, 400)
 
 
 def test_two_servers_in_one_process_share_nothing() -> None:

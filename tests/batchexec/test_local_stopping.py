@@ -7,13 +7,16 @@ from __future__ import annotations
 import os
 import threading
 import time
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
+from batchexec.local.execution import Execution
+from batchexec.local.faults import LOOK
 from batchexec.local.leftovers import identity
 from batchexec.local.server import LocalBatch
-from tests.batchexec.local_helpers import Batch, until
+from tests.batchexec.local_helpers import Batch, stay, until
 
 #: Shells, which are ready sooner than Python is.
 IGNORES_TERM = ("sh", "-c", "trap '' TERM; echo ready; while :; do sleep 1; done")
@@ -25,11 +28,38 @@ def batch(server: LocalBatch) -> Batch:
     return Batch(server.url)
 
 
-def test_a_timeout_sends_sigterm_and_is_not_retried(batch: Batch) -> None:
-    job = batch.submit(
+@pytest.fixture
+def patient(local_batch: Callable[..., LocalBatch]) -> Batch:
+    """Where a job has as long to end as it takes."""
+    server = local_batch(start_delay=0.06, stop_grace=3600, allow_short_timeouts=True)
+    return Batch(server.url)
+
+
+@pytest.fixture
+def _once_ready(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A time-out comes in its time, but not before the job has said "ready"."""
+    after = Execution._after
+
+    def later(self: Execution, seconds: float, action: Callable[[], None]) -> None:
+        log = self._machine.logs.path(self.job.id)
+
+        def once_ready() -> None:
+            if b"ready\n" in log.read_bytes():
+                action()
+            else:
+                after(self, LOOK, once_ready)
+
+        after(self, seconds, once_ready)
+
+    monkeypatch.setattr(Execution, "_after", later)
+
+
+@pytest.mark.usefixtures("_once_ready")
+def test_a_timeout_sends_sigterm_and_is_not_retried(patient: Batch) -> None:
+    job = patient.submit(
         *EXITS_7_ON_TERM, timeout={"attemptDurationSeconds": 1}, retryStrategy={"attempts": 3}
     )
-    detail = batch.finished(job)
+    detail = patient.finished(job)
     assert (detail["status"], detail["statusReason"]) == (
         "FAILED",
         "Job attempt duration exceeded timeout",
@@ -40,6 +70,7 @@ def test_a_timeout_sends_sigterm_and_is_not_retried(batch: Batch) -> None:
     assert detail["timeout"] == {"attemptDurationSeconds": 1}
 
 
+@pytest.mark.usefixtures("_once_ready")
 def test_a_timeout_kills_what_ignores_sigterm(batch: Batch) -> None:
     detail = batch.finished(batch.submit(*IGNORES_TERM, timeout={"attemptDurationSeconds": 1}))
     assert (detail["statusReason"], detail["container"]["exitCode"]) == (
@@ -48,12 +79,12 @@ def test_a_timeout_kills_what_ignores_sigterm(batch: Batch) -> None:
     )
 
 
-def test_terminating_a_running_job_sends_sigterm_and_shows_the_reason(batch: Batch) -> None:
-    job = batch.submit(*EXITS_7_ON_TERM, retryStrategy={"attempts": 2})
-    batch.until_output(job, "ready")
-    batch.client.terminate_job(jobId=job, reason="not needed")
-    batch.client.terminate_job(jobId=job, reason="again")
-    detail = batch.finished(job)
+def test_terminating_a_running_job_sends_sigterm_and_shows_the_reason(patient: Batch) -> None:
+    job = patient.submit(*EXITS_7_ON_TERM, retryStrategy={"attempts": 2})
+    patient.until_output(job, "ready")
+    patient.client.terminate_job(jobId=job, reason="not needed")
+    patient.client.terminate_job(jobId=job, reason="again")
+    detail = patient.finished(job)
     assert (detail["status"], detail["statusReason"]) == ("FAILED", "not needed")
     assert detail["isTerminated"] is True
     assert detail["container"]["exitCode"] == 7
@@ -70,14 +101,14 @@ def test_terminating_kills_what_ignores_sigterm_after_the_grace(batch: Batch) ->
 
 
 def test_the_end_of_a_container_is_the_end_of_its_children(batch: Batch, tmp_path: Path) -> None:
-    job = batch.submit("sh", "-c", f"sleep 60 & echo $! > {tmp_path}/pid; exit 0")
+    job = batch.submit("sh", "-c", f"sleep 600 & echo $! > {tmp_path}/pid; exit 0")
     assert batch.finished(job)["status"] == "SUCCEEDED"
     child = int((tmp_path / "pid").read_text())
     until(lambda: identity(child) is None)
 
 
 def test_a_job_that_waits_is_cancelled_or_terminated_at_once() -> None:
-    with LocalBatch(create=True, start_delay=60) as server:
+    with LocalBatch(create=True, start_delay=3600) as server:
         batch = Batch(server.url)
         first, second = batch.submit("true"), batch.submit("true")
         batch.client.cancel_job(jobId=first, reason="changed my mind")
@@ -90,13 +121,18 @@ def test_a_job_that_waits_is_cancelled_or_terminated_at_once() -> None:
         assert (terminated["status"], terminated["statusReason"]) == ("FAILED", "me too")
 
 
-def test_a_job_terminated_while_it_starts_never_runs(tmp_path: Path) -> None:
-    with LocalBatch(create=True, start_delay=3) as server:
+def test_a_job_terminated_while_it_starts_never_runs(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    terminated = threading.Event()
+    stay(monkeypatch, lambda job: job.status == "STARTING" and not terminated.is_set())
+    with LocalBatch(create=True, start_delay=0) as server:
         batch = Batch(server.url)
         job = batch.submit("touch", str(tmp_path / "ran"))
         batch.until_status(job, "STARTING")
         batch.client.cancel_job(jobId=job, reason="too late")
         batch.client.terminate_job(jobId=job, reason="in time")
+        terminated.set()
         detail = batch.finished(job)
         assert (detail["status"], detail["statusReason"]) == ("FAILED", "in time")
         assert "isCancelled" not in detail
@@ -121,7 +157,7 @@ def test_cancelling_leaves_a_running_job_alone_and_unknown_ids_are_fine(
 
 
 def test_many_are_stopped_in_one_call() -> None:
-    with LocalBatch(create=True, start_delay=60) as server:
+    with LocalBatch(create=True, start_delay=3600) as server:
         batch = Batch(server.url)
         jobs = [batch.submit("true") for _ in range(3)]
         reply = batch.client.cancel_jobs(jobs=[*jobs[:2], "unknown"], reason="bulk")
@@ -136,19 +172,24 @@ def test_leaving_ends_threads_and_processes(tmp_path: Path) -> None:
         batch = Batch(server.url)
         job = batch.submit("sh", "-c", f"echo $$ > {tmp_path}/pid; {IGNORES_TERM[2]}")
         batch.until_output(job, "ready")
-        batch.submit("sleep", "60", name="not-started-yet")
+        batch.submit("sleep", "600", name="not-started-yet")
     assert set(threading.enumerate()) <= before
     with pytest.raises(ProcessLookupError):
         os.kill(int((tmp_path / "pid").read_text()), 0)
 
 
 def test_a_container_is_told_to_end_once(tmp_path: Path) -> None:
-    with LocalBatch(create=True, start_delay=0, shutdown_grace=0.5) as server:
+    with LocalBatch(create=True, start_delay=0, shutdown_grace=600) as server:
         batch = Batch(server.url)
-        told = f"open({str(tmp_path / 'told')!r}, 'a').write('TERM ')"
-        code = (
-            f"import signal, time; signal.signal(15, lambda *_: {told}); print('ready', flush=True)"
-        )
-        job = batch.python(f"{code}\nwhile True: time.sleep(60)")
-        batch.until_output(job, "ready")
+        # Goes on for as long as it might be told again.
+        code = f"""
+import pathlib, signal, time
+told = pathlib.Path({str(tmp_path / "told")!r})
+signal.signal(15, lambda *_: told.open("a").write("TERM "))
+print("ready", flush=True)
+while not told.exists():
+    time.sleep(0.02)
+time.sleep(0.5)
+"""
+        batch.until_output(batch.python(code), "ready")
     assert (tmp_path / "told").read_text() == "TERM "

@@ -115,7 +115,7 @@ def test_a_task_has_the_time_to_stop_that_it_asks_for(batch: Batch, tmp_path: Pa
     command = ["sh", "-c", f"trap '' TERM; touch {tmp_path}/ready; {FOREVER}"]
     job = submit(batch, "long", {"name": "main", "command": command})
     until((tmp_path / "ready").exists)
-    started = batch.describe(job)[0]
+    started = batch.until_status(job, "RUNNING")
     batch.client.terminate_job(jobId=job, reason="x")
     detail = batch.finished(job)
     assert main_of(detail)["exitCode"] == 137
@@ -139,7 +139,10 @@ def test_multi_node_jobs_take_no_container_overrides(batch: Batch) -> None:
 # TERM
 
 
-def test_only_the_first_process_is_told_to_stop(batch: Batch, tmp_path: Path) -> None:
+def test_only_the_first_process_is_told_to_stop(
+    local_batch: Callable[..., LocalBatch], tmp_path: Path
+) -> None:
+    batch = Batch(local_batch(start_delay=0, stop_grace=3600).url)
     child = f"trap 'touch {tmp_path}/child-told' TERM; touch {tmp_path}/ready; {FOREVER}"
     wait = f"until test -e {tmp_path}/ready; do sleep 0.05; done"
     end = f"trap 'touch {tmp_path}/told; sleep 0.3; exit 7' TERM"
