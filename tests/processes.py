@@ -192,7 +192,7 @@ def locked(how: str) -> Iterator[None]:
         with transaction.atomic(), connection.cursor() as cursor:
             cursor.execute(how)
             is_locked.set()
-            done.wait(600)
+            done.wait(60)
 
     with in_a_thread(lock):
         try:
