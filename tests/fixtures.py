@@ -19,7 +19,7 @@ from jobs import store as stores
 from jobs.models import Job
 from jobs.store import store_for
 from tests.processes import FAST, LATE, ROOT, Process, database_url, processes
-from tests.servers import DocumentDB, Mongo, Postgres, Server, free_port, wait_for_port
+from tests.servers import PATIENT, DocumentDB, Mongo, Postgres, Server, free_port, wait_for_port
 
 if TYPE_CHECKING:
     from batchexec.local.server import LocalBatch
@@ -118,7 +118,8 @@ def batch_with(
     def start(**options: Any) -> LocalBatch:
         for name, value in {**FAST, "DATABASE_URL": database_url()}.items():
             monkeypatch.setenv(name, value)
-        usual = {"start_delay": 0.05, "stop_grace": 2, "max_running": 8}
+        # Long enough for a container to record, on a busy machine, that it is to end.
+        usual = {"start_delay": 0.05, "stop_grace": 120, "max_running": 8}
         server = local_batch(**{**usual, **LATE, **options})
         monkeypatch.setenv("AWS_ENDPOINT_URL_BATCH", server.url)
         return server
@@ -152,6 +153,15 @@ def worker(batch: LocalBatch, settings: Any) -> Iterator[Callable[..., Worker]]:
         batch_execution_of(one).close()
 
 
+@pytest.fixture
+def endless_lease(worker: Callable[..., Worker], settings: Any, monkeypatch: Any) -> None:
+    """Neither a worker in this process nor a container takes anybody for dead, or shows
+    a sign of life after the first.
+    """
+    settings.JOBS = {**settings.JOBS, "LEASE": 36_000}
+    monkeypatch.setenv("JOBS_LEASE", "36000")
+
+
 def batch_execution_of(worker: Worker) -> BatchExecution:
     """The worker's plugin, with what its slots share."""
     from batchexec.plugin import BatchExecution
@@ -176,15 +186,17 @@ OWN: dict[str, type[Server]] = {
 
 
 class Own:
-    """The server, and this process's connection to it."""
+    """The server, and the URLs of its database: `patient_url` is this process's."""
 
     def __init__(self, server: Server):
         self._server = server
-        self.url = server.url
+        self.patient_url = server.url
         if connection.vendor == "mongodb":
             # A failpoint doesn't change the topology. The driver would look at it again
             # after ten seconds.
-            self.url += "&heartbeatFrequencyMS=500"
+            self.patient_url += "&heartbeatFrequencyMS=500"
+        #: For processes that are to notice soon that the server is away.
+        self.url = self.patient_url.replace(PATIENT, "serverSelectionTimeoutMS=5000")
 
     def crash(self) -> None:
         connections["own"].close()
@@ -231,7 +243,7 @@ def _own_server() -> Iterator[Server]:
 def own(_own_server: Server, settings: Any, django_db_blocker: Any) -> Iterator[Own]:
     """The server, empty and running; what this process enqueues goes there."""
     own = Own(_own_server)
-    entry = connections.configure_settings({"default": databases.parse(own.url)})
+    entry = connections.configure_settings({"default": databases.parse(own.patient_url)})
     connections.settings["own"] = entry["default"]
     settings.DATABASE_ROUTERS = [ToOwn()]
     with django_db_blocker.unblock():

@@ -96,7 +96,7 @@ class Fork(jobs.Performable):
         while not os.path.exists(self.log):
             time.sleep(0.02)
         process.terminate()
-        process.join(20)
+        process.join()
         append(self.log, f"status {process.exitcode}")
 
     def pool(self) -> None:
@@ -176,12 +176,12 @@ class AsynchronousFork(Fork):
 
 @dataclass
 class LeaveThread(jobs.Performable):
-    """Leaves a thread that would keep the process from ending for a minute."""
+    """Leaves a thread that would keep the process from ending for an hour."""
 
     log: str
 
     def perform(self) -> None:
-        threading.Thread(target=time.sleep, args=(60,), name="left-behind").start()
+        threading.Thread(target=time.sleep, args=(3600,), name="left-behind").start()
         append(self.log, "performed")
 
 
@@ -198,11 +198,11 @@ class Linger(jobs.Performable):
 
     def process(self) -> None:
         context = multiprocessing.get_context("fork")
-        context.Process(target=time.sleep, args=(60,), name="left-behind").start()
+        context.Process(target=_sleep_beside, args=(os.getpid(),), name="left-behind").start()
 
     def executor(self) -> None:
         self.kept = ThreadPoolExecutor(1, thread_name_prefix="left-behind")
-        self.kept.submit(time.sleep, 60)
+        self.kept.submit(time.sleep, 3600)
 
     def exit_handler(self) -> None:
         atexit.register(_left_behind)
@@ -214,12 +214,18 @@ class Linger(jobs.Performable):
         threading._register_atexit(_left_behind)
 
 
+def _sleep_beside(parent: int) -> None:
+    """As long as that process is there."""
+    while os.getppid() == parent:
+        time.sleep(0.1)
+
+
 def _left_behind() -> None:
-    time.sleep(60)
+    time.sleep(3600)
 
 
 def _left_behind_in_c() -> None:
-    ctypes.PyDLL(None).sleep(60)  # keeps the interpreter's lock
+    ctypes.PyDLL(None).sleep(3600)  # keeps the interpreter's lock
 
 
 @dataclass

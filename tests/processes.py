@@ -24,12 +24,13 @@ ROOT = Path(__file__).resolve().parent.parent
 
 T = TypeVar("T")
 
-#: Seconds. Leases and polls are short in tests, so that a death is noticed soon, but
-#: not so short that a busy machine takes the living for dead. Where nobody dies, a test
-#: has a long lease.
+#: A lease that ends soon, in seconds: only for a test that waits for that, and only
+#: where it harms nothing that a busy machine takes the living for dead.
 LEASE = 5.0
+#: Polls are short in tests. The lease is long, because everybody reaps, containers too,
+#: and a process may be held up for seconds: `expire_leases()` tells of a death.
 FAST = {
-    "JOBS_LEASE": str(LEASE),
+    "JOBS_LEASE": "20",
     "JOBS_SLEEP_DELAY": "0.1",
     "BATCHEXEC_POLL_INTERVAL": "0.2",
     "BATCHEXEC_SETTLE": "2",
@@ -102,7 +103,7 @@ class Process:
 
     def kill(self) -> None:
         self.popen.kill()
-        self.popen.wait(60)
+        self.popen.wait(120)
 
     def wait(self, seconds: float = 120) -> int:
         try:
@@ -137,10 +138,19 @@ def row(job: Any) -> Any:
     return type(job).objects.filter(pk=job.pk).first()
 
 
-def expire_leases() -> None:
-    """As if whoever watched a job had been silent for an hour."""
-    long_ago = timezone.now() - dt.timedelta(hours=1)
-    Job.objects.filter(locked_at__isnull=False).update(locked_at=long_ago)
+def expire_leases(**of: object) -> None:
+    """As if whoever watches a job, or those of these columns, had been silent for a
+    week. If they have, nothing changes.
+    """
+    now = timezone.now()
+    renewed = Job.objects.filter(locked_at__gt=now - dt.timedelta(days=6), **of)
+    renewed.update(locked_at=now - dt.timedelta(days=7))
+
+
+def silence_runners() -> None:
+    """As if whoever executes a job had been silent for a week."""
+    long_ago = timezone.now() - dt.timedelta(days=7)
+    Job.objects.filter(heartbeat_at__isnull=False).update(heartbeat_at=long_ago)
 
 
 def make_due(job: Any) -> None:
@@ -167,7 +177,8 @@ def in_a_thread(work: Callable[[], object]) -> Iterator[None]:
     try:
         yield
     finally:
-        thread.join(180)
+        thread.join(300)
+        assert not thread.is_alive(), f"{work} goes on"
 
 
 @contextmanager

@@ -118,14 +118,28 @@ class Wait(jobs.Performable):
         append(self.log, f"ended {self.text}")
 
 
-@dataclass
-class WaitAndFail(Wait):
-    def perform(self) -> None:
-        super().perform()
-        raise RuntimeError("after all")
+class InAnHour(jobs.Performable):
+    """Is tried again only then, so that a failed attempt can be looked at in peace."""
 
     def reschedule_at(self, now: dt.datetime, attempts: int) -> dt.datetime:
         return now + dt.timedelta(hours=1)
+
+
+@dataclass
+class AppendInAnHour(InAnHour, Append):
+    pass
+
+
+@dataclass
+class WaitInAnHour(InAnHour, Wait):
+    pass
+
+
+@dataclass
+class WaitAndFail(InAnHour, Wait):
+    def perform(self) -> None:
+        super().perform()
+        raise RuntimeError("after all")
 
 
 @dataclass
@@ -246,6 +260,22 @@ class Hog(jobs.Performable):
         append(self.log, "began")
         # PyDLL doesn't let go of the lock, and no processor is needed for that.
         ctypes.PyDLL(None).usleep(int(self.seconds * 1_000_000))
+        append(self.log, "ended")
+
+
+@dataclass
+class HogUntil(jobs.Performable):
+    """Holds the interpreter's lock in one call of C code until somebody opens that
+    FIFO to write.
+    """
+
+    log: str
+    fifo: str
+
+    def perform(self) -> None:
+        append(self.log, "began")
+        while ctypes.PyDLL(None).open(self.fifo.encode(), os.O_RDONLY) < 0:
+            pass
         append(self.log, "ended")
 
 

@@ -23,18 +23,25 @@ ROOT = Path(__file__).resolve().parent.parent
 
 
 def free_port() -> int:
-    """A free port below those of outgoing connections, which could take it first."""
+    """A free port below those of outgoing connections, which could take it first.
+
+    No other process gets it from here before this one ends: its UDP port, which nobody
+    else uses, stays taken.
+    """
     while True:
         # Not `random`: pytest-randomly gives all processes of a run the same numbers.
-        port = 15_000 + secrets.randbelow(15_000)
-        with socket.socket() as probe, suppress(OSError):
-            probe.bind(("127.0.0.1", port))
-            return port
+        address = ("127.0.0.1", 15_000 + secrets.randbelow(15_000))
+        claim, probe = socket.socket(type=socket.SOCK_DGRAM), socket.socket()
+        with claim, probe, suppress(OSError):
+            claim.bind(address)
+            probe.bind(address)
+            claim.detach()
+            return address[1]
 
 
 def wait_for_port(
     port: int,
-    seconds: float = 60,
+    seconds: float = 180,
     *,
     given_up: Callable[[], bool] = lambda: False,
     log: Path | None = None,
@@ -89,6 +96,11 @@ class Server(ABC):
         )
 
 
+#: For how many milliseconds the driver looks for the tests' server, which is there, but
+#: may be held up.
+PATIENT = "serverSelectionTimeoutMS=60000"
+
+
 class Mongo(Server):
     """SecantusDB, over the real MongoDB wire protocol."""
 
@@ -97,7 +109,7 @@ class Mongo(Server):
 
     @property
     def url(self) -> str:
-        return f"mongodb://127.0.0.1:{self.port}/jobs?serverSelectionTimeoutMS=5000"
+        return f"mongodb://127.0.0.1:{self.port}/jobs?{PATIENT}"
 
     def start(self) -> None:
         options = [
@@ -129,7 +141,7 @@ class Mongo(Server):
 
     def _end(self, signum: int) -> None:
         self.process.send_signal(signum)
-        self.process.wait(60)
+        self.process.wait(180)
 
 
 class Djongo(Mongo):
@@ -142,8 +154,7 @@ class Djongo(Mongo):
 
     @property
     def url(self) -> str:
-        # On a busy machine, its old driver may take long to find the server.
-        return "djongo+" + super().url.replace("=5000", "=30000")
+        return "djongo+" + super().url
 
 
 class DocumentDB(Server):
@@ -160,7 +171,7 @@ class DocumentDB(Server):
 
     @property
     def url(self) -> str:
-        return f"mongodb://127.0.0.1:{self.port}/jobs?serverSelectionTimeoutMS=5000"
+        return f"mongodb://127.0.0.1:{self.port}/jobs?{PATIENT}"
 
     def start(self) -> None:
         self.engine.start()
@@ -194,7 +205,7 @@ class Postgres(Server):
 
     @property
     def url(self) -> str:
-        return f"postgres://postgres@127.0.0.1:{self.port}/jobs"
+        return f"postgres://postgres@127.0.0.1:{self.port}/jobs?connect_timeout=60"
 
     @property
     def _data(self) -> Path:
@@ -203,13 +214,17 @@ class Postgres(Server):
     def start(self) -> None:
         if not self._data.exists():
             self._initialize()
-        self._run("pg_ctl", "start", "--wait", "--pgdata", self._data, "--log", self.folder / "log")
+        self._control("start", "--log", self.folder / "log")
 
     def stop(self) -> None:
-        self._run("pg_ctl", "stop", "--wait", "--pgdata", self._data, "--mode", "fast")
+        self._control("stop", "--mode", "fast")
 
     def crash(self) -> None:
-        self._run("pg_ctl", "stop", "--wait", "--pgdata", self._data, "--mode", "immediate")
+        self._control("stop", "--mode", "immediate")
+
+    def _control(self, action: str, *options: object) -> None:
+        waits = ("--wait", "--timeout", 180)
+        self._run("pg_ctl", action, *waits, "--pgdata", self._data, *options)
 
     @property
     def running(self) -> bool:

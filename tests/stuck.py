@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import jobs
+from tests.limits import end_is_near
 from tests.samples import append
 
 WAYS = {
@@ -18,9 +19,17 @@ WAYS = {
     "sleep": lambda: ctypes.PyDLL(None).sleep(3600),  # keeps the interpreter's lock
 }
 
+
+def stuck(log: str, place: str, way: str = "sleep", *, limited: bool = True) -> None:
+    """Never returns. In the process apart, where it is `limited`, its time is over."""
+    append(log, f"stuck in {place}")
+    if limited:
+        end_is_near()
+    WAYS[way]()
+
+
 if os.environ.get("STUCK_LOG"):
-    append(os.environ["STUCK_LOG"], "stuck in import")
-    WAYS["sleep"]()
+    stuck(os.environ["STUCK_LOG"], "import")
 
 
 @dataclass
@@ -37,8 +46,7 @@ class Stuck(jobs.Performable):
 
     def _stuck(self, place: str) -> None:
         if place == self.place and os.getpid() != self.tests:
-            append(self.log, f"stuck in {place}")
-            WAYS[self.way]()
+            stuck(self.log, place, self.way, limited=place != "perform")
 
     @property
     def max_attempts(self) -> int | None:

@@ -188,7 +188,7 @@ BROKEN: list[tuple[Callable[[Patient, Any], None], str, str]] = [
     (with_another_key, "signing keys", "every job fails with DeserializationError"),
     (with_a_key_that_the_settings_do_not_read, "signing keys", "your settings don't read it"),
     (with_another_database, "container's database", "another database"),
-    (with_another_lease, "container's settings", "JOBS_LEASE is 5.0 here and 600.0"),
+    (with_another_lease, "container's settings", "JOBS_LEASE is 20.0 here and 600.0"),
     (with_garbage_for_a_lease, "container's settings", "'a minute'"),
     (with_a_wrong_setting, "settings", "'soon'"),
 ]

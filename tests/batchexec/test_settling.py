@@ -85,8 +85,9 @@ def test_of_two_batch_jobs_of_one_epoch_the_registered_one_is_followed(
 
 
 def test_a_sign_of_life_between_the_look_at_the_row_and_the_write_wins(
-    batch, worker, client_of, monkeypatch, tmp_path
+    batch, worker, client_of, monkeypatch, settings, tmp_path
 ):
+    settings.JOBS = {**settings.JOBS, "LEASE": LEASE}
     job = jobs.enqueue(Append(str(tmp_path / "log")))
     marker = left_behind(job, client_of(batch), worker, "true")
     long_ago = store_for(Job).now() - dt.timedelta(hours=1)

@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 import jobs
+from batchexec.handover import order
 from batchexec.process.gates import LOADING_AT_ONCE
 from jobs.models import State
 from tests.processes import lines, released, row
@@ -25,7 +26,7 @@ class Hangs(Append):
 
     @property
     def batch(self) -> None:
-        deadline = time.monotonic() + 50
+        deadline = time.monotonic() + 500
         held = Path(self.until).with_suffix(".held")
         while held.exists() and not Path(self.until).exists():
             if time.monotonic() > deadline:
@@ -33,10 +34,9 @@ class Hangs(Append):
             time.sleep(0.05)
 
 
-def test_job_objects_that_hang_hold_up_no_other_job(batch, worker, settings, tmp_path, monkeypatch):
+def test_job_objects_that_hang_hold_up_no_other_job(batch, worker, tmp_path, monkeypatch):
     """Three times as many as may be loaded at once, and all before the good ones."""
-    settings.JOBS = {**settings.JOBS, "LEASE": 60}
-    monkeypatch.setenv("JOBS_LEASE", "60")
+    monkeypatch.setattr(order, "LOADING", 600.0)
     go, held = tmp_path / "go", tmp_path / "go.held"
     number = 3 * LOADING_AT_ONCE
     slow = [jobs.enqueue(Hangs(str(tmp_path / "slow"), until=str(go))) for _ in range(number)]

@@ -6,8 +6,10 @@ import datetime as dt
 import html
 import json
 import logging
+import math
 import re
 import signal
+import threading
 
 import pytest
 from django.core.management import CommandError, call_command
@@ -21,6 +23,7 @@ from batchexec.models import BatchExecutionRecord, BatchHistory, BatchJob
 from batchexec.process import traces
 from jobs.models import Job, State
 from jobs.operator import actions, monitoring
+from jobs.process import reaper
 from jobs.store import store_for
 from tests.fixtures import batch_execution_of
 from tests.processes import lines, row, wait_for
@@ -37,6 +40,14 @@ def traced(number: int = 1) -> list[BatchExecutionRecord]:
         return found if len(found) >= number else []
 
     return wait_for(enough, what=f"{number} traces")
+
+
+def quiet() -> None:
+    """Waits until no worker of this process polls."""
+    wait_for(
+        lambda: not any(one.name == "batchexec-poller" for one in threading.enumerate()),
+        what="nobody polls",
+    )
 
 
 def said(capsys, *arguments: str) -> str:
@@ -116,13 +127,16 @@ def test_each_execution_of_a_job_leaves_one_and_people_are_shown_them(
 def test_a_worker_that_stops_writes_the_traces_that_aws_has_not_completed(
     batch_with, start, tmp_path
 ):
-    batch_with(lag=15)
-    job = jobs.enqueue(Append(str(tmp_path / "log")))
+    batch, log, go = batch_with(), tmp_path / "log", tmp_path / "go"
+    job = jobs.enqueue(Wait(str(log), str(go)))
     stopped = start("jobworker", "--batch", BATCHEXEC_POLL_INTERVAL="0.5")
+    wait_for(lambda: lines(log), what="the container began")
+    batch.set_lag(36_000)
+    go.touch()
     wait_for(lambda: row(job) is None and not BatchJob.objects.exists(), what="it was performed")
     assert not BatchExecutionRecord.objects.exists()
     stopped.send(signal.SIGTERM)
-    assert stopped.wait(30) == 0
+    assert stopped.wait() == 0
     trace = BatchExecutionRecord.objects.get()
     assert (trace.outcome, trace.exit_code) == ("succeeded", None)
     assert trace.status not in ("SUCCEEDED", "FAILED")
@@ -152,6 +166,7 @@ def test_an_execution_that_nobody_saw_end_is_shown_as_it_is_now(
     for name in ("status", "exit_code", "started_at", "stopped_at", "log_stream", "vcpu"):
         assert getattr(completed, name) == getattr(trace, name), name
     assert words not in admin_client.get(address).content.decode()
+    quiet()
     asked = batch.calls()["counts"]
     said(capsys, "batchjobs", "show", str(job.pk))
     assert batch.calls()["counts"] == asked  # nothing is left to ask
@@ -254,6 +269,7 @@ def test_traces_are_written_many_at_once_and_not_by_the_slot(batch, worker, monk
     written = []
     insert = traces.write
     monkeypatch.setattr(traces, "write", lambda many: written.append(len(many)) or insert(many))
+    monkeypatch.setattr(reaper, "ODD_INTERVAL", math.inf)
     mine = worker()
     number = 5
     jobs.enqueue_many([Append(str(tmp_path / "log")) for _ in range(number)])
@@ -268,7 +284,7 @@ def test_traces_are_written_many_at_once_and_not_by_the_slot(batch, worker, monk
     markers = sum(bool(re.match('SELECT .* FROM "?batchexec_batchjob', sql)) for sql in path)
     rows = sum(bool(re.match('SELECT .*"handler".* FROM "?jobs_job', sql)) for sql in path)
     assert markers == 3 * number
-    assert rows <= number + 2  # those of maintenance
+    assert rows <= number + 2
 
 
 def test_the_log_says_of_a_job_that_failed_in_batch_what_it_says_of_any(

@@ -24,7 +24,17 @@ from jobs import transitions
 from jobs.models import Job, State
 from tests.crash import died_at
 from tests.fixtures import batch_execution_of
-from tests.processes import expire_leases, late, lines, make_due, released, row, wait_for
+from tests.processes import (
+    LEASE,
+    expire_leases,
+    late,
+    lines,
+    make_due,
+    released,
+    row,
+    silence_runners,
+    wait_for,
+)
 from tests.samples import Append, Fail, Greedy, Wait
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -68,7 +78,7 @@ def test_1_2_3_6_7_8_a_worker_that_is_killed_at_any_step_is_replaced_and_the_job
     assert victim.wait() == -signal.SIGKILL
     assert died_at(f"{place}:{step}") in victim.output
     expire_leases()
-    start("jobworker", "--batch")
+    start("jobworker", "--batch", JOBS_LEASE=str(LEASE))
     wait_for(
         lambda: row(job) is None and not BatchJob.objects.exists(),
         what="the heir brought it to its end",
@@ -88,16 +98,17 @@ def test_7_8_a_worker_that_is_killed_while_it_records_a_dead_execution_counts_on
     assert victim.wait() == -signal.SIGKILL
     assert died_at(f"{place}:{step}") in victim.output
     expire_leases()
-    start("jobworker", "--batch")
+    start("jobworker", "--batch", JOBS_LEASE=str(LEASE))
     make_due(job)
     wait_for(lambda: row(job) is None, what="the second attempt succeeded")
     assert lines(tmp_path / "log") == ["performed"]
     assert [name[-3:] for name in submissions(batch)] == ["-e0", "-e1"]
 
 
-def test_3_a_reply_that_hangs_is_a_lost_reply(batch, worker, tmp_path, monkeypatch):
+def test_3_a_reply_that_hangs_is_a_lost_reply(batch, worker, settings, tmp_path, monkeypatch):
     monkeypatch.setattr("batchexec.aws.client.READ_TIMEOUT", 1)
-    batch.set_faults(["SubmitJob:hang-after:times=1,seconds=5"])
+    settings.BATCHEXEC = {**settings.BATCHEXEC, "SETTLE": 60}
+    batch.set_faults([f"SubmitJob:hang-after:times=1,when={tmp_path / 'never'}"])
     jobs.enqueue(Append(str(tmp_path / "log")))
     assert worker().work_off() == (1, 0)
     assert lines(tmp_path / "log") == ["performed"]
@@ -127,6 +138,7 @@ def behind(gate) -> list[str]:
     return ["sh", "-c", f"until test -e {gate}; do sleep 0.05; done; {RUNJOB}"]
 
 
+@pytest.mark.usefixtures("endless_lease")
 def test_4_of_several_of_one_name_one_is_adopted_and_a_started_one_is_not_terminated(
     batch, worker, client_of, tmp_path
 ):
@@ -170,8 +182,13 @@ def test_5_a_worker_that_is_paused_beyond_its_lease_changes_nothing_when_it_wake
     paused = start("jobworker", "--batch", "--name", "paused")
     wait_for(lambda: lines(log))
     paused.send(signal.SIGSTOP)
-    start("jobworker", "--batch", "--name", "heir")
-    wait_for(lambda: row(job).locked_by == "heir")
+    start("jobworker", "--batch", "--name", "heir", JOBS_LEASE=str(LEASE))
+
+    def taken_over() -> bool:
+        expire_leases(locked_by="paused")
+        return row(job).locked_by == "heir"
+
+    wait_for(taken_over)
     paused.send(signal.SIGCONT)
     wait_for(lambda: "to watch now" in paused.output, what="the paused worker noticed")
     assert (row(job).locked_by, row(job).epoch, row(job).attempts) == ("heir", 0, 0)
@@ -220,6 +237,7 @@ def test_10_a_cancel_that_races_the_submission_leaves_no_run_and_no_batch_job(
     assert (row(job).state, row(job).runner) == (State.CANCELLED, "")
 
 
+@pytest.mark.usefixtures("endless_lease")
 def test_11_a_finished_job_that_batch_has_forgotten_is_judged_by_its_own_record(
     batch, start, worker, settings, tmp_path
 ):
@@ -257,14 +275,26 @@ def test_11_a_status_that_goes_backwards_is_no_failure(batch, worker, tmp_path):
 
 
 def test_12_batchs_own_retry_goes_on_only_when_the_earlier_attempt_can_no_longer_write(
-    batch, worker, tmp_path
+    batch, worker, client_of, tmp_path
 ):
     log, go, lost = tmp_path / "log", tmp_path / "go", tmp_path / "lost"
     batch.set_faults([f"Container:kill:when={lost},times=1"])
     payload = Wait(str(log), str(go))
     payload.batch = {"attempts": 2}
     job = jobs.enqueue(payload)
-    with released(lost, once=lambda: lines(log)), released(go, once=lambda: len(lines(log)) == 2):
+
+    def silence_it_once_it_is_dead() -> bool:
+        found = client_of(batch).describe_jobs(jobs=[one["jobId"] for one in accepted(batch)])
+        if not found["jobs"][0]["attempts"]:
+            return False
+        silence_runners()
+        return True
+
+    with (
+        released(lost, once=lambda: lines(log)),
+        released(tmp_path / "silent", once=lambda: lost.exists() and silence_it_once_it_is_dead()),
+        released(go, once=lambda: len(lines(log)) == 2),
+    ):
         assert worker().work_off() == (1, 0)
     assert row(job) is None
     assert [line.split()[0] for line in lines(log)] == ["began", "began", "ended"]
@@ -282,10 +312,10 @@ def test_13_a_container_whose_success_was_recorded_is_not_run_again_though_batch
     batch, performing, tmp_path, caplog
 ):
     """The slot is free before Batch says so; the trace tells what it said later."""
-    work_off = performing("true")
+    work_off = performing("sleep 3600")
     log, recorded = tmp_path / "log", tmp_path / "recorded"
     batch.set_faults([f"Container:kill:when={recorded},times=1"])
-    job = jobs.enqueue(Lingers(str(log)))
+    job = jobs.enqueue(Append(str(log)))
     with released(recorded, once=lambda: row(job) is None):
         assert work_off() == (1, 0)
     assert lines(log) == ["performed"]
@@ -321,30 +351,16 @@ def test_13_a_job_that_is_deleted_when_it_failed_is_taken_for_failed_where_batch
 
 @pytest.fixture
 def performing(worker, settings, caplog):
-    """A worker whose containers perform their job and then end with a shell's command.
-
-    Its lease is long, so that it hears from AWS Batch that the container ended before
-    it misses the row.
+    """A worker whose containers perform their job and then end with a shell's
+    command.
     """
 
     def with_end(command):
         settings.BATCHEXEC = {**settings.BATCHEXEC, "COMMAND": ["sh", "-c", f"{RUNJOB}; {command}"]}
-        settings.JOBS = {**settings.JOBS, "LEASE": 60}
         return worker().work_off
 
     caplog.set_level(logging.INFO)
     return with_end
-
-
-class Lingers(Append):
-    """Its container goes on after the outcome is recorded."""
-
-    def perform(self):
-        import atexit
-        import time
-
-        super().perform()
-        atexit.register(time.sleep, 30)
 
 
 def test_14_a_container_that_exits_0_on_sigterm_is_not_taken_for_a_success(batch, worker, tmp_path):

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import datetime as dt
 import os
+import socket
 import time
+from collections.abc import Iterator
 from typing import Any
 
 import pytest
@@ -15,12 +17,15 @@ from jobs.execution.apart import Apart
 from jobs.models import Job, State
 from jobs.operator import actions
 from jobs.store import store_for
+from tests.limits import AN_HOUR
 from tests.processes import lines, row, wait_for
 from tests.samples import Record, append
 from tests.stuck import WAYS, Stuck
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
+#: Job objects have an hour for their answers, until they are stuck.
+PLUGINS = "jobs.plugins.ClearLocks,tests.limits.AnHour"
 PLACES = ["constructor", "max_attempts", "destroy_failed_jobs", "reschedule_at"]
 
 
@@ -38,7 +43,7 @@ def died(payload: jobs.Performable) -> Any:
 def test_a_reaper_is_not_held_by_an_object_that_is_stuck_in_c_code(
     monkeypatch, tmp_path, place, way
 ):
-    monkeypatch.setattr(questions, "ASKED_FOR", 0.5)
+    monkeypatch.setattr(questions, "ASKED_FOR", AN_HOUR)
     log = tmp_path / "log"
     job = died(Stuck(str(log), place, way, os.getpid()))
     following = jobs.enqueue(Record())
@@ -56,7 +61,9 @@ def test_the_reaper_of_another_worker_process_is_not_held(start, tmp_path, place
     job = died(Stuck(str(log), place, "sum", os.getpid()))
     following = jobs.enqueue(Record())
     stuck = {"STUCK_LOG": str(log)} if place == "import" else {}
-    worker = start("jobworker", "--exit-on-complete", "--concurrency", "2", **stuck)
+    worker = start(
+        "jobworker", "--exit-on-complete", "--concurrency", "2", JOBS_PLUGINS=PLUGINS, **stuck
+    )
     assert worker.wait() == 0, worker.output
     assert lines(log) == [f"stuck in {place}"]
     assert row(following) is None
@@ -65,7 +72,7 @@ def test_the_reaper_of_another_worker_process_is_not_held(start, tmp_path, place
 
 
 def test_a_failure_hook_that_is_stuck_in_c_code_is_ended(monkeypatch, tmp_path):
-    monkeypatch.setattr(questions, "HOOK_LIMIT", 1.0)
+    monkeypatch.setattr(questions, "HOOK_LIMIT", AN_HOUR)
     log = tmp_path / "log"
     job, following = died(Stuck(str(log), "failure", tests=os.getpid())), jobs.enqueue(Record())
     assert jobs.Worker().work_off() == (1, 0)
@@ -75,7 +82,7 @@ def test_a_failure_hook_that_is_stuck_in_c_code_is_ended(monkeypatch, tmp_path):
 
 
 def test_unlocking_a_job_is_not_held_either(monkeypatch, tmp_path):
-    monkeypatch.setattr(questions, "ASKED_FOR", 1.0)
+    monkeypatch.setattr(questions, "ASKED_FOR", AN_HOUR)
     log = tmp_path / "log"
     job = died(Stuck(str(log), "max_attempts", tests=0))
     assert actions.unlock(row(job)).state == State.SCHEDULED
@@ -88,7 +95,8 @@ def test_a_worker_that_is_stuck_with_a_job_is_ended_once_and_no_other_follows_it
 ):
     log = tmp_path / "log"
     job = jobs.enqueue(Stuck(str(log), place, "sum", os.getpid()))
-    worker = start("jobworker", "--name", "stuck", JOBS_MAX_RUN_TIME="0.5")
+    options = {"JOBS_PLUGINS": PLUGINS, "JOBS_MAX_RUN_TIME": "10", "ASKED_FOR": "10"}
+    worker = start("jobworker", "--name", "stuck", **options)
     assert worker.wait() == -9
     wait_for(lambda: row(job).attempts == 1, what="the attempt was recorded")
     assert (row(job).state, row(job).epoch) == (State.SCHEDULED, 1)
@@ -139,17 +147,23 @@ class Leaves(jobs.Performable):
     def max_attempts(self) -> int:
         if os.fork() == 0:
             append(self.log, "child")
-            time.sleep(3600)
+            time.sleep(AN_HOUR)
         os._exit(0)
 
     def perform(self) -> None: ...
 
 
 def test_what_an_object_starts_apart_is_ended_with_it(monkeypatch, tmp_path):
-    monkeypatch.setattr(questions, "ASKED_FOR", 1.0)
-    log = tmp_path / "log"
-    began = time.monotonic()
+    """The time for its answers is over once that has begun."""
+    log, answers = tmp_path / "log", apart._lines
+
+    def hardly_longer(here: socket.socket, seconds: float) -> Iterator[dict[str, Any]]:
+        wait_for(lambda: lines(log), what="the process that it starts")
+        return answers(here, 0.5)
+
+    monkeypatch.setattr(questions, "ASKED_FOR", AN_HOUR)
+    monkeypatch.setattr(apart, "FORKED_WITHIN", AN_HOUR)
+    monkeypatch.setattr(apart, "_lines", hardly_longer)
     verdict = Apart().verdict(jobs.enqueue(Leaves(str(log))), 1, counted=True)
-    assert time.monotonic() - began < apart.FORKED_WITHIN
     assert verdict.run_at is not None
     assert lines(log) == ["child"]

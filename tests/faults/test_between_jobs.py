@@ -10,8 +10,8 @@ from django.db import connection
 import jobs
 from jobs.models import Job, State
 from tests.crash import died_at
-from tests.processes import lines, row, wait_for
-from tests.samples import Append
+from tests.processes import LEASE, expire_leases, lines, row, wait_for
+from tests.samples import AppendInAnHour
 
 pytestmark = [
     pytest.mark.django_db(transaction=True),
@@ -33,7 +33,7 @@ if connection.vendor == "sqlite":
 def test_a_worker_that_is_killed_between_two_jobs_has_done_both_or_neither(start, tmp_path, point):
     log = tmp_path / "log"
     names = ("first", "second", "third")
-    first, second, third = jobs.enqueue_many([Append(str(log), name) for name in names])
+    first, second, third = jobs.enqueue_many([AppendInAnHour(str(log), name) for name in names])
     victim = start("jobworker", "--name", "victim", JOBS_PLUGINS=PLUGINS, CRASH_AT=point)
     assert victim.wait() == -signal.SIGKILL
     assert died_at(point) in victim.output
@@ -43,7 +43,8 @@ def test_a_worker_that_is_killed_between_two_jobs_has_done_both_or_neither(start
     assert row(third).state == State.READY
     assert (row(first) is None) is (point in DONE)
     assert row(second).state == (State.RUNNING if point in DONE else State.READY)
-    start("jobworker")
+    expire_leases()
+    start("jobworker", JOBS_LEASE=str(LEASE))
     wait_for(lambda: row(held).attempts == 1, what="the dead worker's attempt was counted")
     assert (row(held).state, row(held).epoch) == (State.SCHEDULED, 1)
     Job.objects.filter(pk=held.pk).update(state=State.READY)

@@ -125,7 +125,7 @@ def test_runjob_that_is_told_to_end_before_it_begins_says_so_and_changes_nothing
 def test_after_an_outage_longer_than_the_lease_the_living_are_not_taken_for_dead(
     own, start_on, tmp_path
 ):
-    lease = 15.0  # half of it is time enough to renew it, on a busy machine too
+    lease = 24.0  # half of it is time enough to renew it, on a busy machine too
     log, go = tmp_path / "log", tmp_path / "go"
     jobs.enqueue_many([Wait(str(log), str(go), str(number)) for number in range(3)])
     worker = start_on("jobworker", "--concurrency", "2", JOBS_LEASE=str(lease))

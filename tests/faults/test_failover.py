@@ -8,6 +8,7 @@ knows. What it can't is the queue's.
 from __future__ import annotations
 
 import time
+from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
@@ -20,7 +21,7 @@ import jobs
 from jobs import store as stores
 from jobs.models import Job, State
 from tests.processes import lines, wait_for
-from tests.samples import Append, Fail, Record
+from tests.samples import Append, Fail, Record, Wait
 
 pytestmark = pytest.mark.skipif(
     connection.vendor != "mongodb", reason="only MongoDB has a primary that steps down"
@@ -125,16 +126,20 @@ def test_a_write_concern_that_was_not_met_is_no_second_write(own, calls):
 
 
 def test_workers_go_on_after_a_step_down(own, start_on, tmp_path):
-    log = tmp_path / "log"
-    workers = [start_on("jobworker", JOBS_LEASE="60") for _ in range(2)]
-    jobs.enqueue_many([Append(str(log), str(number)) for number in range(100)])
-    wait_for(lambda: len(lines(log)) > 10)
+    log, go = tmp_path / "log", tmp_path / "go"
+    workers = [start_on("jobworker") for _ in range(2)]
+    jobs.enqueue_many([Append(str(log), "before") for _ in range(10)])
+    # In hand when it steps down, so that their outcomes are written then.
+    jobs.enqueue_many([Wait(str(log), str(go), str(number)) for number in range(2)])
+    jobs.enqueue_many([Append(str(log), "after") for _ in range(90)])
+    wait_for(lambda: len(lines(log)) == 12, what="each worker has one in hand")
     admin("replSetStepDown", 2, force=True)
     stepped_down = time.monotonic()
-    wait_for(lambda: len(lines(log)) >= 100)
+    go.touch()
     wait_for(lambda: not Job.objects.exists())
     assert time.monotonic() > stepped_down + 1
-    assert sorted(map(int, lines(log))) == list(range(100))
+    kinds = Counter(line.split()[0] for line in lines(log))
+    assert kinds == {"before": 10, "began": 2, "ended": 2, "after": 90}
     for worker in workers:
         assert worker.popen.poll() is None
         assert "Traceback" not in worker.output

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import datetime as dt
-import time
 
 import pytest
 from django.utils import timezone
@@ -17,21 +16,19 @@ pytestmark = pytest.mark.django_db(transaction=True)
 
 def test_a_job_is_picked_up_long_before_the_next_poll(start, tmp_path):
     log = tmp_path / "log"
-    worker = start("jobworker", JOBS_SLEEP_DELAY="60")
+    worker = start("jobworker", JOBS_SLEEP_DELAY="3600")
     first = jobs.enqueue(Append(str(log), "while it starts"))
     wait_for(lambda: row(first) is None)
     for number in range(3):
         wait_for(lambda: "1 job processed" in worker.output)
         job = jobs.enqueue(Append(str(log), str(number)))
-        enqueued = time.monotonic()
         wait_for(lambda: row(job) is None)  # noqa: B023
-        assert time.monotonic() - enqueued < 30  # it polls every 60 s
     assert lines(log) == ["while it starts", "0", "1", "2"]
 
 
 def test_a_job_that_another_worker_promotes_is_picked_up_too(start, tmp_path):
     log = tmp_path / "log"
-    start("jobworker", "--queues", "there", JOBS_SLEEP_DELAY="60")
+    start("jobworker", "--queues", "there", JOBS_SLEEP_DELAY="3600")
     start("jobworker", "--queues", "elsewhere", JOBS_SLEEP_DELAY="0.2")
     job = jobs.enqueue(
         Append(str(log)), queue="there", run_at=timezone.now() + dt.timedelta(seconds=3)

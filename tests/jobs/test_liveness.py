@@ -18,7 +18,7 @@ from jobs.process.bulletin import Bulletin, Card
 from jobs.process.leases import Heartbeat
 from jobs.process.pruner import prune
 from jobs.store import store_for
-from tests.processes import LEASE, lines, wait_for
+from tests.processes import FAST, LEASE, lines, wait_for
 from tests.samples import Hog, Wait
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -40,7 +40,7 @@ def test_a_worker_without_jobs_shows_signs_of_life_until_it_ends(start):
     row = shown()
     assert (row.host, row.pid) == (socket.gethostname(), process.popen.pid)
     assert (row.queues, row.slots, row.in_hand, row.hands_over) == ("mail,reports", 3, 0, False)
-    assert (row.version, row.lease) == (jobs.__version__, LEASE)
+    assert (row.version, row.lease) == (jobs.__version__, float(FAST["JOBS_LEASE"]))
     assert row.started_at <= row.seen_at
     process.send(signal.SIGTERM)
     assert process.wait() == 0
