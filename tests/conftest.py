@@ -38,7 +38,7 @@ hypothesis.register_profile(
 hypothesis.load_profile("tests")
 
 #: Threads of a worker in the tests' process. Idle ones, as a crew's, read no settings.
-WATCHING = ("batchexec-poller", "batchexec-rows", "batchexec-traces", "doctor-", "jobs-heartbeat")
+WATCHING = ("batchexec-poller", "batchexec-rows", "batchexec-traces", "doctor-", "jobs-")
 
 # A shell's background process ignores Ctrl-C, and so would all that tests start.
 if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
