@@ -66,7 +66,7 @@ class SqlStore(SqlRows[M]):
         if self.connection.vendor == "sqlite":
             return dt.datetime.now(dt.timezone.utc)  # the database is this process
         with self.connection.cursor() as cursor:
-            cursor.execute("SELECT CURRENT_TIMESTAMP")
+            cursor.execute("SELECT clock_timestamp()")  # it goes on in a transaction
             return aware(cursor.fetchone()[0])
 
     def listen(self, news: Hearer, stop: threading.Event) -> None:
