@@ -65,8 +65,8 @@ class Terminal:
     def text(self) -> str:
         return CONTROLS.sub("", self.written)
 
-    def shows(self, text: str, seconds: float = 60) -> None:
-        wait_for(lambda: text in self.text, seconds, what=f"{text!r} on the terminal")
+    def shows(self, text: str) -> None:
+        wait_for(lambda: text in self.text, what=f"{text!r} on the terminal")
 
     def type(self, text: str) -> None:
         os.write(self._ours, text.encode())
@@ -75,15 +75,18 @@ class Terminal:
         """Ctrl-C."""
         self.popen.send_signal(signal.SIGINT)
 
-    def wait(self, seconds: float = 60) -> int:
+    def wait(self, seconds: float = 120) -> int:
+        """Until it has ended, and all that it wrote is read."""
         status = self.popen.wait(seconds)
-        self._thread.join(10)
+        self._thread.join(seconds)
+        assert not self._thread.is_alive(), "something else still has the terminal"
         return status
 
     def close(self) -> None:
         if self.popen.poll() is None:
             self.popen.kill()
-            self.popen.wait(30)
+            self.popen.wait(120)
+        self._thread.join(120)  # or it might read from what gets the number next
         os.close(self._ours)
 
 

@@ -116,11 +116,14 @@ def test_a_job_that_lost_its_watcher_is_taken_over_although_its_queue_is_paused(
 def test_a_worker_that_runs_stops_beginning_jobs_and_finishes_the_one_it_has(start, tmp_path):
     log, go, other = tmp_path / "log", tmp_path / "go", tmp_path / "other"
     first = jobs.enqueue(Wait(str(log), str(go)), queue="mail")
-    start("jobworker", "--concurrency", "2")
+    start("jobworker", "--concurrency", "2", JOBS_LEASE="3600")
     wait_for(lambda: lines(log))
     pausing.pause(queue="mail")
     worker_reads_it = Pause.objects.get().since + dt.timedelta(seconds=pauses.INTERVAL + 2)
     wait_for(lambda: store_for(Job).now() > worker_reads_it)
+    # Whoever has claimed a job since then reads it before the next one.
+    claimed = jobs.enqueue(Append(str(tmp_path / "claimed")))
+    wait_for(lambda: row(claimed) is None)
     second = jobs.enqueue(Append(str(other)), queue="mail")
     jobs.enqueue(Append(str(other), "not paused"))
     wait_for(lambda: lines(other) == ["not paused"])
@@ -153,13 +156,14 @@ def test_a_hundred_jobs_cost_no_more_statements_while_something_is_paused(monkey
 @pytest.mark.skipif(connection.vendor != "postgresql", reason="a lock that keeps from reading")
 def test_a_worker_goes_on_while_somebody_has_locked_the_table_of_pauses(monkeypatch, caplog):
     monkeypatch.setattr(pauses, "INTERVAL", 0)
-    monkeypatch.setattr(limits, "PATIENCE", 0.2)
+    monkeypatch.setattr(limits, "PATIENCE", 3600.0)
     pausing.pause(queue="mail")
     worker = jobs.Worker()
     assert worker.work_off() == (0, 0)
     jobs.enqueue(Record("a"))
     jobs.enqueue(Record("paused"), queue="mail")
-    with locked("LOCK TABLE jobs_pause"):
+    with locked("LOCK TABLE jobs_pause"), monkeypatch.context() as patched:
+        patched.setattr(limits, "PATIENCE", 0.2)
         assert worker.work_off() == (1, 0)
     assert calls == ["a"]
     assert "What is paused can't be read" in caplog.text
