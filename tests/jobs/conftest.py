@@ -11,7 +11,7 @@ import pytest
 
 from jobs.models import Job
 from jobs.process import reaper
-from jobs.store import store_for
+from jobs.store import limits, store_for
 from jobs.store.base import Store
 from tests.jobs.commanding import Run, runner
 
@@ -37,3 +37,9 @@ def _promoted_at_the_begin_of_a_pass(monkeypatch: pytest.MonkeyPatch) -> None:
     back-off, however slow the machine is.
     """
     monkeypatch.setattr(reaper, "MAINTENANCE_INTERVAL", math.inf)
+
+
+@pytest.fixture(autouse=True)
+def _statements_have_the_time_they_take(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Else a worker goes without what a slow database didn't tell in two seconds."""
+    monkeypatch.setattr(limits, "PATIENCE", 3600.0)

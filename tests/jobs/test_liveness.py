@@ -6,6 +6,7 @@ import datetime as dt
 import os
 import signal
 import socket
+from contextlib import nullcontext
 from pathlib import Path
 
 import pytest
@@ -14,7 +15,7 @@ from django.db import OperationalError
 import jobs
 from jobs.models import WorkerRecord
 from jobs.operator import monitoring
-from jobs.process.bulletin import Bulletin, Card
+from jobs.process.bulletin import MOST_AT_END, Bulletin, Card
 from jobs.process.leases import Heartbeat
 from jobs.process.pruner import prune
 from jobs.store import store_for
@@ -108,6 +109,24 @@ def test_the_late_words_of_a_predecessor_change_nothing():
     before.remove()
     assert (shown().pid, shown().in_hand) == (2, 0)
     after.remove()
+    assert shown() is None
+
+
+def test_a_worker_that_ends_waits_longer_for_its_row_to_go_than_a_lease_could(
+    monkeypatch, settings
+):
+    settings.JOBS = {"LEASE": 1}
+    seconds = []
+
+    def within(store, most):
+        seconds.append(most)
+        return nullcontext()
+
+    monkeypatch.setattr("jobs.process.bulletin.within", within)
+    bulletin = row_of(store_for(WorkerRecord).now(), 1)
+    bulletin.carry_out(bulletin.take(0))
+    bulletin.remove()
+    assert seconds == [1 / 8, MOST_AT_END]
     assert shown() is None
 
 

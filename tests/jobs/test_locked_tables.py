@@ -28,12 +28,6 @@ pytestmark = [
 ]
 
 
-@pytest.fixture(autouse=True)
-def _patient(monkeypatch) -> None:
-    """A statement that nobody holds up has the time it takes."""
-    monkeypatch.setattr(limits, "PATIENCE", 3600.0)
-
-
 @contextmanager
 def locked_for_the_impatient(how: str) -> Iterator[None]:
     with locked(how), pytest.MonkeyPatch.context() as patched:
