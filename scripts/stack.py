@@ -6,6 +6,7 @@ import contextlib
 import http.client
 import importlib.util
 import os
+import secrets
 import signal
 import socket
 import subprocess
@@ -22,8 +23,11 @@ MANAGE = str(ROOT / "manage.py")
 
 #: Signals that end the block of a Stack.
 ENDING = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
-#: Seconds from SIGTERM to SIGKILL when a process is ended.
-GRACE = 10.0
+#: Seconds from SIGTERM to SIGKILL when a process is ended: on a busy machine, the local
+#: AWS Batch needs some of them to end its containers.
+GRACE = 30.0
+#: Seconds in which a process must answer after its start.
+PATIENCE = 120.0
 
 #: What boto3 needs to talk to the local AWS Batch, which accepts any key.
 LOCAL_AWS = {
@@ -38,10 +42,12 @@ class StackError(Exception):
 
 
 def free_port() -> int:
-    """A TCP port that nothing uses at the moment."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
+    """A free port below those of outgoing connections, which could take it first."""
+    while True:
+        port = 15_000 + secrets.randbelow(15_000)
+        with socket.socket() as probe, contextlib.suppress(OSError):
+            probe.bind(("127.0.0.1", port))
+            return port
 
 
 @contextlib.contextmanager
@@ -152,19 +158,19 @@ class Stack:
                 status = process.returncode
                 raise StackError(f"{name} ended with status {status}: see {self._log_of(name)}.")
 
-    def wait_for_port(self, name: str, port: int, seconds: float = 30) -> None:
+    def wait_for_port(self, name: str, port: int, seconds: float = PATIENCE) -> None:
         """Waits until the process listens. Raises StackError after `seconds`."""
 
         def connect() -> None:
-            socket.create_connection(("127.0.0.1", port), timeout=1).close()
+            socket.create_connection(("127.0.0.1", port), timeout=10).close()
 
         self._wait(name, connect, seconds)
 
-    def wait_for_page(self, name: str, port: int, path: str, seconds: float = 30) -> None:
+    def wait_for_page(self, name: str, port: int, path: str, seconds: float = PATIENCE) -> None:
         """Waits until the page is a 200. Raises StackError after `seconds`."""
 
         def get() -> None:
-            connection = http.client.HTTPConnection("127.0.0.1", port, timeout=5)
+            connection = http.client.HTTPConnection("127.0.0.1", port, timeout=30)
             connection.request("GET", path)
             if connection.getresponse().status != 200:
                 raise OSError("not ready")
@@ -198,7 +204,7 @@ class Stack:
         if importlib.util.find_spec("secantus"):
             data = str(self.folder / "mongo")
             self.start("database", "localmongo", "--port", str(port), "--data", data)
-            url = f"mongodb://127.0.0.1:{port}/{name}?serverSelectionTimeoutMS=5000"
+            url = f"mongodb://127.0.0.1:{port}/{name}?serverSelectionTimeoutMS=30000"
             self.environment["DATABASE_URL"] = url
             self.wait_for_port("database", port)
         else:

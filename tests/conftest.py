@@ -22,6 +22,7 @@ from hypothesis import HealthCheck
 from hypothesis import settings as hypothesis
 
 from jobs import store
+from jobs.process import reaper
 from jobs.store import clock
 from tests import samples
 from tests.lanes import is_left_out, is_left_to_others, is_long
@@ -93,6 +94,14 @@ def known_clock(monkeypatch: pytest.MonkeyPatch) -> None:
         store.store_for(model).now()
 
 
+@pytest.fixture
+def promoted_once_a_pass(monkeypatch: pytest.MonkeyPatch) -> None:
+    """At the begin of a pass, so that what fails in it isn't due again before its end,
+    however slow the machine is.
+    """
+    monkeypatch.setattr(reaper, "MAINTENANCE_INTERVAL", math.inf)
+
+
 @pytest.fixture(autouse=True)
 def _no_permissions_after_every_test() -> None:
     """Each flush would make all permissions again, which costs more than most tests.
@@ -148,9 +157,15 @@ def _stores_are_made_when_asked_for() -> Iterator[None]:
 
 @pytest.fixture(autouse=True)
 def _threads_end_with_their_test() -> Iterator[None]:
-    """One that lives on reads the next test's settings."""
+    """One that lives on reads the next test's settings.
+
+    A heartbeat whose worker performed a job by itself, outside of a pass, would end a
+    quarter of a lease later.
+    """
     yield
     for thread in threading.enumerate():
+        if thread.name == "jobs-heartbeat" and (run := getattr(thread, "_target", None)):
+            run.__self__.stop()
         if thread.name.startswith(WATCHING):
             thread.join(60)
             assert not thread.is_alive(), f"{thread.name} goes on, as its worker wasn't closed"

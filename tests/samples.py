@@ -113,7 +113,7 @@ class Wait(jobs.Performable):
     log: str
     until: str
     text: str = ""
-    limit: float = 180
+    limit: float = 600
 
     def perform(self) -> None:
         append(self.log, f"began {self.text} {os.getpid()}")

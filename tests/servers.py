@@ -183,7 +183,7 @@ class DocumentDB(Server):
 
     def _end_gateway(self) -> None:
         self.gateway.kill()
-        self.gateway.wait(10)
+        self.gateway.wait(60)
 
 
 class Postgres(Server):

@@ -91,7 +91,7 @@ POSTGRESQL: dict[str, Way] = {
     "search_path, by the driver": lambda: raw().execute("SET search_path TO pg_catalog"),
     "search_path, by the driver's cursor": below_a_cursor,
     "search_path, by a cursor's connection": through_a_cursors_own,
-    "statement_timeout": lambda: sql("SET statement_timeout = 5000"),
+    "statement_timeout": lambda: sql("SET statement_timeout = 3600000"),
     "time zone": lambda: sql("SET TIME ZONE 'Asia/Tokyo'"),
     "isolation level": lambda: sql(
         "SET SESSION CHARACTERISTICS AS TRANSACTION ISOLATION LEVEL SERIALIZABLE"
@@ -210,7 +210,9 @@ def _POSTGRESQL() -> Iterator[tuple[str, Any]]:
                 "channels": "SELECT pg_listening_channels()",
                 "cursors": "SELECT name FROM pg_cursors WHERE is_holdable",
                 "prepared": "SELECT name FROM pg_prepared_statements WHERE from_sql",
-                "temporary": "SELECT relname FROM pg_class WHERE relpersistence = 't'",
+                # A session that has just ended may still be about to drop its own.
+                "temporary": "SELECT relname FROM pg_class "
+                "WHERE relnamespace = pg_my_temp_schema()",
                 "number": "SELECT 7::int4",
             }.items():
                 cursor.execute(text)

@@ -65,8 +65,8 @@ class Terminal:
     def text(self) -> str:
         return CONTROLS.sub("", self.written)
 
-    def shows(self, text: str) -> None:
-        wait_for(lambda: text in self.text, what=f"{text!r} on the terminal")
+    def shows(self, text: str, seconds: float = 120) -> None:
+        wait_for(lambda: text in self.text, seconds, what=f"{text!r} on the terminal")
 
     def type(self, text: str) -> None:
         os.write(self._ours, text.encode())
@@ -76,17 +76,19 @@ class Terminal:
         self.popen.send_signal(signal.SIGINT)
 
     def wait(self, seconds: float = 120) -> int:
-        """Until it has ended, and all that it wrote is read."""
+        """Its exit status, once all is read that it wrote."""
         status = self.popen.wait(seconds)
-        self._thread.join(seconds)
-        assert not self._thread.is_alive(), "something else still has the terminal"
+        self._thread.join(120)
+        assert not self._thread.is_alive(), "something of it goes on"
         return status
 
     def close(self) -> None:
         if self.popen.poll() is None:
-            self.popen.kill()
+            os.killpg(self.popen.pid, signal.SIGKILL)  # else its children keep the terminal
             self.popen.wait(120)
-        self._thread.join(120)  # or it might read from what gets the number next
+        # The thread would read from whatever gets the same descriptor next.
+        self._thread.join(120)
+        assert not self._thread.is_alive(), "something of it goes on"
         os.close(self._ours)
 
 

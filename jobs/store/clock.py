@@ -12,9 +12,9 @@ from django.utils import timezone
 #: The database's clock is asked again after this many seconds; this machine's counts on
 #: in between.
 CLOCK_KEPT_FOR = 30.0
-#: If an answer took longer than this many seconds, nobody knows well enough which
-#: instant it tells: the clock is asked again, up to so many times in all.
-LONG, TIMES = 0.1, 5
+#: An answer that took longer, in seconds, may be as old as that: it is asked for again,
+#: so many times in all, and the quickest one counts.
+QUICK, TRIES = 0.5, 3
 
 
 class DatabaseClock:
@@ -25,24 +25,24 @@ class DatabaseClock:
         self._known: tuple[dt.datetime, float] | None = None
 
     def now(self) -> dt.datetime:
-        known = self._known
-        if known is None or ticks() - known[1] > CLOCK_KEPT_FOR:
-            self._known = known = self._asked()
-        told, at = known
+        if self._known is None or ticks() - self._known[1] > CLOCK_KEPT_FOR:
+            self._known = self._ask()
+        told, at = self._known
         return told + dt.timedelta(seconds=ticks() - at)
 
-    def _asked(self) -> tuple[dt.datetime, float]:
-        """The time that the quickest answer told, and when that was."""
-        quickest = math.inf
-        for _ in range(TIMES):
+    def _ask(self) -> tuple[dt.datetime, float]:
+        """What it tells, and when that was by this machine's clock."""
+        quickest, found = math.inf, None
+        for _ in range(TRIES):
             asked = ticks()
             told = self._read()
             took = ticks() - asked
-            if took < quickest:
-                quickest, known = took, (told, asked + took / 2)
-            if quickest <= LONG:
+            if found is None or took < quickest:
+                quickest, found = took, (told, asked + took / 2)
+            if took <= QUICK:
                 break
-        return known
+        assert found is not None
+        return found
 
 
 def ticks() -> float:

@@ -66,7 +66,12 @@ class SqlStore(SqlRows[M]):
         if self.connection.vendor == "sqlite":
             return dt.datetime.now(dt.timezone.utc)  # the database is this process
         with self.connection.cursor() as cursor:
-            cursor.execute("SELECT clock_timestamp()")  # it goes on in a transaction
+            # PostgreSQL's CURRENT_TIMESTAMP is when the transaction began.
+            cursor.execute(
+                "SELECT statement_timestamp()"
+                if self.connection.vendor == "postgresql"
+                else "SELECT CURRENT_TIMESTAMP"
+            )
             return aware(cursor.fetchone()[0])
 
     def listen(self, news: Hearer, stop: threading.Event) -> None:

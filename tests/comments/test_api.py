@@ -172,7 +172,7 @@ def test_comments_that_race_with_the_deletion_of_their_post_leave_no_orphan():
     writers = [threading.Thread(target=write) for _ in range(3)]
     for writer in writers:
         writer.start()
-    assert some_are_written.wait(20)
+    assert some_are_written.wait(120)
     assert Client().delete(f"/posts/{post.pk}").status_code == 204
     for writer in writers:
         writer.join()

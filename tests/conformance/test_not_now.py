@@ -56,9 +56,10 @@ def test_what_newer_code_enqueued_is_put_back_uncounted_and_fails_for_good_later
     set_handler(jobs.enqueue(Record(), unique_key="k"), handler)
     before = timezone.now()
     row = worked_off()
+    passed = (timezone.now() - before).total_seconds()
     assert (row.state, row.attempts, row.epoch, row.unique_key) == (State.SCHEDULED, 0, 1, "k")
     assert (row.runner, row.locked_by, row.handed_over) == ("", "", False)
-    assert 4 < (row.run_at - before).total_seconds() < 20
+    assert 4 < (row.run_at - before).total_seconds() < 20 + passed
     assert row.last_error.startswith("NotKnownYet: ")
     set_rows(created_at=timezone.now() - HOUR, run_at=timezone.now() - HOUR)
     assert jobs.Worker().work_off() == (0, 1)
@@ -126,9 +127,10 @@ def test_a_database_that_is_away_while_an_instance_is_read_is_a_failed_attempt(a
     jobs.enqueue(Record(post))
     before = timezone.now()
     row = worked_off()
+    passed = (timezone.now() - before).total_seconds()
     assert (row.state, row.attempts) == (State.SCHEDULED, 1)
     assert row.last_error.startswith("OperationalError: FATAL: sorry")
-    assert 4 < (row.run_at - before).total_seconds() < 20
+    assert 4 < (row.run_at - before).total_seconds() < 20 + passed
     away(0)
     set_rows(run_at=timezone.now() - HOUR)
     assert jobs.Worker().work_off() == (1, 0)
@@ -244,7 +246,7 @@ def test_a_connection_that_the_server_ended_meanwhile_costs_nothing(calls):
         options = {key: parameters[key] for key in ("host", "port", "user", "dbname")}
         with psycopg.connect(autocommit=True, **options) as other:
             pid = connection.connection.info.backend_pid
-            other.execute("SELECT pg_terminate_backend(%s, 5000)", [pid])
+            other.execute("SELECT pg_terminate_backend(%s, 60000)", [pid])
 
     class Ends(jobs.Plugin):
         def before_perform(self, worker, job):

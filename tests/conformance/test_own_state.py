@@ -32,7 +32,7 @@ class MakesItselfReady(jobs.Performable):
             return
         [pk] = store_for(Job).ids({}, 2)
         assert store_for(Job).change(pk, {"state": State.RUNNING}, {"state": State.READY})
-        assert again.wait(60)
+        assert again.wait(120)
         if self.fails:
             raise RuntimeError("the first one fails")
 
@@ -74,7 +74,7 @@ def test_two_slots_of_one_worker_record_one_outcome_of_it_too(outcomes):
     worker = jobs.Worker(concurrency=2)
     with in_a_thread(worker.start):
         try:
-            assert again.wait(60)
+            assert again.wait(120)
         finally:
             worker.stop()
     assert calls == ["performed", "performed"]

@@ -36,6 +36,7 @@ on_sql = pytest.mark.skipif(connection.vendor not in ("postgresql", "sqlite"), r
 
 ROWS = 20_000
 MINUTE = dt.timedelta(minutes=1)
+HOUR = dt.timedelta(hours=1)
 
 
 def reaper() -> Reaper:
@@ -71,8 +72,8 @@ STEPS: dict[str, tuple[str, Callable[[], Any]]] = {
 
 
 def fill(rows: int = ROWS) -> None:
-    """Jobs in every state, most of them finished; few are due, and no lease has
-    expired.
+    """Jobs in every state, most of them finished; none that is scheduled is due, and
+    no lease has expired, however long the steps take.
     """
     now = timezone.now()
     states = itertools.cycle(
@@ -92,9 +93,10 @@ def fill(rows: int = ROWS) -> None:
                 state=state,
                 queue=f"queue {number % 7}",
                 priority=number % 11,
-                run_at=now
-                + MINUTE * (number % 500 + 1 if state == State.SCHEDULED else -(number % 500)),
-                locked_at=now if state == State.RUNNING else None,
+                run_at=now + HOUR + MINUTE * (number % 500)
+                if state == State.SCHEDULED
+                else now - MINUTE * (number % 500),
+                locked_at=now + HOUR if state == State.RUNNING else None,
                 locked_by=f"worker {number % 100}" if state == State.RUNNING else "",
                 handler="{}",
             )

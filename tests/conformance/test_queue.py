@@ -18,6 +18,8 @@ from tests.samples import Bare, Fail, Hooked, Raise, Record, Silent, Undecorated
 pytestmark = pytest.mark.django_db(transaction=True)
 
 HOUR = dt.timedelta(hours=1)
+#: How close two clocks of this machine are at least.
+CLOSE = dt.timedelta(seconds=2)
 
 
 def the_job() -> Job:
@@ -41,14 +43,16 @@ def test_an_enqueued_job_is_performed_once_and_deleted(calls):
 def test_a_claim_locks_the_job_and_names_the_runner():
     jobs.enqueue(Record())
     worker = jobs.Worker(name="$tricky worker")
+    before = timezone.now()
     job = Job.objects.reserve(worker)
+    after = timezone.now()
     row = the_job()
     for seen in (job, row):
         assert seen.state == State.RUNNING
         assert seen.locked_by == "$tricky worker"
         assert seen.runner == "$tricky worker@0"
         assert seen.started_at == seen.heartbeat_at == seen.locked_at
-        assert abs((timezone.now() - seen.locked_at).total_seconds()) < 5
+        assert before - CLOSE < seen.locked_at < after + CLOSE
     assert Job.objects.reserve(worker) is None
 
 
@@ -350,7 +354,7 @@ def test_concurrent_workers_perform_each_job_once(calls):
     for thread in threads:
         thread.start()
     for thread in threads:
-        thread.join(60)
+        thread.join(120)
     assert sorted(calls) == list(range(40))
     assert not Job.objects.exists()
 
@@ -368,9 +372,11 @@ class Meets(Record):
     """Goes on when three are being performed at the same time."""
 
     def perform(self):
-        meeting.wait(30)
+        meeting.wait(120)
         super().perform()
 
 
 def test_the_clock_is_the_databases():
-    assert abs((store_for(Job).now() - timezone.now()).total_seconds()) < 2
+    before = timezone.now()
+    told = store_for(Job).now()
+    assert before - CLOSE < told < timezone.now() + CLOSE

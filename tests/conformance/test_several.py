@@ -26,7 +26,7 @@ class Meet(jobs.Performable):
 
     def perform(self) -> None:
         calls.append(self.value)
-        meeting.wait(30)
+        meeting.wait(120)
 
 
 meeting = threading.Barrier(4)

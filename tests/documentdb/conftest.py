@@ -24,7 +24,7 @@ class RawClient:
     """
 
     def __init__(self, port: int):
-        self.socket = socket.create_connection(("127.0.0.1", port), timeout=30)
+        self.socket = socket.create_connection(("127.0.0.1", port), timeout=120)
 
     def __call__(self, **command: Any) -> Document:
         """The reply to a command of the database `gateway`."""
@@ -54,7 +54,8 @@ def server() -> Iterator[DocumentDB]:
 
 @pytest.fixture
 def client(server: DocumentDB) -> Iterator[MongoClient[Document]]:
-    with MongoClient[Document](server.url, heartbeatFrequencyMS=500) as client:
+    options = {"heartbeatFrequencyMS": 500, "serverSelectionTimeoutMS": 120_000}
+    with MongoClient[Document](server.url, **options) as client:
         yield client
 
 

@@ -109,7 +109,7 @@ class Engine:
                 f"DocumentDB's server can't be set up in {root}:\n{self._log.read_text()}"
             )
 
-    def _wait(self, seconds: float = 60) -> None:
+    def _wait(self, seconds: float = 180) -> None:
         deadline = time.monotonic() + seconds
         while True:
             try:
@@ -125,4 +125,4 @@ class Engine:
 
     def _end(self, signum: int) -> None:
         self.process.send_signal(signum)
-        self.process.wait(30)
+        self.process.wait(120)

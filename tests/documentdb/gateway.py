@@ -45,7 +45,7 @@ GENERIC = {
 }
 #: Outside a transaction MongoDB tries again by itself where two writes meet; the engine
 #: doesn't. For so many seconds, with a pause of so many at most.
-PATIENCE, LONGEST_PAUSE = 10.0, 0.01
+PATIENCE, LONGEST_PAUSE = 60.0, 0.01
 
 
 class Gateway:
@@ -66,6 +66,7 @@ class Gateway:
             },
             "configurefailpoint": self._fail_points.configure,
             "replsetstepdown": self._step_down,
+            "replsetfreeze": self._freeze,
             "endsessions": lambda command: self._sessions.end(command["endSessions"]),
             "killsessions": lambda command: self._sessions.end(command["killSessions"]),
             "refreshsessions": _well,
@@ -132,6 +133,12 @@ class Gateway:
 
     def _step_down(self, command: Command) -> Command:
         self._topology.step_down(command["replSetStepDown"])
+        return {"ok": 1.0}
+
+    def _freeze(self, command: Command) -> Command:
+        """For no seconds: a set's only member becomes its primary at once."""
+        if command["replSetFreeze"] == 0:
+            self._topology.step_up()
         return {"ok": 1.0}
 
 

@@ -126,13 +126,13 @@ def test_one_that_is_sent_again_while_it_is_carried_out_waits_for_its_answer(
     answers, together = [], threading.Barrier(8)
 
     def claim(client):
-        together.wait(30)
+        together.wait(120)
         answers.append(client(**WRITES["claim"], lsid=session, txnNumber=1)["value"]["_id"])
 
     threads = [threading.Thread(target=claim, args=[connect()]) for _ in range(8)]
     for thread in threads:
         thread.start()
     for thread in threads:
-        thread.join(30)
+        thread.join(120)
     assert answers == [1] * 8
     assert things.count_documents({"n": 1}) == 1

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import threading
-import time
 
 import pytest
 from pymongo.errors import AutoReconnect, NotPrimaryError
@@ -50,34 +49,47 @@ def test_a_write_concern_that_was_not_met_is_said_of_a_write_that_was_carried_ou
     assert collection.find_one({"_id": 1})["n"] == 1
 
 
-def test_a_primary_that_steps_down_refuses_writes_and_reads_until_it_is_one_again(
-    collection, connect
-):
+@pytest.fixture
+def primary(connect):
+    """A client of the primary, which is one again after the test."""
     client = connect()
-    client(replSetStepDown=2, force=True)
-    stepped_down = time.monotonic()
-    hello = client(hello=1)
+    yield client
+    client(replSetFreeze=0)
+
+
+def test_a_primary_that_steps_down_refuses_writes_and_reads_until_it_is_one_again(
+    collection, primary
+):
+    primary(replSetStepDown=3600, force=True)
+    hello = primary(hello=1)
     assert (hello["isWritablePrimary"], hello["secondary"]) == (False, True)
-    assert client(insert="things", documents=[{}])["codeName"] == "NotWritablePrimary"
-    assert client(find="things")["codeName"] == "NotPrimaryNoSecondaryOk"
+    assert primary(insert="things", documents=[{}])["codeName"] == "NotWritablePrimary"
+    assert primary(find="things")["codeName"] == "NotPrimaryNoSecondaryOk"
+    inserted = []
     # The driver waits for a primary.
-    collection.insert_one({"_id": 1})
-    assert time.monotonic() > stepped_down + 1.5
-    assert client(hello=1)["isWritablePrimary"] is True
+    waiting = threading.Thread(target=lambda: inserted.append(collection.insert_one({"_id": 1})))
+    waiting.start()
+    assert inserted == []
+    primary(replSetFreeze=0)
+    waiting.join(120)
+    assert [one.inserted_id for one in inserted] == [1]
+    assert primary(hello=1)["isWritablePrimary"] is True
 
 
-def test_monitors_hear_of_a_change_at_once(connect):
-    client, monitor = connect(), connect()
-    known = client(hello=1)["topologyVersion"]
-    heard = []
-    thread = threading.Thread(
-        target=lambda: heard.append(monitor(hello=1, topologyVersion=known, maxAwaitTimeMS=60_000))
-    )
-    thread.start()
-    client(replSetStepDown=1, force=True)
-    thread.join(30)
-    assert heard[0]["topologyVersion"]["counter"] > known["counter"]
-    known = heard[0]["topologyVersion"]
-    assert (
-        monitor(hello=1, topologyVersion=known, maxAwaitTimeMS=60_000)["isWritablePrimary"] is True
-    )
+def test_monitors_hear_of_a_change_at_once(connect, primary):
+    monitor = connect()
+
+    def heard(known, **change):
+        answers = []
+        asked = {"hello": 1, "topologyVersion": known, "maxAwaitTimeMS": 60_000}
+        thread = threading.Thread(target=lambda: answers.append(monitor(**asked)))
+        thread.start()
+        primary(**change)
+        thread.join(120)
+        [answer] = answers
+        assert answer["topologyVersion"]["counter"] > known["counter"]
+        return answer
+
+    down = heard(primary(hello=1)["topologyVersion"], replSetStepDown=3600, force=True)
+    assert down["isWritablePrimary"] is False
+    assert heard(down["topologyVersion"], replSetFreeze=0)["isWritablePrimary"] is True

@@ -104,10 +104,10 @@ def test_a_write_outside_waits_for_its_end(things, session):
 
     thread = threading.Thread(target=write)
     thread.start()
-    begun.wait(30)
+    begun.wait(120)
     assert not done
     session.commit_transaction()
-    thread.join(30)
+    thread.join(120)
     assert done == [1]
     assert things.find_one({"_id": 1})["n"] == 2
 

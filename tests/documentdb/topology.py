@@ -44,6 +44,12 @@ class Topology:
         timer.daemon = True
         timer.start()
 
+    def step_up(self) -> None:
+        """Is primary from now on."""
+        with self._changed:
+            self._secondary_until = 0.0
+            self._announce()
+
     def hello(self, command: Mapping[str, Any], connection: int) -> dict[str, Any]:
         """Waits as long as the command allows if the driver knows all this already."""
         if (known := command.get("topologyVersion")) is not None:

@@ -18,6 +18,8 @@ from selenium.common.exceptions import StaleElementReferenceException  # noqa: E
 from selenium.webdriver.common.by import By  # noqa: E402
 from selenium.webdriver.support.ui import WebDriverWait  # noqa: E402
 
+from tests.servers import free_port  # noqa: E402
+
 CHROMIUM, DRIVER = Path("/usr/bin/chromium"), Path("/usr/bin/chromedriver")
 FLAGS = (
     "--headless=new",
@@ -30,8 +32,8 @@ FLAGS = (
     "--disable-sync",
     "--window-size=1440,1000",
 )
-#: How long a page may take, in seconds.
-PATIENCE = 60
+#: How long a page, or a script in it, may take, in seconds.
+PATIENCE = 120
 
 #: Fields and buttons that a screen reader has no name for.
 NAMELESS = """
@@ -233,4 +235,7 @@ def started(url: str, folder: Path) -> Browser:
     options.set_capability("goog:loggingPrefs", {"browser": "ALL"})
     for flag in (*FLAGS, f"--user-data-dir={folder / 'chromium'}"):
         options.add_argument(flag)
-    return Browser(webdriver.Chrome(options, webdriver.ChromeService(str(DRIVER))), url)
+    service = webdriver.ChromeService(str(DRIVER), port=free_port())
+    driver = webdriver.Chrome(options, service)
+    driver.set_script_timeout(PATIENCE)
+    return Browser(driver, url)

@@ -25,9 +25,13 @@ def browser(web: str, tmp_path: Path) -> Iterator[Browser]:
 
 @pytest.fixture
 def operator(browser: Browser, django_user_model: Any) -> Browser:
-    """A browser that is logged in to the admin."""
+    """A browser that is logged in to the admin.
+
+    No page refreshes itself: a click during which it did so would be lost.
+    """
     django_user_model.objects.create_superuser("operator", password=PASSWORD)
     browser.open("/admin/")
+    browser.driver.execute_script("localStorage.setItem('jobs-overview-every', '0')")
     browser.find("#id_username").send_keys("operator")
     browser.find("#id_password").send_keys(PASSWORD)
     browser.follow("input[type=submit]")

@@ -17,13 +17,11 @@ from scripts import stack
 from tests.processes import ROOT, wait_for
 
 UUID = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}")
-
-
 #: In the environment of every process that a test's demo starts, and of no other's.
 MARK = "DEMO_OF_THE_TEST"
 
 
-@pytest.fixture(autouse=True)
+@pytest.fixture
 def alone() -> Iterator[None]:
     """Two demos would share `var/demo`.
 
@@ -62,28 +60,38 @@ def of_the_demo(folder: Path) -> list[int]:
     return found
 
 
+@pytest.mark.usefixtures("alone")
 def test_the_demo_ends_well_and_leaves_no_process_behind(tmp_path):
     output = tmp_path / "output"
-    assert start(tmp_path).wait(180) == 0, output.read_text()
+    assert start(tmp_path).wait(500) == 0, output.read_text()
     text = output.read_text()
-    assert len(set(UUID.findall(text))) == 3
+    # On a busy machine, the failed job is due again before the other two are done.
+    submissions = re.search(r"Submissions +(\d+) for \1 executions\n", text)
+    assert submissions, text
+    assert len(set(UUID.findall(text))) >= 3
     for part in (
         "Hello AWS Batch!",
         "Traceback (most recent call last)",
         "2,985 posts are new",
-        "3 for 3 executions",
     ):
         assert part in text
     wait_for(lambda: not of_the_demo(tmp_path), what="no process of the demo is left")
 
 
+@pytest.mark.usefixtures("alone")
 def test_the_demo_leaves_no_process_behind_when_it_is_interrupted(tmp_path):
     output = tmp_path / "output"
     demo = start(tmp_path)
-    wait_for(lambda: "Working:" in output.read_text(), what="the worker was started")
+    text = output.read_text
+
+    def is_working() -> bool:
+        assert demo.poll() is None, text()
+        return "Working:" in text()
+
+    wait_for(is_working, 400, what="the worker was started")
     assert of_the_demo(tmp_path)
     demo.send_signal(signal.SIGINT)
-    assert demo.wait(60) == 130
+    assert demo.wait(150) == 130, text()
     wait_for(lambda: not of_the_demo(tmp_path), what="no process of the demo is left")
 
 

@@ -86,7 +86,10 @@ def test_hostile_texts_stay_texts(operator):
     Job.objects.update(name=HOSTILE, locked_by=HOSTILE)
     pausing.pause(queue=HOSTILE, reason=HOSTILE)
     operator.open(OVERVIEW)
+    assert operator.text("#overview-ready").split() == ["1", "ready"]
+    jobs.enqueue(Record(), queue=HOSTILE)
     operator.click("#job-refresh-now")
+    operator.wait(lambda _: operator.text("#overview-ready").split() == ["2", "ready"], "a refresh")
     operator.follow("#overview-compared tbody a")
     assert HOSTILE in operator.text("#overview-activity-title")
     assert operator.driver.title != "taken-over"
@@ -96,6 +99,8 @@ def test_hostile_texts_stay_texts(operator):
 
 @pytest.fixture
 def faster(operator: Browser) -> Browser:
+    """Its pages refresh themselves."""
+    operator.driver.execute_script("localStorage.clear()")
     script = {"source": FASTER}
     operator.driver.execute_cdp_cmd("Page.addScriptToEvaluateOnNewDocument", script)
     return operator
@@ -177,11 +182,12 @@ def test_it_works_without_scripts(operator):
 
 
 def test_an_operator_cancels_a_job_in_batch_and_its_container_ends(
-    batch, start, operator, tmp_path
+    batch, start, operator, tmp_path, monkeypatch
 ):
-    log = tmp_path / "log"
-    job = jobs.enqueue(Wait(str(log), str(tmp_path / "never")))
-    start("jobworker", "--batch")
+    log, long = tmp_path / "log", {"JOBS_LEASE": "3600"}
+    monkeypatch.setenv("JOBS_LEASE", "3600")  # of the container
+    job = jobs.enqueue(Wait(str(log), str(tmp_path / "never"), limit=3600))
+    start("jobworker", "--batch", **long)
     wait_for(lambda: lines(log), what="the container began")
     wait_for(lambda: BatchJob.objects.filter(status="RUNNING"), what="AWS Batch said so")
     operator.open(OVERVIEW)

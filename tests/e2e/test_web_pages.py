@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import threading
 from collections.abc import Iterator
-from http.server import BaseHTTPRequestHandler, HTTPServer
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 import pytest
@@ -58,7 +58,8 @@ def hostile_page(batch: LocalBatch, tmp_path: Path) -> Iterator[str]:
 
         def log_message(self, *args: object) -> None: ...
 
-    with HTTPServer(("127.0.0.1", 0), Handler) as server:
+    # With threads, because a browser opens connections that it may never use.
+    with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
         thread = threading.Thread(target=server.serve_forever)
         thread.start()
         try:

@@ -20,6 +20,8 @@ from posts.models import Post
 from tests.processes import ROOT, environment, wait_for
 
 EXAMPLES = ROOT / "examples"
+#: Nobody dies here, so nobody is taken for dead because the machine is busy.
+LONG = {"JOBS_LEASE": "3600"}
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -32,7 +34,7 @@ def enqueue(name: str) -> list[str]:
         env=environment(),
         capture_output=True,
         text=True,
-        timeout=60,
+        timeout=300,
     )
     assert done.returncode == 0, done.stderr
     return done.stdout.splitlines()
@@ -48,7 +50,7 @@ def performed(start):
     """Has a worker perform everything; returns what the jobs printed."""
 
     def perform() -> list[str]:
-        worker = start("jobworker", "--exit-on-complete", LOG_LEVEL="WARNING")
+        worker = start("jobworker", "--exit-on-complete", LOG_LEVEL="WARNING", **LONG)
         assert worker.wait() == 0, worker.output
         return printed(worker)
 
@@ -84,7 +86,7 @@ def test_methods_are_called_by_the_worker(performed):
 
 def test_the_job_with_hooks_succeeds_at_its_third_attempt(start):
     enqueue("hooks")
-    worker = start("jobworker", "--sleep-delay", "0.2", LOG_LEVEL="CRITICAL")
+    worker = start("jobworker", "--sleep-delay", "0.2", LOG_LEVEL="CRITICAL", **LONG)
     wait_for(lambda: not Job.objects.exists(), what="the job has succeeded")
     worker.send(signal.SIGINT)
     assert worker.wait() == 0
@@ -99,7 +101,8 @@ def test_the_job_with_hooks_succeeds_at_its_third_attempt(start):
 def test_every_failed_attempt_is_reported_once(start):
     enqueue("error_reports")
     plugins = "jobs.plugins.ClearLocks,examples.error_reports.reporter.Reporter"
-    worker = start("jobworker", "--sleep-delay", "0.2", LOG_LEVEL="CRITICAL", JOBS_PLUGINS=plugins)
+    variables = {"LOG_LEVEL": "CRITICAL", "JOBS_PLUGINS": plugins, **LONG}
+    worker = start("jobworker", "--sleep-delay", "0.2", **variables)
     wait_for(lambda: Job.objects.filter(state=State.FAILED).exists(), what="the job has failed")
     worker.send(signal.SIGINT)
     assert worker.wait() == 0
@@ -122,10 +125,11 @@ def test_after_the_last_attempt_the_failure_hook_says_which_job_to_look_at(perfo
 @pytest.fixture
 def local_batch(start) -> Iterator[tuple[object, dict[str, str]]]:
     """`manage.py localbatch --echo`, and the variables that lead a worker to it."""
-    process = start("localbatch", "--create", "--echo", "--port", "0", "--start-delay", "0.05")
+    options = ("--create", "--echo", "--port", "0", "--start-delay", "0.05")
+    process = start("localbatch", *options, **LONG)  # which its containers get
     url = re.compile(r"AWS_ENDPOINT_URL_BATCH=(\S+:(\d+))")
     found = wait_for(lambda: url.search(process.output), what="localbatch listens")
-    yield process, {"AWS_ENDPOINT_URL_BATCH": found[1]}
+    yield process, {"AWS_ENDPOINT_URL_BATCH": found[1], **LONG}
     process.send(signal.SIGTERM)
     assert process.wait() == 0
     shutil.rmtree(ROOT / "var" / f"localbatch-{found[2]}", ignore_errors=True)

@@ -83,7 +83,7 @@ def test_a_hostile_row_costs_no_worker_that_hands_over(
         count("Batch jobs", len(batch.calls()["submissions"]))
         for worker in workers:
             worker.send(signal.SIGTERM)
-        assert [worker.wait(60) for worker in workers] == [0, 0], workers[0].output[-3000:]
+        assert [worker.wait() for worker in workers] == [0, 0], workers[0].output[-3000:]
 
 
 def epochs(random: Random) -> dict[str, str]:
@@ -110,4 +110,4 @@ def test_a_hostile_row_ends_runjob_as_its_documentation_says(
     with said_of(State.RUNNING):
         wait_for(lambda: not has(State.RUNNING), ENOUGH, "no row stays running")
     worker.send(signal.SIGTERM)
-    assert worker.wait(60) == 0, worker.output[-3000:]
+    assert worker.wait() == 0, worker.output[-3000:]

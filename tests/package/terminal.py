@@ -56,7 +56,7 @@ class Terminal:
     def close(self) -> None:
         for server in self._servers:
             server.terminate()
-            server.wait(30)
+            server.wait(120)
 
     def _restore(self) -> str:
         return f". {self._state}" if self._state.exists() else ""

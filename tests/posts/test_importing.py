@@ -185,7 +185,7 @@ def test_two_runs_at_once_share_the_work(tmp_path, monkeypatch):
 
     def run():
         try:
-            start.wait(10)
+            start.wait(120)
             reports.append(import_posts(path))
         finally:
             connection.close()

@@ -39,7 +39,7 @@ def test_the_schema_is_right_and_the_same_under_threads(monkeypatch):
         start = threading.Barrier(8)
 
         def ask(number):
-            start.wait(20)  # noqa: B023 - of this round
+            start.wait(120)  # noqa: B023 - of this round
             accept = ("application/json", "application/yaml")[number % 2]
             return [Client().get("/schema", HTTP_ACCEPT=accept) for _ in range(5)]
 

@@ -101,6 +101,6 @@ def test_the_whole_example_uncommented_is_accepted(tmp_path):
         env={**inherited, "ENV_FILE": str(env_file)},
         capture_output=True,
         text=True,
-        timeout=60,
+        timeout=300,
     )
     assert result.returncode == 0, result.stderr

@@ -7,6 +7,8 @@ import sys
 
 from tests.processes import ROOT
 
+#: Seconds. The other tests must not take that long, however busy the machine is.
+LIMIT = 15
 TESTS = """
 import threading
 import pytest
@@ -22,13 +24,13 @@ def test_that_hangs():
 def test_a_test_that_hangs_is_named_and_the_others_are_run(tmp_path):
     (tmp_path / "test_some.py").write_text(TESTS)
     ours = ("-c", str(ROOT / "pyproject.toml"), "--rootdir", str(tmp_path), "-p", "no:django")
-    many = ("-n", "2", "--dist", "worksteal", "-o", "faulthandler_timeout=1", str(tmp_path))
+    many = ("-n", "2", "--dist", "worksteal", "-o", f"faulthandler_timeout={LIMIT}", str(tmp_path))
     run = subprocess.run(
         [sys.executable, "-m", "pytest", "-q", *ours, *many],
         cwd=tmp_path,
         capture_output=True,
         text=True,
-        timeout=120,
+        timeout=300,
     )
     assert run.returncode == 1, run.stdout + run.stderr
     assert "1 failed, 4 passed" in run.stdout

@@ -13,6 +13,7 @@ from typing import Any
 import pytest
 
 from posts.models import Post
+from project import health
 from tests.wsgi import ask
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -66,8 +67,10 @@ ODD = (
 
 
 @pytest.fixture(autouse=True)
-def _served(settings: Any) -> None:
+def _served(settings: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     settings.ALLOWED_HOSTS = ["testserver"]
+    # Else /readyz is a 503 where the machine is so busy that the database takes long.
+    monkeypatch.setattr(health, "PATIENCE", 120)
 
 
 def is_utf8(charset: str) -> bool:
@@ -281,5 +284,5 @@ async def ask_by_asgi(path: str, query: bytes, content_type: str) -> int:
     async def send(message: dict[str, Any]) -> None:
         sent.append(message)
 
-    await asyncio.wait_for(application(scope, receive, send), 20)
+    await asyncio.wait_for(application(scope, receive, send), 120)
     return int(sent[0]["status"])

@@ -4,6 +4,7 @@ import datetime as dt
 import json
 import re
 import urllib.request
+from types import SimpleNamespace
 
 import pytest
 import yaml
@@ -47,6 +48,17 @@ def key(name: str, **labels: str) -> tuple[str, tuple[tuple[str, str], ...]]:
     return name, tuple(sorted(labels.items()))
 
 
+@pytest.fixture
+def one_day(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The counters don't begin anew, should it become midnight during the test."""
+    now = store_for(Activity).now()
+
+    def store_on_that_day(model):
+        return SimpleNamespace(now=lambda: now) if model is Activity else store_for(model)
+
+    monkeypatch.setattr(jobs.metrics, "store_for", store_on_that_day)
+
+
 def test_the_queues_and_what_waits_in_batch_are_told(client):
     hostile = 'a"b\\n\n{x="y"} 1'
     jobs.enqueue(Record(), queue=hostile)
@@ -73,12 +85,13 @@ def test_an_empty_queue_is_no_error(client):
     assert scraped(client)[key("jobs_oldest_due_seconds")] == 0
 
 
+@pytest.mark.usefixtures("one_day")
 def test_what_became_of_jobs_is_counted_with_how_long_they_waited_and_ran(client, settings):
     settings.JOBS = {"MAX_ATTEMPTS": 2}
     jobs.enqueue_many([Record(), Record(), Fail()], queue="mail")
-    jobs.Worker().work_off()
+    jobs.Worker().work_off(3)  # and no more, should the failed one be due again by then
     set_rows(run_at=dt.datetime(2020, 1, 1, tzinfo=dt.timezone.utc))
-    jobs.Worker().work_off()
+    jobs.Worker().work_off(1)
     found = scraped(client)
     good, bad = "tests.samples.Record", "tests.samples.Fail"
     assert found[key("jobs_performed_total", queue="mail", job=good)] == 2
@@ -106,6 +119,7 @@ def test_counters_begin_at_midnight_and_never_fall_before_the_next(client, monke
     assert scraped(client)[counter] == 10
 
 
+@pytest.mark.usefixtures("one_day")
 def test_more_classes_than_a_scraper_can_bear_are_counted_without_their_names(client, monkeypatch):
     monkeypatch.setattr(jobs.metrics, "MOST_SERIES", 3)
     monkeypatch.setattr(jobs.metrics, "MOST_QUEUES", 3)
@@ -230,6 +244,7 @@ def expressions() -> list[str]:
     return [*found, *(rule["expr"] for group in rules["groups"] for rule in group["rules"])]
 
 
+@pytest.mark.usefixtures("one_day")
 def test_dashboard_and_alerts_ask_for_figures_that_exist(client):
     known = exported(client)
     asked = {name for text in expressions() for name in WORD.findall(text)}

@@ -275,6 +275,7 @@ class TestAlive:
         assert alive.main(self.first(tmp_path, "python", "manage.py", "runjob", "1")) == 0
 
     def test_a_web_server_must_answer(self, tmp_path, monkeypatch, capsys):
+        monkeypatch.setattr(alive, "PATIENCE", 120)
         first = self.first(tmp_path, "/opt/venv/bin/python", "/opt/venv/bin/gunicorn", "x.wsgi")
         with serving({"/healthz": 200}) as port:
             monkeypatch.setenv("PORT", str(port))

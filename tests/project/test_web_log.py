@@ -32,11 +32,11 @@ def test_every_line_of_the_web_server_is_one_object_and_none_comes_twice(tmp_pat
     try:
         wait_for_port(port, given_up=lambda: server.poll() is not None, log=log)
         url = f"http://127.0.0.1:{port}/healthz?a=%0AFORGED"
-        urllib.request.urlopen(url, timeout=60).close()
+        urllib.request.urlopen(url, timeout=120).close()
         wait_for(lambda: "healthz" in log.read_text(), what="the request is logged")
     finally:
         server.terminate()
-        server.wait(60)
+        server.wait(120)
     records = [json.loads(line) for line in log.read_text().splitlines()]
     assert len({json.dumps(record) for record in records}) == len(records)
     [access] = [record for record in records if record["logger"] == "gunicorn.access"]

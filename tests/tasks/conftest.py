@@ -20,6 +20,10 @@ def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool 
 
 
 @pytest.fixture(autouse=True)
+def _promoted_once_a_pass(promoted_once_a_pass: None) -> None: ...
+
+
+@pytest.fixture(autouse=True)
 def told() -> Iterator[list[tuple[str, Any, Any]]]:
     """Every signal: its name, its sender, and the result as it was then."""
     from jobs.tasks import compat

@@ -10,7 +10,7 @@ import jobs
 from jobs import exceptions
 from jobs.models import Job
 from jobs.store import store_for
-from tests.processes import wait_for
+from tests.processes import expire_leases, wait_for
 from tests.tasks import work
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -54,10 +54,11 @@ def test_a_failure_whose_write_lost_its_answer_is_recorded_once(lose_reply, told
 def test_a_try_whose_worker_was_killed_is_in_the_result_of_the_next(start, tmp_path):
     result = work.dies_once.enqueue(str(tmp_path / "died"))
     first = start("jobworker", "--name", "first")
-    assert first.popen.wait(60) == -signal.SIGKILL
+    assert first.wait() == -signal.SIGKILL
     assert not result.is_finished
+    expire_leases()
     start("jobworker", "--name", "second")
-    result.wait(60)
+    result.wait(180)
     assert (result.status, result.return_value) == ("SUCCESSFUL", "alive")
     assert result.worker_ids == ["first", "second"]
     assert [error.exception_class for error in result.errors] == [exceptions.Lost]
@@ -66,9 +67,10 @@ def test_a_try_whose_worker_was_killed_is_in_the_result_of_the_next(start, tmp_p
 def test_a_task_whose_last_worker_was_killed_has_failed_and_the_reaper_tells(start):
     result = work.die.enqueue()
     first = start("jobworker", "--name", "first")
-    assert first.popen.wait(60) == -signal.SIGKILL
+    assert first.wait() == -signal.SIGKILL
+    expire_leases()
     second = start("jobworker", "--name", "second")
-    result.wait(60)
+    result.wait(180)
     assert (result.status, result.worker_ids) == ("FAILED", ["first"])
     assert [error.exception_class for error in result.errors] == [exceptions.Lost]
     # Its receivers, such as those that log, are called in a process apart.
@@ -78,7 +80,7 @@ def test_a_task_whose_last_worker_was_killed_has_failed_and_the_reaper_tells(sta
 def test_a_task_that_nothing_interrupts_has_failed_when_its_process_is_ended(start):
     result = work.stuck.enqueue()
     only = start("jobworker", "--name", "only")
-    assert only.popen.wait(120) == -signal.SIGKILL
-    result.wait(60)
+    assert only.wait() == -signal.SIGKILL
+    result.wait(180)
     assert (result.status, result.worker_ids) == ("FAILED", ["only"])
     assert [error.exception_class for error in result.errors] == [exceptions.WorkerTimeout]
