@@ -20,6 +20,7 @@ import warnings
 from collections.abc import Callable
 from dataclasses import dataclass
 from importlib import import_module
+from pathlib import Path
 from typing import Any
 
 from django.utils import timezone, translation
@@ -132,10 +133,15 @@ def _non_blocking() -> int:
     return tell
 
 
+def _umask() -> str:
+    """Not by changing it, because another thread may look at the same time."""
+    status = Path("/proc/self/status").read_text()
+    return next(line for line in status.splitlines() if line.startswith("Umask:"))
+
+
 def seen() -> dict[str, Any]:
     """All of it, as it is now in this thread."""
-    mask, wakeup = os.umask(0o077), -1
-    os.umask(mask)
+    wakeup = -1
     if threading.current_thread() is threading.main_thread():
         wakeup = signal.set_wakeup_fd(-1)
     return {
@@ -145,7 +151,7 @@ def seen() -> dict[str, Any]:
         "context variable": mine.get(),
         "folder": os.getcwd(),
         "TZ": (os.environ.get("TZ"), time.tzname),
-        "umask": mask,
+        "umask": _umask(),
         "locale": locale.setlocale(locale.LC_ALL),
         "socket timeout": socket.getdefaulttimeout(),
         "streams": (id(sys.stdin), id(sys.stdout), id(sys.stderr)),
@@ -216,6 +222,9 @@ class CloseStreams(jobs.Performable):
         getattr(self, self.how)()
         if self.fails:
             raise RuntimeError("the job's own error")
+
+    def reschedule_at(self, now: dt.datetime, attempts: int) -> dt.datetime:
+        return now + dt.timedelta(hours=1)  # not while the test still runs
 
     def close(self) -> None:
         for stream in (sys.stdin, sys.stdout, sys.stderr):

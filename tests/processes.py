@@ -184,20 +184,22 @@ def in_a_thread(work: Callable[[], object]) -> Iterator[None]:
 @contextmanager
 def locked(how: str) -> Iterator[None]:
     """Somebody keeps everybody else from what the statement `how` locks, while the body
-    runs.
+    runs; who waits for the end of that gets it after five minutes, and the test fails.
     """
-    is_locked, done = threading.Event(), threading.Event()
+    is_locked, done, gave_up = threading.Event(), threading.Event(), threading.Event()
 
     def lock() -> None:
         with transaction.atomic(), connection.cursor() as cursor:
             cursor.execute(how)
             is_locked.set()
-            done.wait(60)
+            if not done.wait(300):
+                gave_up.set()
 
     with in_a_thread(lock):
         try:
-            assert is_locked.wait(60)
+            assert is_locked.wait(120)
             yield
+            assert not gave_up.is_set(), "the lock was waited for"
         finally:
             done.set()
 

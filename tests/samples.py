@@ -36,6 +36,13 @@ class Fail(jobs.Performable):
         raise RuntimeError(self.message)
 
 
+class FailForNow(Fail):
+    """Isn't due again while the test goes on, however slow the machine is."""
+
+    def reschedule_at(self, now: dt.datetime, attempts: int) -> dt.datetime:
+        return now + dt.timedelta(hours=1)
+
+
 class Undecorated(jobs.Performable):
     a: int
     b: list[int] = field(default_factory=list)

@@ -39,6 +39,8 @@ PROGRESS_INTERVAL = 1.0
 #: For how many seconds a write may take at most, so that it doesn't keep leases from
 #: being renewed.
 MOST = 2.0
+#: And at the worker's end, when no lease waits for it.
+MOST_AT_END = 5.0
 #: Longest message, in characters: a report has to fit into a pipe's atomic write.
 MAX_MESSAGE = 200
 
@@ -139,10 +141,11 @@ class Bulletin:
             self._written.update(dict.fromkeys(due, now))
         return steps
 
-    def carry_out(self, steps: list[Step]) -> None:
+    def carry_out(self, steps: list[Step], most: float | None = None) -> None:
         for step in steps:
             try:
-                with within(store_for(WorkerRecord), min(MOST, settings.LEASE / 8)):
+                seconds = most or min(MOST, settings.LEASE / 8)
+                with within(store_for(WorkerRecord), seconds):
                     step()
                 self._complaint.settle()
             except Exception as error:
@@ -159,7 +162,7 @@ class Bulletin:
         """Deletes the worker's row, unless it is a successor's of that name."""
         if self._card is not None and self._started_at is not None:
             name, where = self._card.name, {"started_at": self._started_at}
-            self.carry_out([partial(store_for(WorkerRecord).delete, name, where)])
+            self.carry_out([partial(store_for(WorkerRecord).delete, name, where)], MOST_AT_END)
 
 
 def _put(reports: list[Report]) -> None:

@@ -406,8 +406,8 @@ def test_a_group_is_listed_and_retried_or_deleted_as_one(admin_client):
     assert [state_of(job) for job in (one, two, other)] == [None, None, "failed"]
 
 
-def test_a_failure_is_first_and_last_seen_and_by_its_hour(admin_client):
-    now = timezone.now().replace(minute=30)
+def test_a_failure_is_first_and_last_seen_and_by_its_hour(admin_client, standing_clock):
+    now = standing_clock.replace(minute=30)
     for hours in (50, 3, 3, 0):
         at = now - dt.timedelta(hours=hours)
         enqueued("failed", error_key="k", finished_at=at, last_error="KeyError: 'a'")

@@ -121,12 +121,11 @@ def test_queries_of_an_asynchronous_job_run_in_the_workers_thread():
 
 @dataclass
 class Sleeps(jobs.Performable):
-    blocks: bool = False
     max_run_time = 1.5
 
     async def perform(self) -> None:
         try:
-            for _ in range(600):
+            while True:
                 await asyncio.sleep(0.1)
         finally:
             calls.append("cleaned up")
@@ -134,13 +133,16 @@ class Sleeps(jobs.Performable):
 
 @pytest.mark.parametrize("concurrency", [1, 2])
 def test_an_asynchronous_job_is_interrupted_at_its_time_limit_and_cleans_up(concurrency):
-    jobs.enqueue(Sleeps())
-    began = time.monotonic()
-    assert jobs.Worker(concurrency=concurrency).work_off() == (0, 1)
-    assert time.monotonic() - began < 8
-    row = Job.objects.get()
-    assert (row.state, row.attempts) == (State.SCHEDULED, 1)
-    assert row.last_error.startswith("WorkerTimeout")
+    job = jobs.enqueue(Sleeps())
+    attempts = 0
+    while not calls:  # where the machine stands still, the limit may strike before it begins
+        Job.objects.update(state=State.READY)
+        assert jobs.Worker(concurrency=concurrency).work_off() == (0, 1)
+        attempts += 1
+        found = row(job)
+        assert (found.state, found.attempts) == (State.SCHEDULED, attempts)
+        assert found.last_error.startswith("WorkerTimeout")
+        assert "max_run_time is 1.5 seconds" in found.last_error
     assert calls == ["cleaned up"]
 
 
@@ -153,9 +155,14 @@ class Blocks(jobs.Performable):
 
     async def perform(self) -> None:
         append(self.log, f"began {os.getpid()}")
+        if self.how == "python":
+            os.kill(os.getpid(), signal.SIGALRM)  # as if its time were up
         while self.how == "python":
             pass
         time.sleep(600)
+
+    def reschedule_at(self, now: dt.datetime, attempts: int) -> dt.datetime:
+        return now - HOUR if self.how == "c" else now + HOUR
 
 
 def running() -> Iterator[Any]:
@@ -168,7 +175,7 @@ def running() -> Iterator[Any]:
 
 def test_an_asynchronous_job_that_blocks_its_loop_is_interrupted(settings, monkeypatch, tmp_path):
     monkeypatch.setattr(asynchronous, "CLEANING_UP", 0.5)
-    settings.JOBS = {"MAX_RUN_TIME": 2}
+    settings.JOBS = {"MAX_RUN_TIME": 3600}
     log = tmp_path / "log"
     job, following = jobs.enqueue(Blocks(str(log))), jobs.enqueue(Asynchronous())
     assert jobs.Worker().work_off(2) == (1, 1)
@@ -182,19 +189,24 @@ def test_an_asynchronous_job_that_blocks_its_loop_is_interrupted(settings, monke
 def test_an_asynchronous_job_that_blocks_its_loop_in_c_is_ended_with_its_process(start, tmp_path):
     log = tmp_path / "log"
     job = jobs.enqueue(Blocks(str(log), "c"))
-    worker = start("jobworker", "--concurrency", "2", JOBS_MAX_RUN_TIME="3")
+    worker = start("jobworker", "--concurrency", "2", JOBS_MAX_RUN_TIME="3", JOBS_LEASE="3600")
     assert worker.wait() == -9, worker.output
-    wait_for(lambda: row(job).attempts == 1, what="the keeper recorded the attempt")
-    assert "could not be interrupted" in row(job).last_error
-    assert (row(job).state, row(job).epoch) == (State.SCHEDULED, 1)
-    assert len(lines(log)) == 1
-    assert worker.output.count("FAILED (") == 1
+    wait_for(
+        lambda: "could not be interrupted" in row(job).last_error,
+        what="the keeper recorded the attempt",
+    )
+    # Where the machine stands still, the limit may strike before it blocks: such an
+    # attempt is another one.
+    attempts = row(job).attempts
+    assert (row(job).state, row(job).epoch) == (State.SCHEDULED, attempts)
+    assert worker.output.count("FAILED (") == attempts
+    assert 1 <= len(lines(log)) <= attempts
 
 
 def test_a_second_signal_ends_an_asynchronous_job_that_blocks_its_loop(start, tmp_path):
     log = tmp_path / "log"
     job = jobs.enqueue(Blocks(str(log), "c"))
-    worker = start("jobworker")
+    worker = start("jobworker", JOBS_LEASE="3600")
     wait_for(lambda: lines(log))
     worker.send(signal.SIGTERM)
     wait_for(lambda: "SIGTERM received" in worker.output)

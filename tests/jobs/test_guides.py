@@ -46,7 +46,7 @@ def test_the_examples_of_the_guides_run(tmp_path: Path) -> None:
         capture_output=True,
         text=True,
         check=False,
-        timeout=120,
+        timeout=300,
     )
     assert done.returncode == 0, done.stdout + done.stderr
     assert "Ran 5 tests" in done.stderr

@@ -279,7 +279,9 @@ class Gate(jobs.Performable):
     path: str
 
     def enqueue(self, job: Any) -> None:
-        wait_for(lambda: not Path(self.path).exists(), what="the gate opens")
+        if (gate := Path(self.path)).exists():
+            gate.with_name("at the gate").touch()
+        wait_for(lambda: not gate.exists(), 600, what="the gate opens")
 
     def perform(self) -> None:
         pass
@@ -298,7 +300,8 @@ def test_an_import_that_is_killed_is_gone_on_with(source, tmp_path):
         stdout=subprocess.DEVNULL,
     )
     try:
-        wait_for(lambda: Job.objects.count() == 20, what="it has come to the gate")
+        wait_for(gate.with_name("at the gate").exists, what="it has come to the gate")
+        assert Job.objects.count() == 20
     finally:
         os.kill(process.pid, signal.SIGKILL)
         process.wait()

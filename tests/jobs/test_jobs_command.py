@@ -154,7 +154,7 @@ def test_only_what_an_id_prints_as_is_an_id(run, admin_client):
     assert row(job).state == State.READY
 
 
-def test_stats(run):
+def test_stats(run, standing_clock):
     nothing = {
         "counts": [],
         "counted_up_to": 100_000,
@@ -165,8 +165,8 @@ def test_stats(run):
     }
     assert run("stats", "--json").json == nothing
     assert run("stats").out == "0 jobs, 0 of them detached.\nNo job is due.\n"
-    enqueued(run_at=timezone.now() - HOUR)
-    enqueued(State.SCHEDULED, run_at=timezone.now() + HOUR)
+    enqueued(run_at=standing_clock - HOUR)
+    enqueued(State.SCHEDULED, run_at=standing_clock + HOUR)
     enqueued(State.DETACHED, queue="b")
     enqueued(State.DETACHED, queue="a")
     stats = run("stats", "--json").json
@@ -177,8 +177,8 @@ def test_stats(run):
         ("detached", "b", 1),
     ]
     assert (stats["total"], stats["detached"]) == (4, 2)
-    assert 3600 <= stats["oldest_due_seconds"] < 3610
-    assert "waited for 360" in run("stats").out
+    assert stats["oldest_due_seconds"] == 3600
+    assert "waited for 3600 " in run("stats").out
 
 
 def test_stats_count_no_further_than_what_costs_little(run, monkeypatch):
@@ -196,10 +196,10 @@ def test_stats_count_no_further_than_what_costs_little(run, monkeypatch):
     assert "1+" not in out
 
 
-def test_check_is_for_monitoring(run):
+def test_check_is_for_monitoring(run, standing_clock):
     assert run("check").status == 0
-    job = enqueued(run_at=timezone.now() - dt.timedelta(minutes=2))
-    enqueued(State.SCHEDULED, run_at=timezone.now() + HOUR)
+    job = enqueued(run_at=standing_clock - dt.timedelta(minutes=2))
+    enqueued(State.SCHEDULED, run_at=standing_clock + HOUR)
     assert run("check").status == 0
     late = run("check", "--max-age", "60")
     assert late.status == 1
@@ -224,8 +224,10 @@ def test_check_reports_detached_jobs_that_nobody_takes(run):
     assert run("check", "--json").json["detached"] == 1
 
 
-def test_check_reports_running_jobs_whose_workers_are_dead_where_nobody_frees_them(run):
-    now = store_for(Job).now()
+def test_check_reports_running_jobs_whose_workers_are_dead_where_nobody_frees_them(
+    run, standing_clock
+):
+    now = standing_clock
     held = [enqueued(State.RUNNING, locked_by="w 1", runner="w 1@1", locked_at=now) for _ in "ab"]
     assert (run("check").status, run("check").out) == (0, "Jobs are taken in time.\n")
     lease = dt.timedelta(seconds=settings.LEASE)
@@ -251,13 +253,13 @@ def test_check_reports_running_jobs_whose_workers_are_dead_where_nobody_frees_th
 
 
 @pytest.mark.parametrize("state", [State.FAILED, State.CANCELLED, State.SUCCEEDED])
-def test_retry_starts_afresh(run, state):
+def test_retry_starts_afresh(run, state, standing_clock):
     hour_ago = timezone.now() - HOUR
     job = enqueued(state, attempts=25, run_at=hour_ago, failed_at=hour_ago, finished_at=hour_ago)
     assert run("retry", job.pk, "--json").json == {"retried": 1, "refused": []}
     now = row(job)
     assert (now.state, now.attempts, now.failed_at, now.finished_at) == (State.READY, 0, None, None)
-    assert abs((timezone.now() - now.run_at).total_seconds()) < 10
+    assert now.run_at == standing_clock
     assert jobs.Worker().work_off() == (1, 0)
 
 
@@ -486,7 +488,7 @@ def test_a_reader_that_has_seen_enough_is_no_error():
     assert reading.stderr is not None
     with reading.stderr as stderr:
         assert stderr.read() == b""
-    assert reading.wait(60) == 0
+    assert reading.wait(120) == 0
 
 
 # Signing

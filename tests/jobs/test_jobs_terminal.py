@@ -107,7 +107,7 @@ def test_watch_shows_what_changes_until_ctrl_c():
 def test_watch_shows_no_more_lines_than_the_terminal_has():
     for _ in range(30):
         enqueued()
-    with terminal("jobs", "list", "--watch", lines=10) as screen:
+    with terminal("jobs", "list", "--watch", "3600", lines=10) as screen:
         screen.shows("(23 more lines)")
         screen.interrupt()
         assert screen.wait() == 0
@@ -130,7 +130,7 @@ def test_watch_writes_a_document_a_line_for_a_program():
     assert watching.stderr is not None
     with watching.stderr as stderr:
         assert stderr.read() == b""
-    assert watching.wait(60) == 0
+    assert watching.wait(120) == 0
 
 
 def test_watch_looks_on_while_the_database_is_away(tmp_path):
@@ -201,7 +201,8 @@ def test_no_bar_disturbs_a_log_that_is_no_terminal(start):
 
 def test_the_first_ctrl_c_says_what_still_runs_and_what_a_second_one_does(tmp_path):
     job = jobs.enqueue(Wait(str(tmp_path / "log"), str(tmp_path / "go")))
-    with terminal("jobworker", "--exit-on-complete", columns=200) as screen:
+    command = ("jobworker", "--exit-on-complete")
+    with terminal(*command, columns=200, JOBS_LEASE="3600") as screen:
         wait_for(lambda: (tmp_path / "log").exists(), what="the job began")
         screen.shows("1 running")
         screen.interrupt()

@@ -6,6 +6,7 @@ import datetime as dt
 import os
 import signal
 import socket
+from contextlib import nullcontext
 from pathlib import Path
 
 import pytest
@@ -14,7 +15,7 @@ from django.db import OperationalError
 import jobs
 from jobs.models import WorkerRecord
 from jobs.operator import monitoring
-from jobs.process.bulletin import Bulletin, Card
+from jobs.process.bulletin import MOST_AT_END, Bulletin, Card
 from jobs.process.leases import Heartbeat
 from jobs.process.pruner import prune
 from jobs.store import store_for
@@ -53,7 +54,7 @@ def test_it_says_how_many_jobs_it_has_in_hand(start, tmp_path):
     start("jobworker", "--name", "w", "--concurrency", "2")
     wait_for(lambda: (row := shown()) is not None and row.in_hand == 2)
     go.touch()
-    wait_for(lambda: shown().in_hand == 0)
+    wait_for(lambda: (row := shown()) is not None and row.in_hand == 0)
 
 
 def test_a_killed_worker_is_silent_and_one_that_is_stopped_too(start):
@@ -74,12 +75,12 @@ def test_a_killed_worker_is_silent_and_one_that_is_stopped_too(start):
 
 def test_a_job_that_hogs_the_interpreter_does_not_silence_its_worker(start, tmp_path):
     log = tmp_path / "log"
-    jobs.enqueue(Hog(str(log), 3 * LEASE))
+    jobs.enqueue(Hog(str(log), 3600))
     start("jobworker", "--name", "w", JOBS_LEASE="2")
     wait_for(lambda: lines(log) == ["began"])
     assert seen_again()
     assert seen_again()
-    assert monitoring.workers()[0].is_alive
+    wait_for(lambda: monitoring.workers()[0].is_alive)
     assert lines(log) == ["began"]
 
 
@@ -88,7 +89,7 @@ def test_a_worker_that_follows_another_of_its_name_takes_its_row(start):
     wait_for(shown)
     first.kill()
     second = start("jobworker", "--name", "w")
-    wait_for(lambda: shown().pid == second.popen.pid)
+    wait_for(lambda: (row := shown()) is not None and row.pid == second.popen.pid)
 
 
 def row_of(started_at: dt.datetime, pid: int) -> Bulletin:
@@ -108,6 +109,24 @@ def test_the_late_words_of_a_predecessor_change_nothing():
     before.remove()
     assert (shown().pid, shown().in_hand) == (2, 0)
     after.remove()
+    assert shown() is None
+
+
+def test_a_worker_that_ends_waits_longer_for_its_row_to_go_than_a_lease_could(
+    monkeypatch, settings
+):
+    settings.JOBS = {"LEASE": 1}
+    seconds = []
+
+    def within(store, most):
+        seconds.append(most)
+        return nullcontext()
+
+    monkeypatch.setattr("jobs.process.bulletin.within", within)
+    bulletin = row_of(store_for(WorkerRecord).now(), 1)
+    bulletin.carry_out(bulletin.take(0))
+    bulletin.remove()
+    assert seconds == [1 / 8, MOST_AT_END]
     assert shown() is None
 
 
@@ -159,10 +178,10 @@ def test_workers_that_have_long_been_silent_are_forgotten():
     assert [sign.record.name for sign in monitoring.workers()] == ["new"]
 
 
-def test_the_command_lists_workers_and_checks_them(run):
+def test_the_command_lists_workers_and_checks_them(run, standing_clock):
     said = run("workers")
     assert (said.status, said.out) == (0, "No worker is running.\n")
-    now = store_for(WorkerRecord).now()
+    now = standing_clock
     for name, seconds in (("alive", 5), ("silent", 100)):
         WorkerRecord.objects.create(
             name=name,

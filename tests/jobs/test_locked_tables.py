@@ -6,7 +6,8 @@ A worker, a container and the keeper wait for it two seconds at most.
 from __future__ import annotations
 
 import datetime as dt
-import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 
 import pytest
 from django.db import connection
@@ -26,13 +27,12 @@ pytestmark = [
     pytest.mark.skipif(connection.vendor != "postgresql", reason="a lock that others wait for"),
 ]
 
-#: Far more than each may wait, and less than the lock lasts.
-SOON = 20.0
 
-
-@pytest.fixture(autouse=True)
-def _impatient(monkeypatch) -> None:
-    monkeypatch.setattr(limits, "PATIENCE", 0.2)
+@contextmanager
+def locked_for_the_impatient(how: str) -> Iterator[None]:
+    with locked(how), pytest.MonkeyPatch.context() as patched:
+        patched.setattr(limits, "PATIENCE", 0.2)
+        yield
 
 
 def kept() -> Job:
@@ -65,11 +65,9 @@ def test_a_worker_goes_on_while_what_it_would_forget_is_locked(lock, settings, c
     settings.JOBS = {"KEEP_SUCCEEDED_FOR": 3600}
     job = kept()
     worker = jobs.Worker()
-    began = time.monotonic()
-    with locked(lock):
+    with locked_for_the_impatient(lock):
         jobs.enqueue(Record("next"))
         assert worker.work_off() == (1, 0)
-        assert time.monotonic() - began < SOON
     assert "Jobs that were kept after their success can't be deleted" in caplog.text
     assert calls == ["next"]
     assert row(job).state == State.SUCCEEDED
@@ -85,10 +83,8 @@ def test_a_worker_goes_on_while_what_it_would_forget_is_locked(lock, settings, c
 def test_who_records_an_outcome_goes_on_while_the_tables_for_people_are_locked(caplog):
     job = jobs.enqueue(Record())
     journal = AtOnce()
-    began = time.monotonic()
-    with locked("LOCK TABLE jobs_activity"):
+    with locked_for_the_impatient("LOCK TABLE jobs_activity"):
         journal.succeeded(job, 1.0)
-        assert time.monotonic() - began < SOON
     assert caplog.text.count("can't be recorded for the person on call") == 1
     assert not Activity.objects.exists()
     journal.write()  # it is noted still
@@ -96,12 +92,11 @@ def test_who_records_an_outcome_goes_on_while_the_tables_for_people_are_locked(c
 
 
 def test_neither_writing_nor_forgetting_traces_waits_for_their_locked_table():
-    store, began = store_for(BatchExecutionRecord), time.monotonic()
+    store = store_for(BatchExecutionRecord)
     trace = traces.Trace(BatchJob(job_id="1", epoch=0, job_name="n"), "name", "succeeded")
-    with locked("LOCK TABLE batchexec_batchexecutionrecord"):
+    with locked_for_the_impatient("LOCK TABLE batchexec_batchexecutionrecord"):
         with pytest.raises(traces.Unavailable):
             traces.write([trace])
         with pytest.raises(Exception, match="lock timeout") as raised:
             traces.forget_old()
-        assert time.monotonic() - began < SOON
     assert store.is_unavailable(raised.value)

@@ -54,7 +54,7 @@ def test_the_next_job_in_a_thread_finds_none_of_it_either(calls, what):
 @pytest.mark.parametrize("how", ["close", "detach", "descriptors", "reused", "query"])
 def test_a_worker_whose_streams_a_job_closed_works_and_logs_on(start, how, fails):
     job, following = jobs.enqueue(CloseStreams(how, fails)), jobs.enqueue(Record())
-    worker = start("jobworker", "--exit-on-complete")
+    worker = start("jobworker", "--exit-on-complete", JOBS_LEASE="3600")
     assert worker.wait() == 0, worker.output
     assert row(following) is None
     assert worker.output.count("COMPLETED") == 2 - fails
@@ -76,7 +76,8 @@ def test_a_worker_outlives_jobs_that_replace_what_it_calls_of_the_standard_libra
     replacing = [Replace(what, gone) for what in REPLACED for gone in (False, True)]
     enqueued = jobs.enqueue_many(replacing)
     following = jobs.enqueue_many([Record() for _ in range(5)])
-    worker = start("jobworker", "--exit-on-complete", "--concurrency", str(concurrency))
+    command = ("jobworker", "--exit-on-complete", "--concurrency", str(concurrency))
+    worker = start(*command, JOBS_LEASE="3600")
     assert worker.wait() == 0, worker.output
     beside = concurrency - 1
     assert [row(job) for job in following[beside:]] == [None] * (5 - beside), worker.output

@@ -84,7 +84,7 @@ def test_a_job_is_enqueued_although_its_id_can_not_be_said(redirection, status):
         capture_output=True,
         text=True,
         check=False,
-        timeout=120,
+        timeout=300,
     )
     assert done.returncode == status, done.stderr
     assert "Traceback" not in done.stderr

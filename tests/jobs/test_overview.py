@@ -18,7 +18,6 @@ from jobs.models import Activity, Job, Progress, State, WorkerRecord
 from jobs.operator import overview, pausing
 from jobs.records import BOUNDS, RAN, WAITED, class_of, job_key
 from jobs.store import store_for
-from jobs.store.base import Store
 from tests.jobs.commanding import enqueued
 from tests.jobs.test_admin_actions import user_with
 from tests.jobs.test_pausing import Named
@@ -31,15 +30,9 @@ HOSTILE = "<script>alert('x')</script> {{ 7|add:7 }} %s \x1b[2J"
 
 
 @pytest.fixture(autouse=True)
-def _nothing_is_kept() -> None:
+def _nothing_is_kept(standing_clock: dt.datetime) -> None:
+    """And no minute passes."""
     overview.forget()
-
-
-@pytest.fixture
-def _no_minute_passes(monkeypatch: pytest.MonkeyPatch) -> None:
-    """The database's clock stands."""
-    now = store_for(Job).now()
-    monkeypatch.setattr(Store, "now", lambda self: now)
 
 
 def ago(**length: float) -> dt.datetime:
@@ -166,7 +159,6 @@ def test_what_is_paused_is_said(admin_client):
     assert "posts.jobs.Import" in text
 
 
-@pytest.mark.usefixtures("_no_minute_passes")
 def test_the_charts_numbers_are_those_of_the_activity(admin_client):
     active(0, performed=3, ran=[0.3] * 3, waited=[4.0] * 3)
     active(7, performed=10, failed=1, ran=[0.3] * 11)

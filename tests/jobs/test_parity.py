@@ -161,10 +161,10 @@ def test_a_worker_with_a_fixed_name_takes_up_what_it_held_at_once(start, tmp_pat
 def test_raise_signal_exceptions_interrupts_the_job_in_hand_on_the_first_term(start, tmp_path):
     log = tmp_path / "log"
     job = jobs.enqueue(Wait(str(log), str(tmp_path / "never")))
-    worker = start("jobworker", JOBS_RAISE_SIGNAL_EXCEPTIONS="term")
+    worker = start("jobworker", JOBS_RAISE_SIGNAL_EXCEPTIONS="term", JOBS_LEASE="3600")
     wait_for(lambda: lines(log))
     worker.send(signal.SIGTERM)
-    assert worker.wait(30) == 0
+    assert worker.wait() == 0
     assert (row(job).state, row(job).attempts) == (State.SCHEDULED, 1)
 
 

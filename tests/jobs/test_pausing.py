@@ -19,7 +19,7 @@ from jobs.operator import checks, pausing, reports
 from jobs.process import pauses, reaper
 from jobs.store import limits, store_for
 from jobs.store.reserver import Paused
-from tests.processes import lines, locked, row, wait_for
+from tests.processes import in_a_thread, lines, locked, row, wait_for
 from tests.samples import Append, Record, Wait, calls
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -113,23 +113,30 @@ def test_a_job_that_lost_its_watcher_is_taken_over_although_its_queue_is_paused(
         Job.objects.filter(pk=job.pk).update(state=State.DETACHED)
 
 
-def test_a_worker_that_runs_stops_beginning_jobs_and_finishes_the_one_it_has(start, tmp_path):
+def test_a_worker_that_runs_stops_beginning_jobs_and_finishes_the_one_it_has(monkeypatch, tmp_path):
+    monkeypatch.setattr(pauses, "INTERVAL", 0)
     log, go, other = tmp_path / "log", tmp_path / "go", tmp_path / "other"
     first = jobs.enqueue(Wait(str(log), str(go)), queue="mail")
-    start("jobworker", "--concurrency", "2")
-    wait_for(lambda: lines(log))
-    pausing.pause(queue="mail")
-    worker_reads_it = Pause.objects.get().since + dt.timedelta(seconds=pauses.INTERVAL + 2)
-    wait_for(lambda: store_for(Job).now() > worker_reads_it)
-    second = jobs.enqueue(Append(str(other)), queue="mail")
-    jobs.enqueue(Append(str(other), "not paused"))
-    wait_for(lambda: lines(other) == ["not paused"])
-    go.touch()
-    wait_for(lambda: row(first) is None)
-    assert row(second).state == State.READY
-    pausing.resume(queue="mail")
-    wait_for(lambda: row(second) is None)
-    assert lines(other) == ["not paused", "performed"]
+    worker = jobs.Worker(concurrency=2, sleep_delay=0.1)
+    with in_a_thread(worker.start):
+        try:
+            wait_for(lambda: lines(log))
+            pausing.pause(queue="mail")
+            # A claim that is on its way may be the last that doesn't know of it.
+            claimed = jobs.enqueue(Append(str(tmp_path / "claimed")))
+            wait_for(lambda: row(claimed) is None)
+            second = jobs.enqueue(Append(str(other)), queue="mail")
+            jobs.enqueue(Append(str(other), "not paused"))
+            wait_for(lambda: lines(other) == ["not paused"])
+            go.touch()
+            wait_for(lambda: row(first) is None)
+            assert row(second).state == State.READY
+            pausing.resume(queue="mail")
+            wait_for(lambda: row(second) is None)
+            assert lines(other) == ["not paused", "performed"]
+        finally:
+            go.touch()
+            worker.stop()
 
 
 @pytest.mark.usefixtures("known_clock")
@@ -153,13 +160,13 @@ def test_a_hundred_jobs_cost_no_more_statements_while_something_is_paused(monkey
 @pytest.mark.skipif(connection.vendor != "postgresql", reason="a lock that keeps from reading")
 def test_a_worker_goes_on_while_somebody_has_locked_the_table_of_pauses(monkeypatch, caplog):
     monkeypatch.setattr(pauses, "INTERVAL", 0)
-    monkeypatch.setattr(limits, "PATIENCE", 0.2)
     pausing.pause(queue="mail")
     worker = jobs.Worker()
     assert worker.work_off() == (0, 0)
     jobs.enqueue(Record("a"))
     jobs.enqueue(Record("paused"), queue="mail")
-    with locked("LOCK TABLE jobs_pause"):
+    with locked("LOCK TABLE jobs_pause"), monkeypatch.context() as patched:
+        patched.setattr(limits, "PATIENCE", 0.2)
         assert worker.work_off() == (1, 0)
     assert calls == ["a"]
     assert "What is paused can't be read" in caplog.text
@@ -171,12 +178,12 @@ def test_a_worker_goes_on_while_somebody_has_locked_the_table_of_pauses(monkeypa
 def test_a_worker_that_starts_while_the_tables_for_people_are_locked_works_all_the_same(
     monkeypatch, caplog
 ):
-    monkeypatch.setattr(limits, "PATIENCE", 0.2)
     jobs.enqueue(Record("a"))
     worker = jobs.Worker()
     for chore in worker._reaper._chores:
         chore._next = 0
-    with locked("LOCK TABLE jobs_pause, jobs_activity"):
+    with locked("LOCK TABLE jobs_pause, jobs_activity"), monkeypatch.context() as patched:
+        patched.setattr(limits, "PATIENCE", 0.2)
         worker._passes.run(1)
     assert calls == ["a"]
     assert "What is paused can't be read" in caplog.text

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime as dt
 import json
 import marshal
 import math
@@ -51,18 +52,24 @@ class Counts(jobs.Performable):
             raise RuntimeError("after all")
 
     def reschedule_at(self, now, attempts):
-        return now
+        return now + dt.timedelta(hours=1)
 
 
 def told(job: Job) -> Progress | None:
     return monitoring.progress_of([row(job)]).get(job.pk)
 
 
+@pytest.fixture
+def _in_one_second(monkeypatch):
+    """No second passes between two reports."""
+    monkeypatch.setattr("jobs.process.reporter.time", SimpleNamespace(monotonic=lambda: 100.0))
+
+
 @pytest.mark.parametrize("command", ["jobworker", "runjob"])
 def test_progress_is_shown_while_the_job_runs_and_gone_afterwards(start, tmp_path, command):
     log, go = tmp_path / "log", tmp_path / "go"
     job = jobs.enqueue(Counts(str(log), str(go)))
-    process = start(command, *([str(job.pk)] if command == "runjob" else []))
+    process = start(command, *([str(job.pk)] if command == "runjob" else []), JOBS_LEASE="3600")
     first = wait_for(lambda: told(job))
     assert first.total == 1_000_000
     assert first.message == f"step\\n{first.done:.0f}"
@@ -77,7 +84,7 @@ def test_progress_is_shown_while_the_job_runs_and_gone_afterwards(start, tmp_pat
 def test_the_next_attempt_begins_without_the_progress_of_the_last(start, tmp_path):
     log, go = tmp_path / "log", tmp_path / "go"
     job = jobs.enqueue(Counts(str(log), str(go), fails=True))
-    worker = start("jobworker")
+    worker = start("jobworker", JOBS_LEASE="3600")
     wait_for(lambda: told(job))
     go.touch()
     wait_for(lambda: row(job).attempts > 0)
@@ -92,7 +99,7 @@ def test_the_next_attempt_begins_without_the_progress_of_the_last(start, tmp_pat
 def test_it_is_shown_with_the_job(start, tmp_path, capsys):
     log, go = tmp_path / "log", tmp_path / "go"
     job = jobs.enqueue(Counts(str(log), str(go)))
-    start("jobworker")
+    start("jobworker", JOBS_LEASE="3600")
     wait_for(lambda: told(job))
     call_command("jobs", "show", str(job.pk), "--json")
     shown = json.loads(capsys.readouterr().out)["progress"]
@@ -150,6 +157,7 @@ def test_an_old_execution_cannot_write_over_a_newer_ones_progress():
 # The rate
 
 
+@pytest.mark.usefixtures("_in_one_second")
 def test_a_job_sends_at_most_one_report_a_second_and_its_last_step_at_once():
     sent = []
     reporter = Reporter(Job(pk=None), sent.append)
@@ -271,6 +279,7 @@ def test_track_yields_every_item_and_tells_their_number(monkeypatch):
     assert reports[-1] == (5, 5, "x" * 200)
 
 
+@pytest.mark.usefixtures("_in_one_second")
 def test_a_total_of_any_kind_of_number_can_be_sent_with_each_item(monkeypatch):
     sent = []
     monkeypatch.setattr(Heartbeat, "report", lambda self, hold, one: sent.append(one))
@@ -359,14 +368,14 @@ def test_a_worker_without_a_keeper_writes_progress_by_a_thread(settings):
         def perform(self) -> None:
             self.progress(4, 8)
             held.set()
-            assert go.wait(60)
+            assert go.wait(180)
 
     globals()["Held"] = Held
     Held.__qualname__ = "Held"
     job = jobs.enqueue(Held())
     with in_a_thread(lambda: jobs.Worker().work_off()):
         try:
-            assert held.wait(60)
+            assert held.wait(120)
             assert wait_for(lambda: told(job)).done == 4
         finally:
             go.set()

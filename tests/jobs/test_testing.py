@@ -23,7 +23,7 @@ from jobs.conf import settings
 from jobs.exceptions import DeserializationError, WorkerTimeout
 from jobs.models import Job
 from tests.processes import ROOT
-from tests.samples import Fail, Hooked, Record, calls
+from tests.samples import Fail, FailForNow, Hooked, Record, calls
 
 HOUR = dt.timedelta(hours=1)
 
@@ -107,7 +107,7 @@ class Helpers:
         assert (row.state, row.attempts) == ("scheduled", 1)
 
     def test_errors_are_collected(self):
-        jobs.enqueue(Fail("one"))
+        jobs.enqueue(FailForNow("one"))
         jobs.enqueue(Record("two"))
         failed, fine = testing.run_jobs(errors="collect")
         assert (str(failed.error), fine.error, calls) == ("one", None, ["two"])
