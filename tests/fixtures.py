@@ -118,7 +118,8 @@ def batch_with(
     def start(**options: Any) -> LocalBatch:
         for name, value in {**FAST, "DATABASE_URL": database_url()}.items():
             monkeypatch.setenv(name, value)
-        usual = {"start_delay": 0.05, "stop_grace": 2, "max_running": 8}
+        # Long enough for a container to record, on a busy machine, that it is to end.
+        usual = {"start_delay": 0.05, "stop_grace": 120, "max_running": 8}
         server = local_batch(**{**usual, **LATE, **options})
         monkeypatch.setenv("AWS_ENDPOINT_URL_BATCH", server.url)
         return server
