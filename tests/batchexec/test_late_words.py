@@ -171,10 +171,11 @@ def test_an_attempt_that_somebody_ended_counts(batch, worker, client_of, tmp_pat
 
 
 def test_a_silent_runner_is_given_up_as_soon_as_its_lease_and_awss_word_are_there(
-    batch, worker, tmp_path, settings
+    batch, worker, tmp_path, settings, monkeypatch
 ):
     """Its host is lost while AWS Batch was hardly asked about it."""
     settings.JOBS = {**settings.JOBS, "LEASE": 5}
+    monkeypatch.setenv("JOBS_LEASE", "5")
     settings.BATCHEXEC = {**settings.BATCHEXEC, "POLL_LONGEST": NEVER}
     log, lost = tmp_path / "log", tmp_path / "lost"
     batch.set_faults([f"Container:kill:when={lost}"])
