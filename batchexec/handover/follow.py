@@ -7,7 +7,6 @@ explains the order.
 
 from __future__ import annotations
 
-import time
 from typing import TYPE_CHECKING, Any
 
 from batchexec import markers
@@ -141,5 +140,4 @@ def _goes_on(watch: Watch, detail: dict[str, Any] | None) -> bool:
     """
     if detail is not None:
         return detail["status"] not in TERMINAL
-    since = watch.unknown_since
-    return since is None or time.monotonic() - since < settings.GONE_AFTER
+    return watch.unknown_since is None or watch.unknown_for < settings.GONE_AFTER

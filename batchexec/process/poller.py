@@ -44,10 +44,10 @@ class Poller:
 
     def look(self, watches: list[Watch]) -> float:
         """Polls once; returns the seconds until the next poll."""
-        now = time.monotonic()
-        if now < self._not_before:  # throttling is waited out
-            return self._not_before - now
-        chosen = _chosen(watches, now)
+        asked_at = time.monotonic()
+        if asked_at < self._not_before:  # throttling is waited out
+            return self._not_before - asked_at
+        chosen = _chosen(watches, asked_at)
         if not chosen:
             return _interval()
         try:
@@ -58,7 +58,7 @@ class Poller:
         now = time.monotonic()
         for watch in watches:
             if watch.batch_job_id in chosen:
-                watch.tell(found.get(watch.batch_job_id), now)
+                watch.tell(found.get(watch.batch_job_id), now, asked_at)
         return _interval()
 
     def _put_off(self, error: Exception) -> float:

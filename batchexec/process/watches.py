@@ -42,6 +42,8 @@ class Watch:
         self.polled = 0
         #: Since when AWS Batch doesn't know it, by time.monotonic(), or None.
         self.unknown_since: float | None = None
+        #: When it was asked for the last answer.
+        self.asked_at = 0.0
         #: The row says that the epoch is past, or that another watches the job.
         self.row_has_moved = False
         self.changed = threading.Event()
@@ -56,8 +58,23 @@ class Watch:
         """Whether AWS Batch has said that the Batch job is over."""
         return self.detail is not None and self.detail["status"] in TERMINAL
 
-    def tell(self, detail: dict[str, Any] | None, now: float) -> None:
-        """A poll has ended at `now`, by time.monotonic(): `detail` is what it found."""
+    @property
+    def unknown_for(self) -> float:
+        """For how many seconds, at least, AWS Batch hasn't known it.
+
+        Of the time since the last answer nothing is known, and it may be long: a
+        process can be held up.
+        """
+        return 0.0 if self.unknown_since is None else self.asked_at - self.unknown_since
+
+    def tell(
+        self, detail: dict[str, Any] | None, now: float, asked_at: float | None = None
+    ) -> None:
+        """A poll has ended at `now`, by time.monotonic(): `detail` is what it found.
+
+        `asked_at` is when it began.
+        """
+        self.asked_at = now if asked_at is None else asked_at
         before, self.detail = self.detail, detail
         if detail is not None:
             self.unknown_since = None

@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 from batchexec.conf import settings as batchexec_options
+from batchexec.doctor import deployment, rounds
 from jobs.conf import settings as jobs_options
 from tests.batchexec.patients import KEY, Patient
 from tests.processes import FAST
@@ -20,6 +21,10 @@ def region(monkeypatch: pytest.MonkeyPatch, settings: Any, batch_with: Any) -> N
     settings.SECRET_KEY_FALLBACKS = []
     settings.JOBS = jobs_options.from_environment(FAST)
     settings.BATCHEXEC = batchexec_options.from_environment(FAST)
+    # Limits of what a network may take, not of what a busy machine does.
+    monkeypatch.setattr(rounds, "LIMIT", 600.0)
+    for name in ("CONNECT_TIMEOUT", "READ_TIMEOUT"):
+        monkeypatch.setattr(deployment, name, 120)
 
 
 @pytest.fixture

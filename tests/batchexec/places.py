@@ -4,8 +4,10 @@ jobs that ask for them.
 
 from __future__ import annotations
 
+import heapq
 from typing import Any
 
+from tests.processes import wait_for
 from tests.samples import Append
 
 ROLE = "arn:aws:iam::123456789012:role/execution"
@@ -87,3 +89,21 @@ def status_of(client: Any, batch_job_id: str) -> str:
 
 def sizes_of(detail: dict[str, Any]) -> dict[str, str]:
     return {need["type"]: need["value"] for need in detail["container"]["resourceRequirements"]}
+
+
+#: Seconds, longer than any test: a lag of AWS Batch that the test itself ends.
+NEVER = 3600.0
+
+
+def notice_now(batch: Any) -> None:
+    """AWS Batch notices that all containers have ended, however late it was to do so.
+
+    They have to end by themselves.
+    """
+    wait_for(lambda: not batch._scheduler._machine._threads, what="all containers ended")
+    batch.set_lag(0)
+    timers = batch._timers
+    with timers._changed:
+        timers._due = [(0.0, order, timer) for _, order, timer in timers._due]
+        heapq.heapify(timers._due)
+        timers._changed.notify()

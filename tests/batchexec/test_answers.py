@@ -25,7 +25,7 @@ from batchexec.models import BatchJob
 from jobs.models import State
 from tests.batchexec.places import add_queue, asking
 from tests.fixtures import batch_execution_of
-from tests.processes import lines, released, row
+from tests.processes import lines, released, row, wait_for
 from tests.samples import Append
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -150,6 +150,7 @@ def test_an_id_that_no_column_holds_fails_the_attempt_in_one_sentence_and_the_wo
     assert "with 200 characters" in row(job).last_error
     assert not BatchJob.objects.exists()
     events.unregister("after-call.batch.SubmitJob", lengthen)
+    wait_for(lambda: batch.faults()[0]["left"] == 0, what="the fault was the first one's")
     jobs.enqueue(Append(str(tmp_path / "log"), "second"))
     assert mine.work_off() == (1, 0)
     assert lines(tmp_path / "log") == ["second"]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-import time
+from types import SimpleNamespace
 
 import pytest
 
@@ -26,8 +26,9 @@ def look_ups(batch) -> dict[str, int]:
 
 
 def test_twenty_jobs_cost_one_look_up_of_their_definition_and_one_of_their_queue(
-    batch, worker, tmp_path
+    batch, worker, tmp_path, monkeypatch
 ):
+    monkeypatch.setattr(catalogue, "FRESH_FOR", 3600.0)
     jobs.enqueue_many([Append(str(tmp_path / "log")) for _ in range(20)])
     assert worker(concurrency=10).work_off() == (20, 0)
     assert batch.calls()["counts"]["SubmitJob"] == 20
@@ -39,7 +40,7 @@ def test_however_many_ask_at_once_one_call_is_made(batch):
     everybody = threading.Barrier(20)
 
     def ask() -> None:
-        everybody.wait()
+        everybody.wait(60)
         found.append((shared.definition("delayed-jobs").pinned, shared.queue("delayed-jobs")))
 
     threads = [threading.Thread(target=ask) for _ in range(20)]
@@ -57,7 +58,7 @@ def test_an_answer_holds_for_a_minute_and_a_problem_for_a_few_seconds(
     batch, client_of, monkeypatch
 ):
     now = [1000.0]
-    monkeypatch.setattr(time, "monotonic", lambda: now[0])
+    monkeypatch.setattr(catalogue, "time", SimpleNamespace(monotonic=lambda: now[0]))
     client, shared = client_of(batch), Catalogue(BatchClient())
     assert shared.definition("delayed-jobs").pinned == "delayed-jobs:1"
     assert "no active job definition 'new'" in shared.definition("new").problem
@@ -95,7 +96,10 @@ def test_the_latest_of_several_pages_of_revisions_is_pinned_and_so_is_an_arn(bat
     assert not shared.queue(queue).problem
 
 
-def test_a_look_up_that_is_throttled_slows_the_pace_once_for_all_that_wait_for_it(batch, settings):
+def test_a_look_up_that_is_throttled_slows_the_pace_once_for_all_that_wait_for_it(
+    batch, settings, monkeypatch
+):
+    monkeypatch.setattr(catalogue, "WRONG_FOR", 3600.0)
     settings.BATCHEXEC = {"SUBMIT_RATE": 40}
     pacer = Pacer()
     shared = Catalogue(BatchClient(), pacer.throttled)

@@ -149,8 +149,10 @@ def test_a_submission_without_credentials_was_not_sent_so_nothing_is_looked_for(
 
 
 def write_keys(secret: Path) -> None:
-    """Keys that boto3 gets anew for each call, because they will soon have expired."""
-    soon = dt.datetime.now(dt.timezone.utc) + dt.timedelta(seconds=20)
+    """Keys that boto3 gets anew for each call, because it does so in the ten minutes
+    before they expire. They outlast the test.
+    """
+    soon = dt.datetime.now(dt.timezone.utc) + dt.timedelta(seconds=590)
     keys = {"Version": 1, "AccessKeyId": "x", "SecretAccessKey": "y", "SessionToken": "z"}
     secret.write_text(json.dumps({**keys, "Expiration": soon.isoformat()}))
 

@@ -30,8 +30,9 @@ def test_however_many_wait_a_few_threads_act_and_leave_when_there_is_nothing_to_
 
     def step() -> None:
         acting.add(threading.current_thread())
-        three.wait(30)
+        three.wait(120)
         most.append(len(members()))
+        three.wait(120)  # none leaves before all have counted
         done.append(None)
 
     called_by(51, lambda: few.do(step))

@@ -38,6 +38,8 @@ OPTIONS = (
         "--env",
         "JOBS_KEEP_SUCCEEDED_FOR=600",
         "--env",
+        "JOBS_LEASE=600",
+        "--env",
         "BATCHEXEC_POLL_INTERVAL=0.2",
     ),
 )
@@ -91,10 +93,12 @@ def test_a_job_runs_in_what_the_templates_made_with_the_rights_of_the_workers_ro
     wait_for(lambda: row(plain).state == State.SUCCEEDED, what="the job succeeded")
     wait_for(lambda: row(spot_job).state == State.SUCCEEDED, what="the other one, too")
     wait_for(lambda: row(denied).state == State.FAILED, what="the third was refused")
+    # Else the worker would leave one without AWS Batch's last word.
+    wait_for(lambda: traces(str(plain.pk)), what="AWS Batch said that it is over")
     check = container["healthCheck"]["command"]
     assert check[0] == "CMD"
     done = subprocess.run(
-        here(check[1:]), cwd=ROOT, env=environment(**told), capture_output=True, timeout=60
+        here(check[1:]), cwd=ROOT, env=environment(**told), capture_output=True, timeout=300
     )
     assert done.returncode == 0, done.stderr
     worker.send(15)
@@ -120,7 +124,7 @@ def test_what_is_done_once_and_what_is_checked_are_commands_that_work(
         command = here(deployed.container(family)["command"])
         told = variables(deployed.container(family))
         done = subprocess.run(
-            command, cwd=ROOT, env=environment(**told), capture_output=True, text=True, timeout=120
+            command, cwd=ROOT, env=environment(**told), capture_output=True, text=True, timeout=300
         )
         assert (done.returncode, done.stdout.strip().endswith(end)) == (0, True), done
 

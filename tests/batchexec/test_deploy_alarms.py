@@ -143,7 +143,7 @@ def test_a_look_that_fails_is_not_counted(
         stderr=subprocess.STDOUT,
         text=True,
         check=False,
-        timeout=120,
+        timeout=300,
     )
     assert done.returncode
     assert says in done.stdout

@@ -3,23 +3,31 @@
 from __future__ import annotations
 
 import datetime as dt
+import json
 import os
+import shlex
 import signal
 import sqlite3
+import sys
 from contextlib import closing
+from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
 from django.db import connection
 
 import jobs
+from batchexec.doctor import canary
 from batchexec.doctor.canary import QUEUE, Canary, Flight, remove_leftovers
 from batchexec.doctor.deployment import Deployment
 from batchexec.doctor.ending import ENDED, explain
+from batchexec.doctor.findings import FAULT
 from batchexec.local.server import LocalBatch
 from batchexec.models import BatchJob
 from jobs.models import Job
 from tests.batchexec.patients import Patient
+from tests.batchexec.places import NEVER
 from tests.processes import wait_for
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -36,20 +44,28 @@ def all_are_over(patient: Patient, batch: LocalBatch) -> bool:
     return bool(shown) and all(one["status"] in ENDED for one in shown)
 
 
-def test_a_canary_that_does_not_come_home_is_given_up_and_removed(patient, batch, start):
-    batch.set_lag(60)
-    doctor = start("batchexec", "doctor", "--canary", "--canary-limit", "3")
-    assert doctor.wait() == 1
-    assert "fault    canary: The canary failed: it was not over after 3 s" in doctor.output
+def test_a_canary_that_does_not_come_home_is_given_up_and_removed(patient, batch, monkeypatch):
+    batch.set_lag(NEVER)
+    clock = [0.0]
+    monkeypatch.setattr(canary, "time", SimpleNamespace(monotonic=lambda: clock[0]))
+
+    def tell(step: canary.Step) -> None:
+        """Its time is up as soon as it is submitted."""
+        if step.text.startswith("submitted as Batch job"):
+            clock[0] = 3.1
+
+    _, verdict = canary.fly(Deployment(""), 3, tell)
+    assert verdict.level == FAULT
+    assert verdict.text.startswith("The canary failed: it was not over after 3 s")
     assert Job.objects.count() == 0
     wait_for(lambda: all_are_over(patient, batch))
 
 
 def flown_in_vain(start: Any, database_url: str) -> tuple[Any, str]:
     """A doctor that has ended, and the one fault that it has found."""
-    options = ("--canary", "--canary-limit", "300")
+    options = ("--canary", "--canary-limit", "3600")
     doctor = start("batchexec", "doctor", *options, DATABASE_URL=database_url)
-    assert doctor.wait(60) == 1, doctor.output
+    assert doctor.wait(300) == 1, doctor.output
     (line,) = [one for one in doctor.output.splitlines() if one.startswith("fault ")]
     return doctor, line
 
@@ -87,30 +103,44 @@ def test_a_container_that_knows_no_such_job_ends_the_flight_with_the_truth(
     assert BatchJob.objects.count() == 0
 
 
-def test_a_canary_whose_machine_is_lost_flies_once_more(patient, batch, start):
+def lost_once(batch: LocalBatch, folder: Path, first: str = "true") -> list[str]:
+    """A BATCHEXEC["COMMAND"] whose first container is lost before it comes to the job.
+
+    The second one begins with the shell's command `first`.
+    """
     batch.set_faults(["Container:kill:times=1"])
-    doctor = start("batchexec", "doctor", "--canary", "--canary-limit", "60")
-    assert doctor.wait(90) == 0, doctor.output
+    lost = f"mkdir {folder}/lost 2>/dev/null && exec sleep 3600"
+    runs = f'{first}; exec {shlex.quote(sys.executable)} manage.py runjob "$0"'
+    return ["sh", "-c", f"{lost}; {runs}"]
+
+
+def test_a_canary_whose_machine_is_lost_flies_once_more(patient, batch, start, tmp_path):
+    command = json.dumps(lost_once(batch, tmp_path))
+    options = ("--canary", "--canary-limit", "600")
+    doctor = start("batchexec", "doctor", *options, BATCHEXEC_COMMAND=command)
+    assert doctor.wait(300) == 0, doctor.output
     assert doctor.output.count("submitted as Batch job") == 2
     assert "The canary flew" in doctor.output
     assert Job.objects.count() == 0
     assert BatchJob.objects.count() == 0
 
 
-def test_a_flight_goes_on_with_the_batch_job_that_took_the_place_of_one(patient, batch):
+def test_a_flight_goes_on_with_the_batch_job_that_took_the_place_of_one(
+    patient, batch, settings, tmp_path
+):
     """However late the doctor looks: the first one's end isn't the second one's."""
-    batch.set_faults(["Container:kill:times=1"])
-    flight = Flight(Deployment(""), 60)
-
-    def has_a_second() -> bool:
-        return len(submitted(batch)) == 2 and not all_are_over(patient, batch)
-
+    go = tmp_path / "go"
+    command = lost_once(batch, tmp_path, f"while ! test -e {go}; do sleep 0.1; done")
+    settings.BATCHEXEC = {**settings.BATCHEXEC, "COMMAND": command}
+    flight = Flight(Deployment(""), 600)
     said = []
     with closing(flight.steps()) as steps:
         for step in steps:
             said.append(step.text)
             if step.text.startswith("AWS Batch says FAILED"):
-                wait_for(has_a_second)
+                wait_for(lambda: len(submitted(batch)) == 2)
+            if sum(text.startswith("submitted as Batch job") for text in said) == 2:
+                go.touch()
     assert flight.outcome == ""
     assert sum(text.startswith("submitted as Batch job") for text in said) == 2
     assert said[-1] == "its outcome is recorded in the database"
@@ -118,11 +148,11 @@ def test_a_flight_goes_on_with_the_batch_job_that_took_the_place_of_one(patient,
 
 @pytest.mark.parametrize("signum", [signal.SIGTERM, signal.SIGINT], ids=["TERM", "INT"])
 def test_a_doctor_who_is_told_to_stop_takes_its_canary_along(patient, batch, start, signum):
-    batch.set_lag(60)
+    batch.set_lag(NEVER)
     doctor = start("batchexec", "doctor", "--canary")
     wait_for(lambda: "submitted as Batch job" in doctor.output)
     doctor.send(signum)
-    assert doctor.wait(60) == 1
+    assert doctor.wait() == 1
     assert f"The canary failed: {signum.name} ended it." in doctor.output
     assert Job.objects.count() == 0
     assert BatchJob.objects.count() == 0

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import datetime as dt
 import http.server
+import math
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import partial
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -18,14 +20,28 @@ from batchexec.doctor.deployment import Deployment
 from batchexec.doctor.findings import FAULT, OK, WARNING, Check, Finding, fault, ok
 from batchexec.doctor.rounds import examine, is_healthy
 from batchexec.local.app import Application
+from tests.processes import wait_for
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
 
 class TestRounds:
     def test_a_check_that_raises_or_hangs_costs_the_others_nothing(self, region, monkeypatch):
-        monkeypatch.setattr(rounds, "LIMIT", 0.3)
-        let_go = threading.Event()
+        hanging, let_go = threading.Event(), threading.Event()
+        begun = iter([0.0])
+
+        def now() -> float:
+            """Time is up once only the one that hangs is left."""
+            for instant in begun:
+                return instant
+            wait_for(lambda: hanging.is_set() and at_work() == {"doctor-two"})
+            return math.inf
+
+        def at_work() -> set[str]:
+            names = {thread.name for thread in threading.enumerate()}
+            return {name for name in names if name.startswith("doctor-")}
+
+        monkeypatch.setattr(rounds, "time", SimpleNamespace(monotonic=now))
 
         def raises(deployment: Any) -> Iterator[Finding]:
             yield ok("before")
@@ -33,11 +49,14 @@ class TestRounds:
 
         def hangs(deployment: Any) -> Iterator[Finding]:
             yield ok("begun")
-            let_go.wait(60)
+            hanging.set()
+            let_go.wait(600)
 
         checks = [Check("one", raises), Check("two", hangs), Check("three", lambda _: [ok("x")])]
-        found = examine(Deployment(), checks, lambda finding: None)
-        let_go.set()
+        try:
+            found = examine(Deployment(), checks, lambda finding: None)
+        finally:
+            let_go.set()
         assert [(one.check, one.level) for one in found] == [
             ("one", OK),
             ("one", WARNING),

@@ -12,12 +12,13 @@ from django.utils import timezone
 
 import jobs
 from batchexec import markers
+from batchexec.handover.slot import Slot
 from batchexec.models import BatchJob
 from jobs import transitions
 from jobs.models import Job, State
 from tests.batchexec.places import status_of
 from tests.fixtures import batch_execution_of
-from tests.processes import lines, released, row, wait_for
+from tests.processes import expire_leases, lines, released, row, wait_for
 from tests.samples import Append, Record, Wait
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -140,7 +141,9 @@ def in_batch(start, tmp_path) -> tuple[Job, BatchJob, object]:
     job = jobs.enqueue(Wait(str(log), str(tmp_path / "never")))
     watching = start("jobworker", "--batch")
     wait_for(lambda: lines(log), what="the container began")
-    return job, BatchJob.objects.get(), watching
+    # The worker may be slower than the container.
+    marker = wait_for(lambda: BatchJob.objects.exclude(batch_job_id="").first())
+    return job, marker, watching
 
 
 def test_clear_warns_of_a_job_in_batch_and_has_it_terminated(
@@ -160,11 +163,19 @@ def test_clear_warns_of_a_job_in_batch_and_has_it_terminated(
 
 
 def test_a_job_that_is_deleted_while_it_waits_for_aws_is_not_submitted_any_more(
-    run, batch, worker, settings, tmp_path
+    run, batch, worker, settings, tmp_path, monkeypatch
 ):
     """Its lease is good for long, so that only its row can say so."""
     settings.JOBS = {**settings.JOBS, "LEASE": 600}
-    deleted = tmp_path / "deleted"
+    deleted, pause = tmp_path / "deleted", Slot.pause
+
+    def until_it_is_deleted(slot: Slot, seconds: float) -> bool:
+        """The pause after the refusal; there is none before it."""
+        if seconds:
+            wait_for(deleted.exists)
+        return pause(slot, seconds)
+
+    monkeypatch.setattr(Slot, "pause", until_it_is_deleted)
     batch.set_faults(["SubmitJob:403:code=AccessDeniedException,times=1"])
     job = jobs.enqueue(Append(str(tmp_path / "log")))
 
@@ -216,6 +227,7 @@ def test_a_job_that_was_to_be_deleted_and_was_kept_after_all_goes_on(
     job, marker, watching = in_batch(start, tmp_path)
     assert markers.mark_unwanted([str(job.pk)]) == 1
     watching.kill()
+    expire_leases()
     BatchJob.objects.update(updated_at=timezone.now() - dt.timedelta(hours=1))
     assert batch_execution_of(worker()).sweeper.sweep(Job) == 0
     start("jobworker", "--batch", "--name", "heir")

@@ -74,8 +74,9 @@ def test_a_job_passes_over_as_many_as_there_are_and_fails_its_attempt_on_the_las
 
 
 def test_a_queue_that_is_disabled_behind_a_look_that_still_holds_is_passed_over_too(
-    batch, worker, client_of, tmp_path
+    batch, worker, client_of, tmp_path, monkeypatch
 ):
+    monkeypatch.setattr("batchexec.aws.catalogue.FRESH_FOR", 3600.0)
     client, mine = client_of(batch), worker()
     add_queue(client, "spot")
     add_queue(client, "on-demand")

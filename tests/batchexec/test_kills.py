@@ -4,15 +4,18 @@ is late, has said how that came about.
 
 from __future__ import annotations
 
+import datetime as dt
 import signal
 
 import pytest
 from django.core.management import call_command
+from django.utils import timezone
 
 import jobs
 from batchexec.models import BatchHistory, BatchJob
 from jobs.models import Job, State
-from tests.batchexec.test_late_words import LAG, told_to_end
+from tests.batchexec.places import notice_now
+from tests.batchexec.test_late_words import LAG, recorded, told_to_end
 from tests.batchexec.test_windows import PLUGINS, accepted
 from tests.crash import died_at
 from tests.processes import expire_leases, lines, row, wait_for
@@ -41,11 +44,10 @@ def test_a_worker_that_is_killed_while_it_puts_a_job_off_is_replaced_and_the_att
     batch, start, tmp_path, place
 ):
     point = f"{place}:put_off"
-    # Longer than a worker takes to start.
-    job = told_to_end(batch, start, tmp_path, lag=40)
+    job = told_to_end(batch, start, tmp_path)
     Job.objects.update(state=State.READY)
     dies(crashing(start, point), point)
-    batch.set_lag(0)
+    notice_now(batch)
     assert (row(job).attempts, BatchJob.objects.get().epoch) == (1, 0)
     (tmp_path / "go").touch()
     start("jobworker", "--batch")
@@ -64,6 +66,7 @@ def test_a_worker_that_is_killed_while_it_gives_an_attempt_back_gives_it_back_on
 ):
     point = f"{place}:refund"
     job = told_to_end(batch, start, tmp_path)
+    notice_now(batch)
     Job.objects.update(state=State.READY)
     dies(crashing(start, point), point)
     assert row(job).attempts == attempts
@@ -81,10 +84,12 @@ def test_the_batch_job_of_a_deleted_row_is_terminated_though_the_worker_dies_at_
     log = tmp_path / "log"
     jobs.enqueue(Wait(str(log), str(tmp_path / "never")))
     victim = crashing(start, point)
-    wait_for(lambda: lines(log), what="the container began")
+    wait_for(lambda: lines(log) and recorded(), what="the container began")
     call_command("jobs", "clear", "--state", "running", "--yes")
     dies(victim, point)
     assert BatchJob.objects.get().state == BatchJob.State.UNWANTED
+    long_ago = timezone.now() - dt.timedelta(hours=1)
+    BatchJob.objects.update(updated_at=long_ago)  # nobody watches it
     start("jobworker", "--batch")
     wait_for(lambda: not BatchJob.objects.exists(), what="the heir's sweep cleared the marker")
     (submitted,) = accepted(batch)

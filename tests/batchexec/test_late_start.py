@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 
 from batchexec.aws.failures import essence
+from batchexec.handover import late_start as module
 from batchexec.handover.late_start import LateStart
 from batchexec.resources import Resources
 
@@ -39,7 +40,8 @@ def cancelled() -> list[str]:
 
 
 @pytest.fixture
-def late_start(cancelled) -> LateStart:
+def late_start(cancelled, monkeypatch) -> LateStart:
+    monkeypatch.setattr(module, "time", SimpleNamespace(monotonic=lambda: 0.0))
     client = SimpleNamespace(cancel=lambda batch_job_id, reason: cancelled.append(reason))
     slot: Any = SimpleNamespace(
         client=client, job="job 1", now=lambda: NOW, ask_batch=lambda call, *of: call(*of)

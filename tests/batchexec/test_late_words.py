@@ -11,14 +11,15 @@ import pytest
 from django.utils import timezone
 
 import jobs
-from batchexec.handover import reprieve
+from batchexec.handover import enter, reprieve
 from batchexec.models import BatchHistory, BatchJob
 from batchexec.statuses import TERMINAL
 from jobs.models import Job, State
 from jobs.operator import actions
+from tests.batchexec.places import NEVER, notice_now, status_of
 from tests.fixtures import batch_execution_of
 from tests.processes import lines, released, row, wait_for
-from tests.samples import Append, Fail, Wait
+from tests.samples import Append, Wait, WaitAndFail
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -31,47 +32,40 @@ def batch(request, batch_with):
     return batch_with(lag=request.param)
 
 
-#: Seconds, longer than any test.
-NEVER = 3600.0
+def recorded() -> BatchJob | None:
+    """The marker, once it names its Batch job: the container may be quicker."""
+    return BatchJob.objects.exclude(batch_job_id="").first()
 
 
-def in_its_container(batch, client_of):
-    """Whether AWS Batch has started it. It says nothing more from then on."""
-
-    def started():
-        marker = BatchJob.objects.exclude(batch_job_id="").first()
-        if marker is None or status_of(client_of(batch), marker) not in ("STARTING", "RUNNING"):
-            return False
-        batch.set_lag(NEVER)
-        return True
-
-    return started
-
-
-def status_of(client, marker: BatchJob) -> str:
-    return client.describe_jobs(jobs=[marker.batch_job_id])["jobs"][0]["status"]
-
-
-@pytest.mark.parametrize(("payload", "outcome"), [(Append, (1, 0)), (Fail, (0, 1))])
+@pytest.mark.parametrize(("payload", "outcome"), [(Wait, (1, 0)), (WaitAndFail, (0, 1))])
 def test_a_slot_is_free_as_soon_as_the_row_says_so_whatever_the_lag(
     batch, worker, settings, client_of, tmp_path, monkeypatch, payload, outcome
 ):
     """LEASE is long, so that it is not the renewal that notices."""
     settings.JOBS = {**settings.JOBS, "LEASE": 600}
     monkeypatch.setenv("JOBS_LEASE", "600")
-    job = jobs.enqueue(payload(str(tmp_path / "log")))
+    log, go = tmp_path / "log", tmp_path / "go"
+    job = jobs.enqueue(payload(str(log), str(go)))
     ended = []
     mine = worker()
     original = batch_execution_of(mine).traces.add
     monkeypatch.setattr(
         batch_execution_of(mine).traces, "add", lambda t: ended.append(t) or original(t)
     )
-    with released(tmp_path / "unused", once=in_its_container(batch, client_of)):
+
+    def runs() -> bool:
+        """AWS Batch says nothing more from then on."""
+        if not (lines(log) and recorded()):
+            return False
+        batch.set_lag(NEVER)
+        return True
+
+    with released(go, once=runs):
         assert mine.work_off() == outcome
     (trace,) = ended
-    assert status_of(client_of(batch), trace.marker) not in TERMINAL
+    assert status_of(client_of(batch), trace.marker.batch_job_id) not in TERMINAL
     assert not BatchJob.objects.exists()
-    if payload is Fail:
+    if payload is WaitAndFail:
         assert (row(job).state, row(job).attempts) == (State.SCHEDULED, 1)
 
 
@@ -90,17 +84,18 @@ def test_a_reclaimed_machine_costs_no_attempt_however_late_aws_says_why(batch, w
     assert BatchHistory.objects.get().infrastructure_failures == 1
 
 
-def told_to_end(batch, start, tmp_path, lag: float = LAG) -> Job:
+def told_to_end(batch, start, tmp_path) -> Job:
     """A job that recorded that it was told to end.
 
-    Its worker died before AWS said why, which it does after `lag` seconds.
+    Its worker died before AWS said why, which it does not before `notice_now`.
     """
     log, reclaimed = tmp_path / "log", tmp_path / "reclaimed"
     batch.set_faults([f"Container:reclaim:when={reclaimed},times=1"])
     job = jobs.enqueue(Wait(str(log), str(tmp_path / "go")))
-    victim = start("jobworker", "--batch", BATCHEXEC_POLL_INTERVAL="60", JOBS_LEASE="60")
-    wait_for(lambda: lines(log), what="the container began")
-    batch.set_lag(lag)
+    # It looks at nothing, so it sees nothing of that, however slow this test is.
+    victim = start("jobworker", "--batch", BATCHEXEC_POLL_INTERVAL="3600", JOBS_LEASE="3600")
+    wait_for(lambda: lines(log) and recorded(), what="the container began")
+    batch.set_lag(NEVER)
     reclaimed.touch()
     wait_for(lambda: row(job).epoch == 1, what="the container recorded it")
     victim.kill()
@@ -114,6 +109,8 @@ def test_a_sweep_gives_the_attempt_back_after_the_workers_death(batch, worker, s
     Job.objects.update(run_at=timezone.now() + dt.timedelta(hours=1))
     BatchJob.objects.update(updated_at=timezone.now() - dt.timedelta(hours=1))
     sweeper = batch_execution_of(worker()).sweeper
+    assert sweeper.sweep(Job) == 0
+    notice_now(batch)
     wait_for(lambda: sweeper.sweep(Job), what="AWS said why, and the sweep acted on it")
     assert (row(job).attempts, row(job).state) == (0, State.SCHEDULED)
     assert not BatchJob.objects.exists()
@@ -123,13 +120,13 @@ def test_the_next_attempt_is_put_off_until_it_is_known_whether_the_last_one_coun
     batch, worker, start, tmp_path, monkeypatch
 ):
     monkeypatch.setattr(reprieve, "PUT_OFF", 0.5)
-    job = told_to_end(batch, start, tmp_path, lag=8)
+    job = told_to_end(batch, start, tmp_path)
     Job.objects.update(state=State.READY)
     assert worker().work_off(1) == (0, 0)  # let go of: it was put off, its slot is free
     assert (row(job).state, row(job).epoch, row(job).attempts) == (State.SCHEDULED, 2, 1)
     assert row(job).last_error.startswith("Terminated: ")
     (tmp_path / "go").touch()
-    batch.set_lag(0)
+    notice_now(batch)
     mine = worker()
     wait_for(lambda: mine.work_off(1) == (1, 0), what="it was decided and performed")
     assert row(job) is None
@@ -139,7 +136,7 @@ def test_the_next_attempt_is_put_off_until_it_is_known_whether_the_last_one_coun
 
 def test_the_next_attempt_is_put_off_for_a_while_only(batch, worker, start, tmp_path, monkeypatch):
     monkeypatch.setattr(reprieve, "MOST_PUT_OFFS", 0)
-    job = told_to_end(batch, start, tmp_path, lag=NEVER)
+    job = told_to_end(batch, start, tmp_path)
     Job.objects.update(state=State.READY)
     mine = worker()
 
@@ -160,9 +157,10 @@ def test_an_attempt_that_somebody_ended_counts(batch, worker, client_of, tmp_pat
     job = jobs.enqueue(Wait(str(log), str(tmp_path / "never")))
 
     def terminate() -> bool:
-        if not lines(log):
+        marker = recorded()
+        if not (lines(log) and marker):
             return False
-        client_of(batch).terminate_job(jobId=BatchJob.objects.get().batch_job_id, reason="I say so")
+        client_of(batch).terminate_job(jobId=marker.batch_job_id, reason="I say so")
         return True
 
     with released(tmp_path / "unused", once=terminate):
@@ -173,9 +171,11 @@ def test_an_attempt_that_somebody_ended_counts(batch, worker, client_of, tmp_pat
 
 
 def test_a_silent_runner_is_given_up_as_soon_as_its_lease_and_awss_word_are_there(
-    batch, worker, tmp_path, settings
+    batch, worker, tmp_path, settings, monkeypatch
 ):
     """Its host is lost while AWS Batch was hardly asked about it."""
+    settings.JOBS = {**settings.JOBS, "LEASE": 5}
+    monkeypatch.setenv("JOBS_LEASE", "5")
     settings.BATCHEXEC = {**settings.BATCHEXEC, "POLL_LONGEST": NEVER}
     log, lost = tmp_path / "log", tmp_path / "lost"
     batch.set_faults([f"Container:kill:when={lost}"])
@@ -189,28 +189,31 @@ def test_a_silent_runner_is_given_up_as_soon_as_its_lease_and_awss_word_are_ther
 def test_a_worker_that_stops_leaves_what_is_undecided_to_others(batch, start, worker, tmp_path):
     log, reclaimed = tmp_path / "log", tmp_path / "reclaimed"
     batch.set_faults([f"Container:reclaim:when={reclaimed},times=1"])
-    job = jobs.enqueue(Wait(str(log), str(tmp_path / "never")))
+    job = jobs.enqueue(WaitAndFail(str(log), str(tmp_path / "never")))  # a long back-off
     stopped = start("jobworker", "--batch")
-    wait_for(lambda: lines(log))
+    wait_for(lambda: lines(log) and recorded())
+    batch.set_lag(NEVER)
     reclaimed.touch()
-    wait_for(lambda: row(job).epoch == 1)
-    Job.objects.update(run_at=timezone.now() + dt.timedelta(hours=1))
     wait_for(lambda: "with Terminated" in stopped.output, what="the worker saw that")
     stopped.send(signal.SIGTERM)
-    assert stopped.wait(30) == 0
+    assert stopped.wait() == 0
+    assert row(job).attempts == 1
+    notice_now(batch)
     BatchJob.objects.update(updated_at=timezone.now() - dt.timedelta(hours=1))
     sweeper = batch_execution_of(worker()).sweeper
-    wait_for(lambda: sweeper.sweep(Job) or row(job).attempts == 0)
+    wait_for(lambda: sweeper.sweep(Job), what="AWS said why, and the sweep acted on it")
     assert (row(job).state, row(job).attempts) == (State.SCHEDULED, 0)
 
 
 @pytest.mark.parametrize("batch", [0], indirect=True)
 def test_10_a_cancelled_job_whose_reply_was_lost_leaves_no_batch_job_though_it_is_listed_late(
-    batch_with, worker, settings, client_of, tmp_path
+    batch_with, worker, settings, client_of, tmp_path, monkeypatch
 ):
-    server = batch_with(list_lag=2, start_delay=600)
+    server = batch_with(list_lag=2, start_delay=NEVER)
     server.set_faults(["SubmitJob:reset-after:times=1"])
-    settings.BATCHEXEC = {**settings.BATCHEXEC, "SETTLE": 6}
+    # Longer than ListJobs is late, however slow this machine is.
+    settings.BATCHEXEC = {**settings.BATCHEXEC, "SETTLE": NEVER}
+    monkeypatch.setattr(enter, "LOOKS", NEVER * 5)
     job = jobs.enqueue(Append(str(tmp_path / "log")))
 
     def cancelled() -> bool:

@@ -19,7 +19,7 @@ from jobs.process.bulletin import MOST_AT_END, Bulletin, Card
 from jobs.process.leases import Heartbeat
 from jobs.process.pruner import prune
 from jobs.store import store_for
-from tests.processes import FAST, LEASE, lines, wait_for
+from tests.processes import FAST, lines, wait_for
 from tests.samples import Hog, Wait
 
 pytestmark = pytest.mark.django_db(transaction=True)
