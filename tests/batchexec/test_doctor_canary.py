@@ -108,7 +108,7 @@ def lost_once(batch: LocalBatch, folder: Path, first: str = "true") -> list[str]
 
     The second one begins with the shell's command `first`.
     """
-    batch.set_faults(["Container:kill:times=1"])
+    batch.set_faults([f"Container:kill:when={folder}/lost,times=1"])
     lost = f"mkdir {folder}/lost 2>/dev/null && exec sleep 3600"
     runs = f'{first}; exec {shlex.quote(sys.executable)} manage.py runjob "$0"'
     return ["sh", "-c", f"{lost}; {runs}"]
