@@ -100,7 +100,11 @@ def notice_now(batch: Any) -> None:
 
     They have to end by themselves.
     """
-    wait_for(lambda: not batch._scheduler._machine._threads, what="all containers ended")
+    machine = batch._scheduler._machine
+    wait_for(
+        lambda: not any(thread.is_alive() for thread in machine._threads),
+        what="all containers ended",
+    )
     batch.set_lag(0)
     timers = batch._timers
     with timers._changed:

@@ -95,7 +95,7 @@ def test_a_container_that_knows_no_such_job_ends_the_flight_with_the_truth(
         connection.ensure_connection()
         connection.connection.backup(copy)
     monkeypatch.setenv("DATABASE_URL", f"sqlite:///{other}")
-    doctor, line = flown_in_vain(start, own)
+    _, line = flown_in_vain(start, own)
     assert "its Batch job ended as FAILED with exit code 4 " in line
     assert "the container works on another database than this process" in line
     assert Job.objects.count() == 0
