@@ -5,12 +5,10 @@ speed.
 from __future__ import annotations
 
 import datetime as dt
-import math
 
 import pytest
 
 from jobs.models import Job
-from jobs.process import reaper
 from jobs.store import limits, store_for
 from jobs.store.base import Store
 from tests.jobs.commanding import Run, runner
@@ -32,11 +30,7 @@ def standing_clock(monkeypatch: pytest.MonkeyPatch, transactional_db: None) -> d
 
 
 @pytest.fixture(autouse=True)
-def _promoted_at_the_begin_of_a_pass(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Only then, so that what fails isn't performed again by the same pass after the
-    back-off, however slow the machine is.
-    """
-    monkeypatch.setattr(reaper, "MAINTENANCE_INTERVAL", math.inf)
+def _promoted_once_a_pass(promoted_once_a_pass: None) -> None: ...
 
 
 @pytest.fixture(autouse=True)

@@ -16,7 +16,7 @@ from django.test.utils import CaptureQueriesContext
 import jobs
 from jobs.models import Job, Pause, State
 from jobs.operator import checks, pausing, reports
-from jobs.process import pauses, reaper
+from jobs.process import pauses
 from jobs.store import limits, store_for
 from jobs.store.reserver import Paused
 from tests.processes import in_a_thread, lines, locked, row, wait_for
@@ -144,7 +144,6 @@ def test_a_hundred_jobs_cost_no_more_statements_while_something_is_paused(monkey
     if connection.vendor in ("mongodb", "djongo"):
         pytest.skip("Counted by Django's query log.")
     monkeypatch.setattr(pauses, "INTERVAL", math.inf)
-    monkeypatch.setattr(reaper, "MAINTENANCE_INTERVAL", math.inf)
     counts = []
     for _ in range(2):
         jobs.enqueue_many([Record(number) for number in range(100)])
