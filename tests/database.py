@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import atexit
 import os
-import re
 import shutil
 import tempfile
 from pathlib import Path
@@ -58,16 +57,7 @@ def choose() -> None:
         return
     # No test crashes it: those that do have their own.
     _chosen = SERVERS[wanted](Path(_folder), durable=False)
-    os.environ["DATABASE_URL"] = _patient(_chosen.url)
-
-
-def _patient(url: str) -> str:
-    """Who connects waits for a server that a busy machine may leave without a processor
-    for a while.
-    """
-    if url.startswith("postgres:"):
-        return f"{url}?connect_timeout=120"
-    return re.sub("(serverSelectionTimeoutMS)=[0-9]+", r"\1=120000", url)
+    os.environ["DATABASE_URL"] = _chosen.url
 
 
 def serve(config: pytest.Config) -> None:
