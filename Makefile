@@ -49,7 +49,8 @@ pictures: $(VENV)/.dev ## write docs/pictures from the admin in a real browser
 	SCREENSHOTS=docs/pictures TEST_DATABASE=sqlite $(BIN)/python -m pytest -q tests/e2e/test_pictures.py
 
 # Two lanes run at a time, in several processes each, because the tests mostly wait. Every
-# process has its own database. WORKERS=0 runs a lane in one process.
+# process has its own database. WORKERS=0 runs a lane in one process. djongo's has but one,
+# so it runs beside the longest.
 WORKERS ?= 4
 # A process that has nothing left takes over tests of another.
 PYTEST = -m pytest --numprocesses $(WORKERS) --dist worksteal
@@ -61,7 +62,7 @@ test: $(VENV)/.dev ## lint, types, and the tests on MongoDB's protocol and on SQ
 	@TEST_SHORT=1 $(LANES) 3 lint test-sqlite test-mongodb
 
 test-all: lint ## the same unabridged, the tests on PostgreSQL and djongo, and the wheel's
-	@$(LANES) 2 test-mongodb test-sqlite test-postgres test-djongo test-package
+	@$(LANES) 2 test-mongodb test-djongo test-sqlite test-postgres test-package
 
 test-mongodb: $(VENV)/.dev
 	$(BIN)/python $(PYTEST)

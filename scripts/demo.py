@@ -157,7 +157,10 @@ class Story:
             say(f"  {job.name:<24} {job.pk}")
 
     def work(self, kill: bool) -> None:
-        """Runs workers until nothing is left to do. Raises FellShort after LIMIT."""
+        """Runs workers until nothing is left to do.
+
+        Raises FellShort after LIMIT, or if nobody saw the moment to kill one.
+        """
         say("\nWorking: manage.py jobworker --batch --exit-on-complete")
         worker = self._start_worker()
         deadline = time.monotonic() + LIMIT
@@ -165,6 +168,8 @@ class Story:
             self._look()
             status = worker.poll()
             if status == 0 and not self._left():
+                if kill:
+                    raise FellShort("The job was over before its worker was killed: try again.")
                 return
             if status is not None:
                 self.stack.end("worker")
