@@ -23,12 +23,12 @@ def base_environment() -> dict[str, str]:
 
     A container needs the database, not our credentials.
     """
-    # Another thread may take a variable away meanwhile.
-    found = {name: os.environ.get(name) for name in list(os.environ)}
     return {
         name: value
-        for name, value in found.items()
-        if value is not None and (not name.startswith("AWS_") or name in KEPT_AWS_VARIABLES)
+        for name in list(os.environ)
+        if not name.startswith("AWS_") or name in KEPT_AWS_VARIABLES
+        # Another thread may take a variable away meanwhile.
+        if (value := os.environ.get(name)) is not None
     }
 
 

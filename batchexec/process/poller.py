@@ -58,7 +58,7 @@ class Poller:
         now = time.monotonic()
         for watch in watches:
             if watch.batch_job_id in chosen:
-                watch.tell(found.get(watch.batch_job_id), now, asked_at)
+                watch.tell(found.get(watch.batch_job_id), asked_at, now)
         return _interval()
 
     def _put_off(self, error: Exception) -> float:

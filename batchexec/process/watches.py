@@ -67,14 +67,11 @@ class Watch:
         """
         return 0.0 if self.unknown_since is None else self.asked_at - self.unknown_since
 
-    def tell(
-        self, detail: dict[str, Any] | None, now: float, asked_at: float | None = None
-    ) -> None:
-        """A poll has ended at `now`, by time.monotonic(): `detail` is what it found.
-
-        `asked_at` is when it began.
+    def tell(self, detail: dict[str, Any] | None, asked_at: float, now: float) -> None:
+        """A poll that began at `asked_at` has ended at `now`, both by time.monotonic():
+        `detail` is what it found.
         """
-        self.asked_at = now if asked_at is None else asked_at
+        self.asked_at = asked_at
         before, self.detail = self.detail, detail
         if detail is not None:
             self.unknown_since = None

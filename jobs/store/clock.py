@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import datetime as dt
-import math
 import time
 from collections.abc import Callable
 
@@ -32,17 +31,16 @@ class DatabaseClock:
 
     def _ask(self) -> tuple[dt.datetime, float]:
         """What it tells, and when that was by this machine's clock."""
-        quickest, found = math.inf, None
+        answers = []
         for _ in range(TRIES):
             asked = ticks()
             told = self._read()
             took = ticks() - asked
-            if found is None or took < quickest:
-                quickest, found = took, (told, asked + took / 2)
+            answers.append((took, told, asked + took / 2))
             if took <= QUICK:
                 break
-        assert found is not None
-        return found
+        _, told, at = min(answers)
+        return told, at
 
 
 def ticks() -> float:

@@ -1,4 +1,4 @@
-"""A real boto3 client over HTTP, and waiting for conditions.
+"""A real boto3 client over HTTP.
 
 A job that must still run when it is looked at ends by an event, or runs for as long as
 any test may take: `sleep 600`.
@@ -24,8 +24,6 @@ ONCE = Config(
     retries={"total_max_attempts": 1, "mode": "standard"}, connect_timeout=120, read_timeout=120
 )
 FINISHED = {"SUCCEEDED", "FAILED"}
-
-until = wait_for
 
 
 def stay(monkeypatch: pytest.MonkeyPatch, stays: Callable[[Job], bool]) -> None:
@@ -102,7 +100,7 @@ class Batch:
         return str(self.describe(job_id)[0]["status"])
 
     def until_status(self, job_id: str, *statuses: str) -> Any:
-        return until(
+        return wait_for(
             lambda: next((job for job in self.describe(job_id) if job["status"] in statuses), None)
         )
 
@@ -124,7 +122,7 @@ class Batch:
     def until_output(self, job_id: str, line: str) -> None:
         """Waits until the running job has printed that line."""
         self.until_status(job_id, "RUNNING")
-        until(lambda: line in self.output(job_id))
+        wait_for(lambda: line in self.output(job_id))
 
 
 def boto(url: str, service: str, region: str = "us-east-1") -> Any:

@@ -12,7 +12,8 @@ import pytest
 
 from batchexec.local.job import milliseconds
 from batchexec.local.server import LocalBatch
-from tests.batchexec.local_helpers import Batch, refused, until
+from tests.batchexec.local_helpers import Batch, refused
+from tests.processes import wait_for
 
 
 @pytest.fixture
@@ -160,7 +161,7 @@ def test_list_filters_by_name_whatever_its_case(batch: Batch) -> None:
 def test_list_filters_by_creation_and_definition(batch: Batch) -> None:
     first = batch.submit("true")
     created = batch.describe(first)[0]["createdAt"]
-    until(lambda: milliseconds() > created)
+    wait_for(lambda: milliseconds() > created)
     second = batch.submit("true")
     by = lambda name, value: batch.listed(filters=[{"name": name, "values": [value]}])  # noqa: E731
     assert first not in by("AFTER_CREATED_AT", str(created))
@@ -225,7 +226,7 @@ def test_finished_jobs_are_forgotten(monkeypatch: pytest.MonkeyPatch) -> None:
     with LocalBatch(create=True, start_delay=0, forget_after=3600) as server:
         batch = Batch(server.url)
         job = batch.submit("true")
-        until(lambda: batch.listed(jobStatus="SUCCEEDED") == [job])
+        wait_for(lambda: batch.listed(jobStatus="SUCCEEDED") == [job])
         later = milliseconds() + 3_600_001
         monkeypatch.setattr("batchexec.local.api.milliseconds", lambda: later)
         assert batch.describe(job) == []

@@ -9,7 +9,8 @@ from typing import Any
 import pytest
 
 from batchexec.local.server import LocalBatch
-from tests.batchexec.local_helpers import Made, refused, requirements, until
+from tests.batchexec.local_helpers import Made, refused, requirements
+from tests.processes import wait_for
 
 Servers = Callable[..., LocalBatch]
 CAPACITY = "CAPACITY:INSUFFICIENT_INSTANCE_CAPACITY"
@@ -34,7 +35,7 @@ def submit(made: Made, queue: str, cpus: str = "1", memory: str = "2048") -> str
 
 
 def blocked(made: Made, job: str) -> Any:
-    return until(
+    return wait_for(
         lambda: next(
             (
                 detail
@@ -108,7 +109,7 @@ def test_a_limit_is_for_its_own_reason(made: Made) -> None:
     set_state(made, "spot", "DISABLED")
     job = submit(made, "spot")
     created = blocked(made, job)["createdAt"]
-    until(lambda: time.time() * 1000 > created + 2000)
+    wait_for(lambda: time.time() * 1000 > created + 2000)
     assert made.status(job) == "RUNNABLE"
     set_state(made, "spot", "ENABLED")
     assert made.finished(job)["status"] == "SUCCEEDED"

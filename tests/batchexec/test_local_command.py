@@ -17,7 +17,8 @@ from django.conf import settings
 from django.core.management import CommandError, call_command
 
 from batchexec.local.leftovers import ProcessGroups, identity
-from tests.batchexec.local_helpers import Batch, until
+from tests.batchexec.local_helpers import Batch
+from tests.processes import wait_for
 from tests.servers import free_port
 
 MANAGE = [sys.executable, str(settings.BASE_DIR / "manage.py"), "localbatch", "--create"]
@@ -65,7 +66,7 @@ def start_sleeper(batch: Batch, folder: Path) -> int:
         "-c",
         f"echo $$ > {folder}/pid.part; mv {folder}/pid.part {folder}/pid; exec sleep 600",
     )
-    until((folder / "pid").exists)
+    wait_for((folder / "pid").exists)
     return int((folder / "pid").read_text())
 
 
@@ -99,14 +100,14 @@ def test_after_a_kill_the_next_start_on_the_port_ends_what_was_left(
     with Command("--port", port, "--start-delay", "0") as command:
         pid = start_sleeper(Batch(command.url), tmp_path)
         noted = settings.BASE_DIR / "var" / f"localbatch-{port}" / "processes" / str(pid)
-        until(lambda: noted.exists() and noted.read_text())
+        wait_for(lambda: noted.exists() and noted.read_text())
         command.end(signal.SIGKILL)
     assert lives(pid)
     with Command("--port", port) as command:
         assert "Ended 1 processes" in command.line
         assert command.process.stdout
         assert "AWS Batch is served" in command.process.stdout.readline()
-        until(lambda: not lives(pid))
+        wait_for(lambda: not lives(pid))
         assert command.end(signal.SIGTERM) == 0
 
 

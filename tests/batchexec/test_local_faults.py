@@ -22,7 +22,8 @@ from botocore.exceptions import (
 from batchexec.local.faults import FaultError, parse
 from batchexec.local.guard import SIGNED
 from batchexec.local.server import LocalBatch
-from tests.batchexec.local_helpers import Batch, until
+from tests.batchexec.local_helpers import Batch
+from tests.processes import wait_for
 
 
 @pytest.fixture
@@ -89,7 +90,7 @@ def test_hang_after_accepting(
     with pytest.raises(ReadTimeoutError):
         impatient.submit("true")
     # It may have given up before the server took the request up.
-    assert len(until(lambda: by_name(batch))) == 1
+    assert len(wait_for(lambda: by_name(batch))) == 1
 
 
 def test_a_request_that_hangs_before_lands_later(
@@ -101,7 +102,7 @@ def test_a_request_that_hangs_before_lands_later(
         impatient.submit("true")
     assert by_name(batch) == []
     given_up.touch()
-    until(lambda: by_name(batch))
+    wait_for(lambda: by_name(batch))
 
 
 @pytest.mark.parametrize(
@@ -150,8 +151,8 @@ def test_new_jobs_are_not_seen_at_once(server: LocalBatch, batch: Batch) -> None
     job = batch.submit("true")
     assert by_name(batch) == batch.describe(job) == []
     server.set_faults(["ListJobs:blind:seconds=0.5", "DescribeJobs:blind:seconds=0.3"])
-    until(lambda: batch.describe(job))
-    until(lambda: by_name(batch) == [job])
+    wait_for(lambda: batch.describe(job))
+    wait_for(lambda: by_name(batch) == [job])
 
 
 def test_finished_or_all_jobs_are_unknown(server: LocalBatch, batch: Batch) -> None:
@@ -236,7 +237,7 @@ def test_a_container_runs_twice(server: LocalBatch, batch: Batch, tmp_path: Path
     server.set_faults(["Container:twice:times=1"])
     command = f"echo $AWS_BATCH_JOB_ID $AWS_BATCH_JOB_ATTEMPT > {tmp_path}/$$; exec sleep 600"
     job = batch.submit("sh", "-c", command)
-    until(lambda: [file.read_text() for file in tmp_path.iterdir()] == [f"{job} 1\n"] * 2)
+    wait_for(lambda: [file.read_text() for file in tmp_path.iterdir()] == [f"{job} 1\n"] * 2)
     batch.client.terminate_job(jobId=job, reason="both")
     assert batch.finished(job)["container"]["exitCode"] == 143
 
@@ -248,9 +249,9 @@ def test_the_twin_outlives_the_container(server: LocalBatch, batch: Batch, tmp_p
         "mkdir first && exit 0; touch second; until test -e go; do sleep 0.05; done; touch done"
     )
     batch.submit("sh", "-c", f"cd {tmp_path}; {command}")
-    until((tmp_path / "second").exists)
+    wait_for((tmp_path / "second").exists)
     (tmp_path / "go").touch()
-    until((tmp_path / "done").exists)
+    wait_for((tmp_path / "done").exists)
 
 
 def test_an_image_that_cannot_be_pulled(server: LocalBatch, batch: Batch) -> None:

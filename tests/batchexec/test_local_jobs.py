@@ -10,7 +10,8 @@ import pytest
 from django.conf import settings
 
 from batchexec.local.server import LocalBatch
-from tests.batchexec.local_helpers import PYTHON, Batch, stay, until
+from tests.batchexec.local_helpers import PYTHON, Batch, stay
+from tests.processes import wait_for
 
 
 @pytest.fixture
@@ -35,7 +36,7 @@ def test_a_job_is_seen_in_every_state_and_starts_after_the_delay(
                 (tmp_path / "seen").touch()
             return status == "SUCCEEDED"
 
-        until(look)
+        wait_for(look)
         assert seen == ["SUBMITTED", "RUNNABLE", "STARTING", "RUNNING", "SUCCEEDED"]
         detail = batch.describe(job)[0]
         assert detail["startedAt"] - detail["createdAt"] >= 300
@@ -45,7 +46,7 @@ def test_nobody_needs_to_look_for_a_job_to_run(
     batch: Batch, server: LocalBatch, tmp_path: Path
 ) -> None:
     batch.submit("touch", str(tmp_path / "ran"))
-    until((tmp_path / "ran").exists)
+    wait_for((tmp_path / "ran").exists)
     assert set(server.calls()["counts"]) == {"SubmitJob"}
 
 
@@ -153,4 +154,4 @@ def test_echo_shows_output(monkeypatch: pytest.MonkeyPatch) -> None:
     with LocalBatch(create=True, echo=True, start_delay=0) as server:
         batch = Batch(server.url)
         job = batch.submit("sh", "-c", "echo seen; exec sleep 600")
-        until(lambda: f"{job[:8]} seen\n" in shown.getvalue())
+        wait_for(lambda: f"{job[:8]} seen\n" in shown.getvalue())

@@ -15,7 +15,8 @@ from batchexec.local.lag import Lag
 from batchexec.local.leftovers import identity
 from batchexec.local.server import LocalBatch
 from batchexec.local.throttle import Throttle
-from tests.batchexec.local_helpers import Batch, until
+from tests.batchexec.local_helpers import Batch
+from tests.processes import wait_for
 
 Servers = Callable[..., LocalBatch]
 
@@ -46,7 +47,7 @@ def test_a_container_works_before_its_job_is_seen_to_run(
     draws(monkeypatch, 0, 0, 3600)
     batch = Batch(local_batch(start_delay=0, lag=1).url)
     job = batch.submit("sh", "-c", f"touch {tmp_path}/began; exec sleep 600")
-    until((tmp_path / "began").exists)
+    wait_for((tmp_path / "began").exists)
     detail = batch.describe(job)[0]
     assert (detail["status"], "startedAt" in detail) == ("STARTING", False)
     assert "logStreamName" not in detail["container"]
@@ -60,9 +61,9 @@ def test_the_end_of_a_container_is_seen_late(
     command = "echo $$ > pid; until test -e go; do sleep 0.05; done"
     job = batch.submit("sh", "-c", f"cd {tmp_path}; {command}")
     batch.until_status(job, "RUNNING")
-    until(lambda: (tmp_path / "pid").exists() and (tmp_path / "pid").read_text())
+    wait_for(lambda: (tmp_path / "pid").exists() and (tmp_path / "pid").read_text())
     (tmp_path / "go").touch()
-    until(lambda: identity(int((tmp_path / "pid").read_text())) is None)
+    wait_for(lambda: identity(int((tmp_path / "pid").read_text())) is None)
     detail = batch.describe(job)[0]
     assert (detail["status"], "stoppedAt" in detail) == ("RUNNING", False)
     assert "exitCode" not in detail["container"]
@@ -137,7 +138,7 @@ def test_list_jobs_shows_changes_in_their_order(local_batch: Servers) -> None:
                 seen.append(summary["status"])
         return "SUCCEEDED" in seen
 
-    until(look)
+    wait_for(look)
     order = ["SUBMITTED", "RUNNABLE", "STARTING", "RUNNING", "SUCCEEDED"]
     assert seen == [status for status in order if status in seen]
 

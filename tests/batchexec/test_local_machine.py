@@ -19,7 +19,8 @@ from batchexec.local.leftovers import ProcessGroups
 from batchexec.local.logs import Logs
 from batchexec.local.machine import Machine
 from batchexec.local.server import LocalBatch
-from tests.batchexec.local_helpers import Batch, until
+from tests.batchexec.local_helpers import Batch
+from tests.processes import wait_for
 
 #: Seconds in which another thread would do what it isn't to do.
 A_MOMENT = 0.3
@@ -87,7 +88,7 @@ def test_a_container_that_begins_after_the_grace_is_killed_too(
 
     def late(*arguments: Any) -> Any:
         started = start(*arguments)
-        until((tmp_path / "ready").exists)
+        wait_for((tmp_path / "ready").exists)
         begun.set()
         told.wait(120)
         return started

@@ -12,7 +12,8 @@ import pytest
 from moto.ec2.models.amis import Ami
 
 from batchexec.local.server import LocalBatch
-from tests.batchexec.local_helpers import Batch, stay, until
+from tests.batchexec.local_helpers import Batch, stay
+from tests.processes import wait_for
 
 
 @pytest.fixture
@@ -45,7 +46,7 @@ def test_attempts_of_the_definition_and_the_last_failure_counts(
         job = batch.client.submit_job(
             jobName="x", jobQueue="delayed-jobs", jobDefinition="twice:1"
         )["jobId"]
-        again = until(
+        again = wait_for(
             lambda: [j for j in batch.describe(job) if j["status"] == "RUNNABLE" and j["attempts"]]
         )[0]
         seen.set()
@@ -114,7 +115,7 @@ def test_jobs_beyond_the_limit_stay_runnable(tmp_path: Path) -> None:
         batch = Batch(server.url)
         jobs = [batch.submit(*until_exists(tmp_path / "go")) for _ in range(5)]
         statuses = lambda: sorted(job["status"] for job in batch.describe(*jobs))  # noqa: E731
-        until(lambda: statuses() == ["RUNNABLE"] * 3 + ["RUNNING"] * 2)
+        wait_for(lambda: statuses() == ["RUNNABLE"] * 3 + ["RUNNING"] * 2)
         assert statuses() == ["RUNNABLE"] * 3 + ["RUNNING"] * 2
         (tmp_path / "go").touch()
         assert all(batch.finished(job)["status"] == "SUCCEEDED" for job in jobs)
@@ -126,12 +127,12 @@ def test_hundreds_wait_without_a_thread_each_and_all_run() -> None:
         batch = Batch(server.url)
         blockers = [batch.submit("sleep", "600") for _ in range(4)]
         jobs = [batch.submit("true") for _ in range(300)]
-        until(lambda: len(batch.listed(jobStatus="RUNNABLE")) == 300)
+        wait_for(lambda: len(batch.listed(jobStatus="RUNNABLE")) == 300)
         # Those that have answered our requests may take a moment to end.
-        until(lambda: threading.active_count() < before + 20)
+        wait_for(lambda: threading.active_count() < before + 20)
         for blocker in blockers:
             batch.client.terminate_job(jobId=blocker, reason="go")
-        until(lambda: len(batch.listed(jobStatus="SUCCEEDED")) == len(jobs), 400)
+        wait_for(lambda: len(batch.listed(jobStatus="SUCCEEDED")) == len(jobs), 400)
 
 
 def test_hundreds_run_at_once() -> None:
@@ -139,7 +140,7 @@ def test_hundreds_run_at_once() -> None:
         batch = Batch(server.url)
         for _ in range(200):
             batch.submit("sleep", "600")
-        until(lambda: len(batch.listed()) == 200, 400)
+        wait_for(lambda: len(batch.listed()) == 200, 400)
 
 
 def test_two_servers_in_one_process_share_nothing() -> None:

@@ -16,7 +16,8 @@ from batchexec.local.execution import Execution
 from batchexec.local.faults import LOOK
 from batchexec.local.leftovers import identity
 from batchexec.local.server import LocalBatch
-from tests.batchexec.local_helpers import Batch, stay, until
+from tests.batchexec.local_helpers import Batch, stay
+from tests.processes import wait_for
 
 #: Shells, which are ready sooner than Python is.
 IGNORES_TERM = ("sh", "-c", "trap '' TERM; echo ready; while :; do sleep 1; done")
@@ -104,7 +105,7 @@ def test_the_end_of_a_container_is_the_end_of_its_children(batch: Batch, tmp_pat
     job = batch.submit("sh", "-c", f"sleep 600 & echo $! > {tmp_path}/pid; exit 0")
     assert batch.finished(job)["status"] == "SUCCEEDED"
     child = int((tmp_path / "pid").read_text())
-    until(lambda: identity(child) is None)
+    wait_for(lambda: identity(child) is None)
 
 
 def test_a_job_that_waits_is_cancelled_or_terminated_at_once() -> None:

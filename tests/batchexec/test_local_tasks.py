@@ -9,7 +9,8 @@ from typing import Any
 import pytest
 
 from batchexec.local.server import LocalBatch
-from tests.batchexec.local_helpers import Batch, refused, requirements, until
+from tests.batchexec.local_helpers import Batch, refused, requirements
+from tests.processes import wait_for
 
 ROLE = "arn:aws:iam::123456789012:role/execution"
 MAIN = {"name": "main", "image": "x", "resourceRequirements": requirements("1", "2048")}
@@ -62,7 +63,7 @@ def test_the_essential_container_of_a_task_runs_with_its_overrides(batch: Batch)
     (container,) = attempt["taskProperties"][0]["containers"]
     assert (container["name"], container["exitCode"]) == ("main", 5)
     assert attempt["taskProperties"][0]["taskArn"].startswith("arn:aws:ecs:")
-    lines = until(lambda: _lines(batch, main["logStreamName"]))
+    lines = wait_for(lambda: _lines(batch, main["logStreamName"]))
     assert lines == ["a b"]
 
 
@@ -114,7 +115,7 @@ def test_a_task_has_the_time_to_stop_that_it_asks_for(batch: Batch, tmp_path: Pa
     register(batch, "long", {**MAIN, "stopTimeout": 90})
     command = ["sh", "-c", f"trap '' TERM; touch {tmp_path}/ready; {FOREVER}"]
     job = submit(batch, "long", {"name": "main", "command": command})
-    until((tmp_path / "ready").exists)
+    wait_for((tmp_path / "ready").exists)
     started = batch.until_status(job, "RUNNING")
     batch.client.terminate_job(jobId=job, reason="x")
     detail = batch.finished(job)
@@ -149,7 +150,7 @@ def test_only_the_first_process_is_told_to_stop(
     job = batch.submit(
         "sh", "-c", f'{end}; (sh -c "$0") & {wait}; touch {tmp_path}/go; wait', child
     )
-    until((tmp_path / "go").exists)
+    wait_for((tmp_path / "go").exists)
     batch.client.terminate_job(jobId=job, reason="x")
     assert batch.finished(job)["container"]["exitCode"] == 7
     assert (tmp_path / "told").exists()

@@ -89,7 +89,7 @@ def pauses(watch: Watch, detail: Any, number: int, began: float) -> list[int]:
     """The seconds from each of some polls to the next, if AWS always says the same."""
     found, now = [], began
     for _ in range(number):
-        watch.tell(detail, now)
+        watch.tell(detail, now, now)
         found.append(round(watch.due - now))
         now = watch.due
     return found
@@ -196,7 +196,7 @@ def test_a_poll_that_fails_changes_nothing_that_is_known():
 
     client: Any = Away()
     watch = Watch("b-1")
-    watch.tell(RUNNING, time.monotonic())
+    watch.tell(RUNNING, time.monotonic(), time.monotonic())
     watch.due = 0.0
     assert Poller(client).look([watch]) > 5
     assert (watch.detail, watch.polled, watch.unknown_since) == (RUNNING, 1, None)
