@@ -12,7 +12,6 @@ import sys
 from contextlib import closing
 from pathlib import Path
 from types import SimpleNamespace
-from typing import Any
 
 import pytest
 from django.db import connection
@@ -61,22 +60,16 @@ def test_a_canary_that_does_not_come_home_is_given_up_and_removed(patient, batch
     wait_for(lambda: all_are_over(patient, batch))
 
 
-def flown_in_vain(start: Any, database_url: str) -> str:
-    """The one fault that a doctor has found."""
-    options = ("--canary", "--canary-limit", "3600")
-    doctor = start("batchexec", "doctor", *options, DATABASE_URL=database_url)
-    assert doctor.wait(300) == 1, doctor.output
-    (line,) = [one for one in doctor.output.splitlines() if one.startswith("fault ")]
-    return line
-
-
 def test_a_container_on_another_database_is_explained_as_soon_as_it_has_ended(
     patient, start, tmp_path, monkeypatch
 ):
     own = os.environ["DATABASE_URL"]
     # As with localbatch that was started before the variable was set.
     monkeypatch.setenv("DATABASE_URL", f"sqlite:///{tmp_path}/another")
-    line = flown_in_vain(start, own)
+    options = ("--canary", "--canary-limit", "3600")
+    doctor = start("batchexec", "doctor", *options, DATABASE_URL=own)
+    assert doctor.wait(300) == 1, doctor.output
+    (line,) = [one for one in doctor.output.splitlines() if one.startswith("fault ")]
     assert "canary: The canary failed: its Batch job ended as FAILED with exit code " in line
     assert "; its log ends with: " in line
     assert " Cure: " in line
@@ -85,19 +78,25 @@ def test_a_container_on_another_database_is_explained_as_soon_as_it_has_ended(
 
 
 def test_a_container_that_knows_no_such_job_ends_the_flight_with_the_truth(
-    patient, start, tmp_path, monkeypatch
+    patient, tmp_path, monkeypatch
 ):
     """No runner registered, so the attempt is free, and its row is scheduled again."""
     if connection.vendor != "sqlite":
         pytest.skip("A copy of the database is quickly made.")
-    own, other = os.environ["DATABASE_URL"], tmp_path / "other"
+    # It isn't due again while the doctor looks, however slow that is.
+    later = dt.timedelta(hours=1)
+    monkeypatch.setattr(Canary, "reschedule_at", lambda self, now, _: now + later, raising=False)
+    other = tmp_path / "other"
     with closing(sqlite3.connect(other)) as copy:
         connection.ensure_connection()
         connection.connection.backup(copy)
     monkeypatch.setenv("DATABASE_URL", f"sqlite:///{other}")
-    line = flown_in_vain(start, own)
-    assert "its Batch job ended as FAILED with exit code 4 " in line
-    assert "the container works on another database than this process" in line
+    steps, verdict = canary.fly(Deployment(""), 3600, lambda step: None)
+    assert verdict.level == FAULT
+    assert "its Batch job ended as FAILED with exit code 4 " in verdict.text
+    said = f"{verdict.text} {verdict.cure}"
+    assert "the container works on another database than this process" in said
+    assert sum(step.text.startswith("submitted as Batch job") for step in steps) == 1
     assert Job.objects.count() == 0
     assert BatchJob.objects.count() == 0
 
