@@ -40,6 +40,9 @@ hypothesis.load_profile("tests")
 #: Threads of a worker in the tests' process. Idle ones, as a crew's, read no settings.
 WATCHING = ("batchexec-poller", "batchexec-rows", "batchexec-traces", "doctor-", "jobs-")
 
+# Collecting makes little garbage. `pytest_collection_finish` switches it on again.
+gc.disable()
+
 # A shell's background process ignores Ctrl-C, and so would all that tests start.
 if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
     signal.signal(signal.SIGINT, signal.default_int_handler)
@@ -61,8 +64,8 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
 
 def pytest_collection_finish() -> None:
     """What is loaded by now stays, so the garbage collector needn't go through it."""
-    gc.collect()
     gc.freeze()
+    gc.enable()
 
 
 def pytest_terminal_summary(terminalreporter: Any, config: pytest.Config) -> None:

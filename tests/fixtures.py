@@ -18,7 +18,15 @@ from jobs import Worker, databases
 from jobs import store as stores
 from jobs.models import Job
 from jobs.store import store_for
-from tests.processes import FAST, LATE, ROOT, Process, database_url, processes
+from tests.processes import (
+    FAST,
+    LATE,
+    ROOT,
+    Process,
+    database_url,
+    in_a_thread,
+    processes,
+)
 from tests.servers import PATIENT, DocumentDB, Mongo, Postgres, Server, free_port, wait_for_port
 
 if TYPE_CHECKING:
@@ -73,9 +81,10 @@ def lose_reply(monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[[str], None
 # AWS Batch on this machine
 
 
-@pytest.fixture(scope="session")
-def _boto3_reads_its_files_once() -> None:
-    """Else each of a test's clients parses megabytes of endpoints."""
+def pytest_configure() -> None:
+    """boto3 reads its files once. Else each of a test's clients, and moto when it is
+    imported, parses megabytes of endpoints.
+    """
     import botocore.session
 
     loader = botocore.session.create_loader()
@@ -83,7 +92,7 @@ def _boto3_reads_its_files_once() -> None:
 
 
 @pytest.fixture
-def local_batch(_boto3_reads_its_files_once: None) -> Iterator[Callable[..., LocalBatch]]:
+def local_batch() -> Iterator[Callable[..., LocalBatch]]:
     """Starts servers with a queue and a definition, and with LocalBatch's own options.
     They are ended with the test.
 
@@ -151,6 +160,23 @@ def worker(batch: LocalBatch, settings: Any) -> Iterator[Callable[..., Worker]]:
     yield make
     for one in made:
         batch_execution_of(one).close()
+
+
+@pytest.fixture
+def working(worker: Callable[..., Worker]) -> Iterator[Callable[..., Worker]]:
+    """Workers in this process that work until the test ends.
+
+    A process costs ten times as much: only what is signalled or killed needs its own.
+    """
+    with ExitStack() as stack:
+
+        def begun(**options: Any) -> Worker:
+            one = worker(**options)
+            stack.enter_context(in_a_thread(one.start))
+            stack.callback(one.stop)
+            return one
+
+        yield begun
 
 
 @pytest.fixture

@@ -63,7 +63,7 @@ RULES = (
     # These take long, and lint or a test nearby shows the most of it.
     Rule("batchexec/test_slow_objects.py", all="mongodb sqlite documentdb", short=""),
     Rule(
-        "e2e/test_pictures.py project/test_types.py project/test_hanging.py",
+        "e2e/test_overview.py e2e/test_pictures.py project/test_types.py project/test_hanging.py",
         all="mongodb",
         short="",
     ),
@@ -95,7 +95,7 @@ RULES = (
         "batchexec/test_reconcile.py",
         all="mongodb sqlite documentdb",
         short="mongodb sqlite",
-        some="test_a_registered_runner_without_a_marker test_a_job_in_batch_is_listed",
+        some="test_a_job_in_batch_is_listed",
     ),
     Rule("batchexec/test_markers.py", all="mongodb sqlite documentdb", short="mongodb sqlite"),
     Rule("batchexec", all="mongodb sqlite documentdb", short="sqlite"),
@@ -146,13 +146,17 @@ RULES = (
         "jobs/test_runjob.py",
         all="mongodb sqlite postgres documentdb",
         short="mongodb sqlite",
-        some="test_performs test_a_container_performs",
+        some="test_a_container_performs",
     ),
+    # Conformance tests prove of each database what these build on.
     Rule(
-        "jobs/test_activity.py",
+        "faults/test_workers.py jobs/test_activity.py jobs/test_admin_actions.py "
+        "jobs/test_admin_pauses.py jobs/test_error_groups.py jobs/test_importing.py "
+        "jobs/test_interfaces.py jobs/test_jobs_filters.py jobs/test_overview.py "
+        "jobs/test_parity.py jobs/test_pausing.py jobs/test_progress.py "
+        "tasks/test_enqueueing.py tasks/test_performing.py tasks/test_waiting.py",
         all="mongodb sqlite postgres documentdb",
-        short="mongodb sqlite",
-        some="not test_what_a_job_makes_of_itself",
+        short="mongodb",
     ),
     Rule(
         "jobs/test_admin.py",
@@ -177,11 +181,13 @@ LONGEST = (
 )
 
 
-@cache  # of many tests of one file
+# What is asked of a path is asked for many tests of one file.
+@cache
 def is_long(path: Path) -> bool:
     return _is_of(path, LONGEST)
 
 
+@cache
 def rule_of(path: Path) -> Rule:
     return next(rule for rule in RULES if rule.names(path))
 

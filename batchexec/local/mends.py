@@ -6,7 +6,7 @@ condition has left out until now, and leaves alone what moto can't change. AWS::
 in a list isn't an entry, and RetainExceptOnCreate is kept to. A stack is deleted with
 all that is in it (`removals`), and what is deleted is let go of. AWS Batch has a role
 of its own. A task of ECS comes to its end: nothing runs in it, but it says that it has
-succeeded.
+succeeded. A region has none of the thousand machine images that moto would make.
 """
 
 from __future__ import annotations
@@ -17,6 +17,7 @@ from typing import Any
 from moto.cloudformation import parsing
 from moto.cloudformation.models import ChangeSet, Stack
 from moto.core.common_models import BaseModel
+from moto.ec2.models.amis import AmiBackend
 from moto.iam.models import iam_backends
 from moto.moto_api import state_manager
 
@@ -44,6 +45,8 @@ def mend() -> None:
     mended.apply = _with_outputs(ChangeSet.apply)
     mended = BaseModel
     mended.__new__ = _untracked
+    mended = AmiBackend
+    mended._load_amis = _without_images
     removals.mend()
     setattr(mended, MENDED, True)
 
@@ -51,6 +54,10 @@ def mend() -> None:
 def _untracked(cls: Any, *args: Any, **options: Any) -> Any:
     """moto keeps every object that it has ever made, for a page that we don't serve."""
     return object.__new__(cls)
+
+
+def _without_images(network: Any) -> None:
+    """They would take longer than all else that a server needs before it is up."""
 
 
 def _with_outputs(original: Any) -> Any:

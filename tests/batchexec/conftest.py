@@ -2,15 +2,24 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import pytest
 
 from batchexec.conf import settings as batchexec_options
 from batchexec.doctor import deployment, rounds
+from jobs import Worker
 from jobs.conf import settings as jobs_options
 from tests.batchexec.patients import KEY, Patient
-from tests.processes import FAST
+from tests.processes import FAST, LEASE
+
+
+@pytest.fixture
+def heir(working: Callable[..., Worker], settings: Any) -> Callable[..., Worker]:
+    """Starts who comes after a worker that was killed, and soon sweeps what it left."""
+    settings.JOBS = {**settings.JOBS, "LEASE": LEASE}
+    return working
 
 
 @pytest.fixture

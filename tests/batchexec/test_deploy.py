@@ -46,9 +46,7 @@ OPTIONS = (
 
 
 @pytest.fixture(scope="module")
-def deployed(
-    tmp_path_factory: pytest.TempPathFactory, _boto3_reads_its_files_once: None
-) -> Iterator[Account]:
+def deployed(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Account]:
     with account(tmp_path_factory.mktemp("account")) as made:
         made.deploy("--image", made.image(), *OPTIONS)
         yield made

@@ -26,9 +26,7 @@ STACKS = ["roles", "base", "batch", "service", "alarms"]
 
 
 @pytest.fixture(scope="module")
-def deployed(
-    tmp_path_factory: pytest.TempPathFactory, _boto3_reads_its_files_once: None
-) -> Iterator[Account]:
+def deployed(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Account]:
     with account(tmp_path_factory.mktemp("account")) as made:
         made.deploy("--image", made.image(), *made.network(), *CHOSEN)
         yield made
@@ -146,7 +144,6 @@ def test_what_cannot_be_changed_later_is_refused_at_once(deployed: Account) -> N
         deployed.deploy("--fair-share", "true")
 
 
-@pytest.mark.usefixtures("_boto3_reads_its_files_once")
 def test_a_first_deployment_that_fails_says_what_is_left_and_how_to_remove_it(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -23,9 +23,7 @@ KEYS = [f"arn:aws:kms:us-east-1:123456789012:key/{name}" for name in "abc"]
 
 
 @pytest.fixture(scope="module")
-def deployed(
-    tmp_path_factory: pytest.TempPathFactory, _boto3_reads_its_files_once: None
-) -> Iterator[Account]:
+def deployed(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Account]:
     with account_deployed_from_ci(tmp_path_factory.mktemp("account")) as made:
         yield made
 
@@ -238,7 +236,6 @@ def test_a_secret_named_without_its_random_characters_is_used_by_its_whole_arn(
     assert short not in readable(deployed)
 
 
-@pytest.mark.usefixtures("_boto3_reads_its_files_once")
 def test_secrets_that_are_made_are_encrypted_by_the_key_that_is_named(
     tmp_path: Any, migrations: Any
 ) -> None:

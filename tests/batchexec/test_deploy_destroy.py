@@ -18,7 +18,7 @@ from moto.cloudformation.models import CloudFormationBackend
 from batchexec.deploying.secrets import Secrets
 from tests.batchexec.deployments import LEFT_OUT, account, call, deployed_account
 
-pytestmark = [LEFT_OUT, pytest.mark.usefixtures("_boto3_reads_its_files_once")]
+pytestmark = LEFT_OUT
 
 
 def test_destroy_asks_and_keeps_data_unless_it_is_told(

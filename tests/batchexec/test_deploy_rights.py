@@ -29,9 +29,7 @@ RELEASED = {
 
 
 @pytest.fixture(scope="module")
-def deployed(
-    tmp_path_factory: pytest.TempPathFactory, _boto3_reads_its_files_once: None
-) -> Iterator[Account]:
+def deployed(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Account]:
     with account_deployed_from_ci(tmp_path_factory.mktemp("account")) as made:
         yield made
 

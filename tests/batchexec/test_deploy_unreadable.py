@@ -27,9 +27,7 @@ ANSWERS = {
 
 
 @pytest.fixture(scope="module")
-def deployed(
-    tmp_path_factory: pytest.TempPathFactory, _boto3_reads_its_files_once: None
-) -> Iterator[Account]:
+def deployed(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Account]:
     with deployed_account(tmp_path_factory.mktemp("account")) as made:
         yield made
 

@@ -27,9 +27,7 @@ SECRET = f"arn:aws:secretsmanager:us-east-1:{NUMBER}:secret:x-AbCdEf"
 
 
 @pytest.fixture(scope="module")
-def empty(
-    tmp_path_factory: pytest.TempPathFactory, _boto3_reads_its_files_once: None
-) -> Iterator[Account]:
+def empty(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Account]:
     with account(tmp_path_factory.mktemp("account")) as made:
         yield made
 

@@ -99,14 +99,14 @@ def test_what_is_submitted_names_the_job_and_its_resources_and_nothing_secret(
     assert "hush-hush" not in str(detail)
 
 
-def test_a_killed_worker_is_replaced_without_a_second_submission(batch, worker, start, tmp_path):
+def test_a_killed_worker_is_replaced_without_a_second_submission(batch, start, heir, tmp_path):
     log, go = tmp_path / "log", tmp_path / "go"
     job = jobs.enqueue(Wait(str(log), str(go)))
     victim = start("jobworker", "--batch", "--name", "victim")
     wait_for(lambda: lines(log), what="the container began")
     victim.kill()
     expire_leases()
-    start("jobworker", "--batch", "--name", "heir")
+    heir(name="heir")
     wait_for(lambda: row(job).locked_by == "heir", what="the heir took over")
     assert (row(job).epoch, row(job).attempts, row(job).state) == (0, 0, State.RUNNING)
     go.touch()
@@ -147,8 +147,7 @@ def test_a_container_that_finishes_without_a_watcher_is_not_run_again(
     BatchJob.objects.filter(job_id=str(job.pk)).update(
         updated_at=timezone.now() - dt.timedelta(hours=1)
     )
-    sweeper = start("jobworker", "--batch", "--exit-on-complete")
-    assert sweeper.wait() == 0
+    worker(exit_on_complete=True).start()
     assert not BatchJob.objects.exists()
     assert submissions(batch) == 1
 
@@ -280,12 +279,10 @@ def test_a_job_that_batch_has_forgotten_is_given_up_only_after_a_while(batch, wo
     assert "no longer knows the job" in row(job).last_error
 
 
-def test_a_cancelled_job_is_terminated_and_its_container_records_nothing(
-    batch, worker, start, tmp_path
-):
+def test_a_cancelled_job_is_terminated_and_its_container_records_nothing(batch, working, tmp_path):
     log = tmp_path / "log"
     job = jobs.enqueue(Wait(str(log), str(tmp_path / "never")))
-    start("jobworker", "--batch")
+    working()
     wait_for(lambda: lines(log))
     assert transitions.cancel(row(job))
     wait_for(lambda: not BatchJob.objects.exists(), what="the Batch job was followed to its end")

@@ -69,10 +69,10 @@ def test_nothing_is_found_where_all_is_well(batchjobs):
     assert batchjobs("show", "nothing")[0] == 4
 
 
-def test_a_job_in_batch_is_listed_and_shown(batchjobs, start, tmp_path):
+def test_a_job_in_batch_is_listed_and_shown(batchjobs, working, tmp_path):
     log, go = tmp_path / "log", tmp_path / "go"
     job = jobs.enqueue(Wait(str(log), str(go)))
-    start("jobworker", "--batch")
+    working()
     wait_for(lambda: lines(log), what="the container began")
     marker = wait_for(
         lambda: BatchJob.objects.exclude(batch_job_id="").first(), what="its id was recorded"

@@ -17,7 +17,7 @@ from batchexec.models import BatchJob
 from batchexec.process import standstill
 from jobs.models import State
 from tests.batchexec.places import add_definition, add_queue, asking
-from tests.processes import LEASE, expire_leases, lines, released, row, wait_for
+from tests.processes import expire_leases, lines, released, row, wait_for
 from tests.samples import Append
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -254,7 +254,7 @@ def test_a_jobs_own_queue_or_definition_that_is_unusable_fails_its_attempt(
 
 
 def test_a_worker_that_dies_while_its_job_waits_leaves_it_to_the_next(
-    batch, worker, start, client_of, tmp_path
+    batch, start, heir, settings, client_of, tmp_path
 ):
     client, log = client_of(batch), tmp_path / "log"
     disable(client, "delayed-jobs")
@@ -270,7 +270,8 @@ def test_a_worker_that_dies_while_its_job_waits_leaves_it_to_the_next(
     disable(client, "delayed-jobs")
     batch.set_faults([])
     # The next one's settings name another queue, and the job goes there.
-    start("jobworker", "--batch", BATCHEXEC_JOB_QUEUE="another", JOBS_LEASE=str(LEASE))
+    settings.BATCHEXEC = {**settings.BATCHEXEC, "JOB_QUEUE": "another"}
+    heir()
     wait_for(lambda: row(job) is None, what="the heir submitted it")
     assert lines(log) == ["performed"]
     assert [one["reply"] for one in batch.calls()["submissions"] if one["accepted"]] == [200]

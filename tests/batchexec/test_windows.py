@@ -25,7 +25,6 @@ from jobs.models import Job, State
 from tests.crash import died_at
 from tests.fixtures import batch_execution_of
 from tests.processes import (
-    LEASE,
     expire_leases,
     late,
     lines,
@@ -70,7 +69,7 @@ def used_up(batch) -> bool:
 )
 @pytest.mark.parametrize("place", ["before", "after"])
 def test_1_2_3_6_7_8_a_worker_that_is_killed_at_any_step_is_replaced_and_the_job_runs_once(
-    batch, start, tmp_path, step, place
+    batch, start, heir, tmp_path, step, place
 ):
     log = tmp_path / "log"
     job = jobs.enqueue(Append(str(log)))
@@ -78,7 +77,7 @@ def test_1_2_3_6_7_8_a_worker_that_is_killed_at_any_step_is_replaced_and_the_job
     assert victim.wait() == -signal.SIGKILL
     assert died_at(f"{place}:{step}") in victim.output
     expire_leases()
-    start("jobworker", "--batch", JOBS_LEASE=str(LEASE))
+    heir()
     wait_for(
         lambda: row(job) is None and not BatchJob.objects.exists(),
         what="the heir brought it to its end",
@@ -90,7 +89,7 @@ def test_1_2_3_6_7_8_a_worker_that_is_killed_at_any_step_is_replaced_and_the_job
 @pytest.mark.parametrize("step", ["classify", "reschedule", "clear"])
 @pytest.mark.parametrize("place", ["before", "after"])
 def test_7_8_a_worker_that_is_killed_while_it_records_a_dead_execution_counts_one_attempt(
-    batch, start, tmp_path, step, place
+    batch, start, heir, tmp_path, step, place
 ):
     batch.set_faults(["Container:pull-error:times=1"])
     job = jobs.enqueue(Append(str(tmp_path / "log")))
@@ -98,7 +97,7 @@ def test_7_8_a_worker_that_is_killed_while_it_records_a_dead_execution_counts_on
     assert victim.wait() == -signal.SIGKILL
     assert died_at(f"{place}:{step}") in victim.output
     expire_leases()
-    start("jobworker", "--batch", JOBS_LEASE=str(LEASE))
+    heir()
     make_due(job)
     wait_for(lambda: row(job) is None, what="the second attempt succeeded")
     assert lines(tmp_path / "log") == ["performed"]
@@ -175,14 +174,14 @@ def test_4_of_several_of_one_name_one_is_adopted_and_a_started_one_is_not_termin
 
 
 def test_5_a_worker_that_is_paused_beyond_its_lease_changes_nothing_when_it_wakes(
-    batch, start, tmp_path
+    batch, start, heir, tmp_path
 ):
     log, go = tmp_path / "log", tmp_path / "go"
     job = jobs.enqueue(Wait(str(log), str(go)))
     paused = start("jobworker", "--batch", "--name", "paused")
     wait_for(lambda: lines(log))
     paused.send(signal.SIGSTOP)
-    start("jobworker", "--batch", "--name", "heir", JOBS_LEASE=str(LEASE))
+    heir(name="heir")
 
     def taken_over() -> bool:
         expire_leases(locked_by="paused")

@@ -25,6 +25,7 @@ LEFT_OUT = (
     "batchexec/test_deploy_values.py",
     "batchexec/test_slow_objects.py",
     "e2e/test_many.py",
+    "e2e/test_overview.py",
     "e2e/test_pictures.py",
     "jobs/test_locked_tables.py",
     "project/test_hanging.py",
