@@ -13,9 +13,17 @@ import jobs
 from tests.limits import end_is_near
 from tests.samples import append
 
+
+def deadlock() -> None:
+    """Waits for itself, which no signal ends, and costs the processor nothing."""
+    libc, mutex = ctypes.PyDLL(None), ctypes.create_string_buffer(128)
+    libc.pthread_mutex_lock(mutex)
+    libc.pthread_mutex_lock(mutex)
+
+
 WAYS = {
     "regex": lambda: re.match(r"(a+)+$", "a" * 60 + "b"),
-    "sum": lambda: sum(range(10**15)),  # looks for no signal
+    "deadlock": deadlock,
     "sleep": lambda: ctypes.PyDLL(None).sleep(3600),  # keeps the interpreter's lock
 }
 

@@ -58,7 +58,7 @@ def test_a_reaper_is_not_held_by_an_object_that_is_stuck_in_c_code(
 @pytest.mark.parametrize("place", ["import", "max_attempts"])
 def test_the_reaper_of_another_worker_process_is_not_held(start, tmp_path, place):
     log = tmp_path / "log"
-    job = died(Stuck(str(log), place, "sum", os.getpid()))
+    job = died(Stuck(str(log), place, "deadlock", os.getpid()))
     following = jobs.enqueue(Record())
     stuck = {"STUCK_LOG": str(log)} if place == "import" else {}
     worker = start(
@@ -94,7 +94,7 @@ def test_a_worker_that_is_stuck_with_a_job_is_ended_once_and_no_other_follows_it
     start, tmp_path, place
 ):
     log = tmp_path / "log"
-    job = jobs.enqueue(Stuck(str(log), place, "sum", os.getpid()))
+    job = jobs.enqueue(Stuck(str(log), place, "deadlock", os.getpid()))
     options = {"JOBS_PLUGINS": PLUGINS, "JOBS_MAX_RUN_TIME": "10", "ASKED_FOR": "10"}
     worker = start("jobworker", "--name", "stuck", **options)
     assert worker.wait() == -9

@@ -11,6 +11,7 @@ from typing import Any
 import jobs.tasks
 from jobs.tasks import compat
 from tests.samples import calls
+from tests.stuck import deadlock
 from tests.tasks.backends import Labelled
 
 task = sys.modules[compat.NAME].task
@@ -113,7 +114,7 @@ def endless() -> None:
 @task
 @jobs.tasks.options(max_run_time=0.5)
 def stuck() -> None:
-    sum(range(10**15))  # in C code, which looks for no signal
+    deadlock()
 
 
 def plain(value: int) -> int:
