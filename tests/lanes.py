@@ -99,6 +99,8 @@ RULES = (
     ),
     Rule("batchexec/test_markers.py", all="mongodb sqlite documentdb", short="mongodb sqlite"),
     Rule("batchexec", all="mongodb sqlite documentdb", short="sqlite"),
+    # Only SQLite is one file, and this keeps many processes busy with it.
+    Rule("faults/test_one_file.py", all="sqlite", short=""),
     # So many jobs take the stand-in for MongoDB minutes.
     Rule("e2e/test_many.py", all="sqlite postgres", short=""),
     # The sample application is one on MongoDB, and so is the demo.

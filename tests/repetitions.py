@@ -12,7 +12,8 @@ REPETITIONS = {
     "batchexec/test_catalogue.py": "test_twenty_jobs",
     "batchexec/test_credentials.py": "[a_role's_token [a_login [a_profile [half_a_key "
     "untouched[a_command untouched[a_task_role untouched[none",
-    "batchexec/test_denials.py": "[own_requests_only]",
+    "batchexec/test_denials.py": "[own_requests_only] test_expired_credentials "
+    "test_a_request_that_was_taken",
     "batchexec/test_deploy.py": "test_a_second_environment test_what_is_done_once",
     "batchexec/test_deploy_alarms.py": "counted[not_migrated] counted[a_wrong_setting]",
     "batchexec/test_deploy_rights.py": "test_the_deployment_role_can",
@@ -21,13 +22,14 @@ REPETITIONS = {
     "batchexec/test_doctor.py": "test_a_fault_is_exit [without_environments] "
     "[with_a_wrong_setting] [without_image] [without_definition] [with_another_database] "
     "[without_execution_role] [with_garbage_for_a_lease] [for_another_processor] "
-    "[with_another_lease] [without_log_group] [without_repository]",
+    "[with_another_lease] [without_log_group] [without_repository] [with_another_key]",
     "batchexec/test_doctor_canary.py": "takes_its_canary_along test_a_canary_that_does_not "
     "flies_once_more test_a_container_that_knows_no test_a_container_on_another",
     "batchexec/test_elsewhere.py": "test_a_job_that_was_to_be_deleted "
     "test_a_batch_job_is_left test_a_cancelled_job_that_is_deleted",
     "batchexec/test_fallback.py": "test_a_queue_that_is_disabled_behind [invalid",
-    "batchexec/test_handover.py": "batch_job[1] test_a_submission_that_never_arrived [503-after]",
+    "batchexec/test_handover.py": "batch_job[1] test_a_submission_that_never_arrived "
+    "[503-after] batch_job[2] test_several_slots test_each_attempt",
     "batchexec/test_job_logs.py": "test_a_worker_that_is_told_to_stop test_the_log_of_a_failed_job",
     "batchexec/test_kills.py": "given_back[ at_most[before-1] at_that[after]",
     "batchexec/test_late_words.py": "test_an_attempt_that_somebody test_a_silent_runner "
@@ -36,7 +38,7 @@ REPETITIONS = {
     "batchexec/test_placement.py": "a_pod[container1] properties[containers1] limit[asked2 "
     "too[defined1 too[defined2 limit[asked1 limit[asked3 submitted[asked2 submitted[asked3 "
     "submitted[asked5 submitted[asked6 properties[containers2 too[defined3 "
-    "test_a_job_goes_on_to_its_next_queue_after",
+    "test_a_job_goes_on_to_its_next_queue_after a_pod[ test_where_the_queue_may_not",
     "batchexec/test_preflight.py": "is_logged[options1 install[arguments1] "
     "start_with_it[options0 install[arguments2]",
     "batchexec/test_reconcile.py": "test_a_batch_job_that_is_over_is_no_stranger "
@@ -51,7 +53,8 @@ REPETITIONS = {
     "[before-record_status] [after-clear] [before-classify] [after-reschedule] "
     "[after-record_status] [after-record_submission] attempt[before-clear] test_a_spot "
     "test_17_expired [before-commit_intent] [before-hand_over] attempt[before-reschedule] "
-    "test_5_ DescribeJobs:403 [DescribeJobs:reset-before",
+    "test_5_ DescribeJobs:403 [DescribeJobs:reset-before test_12_the_same_container "
+    "test_3_4_a_list",
     "conformance/test_many.py": "test_memory_is_flat test_no_more_than_a_batch",
     "e2e/test_browser.py": "test_an_operator_deletes test_every_page test_an_operator_goes "
     "test_an_operator_finds test_errors_that_are_alike test_the_api_can_be_tried",
@@ -74,8 +77,9 @@ REPETITIONS = {
     "jobs/test_interfaces.py": "line[postgres",
     "jobs/test_jobs_terminal.py": "[extra1 [extra2 [extra3 [extra4 [extra5 whole[40] "
     "whole[80] test_watch_writes test_watch_shows_no_more test_no_bar test_nothing_is_cut "
-    "[extra0 test_watch_looks_on",
-    "jobs/test_moods.py": "[query [detach [reused-True] [descriptors-True] library[2] [close-False",
+    "[extra0 test_watch_looks_on test_watch_shows_what",
+    "jobs/test_moods.py": "[query [detach [reused-True] [descriptors-True] library[2] "
+    "[close-False standard_library[1] [detach-True]",
     "jobs/test_output.py": "[>/dev/full",
     "jobs/test_progress.py": "afterwards[runjob]",
     "jobs/test_runjob.py": "refused[-1] refused[x] job[-1] job[0] job[9999 job[a job[ffff",

@@ -27,6 +27,7 @@ LEFT_OUT = (
     "e2e/test_many.py",
     "e2e/test_overview.py",
     "e2e/test_pictures.py",
+    "faults/test_one_file.py",
     "jobs/test_locked_tables.py",
     "project/test_hanging.py",
     "project/test_types.py",
