@@ -50,8 +50,8 @@ pictures: $(VENV)/.dev ## write docs/pictures from the admin in a real browser
 
 # Two lanes run at a time, in several processes each, because the tests mostly wait. Every
 # process has its own database. WORKERS=0 runs a lane in one process. djongo's has but one,
-# so it runs beside the longest.
-WORKERS ?= 4
+# so it runs beside the longest. In a short run less is waited for.
+WORKERS ?= $(if $(TEST_SHORT),3,4)
 # A process that has nothing left takes over tests of another.
 PYTEST = -m pytest --numprocesses $(WORKERS) --dist worksteal
 LANES = $(MAKE) --no-print-directory --output-sync=target --jobs

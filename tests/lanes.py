@@ -121,8 +121,8 @@ RULES = (
         "jobs/test_jobs_terminal.py jobs/test_lifecycle.py jobs/test_liveness.py "
         "jobs/test_log_fields.py jobs/test_logs.py jobs/test_output.py "
         "jobs/test_testing.py "
-        "jobs/test_tracing.py tasks/test_batch.py tasks/test_cancelling.py "
-        "tasks/test_deaths.py tasks/test_fetching.py tasks/test_forged.py "
+        "jobs/test_tracing.py tasks/test_cancelling.py tasks/test_fetching.py "
+        "tasks/test_forged.py "
         "tasks/test_testing.py tasks/test_values.py tasks/test_ways.py tasks/test_workers.py",
         all="mongodb sqlite postgres documentdb",
         short="sqlite",
@@ -156,7 +156,8 @@ RULES = (
         "jobs/test_admin_pauses.py jobs/test_error_groups.py jobs/test_importing.py "
         "jobs/test_interfaces.py jobs/test_jobs_filters.py jobs/test_overview.py "
         "jobs/test_parity.py jobs/test_pausing.py jobs/test_progress.py "
-        "tasks/test_enqueueing.py tasks/test_performing.py tasks/test_waiting.py",
+        "tasks/test_batch.py tasks/test_deaths.py tasks/test_enqueueing.py "
+        "tasks/test_performing.py tasks/test_waiting.py",
         all="mongodb sqlite postgres documentdb",
         short="mongodb",
     ),
