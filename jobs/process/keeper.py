@@ -37,8 +37,8 @@ logger = get_logger(__name__)
 
 #: A message in the pipe is its length, then its marshalled fields.
 LENGTH = struct.Struct("=I")
-#: The keeper gathers messages for this many seconds, because waking a second process
-#: for every job would slow both down.
+#: After each look the keeper gathers messages for this many seconds, because waking a
+#: second process for every job would slow both down. It ends as soon as its worker has.
 GATHER = 0.05
 #: Bytes that wait for the next message; with that, they are less than an atomic write.
 MOST_UNTOLD = 2048
@@ -200,9 +200,9 @@ class _Child:
             if self._asked in readable:
                 self._fork()
             if self._told in readable:
-                time.sleep(GATHER)
                 if not self._receive():
                     return
+                time.sleep(GATHER)
             if os.getppid() != self._parent:
                 return  # the pipe may have been inherited by something that the job forked
             if time.monotonic() >= next_beat:
