@@ -61,7 +61,12 @@ RULES = (
     # Only there does somebody keep others from reading a table.
     Rule("jobs/test_locked_tables.py", all="postgres", short=""),
     # These take long, and lint or a test nearby shows the most of it.
-    Rule("batchexec/test_slow_objects.py", all="mongodb sqlite documentdb", short=""),
+    Rule(
+        "batchexec/test_doctor_canary.py batchexec/test_job_logs.py batchexec/test_late_words.py "
+        "batchexec/test_slow_objects.py",
+        all="mongodb sqlite documentdb",
+        short="",
+    ),
     Rule(
         "e2e/test_overview.py e2e/test_pictures.py project/test_types.py project/test_hanging.py",
         all="mongodb",
@@ -72,7 +77,7 @@ RULES = (
         "batchexec/test_deploy_again.py batchexec/test_deploy_allowed.py "
         "batchexec/test_deploy_destroy.py "
         "batchexec/test_deploy_failing.py batchexec/test_deploy_order.py "
-        "batchexec/test_deploy_values.py",
+        "batchexec/test_deploy_unreadable.py batchexec/test_deploy_values.py",
         all="mongodb",
         short="",
     ),
@@ -84,11 +89,8 @@ RULES = (
         all="mongodb",
         short="mongodb",
     ),
-    Rule(
-        "fuzz/test_api.py fuzz/test_loading.py",
-        all="mongodb sqlite postgres documentdb",
-        short="sqlite",
-    ),
+    Rule("fuzz/test_api.py", all="mongodb sqlite postgres documentdb", short=""),
+    Rule("fuzz/test_loading.py", all="mongodb sqlite postgres documentdb", short="sqlite"),
     # Of the database, the hand-over needs the conditional writes of test_markers.py.
     Rule("batchexec/test_windows.py", all="mongodb", short="sqlite"),
     Rule(

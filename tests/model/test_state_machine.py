@@ -21,7 +21,7 @@ ASKED_FOR = int(os.environ.get("MODEL_EXAMPLES") or 0)
 USUAL = ALL = 200
 if SHORT:
     # The queue is the same on both databases. The stand-in for MongoDB is slow.
-    USUAL = 25 if connection.vendor == "sqlite" else 10
+    USUAL = 15 if connection.vendor == "sqlite" else 10
 
 #: What a run of all examples must have come across to be worth anything.
 INTERESTING = {
