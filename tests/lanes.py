@@ -3,8 +3,8 @@
 `make test-all` runs each test on every database where it can make a difference, and
 the others once. `make test` sees each guarantee once: what conformance tests prove of
 a database isn't proved again by what builds on it, and costly cases of one guarantee
-aren't all tried. So most tests of a short run are in the lane of SQLite, the cheapest
-database. Both lanes then take equally long.
+aren't all tried. Processes and servers are what costs most, so the hand-over is in the
+lane of SQLite, the cheapest database. Both lanes of a short run take equally long.
 """
 
 from __future__ import annotations
