@@ -50,7 +50,8 @@ pictures: $(VENV)/.dev ## write docs/pictures from the admin in a real browser
 
 # Two lanes run at a time, in several processes each, because the tests mostly wait. Every
 # process has its own database. WORKERS=0 runs a lane in one process. djongo's has but one,
-# so it runs beside the longest. In a short run less is waited for.
+# so it runs beside the longest: what it needs is installed before. In a short run less is
+# waited for.
 WORKERS ?= $(if $(TEST_SHORT),3,4)
 # A process that has nothing left takes over tests of another.
 PYTEST = -m pytest --numprocesses $(WORKERS) --dist worksteal
@@ -61,7 +62,7 @@ unexport PYTHONDONTWRITEBYTECODE
 test: $(VENV)/.dev ## lint, types, and the tests on MongoDB's protocol and on SQLite, shortened
 	@TEST_SHORT=1 $(LANES) 3 lint test-sqlite test-mongodb
 
-test-all: lint ## the same unabridged, the tests on PostgreSQL and djongo, and the wheel's
+test-all: lint $(DJONGO_VENV)/.installed ## the same unabridged, the tests on PostgreSQL and djongo, and the wheel's
 	@$(LANES) 2 test-mongodb test-djongo test-sqlite test-postgres test-package
 
 test-mongodb: $(VENV)/.dev
