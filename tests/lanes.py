@@ -182,7 +182,8 @@ RULES = (
 #: while the others have nothing left to do.
 LONGEST = (
     "model e2e/test_demo.py project/test_schema.py project/test_slow_clients.py "
-    "faults/test_time_limits.py faults/test_database.py faults/test_workers.py"
+    "faults/test_time_limits.py faults/test_database.py faults/test_workers.py "
+    "batchexec/test_kills.py"
 )
 
 

@@ -17,7 +17,7 @@ from tests.processes import FAST, LEASE
 
 @pytest.fixture
 def heir(working: Callable[..., Worker], settings: Any) -> Callable[..., Worker]:
-    """Starts who comes after a worker that was killed, and soon sweeps what it left."""
+    """Starts who comes after a worker, and soon sweeps, as its lease is short."""
     settings.JOBS = {**settings.JOBS, "LEASE": LEASE}
     return working
 

@@ -222,7 +222,7 @@ def test_a_cancelled_job_that_is_deleted_in_the_admin_is_still_terminated(
 
 
 def test_a_job_that_was_to_be_deleted_and_was_kept_after_all_goes_on(
-    batch, worker, start, heir, tmp_path
+    batch, worker, start, working, tmp_path
 ):
     job, marker, watching = in_batch(start, tmp_path)
     assert markers.mark_unwanted([str(job.pk)]) == 1
@@ -230,7 +230,7 @@ def test_a_job_that_was_to_be_deleted_and_was_kept_after_all_goes_on(
     expire_leases()
     BatchJob.objects.update(updated_at=timezone.now() - dt.timedelta(hours=1))
     assert batch_execution_of(worker()).sweeper.sweep(Job) == 0
-    heir(name="heir")
+    working(name="heir")
     wait_for(lambda: row(job).locked_by == "heir", what="the heir took over")
     (tmp_path / "never").touch()
     wait_for(lambda: row(job) is None and not BatchJob.objects.exists())

@@ -99,14 +99,14 @@ def test_what_is_submitted_names_the_job_and_its_resources_and_nothing_secret(
     assert "hush-hush" not in str(detail)
 
 
-def test_a_killed_worker_is_replaced_without_a_second_submission(batch, start, heir, tmp_path):
+def test_a_killed_worker_is_replaced_without_a_second_submission(batch, start, working, tmp_path):
     log, go = tmp_path / "log", tmp_path / "go"
     job = jobs.enqueue(Wait(str(log), str(go)))
     victim = start("jobworker", "--batch", "--name", "victim")
     wait_for(lambda: lines(log), what="the container began")
     victim.kill()
     expire_leases()
-    heir(name="heir")
+    working(name="heir")
     wait_for(lambda: row(job).locked_by == "heir", what="the heir took over")
     assert (row(job).epoch, row(job).attempts, row(job).state) == (0, 0, State.RUNNING)
     go.touch()

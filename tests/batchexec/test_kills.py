@@ -41,7 +41,7 @@ def crashing(start, point: str, **extra: str):
 
 @pytest.mark.parametrize("place", ["before", "after"])
 def test_a_worker_that_is_killed_while_it_puts_a_job_off_is_replaced_and_the_attempt_given_back(
-    batch, start, heir, tmp_path, place
+    batch, start, working, tmp_path, place
 ):
     point = f"{place}:put_off"
     job = told_to_end(batch, start, tmp_path)
@@ -50,7 +50,7 @@ def test_a_worker_that_is_killed_while_it_puts_a_job_off_is_replaced_and_the_att
     notice_now(batch)
     assert (row(job).attempts, BatchJob.objects.get().epoch) == (1, 0)
     (tmp_path / "go").touch()
-    heir()
+    working()
     wait_for(
         lambda: row(job) is None and not BatchJob.objects.exists(),
         what="the heir brought it to its end",
@@ -62,7 +62,7 @@ def test_a_worker_that_is_killed_while_it_puts_a_job_off_is_replaced_and_the_att
 
 @pytest.mark.parametrize(("place", "attempts"), [("before", 1), ("after", 0)])
 def test_a_worker_that_is_killed_while_it_gives_an_attempt_back_gives_it_back_once_at_most(
-    batch, start, heir, tmp_path, place, attempts
+    batch, start, working, tmp_path, place, attempts
 ):
     point = f"{place}:refund"
     job = told_to_end(batch, start, tmp_path)
@@ -71,14 +71,14 @@ def test_a_worker_that_is_killed_while_it_gives_an_attempt_back_gives_it_back_on
     dies(crashing(start, point), point)
     assert row(job).attempts == attempts
     (tmp_path / "go").touch()
-    heir()
+    working()
     wait_for(lambda: row(job) is None and not BatchJob.objects.exists(), what="it was performed")
     assert [line.split()[0] for line in lines(tmp_path / "log")] == ["began", "began", "ended"]
 
 
 @pytest.mark.parametrize("place", ["before", "after"])
 def test_the_batch_job_of_a_deleted_row_is_terminated_though_the_worker_dies_at_that(
-    batch, start, heir, client_of, tmp_path, place
+    batch, start, working, client_of, tmp_path, place
 ):
     point = f"{place}:terminate"
     log = tmp_path / "log"
@@ -90,7 +90,7 @@ def test_the_batch_job_of_a_deleted_row_is_terminated_though_the_worker_dies_at_
     assert BatchJob.objects.get().state == BatchJob.State.UNWANTED
     long_ago = timezone.now() - dt.timedelta(hours=1)
     BatchJob.objects.update(updated_at=long_ago)  # nobody watches it
-    heir()
+    working()
     wait_for(lambda: not BatchJob.objects.exists(), what="the heir's sweep cleared the marker")
     (submitted,) = accepted(batch)
     (detail,) = client_of(batch).describe_jobs(jobs=[submitted["jobId"]])["jobs"]
