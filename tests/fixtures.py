@@ -18,15 +18,7 @@ from jobs import Worker, databases
 from jobs import store as stores
 from jobs.models import Job
 from jobs.store import store_for
-from tests.processes import (
-    FAST,
-    LATE,
-    ROOT,
-    Process,
-    database_url,
-    in_a_thread,
-    processes,
-)
+from tests.processes import FAST, LATE, ROOT, Process, database_url, in_a_thread, processes
 from tests.servers import PATIENT, DocumentDB, Mongo, Postgres, Server, free_port, wait_for_port
 
 if TYPE_CHECKING:

@@ -11,9 +11,9 @@ REPETITIONS = {
     "batchexec/test_batch_retries.py": "again[13] again[2] again[75]",
     "batchexec/test_catalogue.py": "test_twenty_jobs",
     "batchexec/test_credentials.py": "[a_role's_token [a_login [a_profile [half_a_key "
-    "untouched[a_command untouched[a_task_role untouched[none untouched[not_logged_in",
+    "untouched[a_command untouched[a_task_role untouched[none",
     "batchexec/test_denials.py": "[own_requests_only] test_expired_credentials "
-    "test_a_request_that_was_taken test_while_everything_is_denied",
+    "test_a_request_that_was_taken",
     "batchexec/test_deploy.py": "test_a_second_environment test_what_is_done_once",
     "batchexec/test_deploy_alarms.py": "counted[not_migrated] counted[a_wrong_setting]",
     "batchexec/test_deploy_rights.py": "test_the_deployment_role_can",
@@ -26,15 +26,15 @@ REPETITIONS = {
     "test_a_batch_job_is_left test_a_cancelled_job_that_is_deleted",
     "batchexec/test_fallback.py": "test_a_queue_that_is_disabled_behind [invalid",
     "batchexec/test_handover.py": "batch_job[1] test_a_submission_that_never_arrived "
-    "[503-after] batch_job[2] test_several_slots test_each_attempt",
+    "[503-after] test_several_slots test_each_attempt",
     "batchexec/test_kills.py": "given_back[ at_most[before-1] at_that[after]",
     "batchexec/test_placement.py": "a_pod[container1] properties[containers1] limit[asked2 "
     "too[defined1 too[defined2 limit[asked1 limit[asked3 submitted[asked2 submitted[asked3 "
     "submitted[asked5 submitted[asked6 properties[containers2 too[defined3 "
-    "test_a_job_goes_on_to_its_next_queue_after a_pod[ test_where_the_queue_may_not "
-    "test_one_worker_serves properties[containers0 too[defined0 limit[asked0",
+    "test_a_job_goes_on_to_its_next_queue_after test_where_the_queue_may_not "
+    "test_one_worker_serves",
     "batchexec/test_preflight.py": "is_logged[options1 install[arguments1] "
-    "start_with_it[options0 install[arguments2] test_without_boto3_the_markers [options1-has",
+    "start_with_it[options0 install[arguments2] test_without_boto3_the_markers",
     "batchexec/test_reconcile.py": "test_a_batch_job_that_is_over_is_no_stranger "
     "test_what_is_configured_wrongly",
     "batchexec/test_refusals.py": "[own1-statement1 [own2-statement2 test_without_any_right "
@@ -74,23 +74,21 @@ REPETITIONS = {
     "jobs/test_interfaces.py": "line[postgres",
     "jobs/test_jobs_terminal.py": "[extra1 [extra2 [extra3 [extra4 [extra5 whole[40] "
     "whole[80] test_watch_writes test_watch_shows_no_more test_no_bar test_nothing_is_cut "
-    "[extra0 test_watch_looks_on test_watch_shows_what "
-    "wider_than_the_terminal_and_ids_are_whole[100] test_a_worker_without_jobs_says "
+    "test_watch_looks_on test_watch_shows_what test_a_worker_without_jobs_says "
     "test_a_bar_shows",
     "jobs/test_liveness.py": "test_a_killed_worker_is_silent test_a_worker_that_follows",
-    "jobs/test_moods.py": "[query [detach [reused-True] [descriptors-True] library[2] "
-    "[close-False standard_library[1] [detach-True]",
+    "jobs/test_moods.py": "[query [detach [reused-True] [descriptors-True] library[2] [close-False",
     "jobs/test_output.py": "[>/dev/full",
     "jobs/test_progress.py": "afterwards[runjob]",
     "jobs/test_runjob.py": "refused[-1] refused[x] job[-1] job[0] job[9999 job[a job[ffff",
     "jobs/test_several_databases.py": "test_in_a_test_case test_nothing_of_the_queue",
-    "jobs/test_startup.py": "finds_it[runjob] finds_it[jobworker]",
+    "jobs/test_startup.py": "finds_it[runjob]",
     "jobs/test_testing.py": "test_pytest_finds_the_fixtures test_the_examples_of_the_page",
     "project/test_hostile_requests.py": "server_error[/metrics] server_error[/admin/login/] "
     "header_is_a_server_error[/posts]",
     "project/test_nonsense.py": "named[localbatch] named[batchjobs at_once[batchjobs "
     "at_once[runjob at_once[jobworker_--processes performed[runjob named[JOBS_LEESE "
-    "at_once[jobworker] performed[jobworker]",
+    "at_once[jobworker]",
     "project/test_settings.py": "[changes1 [changes2 [changes3 [changes0-command1] "
     "[changes0-command2] [changes8 test_a_development_key_is_accepted command3]",
     "protocol/test_protocol.py": "faults=2 cancels=1",

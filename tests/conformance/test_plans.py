@@ -27,7 +27,7 @@ from jobs.operator.lists import JobList
 from jobs.process.onward import Onward
 from jobs.process.reaper import Reaper
 from jobs.store import store_for
-from tests.lanes import lane
+from tests.lanes import SHORT, lane
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -35,7 +35,7 @@ on_mongodb = pytest.mark.skipif(connection.vendor != "mongodb", reason="MongoDB'
 on_sql = pytest.mark.skipif(connection.vendor not in ("postgresql", "sqlite"), reason="SQL plans")
 
 #: Of fewer, the other databases would read all.
-ROWS = 5_000 if connection.vendor == "sqlite" else 20_000
+ROWS = 5_000 if SHORT and connection.vendor == "sqlite" else 20_000
 MINUTE = dt.timedelta(minutes=1)
 HOUR = dt.timedelta(hours=1)
 
